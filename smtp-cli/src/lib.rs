@@ -1,0 +1,1 @@
+//! Sends mail from a shell or a script.
