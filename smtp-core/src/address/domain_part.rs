@@ -1,0 +1,140 @@
+//! Defines what stands behind the `@` of a mailbox, and the name that a client says of itself.
+
+use core::net::IpAddr;
+
+use super::{AddressLiteral, Domain, SyntaxError, text_forms};
+
+/// What stands behind the `@` of a mailbox: a domain or an address literal (RFC 5321 §4.1.2).
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+// The grammar of RFC 5321 has these two and no third; whoever matches should see both.
+#[allow(clippy::exhaustive_enums)]
+pub enum DomainPart {
+    /// A domain name.
+    Domain(Domain),
+    /// An address in brackets.
+    AddressLiteral(AddressLiteral),
+}
+
+impl DomainPart {
+    /// Parses a domain name, or an address literal in its brackets.
+    ///
+    /// # Errors
+    /// When the text is neither.
+    pub fn new(text: &str) -> Result<Self, SyntaxError> {
+        Self::parse(text)
+    }
+
+    /// The printed form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Domain(domain) => domain.as_str(),
+            Self::AddressLiteral(literal) => literal.as_str(),
+        }
+    }
+
+    /// Whether it can be sent without SMTPUTF8.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.as_str().is_ascii()
+    }
+
+    /// The same with A-labels for U-labels (RFC 5891 §4).
+    ///
+    /// # Errors
+    /// As [`Domain::to_ascii`].
+    #[cfg(feature = "idna")]
+    pub fn to_ascii(&self) -> Result<Self, SyntaxError> {
+        match self {
+            Self::Domain(domain) => domain.to_ascii().map(Self::Domain),
+            Self::AddressLiteral(_) => Ok(self.clone()),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self, SyntaxError> {
+        if text.starts_with('[') {
+            AddressLiteral::new(text).map(Self::AddressLiteral)
+        } else {
+            Domain::new(text).map(Self::Domain)
+        }
+    }
+}
+
+text_forms!(DomainPart);
+
+impl From<Domain> for DomainPart {
+    fn from(domain: Domain) -> Self {
+        Self::Domain(domain)
+    }
+}
+
+impl From<AddressLiteral> for DomainPart {
+    fn from(literal: AddressLiteral) -> Self {
+        Self::AddressLiteral(literal)
+    }
+}
+
+/// The name that a client gives of itself in EHLO, HELO or LHLO: a domain in ASCII or an address literal
+/// (RFC 5321 §4.1.1.1).
+///
+/// ```
+/// use smtp_core::EhloDomain;
+///
+/// assert_eq!(EhloDomain::from(std::net::IpAddr::from([192, 0, 2, 1])).as_str(), "[192.0.2.1]");
+/// assert!(EhloDomain::try_from("client.example\r\nMAIL FROM:<x@y>").is_err());
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct EhloDomain {
+    part: DomainPart,
+}
+
+impl EhloDomain {
+    /// The name of a client.
+    ///
+    /// # Errors
+    /// When the domain has U-labels: at EHLO nobody knows yet whether the server takes them (RFC 6531 §3.7.1).
+    pub fn new(part: impl Into<DomainPart>) -> Result<Self, SyntaxError> {
+        let part = part.into();
+        if part.is_ascii() {
+            Ok(Self { part })
+        } else {
+            Err(SyntaxError::NotAscii { value: "name given in EHLO" })
+        }
+    }
+
+    /// The printed form.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.part.as_str()
+    }
+
+    /// The domain or the literal.
+    #[must_use]
+    pub fn domain(&self) -> &DomainPart {
+        &self.part
+    }
+
+    /// Always true: a name with U-labels is not taken.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        true
+    }
+
+    fn parse(text: &str) -> Result<Self, SyntaxError> {
+        DomainPart::new(text).and_then(Self::new)
+    }
+}
+
+text_forms!(EhloDomain);
+
+impl From<AddressLiteral> for EhloDomain {
+    fn from(literal: AddressLiteral) -> Self {
+        Self { part: DomainPart::AddressLiteral(literal) }
+    }
+}
+
+impl From<IpAddr> for EhloDomain {
+    fn from(address: IpAddr) -> Self {
+        Self::from(AddressLiteral::from(address))
+    }
+}

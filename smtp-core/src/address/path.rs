@@ -1,0 +1,206 @@
+//! Defines the arguments of MAIL and RCPT: reverse-path and forward-path (RFC 5321 §4.1.2).
+
+use alloc::{boxed::Box, format};
+use core::{
+    cmp::Ordering,
+    hash::{Hash, Hasher},
+};
+
+use super::{Mailbox, SyntaxError, text_forms};
+
+/// Where failures are reported: the argument of MAIL, a mailbox or the null reverse-path `<>`.
+///
+/// ```
+/// use smtp_core::{Mailbox, ReversePath};
+///
+/// let path = ReversePath::from(Mailbox::try_from("you@example.org")?);
+/// assert_eq!(path.as_str(), "<you@example.org>");
+/// assert!(ReversePath::try_from("<>")?.is_null());
+/// assert!(ReversePath::try_from("<@relay.example:you@example.org>").is_err());
+/// # Ok::<(), smtp_core::SyntaxError>(())
+/// ```
+#[derive(Clone)]
+pub struct ReversePath {
+    printed: Box<str>,
+    mailbox: Option<Mailbox>,
+}
+
+impl ReversePath {
+    /// The path to a mailbox.
+    #[must_use]
+    pub fn new(mailbox: Mailbox) -> Self {
+        Self { printed: bracketed(&mailbox), mailbox: Some(mailbox) }
+    }
+
+    /// The null reverse-path `<>`, for mail that must not be answered by a report (RFC 5321 §4.5.5).
+    #[must_use]
+    pub fn null() -> Self {
+        Self { printed: "<>".into(), mailbox: None }
+    }
+
+    /// The printed form, angle brackets included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.printed
+    }
+
+    /// The mailbox, unless the path is null.
+    #[must_use]
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.as_ref()
+    }
+
+    /// Whether it is `<>`.
+    #[must_use]
+    pub fn is_null(&self) -> bool {
+        self.mailbox.is_none()
+    }
+
+    /// Whether it can be sent without SMTPUTF8.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.printed.is_ascii()
+    }
+
+    /// Parses a path in its angle brackets, or a mailbox without them.
+    fn parse(text: &str) -> Result<Self, SyntaxError> {
+        match inside(text, "reverse-path")? {
+            ("", _) => Ok(Self::null()),
+            (mailbox, offset) => {
+                Mailbox::try_from(mailbox).map(Self::new).map_err(|error| error.moved(offset))
+            }
+        }
+    }
+}
+
+text_forms!(ReversePath);
+
+impl From<Mailbox> for ReversePath {
+    fn from(mailbox: Mailbox) -> Self {
+        Self::new(mailbox)
+    }
+}
+
+/// Where mail goes: the argument of RCPT, a mailbox or the bare `<Postmaster>` of the server (RFC 5321 §4.1.1.3).
+///
+/// ```
+/// use smtp_core::ForwardPath;
+///
+/// assert_eq!(ForwardPath::try_from("friend@example.net")?.as_str(), "<friend@example.net>");
+/// assert_eq!(ForwardPath::try_from("<POSTMASTER>")?, ForwardPath::postmaster());
+/// # Ok::<(), smtp_core::SyntaxError>(())
+/// ```
+#[derive(Clone)]
+pub struct ForwardPath {
+    printed: Box<str>,
+    mailbox: Option<Mailbox>,
+}
+
+impl ForwardPath {
+    /// The path to a mailbox.
+    #[must_use]
+    pub fn new(mailbox: Mailbox) -> Self {
+        Self { printed: bracketed(&mailbox), mailbox: Some(mailbox) }
+    }
+
+    /// The path to whoever runs the server, `<Postmaster>`.
+    #[must_use]
+    pub fn postmaster() -> Self {
+        Self { printed: "<Postmaster>".into(), mailbox: None }
+    }
+
+    /// The printed form, angle brackets included.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.printed
+    }
+
+    /// The mailbox, unless it is the bare Postmaster.
+    #[must_use]
+    pub fn mailbox(&self) -> Option<&Mailbox> {
+        self.mailbox.as_ref()
+    }
+
+    /// Whether it is the bare Postmaster.
+    #[must_use]
+    pub fn is_postmaster(&self) -> bool {
+        self.mailbox.is_none()
+    }
+
+    /// Whether it can be sent without SMTPUTF8.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.printed.is_ascii()
+    }
+
+    /// Parses a path in its angle brackets, or a mailbox or Postmaster without them.
+    fn parse(text: &str) -> Result<Self, SyntaxError> {
+        let (path, offset) = inside(text, "forward-path")?;
+        if path.is_empty() {
+            return Err(SyntaxError::Empty { value: "forward-path" });
+        }
+        if path.eq_ignore_ascii_case("postmaster") {
+            return Ok(Self::postmaster());
+        }
+        Mailbox::try_from(path).map(Self::new).map_err(|error| error.moved(offset))
+    }
+}
+
+text_forms!(ForwardPath);
+
+impl From<Mailbox> for ForwardPath {
+    fn from(mailbox: Mailbox) -> Self {
+        Self::new(mailbox)
+    }
+}
+
+/// Two paths are compared by their mailboxes: the case of a domain does not count.
+macro_rules! compared_by_mailbox {
+    ($name:ident) => {
+        impl PartialEq for $name {
+            fn eq(&self, other: &Self) -> bool {
+                self.mailbox == other.mailbox
+            }
+        }
+
+        impl Eq for $name {}
+
+        impl Hash for $name {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.mailbox.hash(state);
+            }
+        }
+
+        impl Ord for $name {
+            fn cmp(&self, other: &Self) -> Ordering {
+                self.mailbox.cmp(&other.mailbox)
+            }
+        }
+
+        impl PartialOrd for $name {
+            fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+                Some(self.cmp(other))
+            }
+        }
+    };
+}
+
+compared_by_mailbox!(ReversePath);
+compared_by_mailbox!(ForwardPath);
+
+fn bracketed(mailbox: &Mailbox) -> Box<str> {
+    format!("<{mailbox}>").into_boxed_str()
+}
+
+/// What stands between the angle brackets, if there are any, and how many octets stand before it.
+fn inside<'a>(text: &'a str, value: &'static str) -> Result<(&'a str, usize), SyntaxError> {
+    let Some(rest) = text.strip_prefix('<') else {
+        return if text.is_empty() { Err(SyntaxError::Empty { value }) } else { Ok((text, 0)) };
+    };
+    if rest.starts_with('@') {
+        return Err(SyntaxError::SourceRoute);
+    }
+    rest.strip_suffix('>')
+        .map(|path| (path, 1))
+        .ok_or(SyntaxError::Incomplete { value, missing: "a closing angle bracket" })
+}

@@ -1,0 +1,65 @@
+//! Defines the free argument of a command: VRFY, EXPN, HELP and commands given by hand.
+
+use alloc::boxed::Box;
+
+use crate::address::{SyntaxError, is_utf8_non_ascii, text_forms};
+
+/// One line of printable characters, at most 505 octets: with a verb of four letters, a blank and CRLF it fills the
+/// 512 octets of a command line (RFC 5321 §4.5.3.1.4).
+///
+/// ```
+/// use smtp_core::Text;
+///
+/// assert_eq!(Text::new("john doe")?.as_str(), "john doe");
+/// assert!(Text::new("john\r\nQUIT").is_err());
+/// # Ok::<(), smtp_core::SyntaxError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Text {
+    printed: Box<str>,
+}
+
+impl Text {
+    /// How many octets it may have.
+    pub const LIMIT: usize = 505;
+
+    /// Takes a text that is not empty, is not too long and holds no control character, a tab included.
+    ///
+    /// # Errors
+    /// When it is not so.
+    pub fn new(text: &str) -> Result<Self, SyntaxError> {
+        Self::parse(text)
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.printed
+    }
+
+    /// Whether it can be sent without SMTPUTF8.
+    #[must_use]
+    pub fn is_ascii(&self) -> bool {
+        self.printed.is_ascii()
+    }
+
+    fn parse(text: &str) -> Result<Self, SyntaxError> {
+        if text.is_empty() {
+            return Err(SyntaxError::Empty { value: VALUE });
+        }
+        if text.len() > Self::LIMIT {
+            return Err(SyntaxError::TooLong { value: VALUE, octets: text.len(), limit: Self::LIMIT });
+        }
+        let refused = text
+            .char_indices()
+            .find(|(_, character)| !matches!(character, ' '..='~') && !is_utf8_non_ascii(*character));
+        match refused {
+            Some((position, character)) => Err(SyntaxError::Unexpected { value: VALUE, character, position }),
+            None => Ok(Self { printed: text.into() }),
+        }
+    }
+}
+
+text_forms!(Text);
+
+const VALUE: &str = "argument";
