@@ -1,0 +1,94 @@
+//! Provides PLAIN (RFC 4616).
+
+use super::{Mechanism, MechanismError, without_nul};
+use crate::secret::Secret;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// PLAIN (RFC 4616): user name and password in one response.
+#[derive(Clone, Debug)]
+pub struct Plain {
+    authorization_identity: String,
+    user: String,
+    password: Secret,
+}
+
+impl Plain {
+    /// The login of `user` by `password`.
+    ///
+    /// # Errors
+    /// A NUL in either.
+    pub fn new(user: &str, password: Secret) -> Result<Self, MechanismError> {
+        without_nul("user name", user.as_bytes())?;
+        without_nul("password", password.expose())?;
+        Ok(Self { authorization_identity: String::new(), user: user.to_string(), password })
+    }
+
+    /// The same, to act as `identity`.
+    ///
+    /// # Errors
+    /// A NUL in it.
+    pub fn with_authorization_identity(mut self, identity: &str) -> Result<Self, MechanismError> {
+        without_nul("authorization identity", identity.as_bytes())?;
+        self.authorization_identity = identity.to_string();
+        Ok(self)
+    }
+}
+
+impl Mechanism for Plain {
+    fn name(&self) -> &'static str {
+        "PLAIN"
+    }
+
+    fn reveals_password(&self) -> bool {
+        true
+    }
+
+    fn initial_response(&mut self) -> Result<Option<Secret>, MechanismError> {
+        let parts = [
+            self.authorization_identity.as_bytes(),
+            b"\0",
+            self.user.as_bytes(),
+            b"\0",
+            self.password.expose(),
+        ];
+        // of the exact size, so that no copy of the password is left behind by growing
+        let mut message = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
+        for part in parts {
+            message.extend_from_slice(part);
+        }
+        Ok(Some(Secret::from(message)))
+    }
+
+    fn respond(&mut self, _challenge: &[u8]) -> Result<Secret, MechanismError> {
+        Err(MechanismError::new("the server sent a challenge, and PLAIN has none"))
+    }
+
+    fn secrets(&self) -> Vec<Secret> {
+        alloc::vec![self.password.clone()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_example_of_rfc_4616_section_4() {
+        let mut plain = Plain::new("tim", Secret::from("tanstaaftanstaaf")).unwrap();
+        assert_eq!(plain.initial_response().unwrap().unwrap().expose(), b"\0tim\0tanstaaftanstaaf");
+    }
+
+    #[test]
+    fn the_second_example_of_rfc_4616_section_4() {
+        let plain = Plain::new("Kurt", Secret::from("xipj3plmq")).unwrap();
+        let mut plain = plain.with_authorization_identity("Ursel").unwrap();
+        assert_eq!(plain.initial_response().unwrap().unwrap().expose(), b"Ursel\0Kurt\0xipj3plmq");
+    }
+
+    #[test]
+    fn nul_is_refused() {
+        assert!(Plain::new("a\0b", Secret::from("x")).is_err());
+        assert!(Plain::new("a", Secret::from("x\0")).is_err());
+    }
+}

@@ -1,0 +1,438 @@
+//! Puts out the commands of the jobs, as far ahead of the replies as the server and the [`Limits`](crate::Limits) allow.
+
+use super::exchange::Say;
+use super::job::{Expect, Job, Owed, Task};
+use super::transaction::Stage;
+use super::{Client, Phase};
+use crate::command;
+use crate::config::{Protocol, Reveal};
+use crate::envelope::BodyType;
+use crate::event::{End, Goal, Verb};
+use crate::fault::Reason;
+use crate::reply::Reply;
+use crate::transmit::Content;
+
+impl Client {
+    /// Goes on until nothing more can be put out, or there is enough for one write.
+    pub(super) fn put_out_commands(&mut self) {
+        while self.phase == Phase::Open && self.pending.len() < self.config.limits.chunk && self.step() {}
+    }
+
+    /// The goal whose body is wanted now.
+    pub(super) fn wanted_body(&self) -> Option<Goal> {
+        let (goal, stage) = self.unfinished_body()?;
+        let held = if stage == Stage::Data { self.pending.len() } else { self.chunk.len() };
+        (held < self.config.limits.chunk).then_some(goal)
+    }
+
+    /// The goal whose body is not complete, whether or not there is room for more of it now.
+    pub(super) fn unfinished_body(&self) -> Option<(Goal, Stage)> {
+        let job = self.jobs.get(self.cursor)?;
+        let Task::Send(transaction) = &job.task else { return None };
+        let is_unfinished = self.phase == Phase::Open
+            && matches!(transaction.stage, Stage::Data | Stage::Gather | Stage::Chunks)
+            && !transaction.is_body_complete
+            && transaction.chunk_refusal.is_none();
+        is_unfinished.then_some((job.goal, transaction.stage))
+    }
+
+    /// All of a transaction is out: the next job may put out its commands.
+    pub(super) fn finish_writing(&mut self, goal: Goal) {
+        let Some(transaction) = self.transaction(goal) else { return };
+        transaction.stage = Stage::Written;
+        let is_answered = transaction.owed == 0;
+        if is_answered {
+            let end = transaction.take_end();
+            self.done(goal, end);
+        }
+    }
+
+    /// Says the next thing of AUTH.
+    pub(super) fn say(&mut self, goal: Goal, say: Say) {
+        match say {
+            Say::Auth(name, None) => {
+                command::line(&mut self.pending, &["AUTH ", name]);
+                self.owe(goal, Expect::Auth);
+            }
+            Say::Auth(name, Some(response)) => {
+                self.pending.push(Content::Command, b"AUTH ");
+                self.pending.push(Content::Command, name.as_bytes());
+                self.pending.push(Content::Command, b" ");
+                self.pending.push(Content::Secret, response.expose());
+                self.pending.push(Content::Command, b"\r\n");
+                self.mask.add(response);
+                self.owe(goal, Expect::Auth);
+            }
+            Say::Response(response) => {
+                self.pending.push(Content::Secret, response.expose());
+                self.pending.push(Content::Command, b"\r\n");
+                self.mask.add(response);
+                self.owe(goal, Expect::Auth);
+            }
+            Say::Cancel => {
+                command::line(&mut self.pending, &["*"]);
+                self.owe(goal, Expect::Cancel);
+            }
+        }
+    }
+
+    /// Says EHLO, LHLO or HELO.
+    pub(super) fn say_hello(&mut self, goal: Goal, verb: Verb) {
+        if let Some(index) = self.job_index(goal)
+            && let Task::Hello(domain) = &self.jobs[index].task
+        {
+            command::line(&mut self.pending, &[verb.name(), " ", domain.as_str()]);
+            self.owe(goal, Expect::Hello(verb));
+        }
+    }
+
+    /// Begins AUTH, or after `refusal` goes on with the next mechanism.
+    pub(super) fn begin_exchange(&mut self, goal: Goal, refusal: Option<&Reply>) {
+        let may_reveal = match self.config.reveal {
+            Reveal::Secured => self.is_secured,
+            Reveal::Always => true,
+            Reveal::Never => false,
+        };
+        let Some(index) = self.job_index(goal) else { return };
+        let Task::Authenticate(exchange) = &mut self.jobs[index].task else { return };
+        if !self.extensions.has("AUTH") {
+            return self.done(goal, End::Undone(Reason::NotOffered("AUTH")));
+        }
+        match exchange.begin(&self.extensions, may_reveal) {
+            Ok(say) => self.say(goal, say),
+            Err(reason) => {
+                let reason = refusal.map_or(reason, |reply| Reason::Refused(reply.clone()));
+                self.done(goal, End::Undone(reason));
+            }
+        }
+    }
+
+    /// Puts out one more command, if that is possible; says whether anything changed.
+    fn step(&mut self) -> bool {
+        let Some(job) = self.jobs.get(self.cursor) else { return false };
+        let goal = job.goal;
+        if job.end.is_some() {
+            self.cursor += 1;
+            return true;
+        }
+        match &job.task {
+            Task::Send(_) => self.step_transaction(goal),
+            Task::Simple(verb, _) => self.step_simple(goal, *verb),
+            // the session changes with these: nothing rides with them
+            Task::Hello(_) | Task::StartTls | Task::Authenticate(_) if !self.owed.is_empty() => false,
+            Task::Hello(_) => {
+                let verb = match self.config.protocol {
+                    Protocol::Esmtp => Verb::Ehlo,
+                    Protocol::Smtp => Verb::Helo,
+                    Protocol::Lmtp => Verb::Lhlo,
+                };
+                self.say_hello(goal, verb);
+                true
+            }
+            Task::StartTls if self.extensions.starttls => {
+                command::line(&mut self.pending, &["STARTTLS"]);
+                self.owe(goal, Expect::StartTls);
+                true
+            }
+            Task::StartTls => {
+                self.done(goal, End::Undone(Reason::NotOffered("STARTTLS")));
+                true
+            }
+            Task::Authenticate(_) => {
+                self.begin_exchange(goal, None);
+                true
+            }
+        }
+    }
+
+    fn step_simple(&mut self, goal: Goal, verb: Verb) -> bool {
+        if !self.may_put_out() {
+            return false;
+        }
+        let Some(Job { task: Task::Simple(_, argument), .. }) = self.jobs.get(self.cursor) else {
+            return false;
+        };
+        let argument = argument.as_ref();
+        let is_ascii = argument.is_none_or(crate::text::Text::is_ascii);
+        if !is_ascii && !self.extensions.smtputf8 {
+            self.done(goal, End::Undone(Reason::NotOffered("SMTPUTF8")));
+            return true;
+        }
+        // RFC 6531 §3.7.4.2: the parameter that lets VRFY and EXPN hold UTF-8
+        let parameter = if is_ascii || verb == Verb::Raw { "" } else { " SMTPUTF8" };
+        match (verb, argument) {
+            (Verb::Raw, Some(text)) => command::line(&mut self.pending, &[text.as_str()]),
+            (_, Some(text)) => {
+                command::line(&mut self.pending, &[verb.name(), " ", text.as_str(), parameter]);
+            }
+            (_, None) => command::line(&mut self.pending, &[verb.name()]),
+        }
+        self.owe(goal, Expect::Simple(verb));
+        self.is_group_ended = verb != Verb::Rset;
+        match verb {
+            Verb::Rset => self.open_transaction = None,
+            // it may have been MAIL
+            Verb::Raw => self.open_transaction = Some(goal),
+            _ => {}
+        }
+        self.cursor += 1;
+        true
+    }
+
+    fn step_transaction(&mut self, goal: Goal) -> bool {
+        let may_put_out = self.may_put_out();
+        let is_chunking = self.extensions.chunking;
+        let is_gathered = self.chunk.len() >= self.config.limits.chunk;
+        let is_server_dirty = self.open_transaction.is_some();
+        let Some(transaction) = self.transaction(goal) else { return false };
+        match transaction.stage {
+            Stage::Start => {
+                if let Some(reason) = self.obstacle(goal) {
+                    if let Some(transaction) = self.transaction(goal) {
+                        transaction.leave_open_unsent(&reason);
+                    }
+                    self.finish_writing(goal);
+                    return true;
+                }
+                let gathers =
+                    is_chunking && !self.transaction(goal).is_some_and(|transaction| transaction.is_check);
+                if gathers && self.awaiting_final_reply() >= self.config.limits.in_flight.clamp(1, 64) {
+                    return false;
+                }
+                self.chunk.clear();
+                self.set_stage(goal, if gathers { Stage::Gather } else { Stage::Reset });
+                true
+            }
+            Stage::Gather => {
+                let is_ready = transaction.is_body_complete || is_gathered;
+                if is_ready {
+                    transaction.stage = Stage::Reset;
+                }
+                is_ready
+            }
+            Stage::Reset if is_server_dirty => {
+                if !may_put_out {
+                    return false;
+                }
+                transaction.stage = Stage::Mail;
+                command::line(&mut self.pending, &["RSET"]);
+                self.owe(goal, Expect::ResetBefore);
+                self.open_transaction = None;
+                true
+            }
+            Stage::Reset => {
+                transaction.stage = Stage::Mail;
+                true
+            }
+            Stage::Mail => {
+                if !may_put_out {
+                    return false;
+                }
+                transaction.stage = Stage::Rcpt;
+                if let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get(self.cursor) {
+                    command::mail(&mut self.pending, &transaction.envelope, &self.extensions);
+                }
+                self.owe(goal, Expect::Mail);
+                self.open_transaction = Some(goal);
+                true
+            }
+            Stage::Rcpt
+                if transaction.is_mail_refused || transaction.asked == transaction.standings.len() =>
+            {
+                transaction.stage = Stage::Gate;
+                true
+            }
+            Stage::Rcpt => {
+                if !may_put_out {
+                    return false;
+                }
+                let index = transaction.asked;
+                transaction.asked += 1;
+                if let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get(self.cursor) {
+                    command::rcpt(&mut self.pending, &transaction.envelope.recipients[index]);
+                }
+                self.owe(goal, Expect::Rcpt(index));
+                true
+            }
+            Stage::Gate => self.step_gate(goal, may_put_out),
+            Stage::Data if transaction.is_body_complete => {
+                self.end_data(goal);
+                true
+            }
+            Stage::Chunks => self.step_chunks(goal, may_put_out),
+            Stage::AwaitData | Stage::Data => false,
+            Stage::Written => {
+                self.cursor += 1;
+                true
+            }
+        }
+    }
+
+    /// All RCPT are out: goes on to the mail data, waits for the replies, or ends.
+    fn step_gate(&mut self, goal: Goal, may_put_out: bool) -> bool {
+        let (is_lmtp, is_chunking) = (self.is_lmtp(), self.extensions.chunking);
+        let Some(transaction) = self.transaction(goal) else { return false };
+        if transaction.is_check {
+            return self.end_check(goal, may_put_out);
+        }
+        if transaction.is_hopeless() {
+            self.chunk.clear();
+            self.finish_writing(goal);
+            return true;
+        }
+        // a message that does not fit one chunk is not sent into the blue
+        let waits = transaction.envelope.all_or_nothing
+            || (is_chunking && (is_lmtp || !transaction.is_body_complete));
+        if waits && !transaction.is_answered() {
+            return false;
+        }
+        if is_chunking {
+            transaction.stage = Stage::Chunks;
+            return true;
+        }
+        if !may_put_out {
+            return false;
+        }
+        transaction.stage = Stage::AwaitData;
+        command::line(&mut self.pending, &["DATA"]);
+        self.owe(goal, Expect::Data);
+        self.is_group_ended = true;
+        true
+    }
+
+    /// Ends a check by RSET; when MAIL was refused there is nothing to reset.
+    fn end_check(&mut self, goal: Goal, may_put_out: bool) -> bool {
+        let Some(transaction) = self.transaction(goal) else { return false };
+        if transaction.is_mail_refused {
+            self.finish_writing(goal);
+            return true;
+        }
+        if !may_put_out {
+            return false;
+        }
+        transaction.stage = Stage::Written;
+        command::line(&mut self.pending, &["RSET"]);
+        self.owe(goal, Expect::ResetAfter);
+        self.open_transaction = None;
+        true
+    }
+
+    /// Puts out the lone dot behind the mail data of DATA (RFC 5321 §4.1.1.4).
+    fn end_data(&mut self, goal: Goal) {
+        self.pending.push(Content::Message, b".\r\n");
+        let put_out = self.put_out();
+        // the server ends the transaction whatever it replies
+        self.open_transaction = None;
+        if let Some(transaction) = self.transaction(goal) {
+            transaction.stage = Stage::Written;
+            transaction.data_ends = Some(put_out);
+        }
+        self.owe_final_replies(goal);
+    }
+
+    /// Puts out BDAT with the chunk that was gathered, when it is full or the last (RFC 3030 §2).
+    fn step_chunks(&mut self, goal: Goal, may_put_out: bool) -> bool {
+        let put_out = self.put_out();
+        let is_full = self.chunk.len() >= self.config.limits.chunk;
+        let Some(transaction) = self.transaction(goal) else { return false };
+        if let Some(reply) = transaction.chunk_refusal.take() {
+            transaction.refuse_open(Verb::Message, &reply);
+            self.chunk.clear();
+            self.finish_writing(goal);
+            return true;
+        }
+        let is_last = transaction.is_body_complete;
+        if !may_put_out || !(is_last || is_full) {
+            return false;
+        }
+        transaction.data_begins.get_or_insert(put_out);
+        command::bdat(&mut self.pending, self.chunk.len(), is_last);
+        self.pending.push(Content::Message, &self.chunk);
+        self.chunk.clear();
+        if !is_last {
+            self.owe(goal, Expect::Chunk);
+            return true;
+        }
+        let put_out = self.put_out();
+        if let Some(transaction) = self.transaction(goal) {
+            transaction.stage = Stage::Written;
+            transaction.data_ends = Some(put_out);
+        }
+        self.owe_final_replies(goal);
+        true
+    }
+
+    /// One reply, or under LMTP one for each recipient that was taken (RFC 2033 §4.2).
+    fn owe_final_replies(&mut self, goal: Goal) {
+        if !self.is_lmtp() {
+            return self.owe(goal, Expect::Message(None));
+        }
+        let Some(transaction) = self.transaction(goal) else { return };
+        let taken = |standing: &super::transaction::Standing| {
+            matches!(standing, super::transaction::Standing::Taken(_))
+        };
+        let taken: alloc::vec::Vec<usize> = transaction
+            .standings
+            .iter()
+            .enumerate()
+            .filter(|(_, standing)| taken(standing))
+            .map(|(at, _)| at)
+            .collect();
+        for index in taken {
+            self.owe(goal, Expect::Message(Some(index)));
+        }
+    }
+
+    /// Why this message cannot be sent to this server, known before an octet leaves.
+    fn obstacle(&mut self, goal: Goal) -> Option<Reason> {
+        let (eight_bit, utf8) = (self.extensions.eight_bit_mime, self.extensions.smtputf8);
+        let limit = self.extensions.size_limit();
+        let envelope = &self.transaction(goal)?.envelope;
+        if envelope.body == BodyType::EightBitMime && !eight_bit {
+            return Some(Reason::NotOffered("8BITMIME"));
+        }
+        if envelope.needs_smtputf8() && !utf8 {
+            return Some(Reason::NotOffered("SMTPUTF8"));
+        }
+        limit
+            .filter(|&limit| envelope.size.is_some_and(|size| size > limit))
+            .map(|limit| Reason::TooLarge { limit })
+    }
+
+    /// Messages whose end is out and whose final reply is not in.
+    fn awaiting_final_reply(&self) -> usize {
+        self.owed.iter().filter(|owed| matches!(owed.expect, Expect::Message(_))).count()
+    }
+
+    /// Whether one more command may leave before the replies that are owed (RFC 2920 §3.1).
+    fn may_put_out(&mut self) -> bool {
+        let window = self.config.limits.window;
+        if self.owed.is_empty() {
+            self.is_window_full = false;
+            return true;
+        }
+        if self.is_group_ended || !self.extensions.pipelining || window <= 1 {
+            return false;
+        }
+        if self.owed.len() >= window {
+            self.is_window_full = true;
+        } else if self.owed.len() <= window / 2 {
+            self.is_window_full = false;
+        }
+        !self.is_window_full
+    }
+
+    pub(super) fn owe(&mut self, goal: Goal, expect: Expect) {
+        self.is_group_ended = false;
+        self.owed.push_back(Owed { goal, expect });
+        if let Some(transaction) = self.transaction(goal) {
+            transaction.owed += 1;
+        }
+    }
+
+    fn set_stage(&mut self, goal: Goal, stage: Stage) {
+        if let Some(transaction) = self.transaction(goal) {
+            transaction.stage = stage;
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Provides [`Exchange`], the part of AUTH that all mechanisms share (RFC 4954 §4).
+
+use crate::auth::Mechanism;
+use crate::command::AUTH_LINE_LIMIT;
+use crate::config::Limits;
+use crate::extensions::Extensions;
+use crate::fault::Reason;
+use crate::secret::Secret;
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+/// A login on its way.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    /// Those not tried yet, in the order of preference.
+    rest: VecDeque<Box<dyn Mechanism>>,
+    current: Option<Box<dyn Mechanism>>,
+    /// An initial response too long for the command line: it answers the first challenge.
+    deferred: Option<Secret>,
+    rounds: usize,
+    /// A mechanism that reveals nothing was refused: none that does may follow.
+    must_not_reveal: bool,
+    /// Why it was cancelled, once it was.
+    pub(super) cancelled: Option<Reason>,
+}
+
+/// What to say next.
+#[derive(Debug)]
+pub(super) enum Say {
+    /// AUTH with a mechanism, and an initial response in base64.
+    Auth(&'static str, Option<Secret>),
+    /// A response in base64.
+    Response(Secret),
+    /// `*`.
+    Cancel,
+}
+
+impl Exchange {
+    pub(super) fn new(mechanisms: Vec<Box<dyn Mechanism>>) -> Self {
+        Self {
+            rest: mechanisms.into(),
+            current: None,
+            deferred: None,
+            rounds: 0,
+            must_not_reveal: false,
+            cancelled: None,
+        }
+    }
+
+    /// Begins with the first mechanism that is offered and may be used, or says why there is none.
+    pub(super) fn begin(&mut self, extensions: &Extensions, may_reveal: bool) -> Result<Say, Reason> {
+        let mut would_reveal = false;
+        while let Some(mut mechanism) = self.rest.pop_front() {
+            if !extensions.mechanisms().any(|name| name.eq_ignore_ascii_case(mechanism.name())) {
+                continue;
+            }
+            if mechanism.reveals_password() && !may_reveal {
+                would_reveal = true;
+                continue;
+            }
+            if mechanism.reveals_password() && self.must_not_reveal {
+                continue;
+            }
+            self.rounds = 0;
+            self.deferred = None;
+            let response =
+                mechanism.initial_response().map_err(|error| Reason::Mechanism(error.into_inner()))?;
+            let name = mechanism.name();
+            self.current = Some(mechanism);
+            let Some(response) = response else { return Ok(Say::Auth(name, None)) };
+            let encoded = if response.is_empty() { Secret::from("=") } else { encode(&response) };
+            let length = "AUTH  \r\n".len() + name.len() + encoded.expose().len();
+            if length > AUTH_LINE_LIMIT {
+                self.deferred = Some(response);
+                return Ok(Say::Auth(name, None));
+            }
+            return Ok(Say::Auth(name, Some(encoded)));
+        }
+        Err(if would_reveal { Reason::WouldRevealPassword } else { Reason::NoMechanism })
+    }
+
+    /// Answers a challenge that is in base64.
+    pub(super) fn respond(&mut self, challenge: &str, limits: &Limits) -> Say {
+        match self.response(challenge, limits) {
+            Ok(response) => Say::Response(encode(&response)),
+            Err(reason) => {
+                self.cancelled = Some(reason);
+                Say::Cancel
+            }
+        }
+    }
+
+    /// Whether the server's word of success may be believed.
+    pub(super) fn succeed(&mut self) -> Result<(), Reason> {
+        let Some(mechanism) = &mut self.current else { return Ok(()) };
+        if self.deferred.is_some() {
+            return Err(Reason::Mechanism("the server said success before it had the response".into()));
+        }
+        mechanism.succeed().map_err(|error| Reason::Mechanism(error.into_inner()))
+    }
+
+    /// The mechanism was refused as such: goes on, but never down to one that reveals the password.
+    pub(super) fn give_up_mechanism(&mut self) {
+        if let Some(mechanism) = self.current.take() {
+            self.must_not_reveal |= !mechanism.reveals_password();
+        }
+    }
+
+    /// Whether there is another mechanism to go on with.
+    pub(super) fn has_more(&self) -> bool {
+        !self.rest.is_empty()
+    }
+
+    /// What must not be seen in any reply.
+    pub(super) fn secrets(&self) -> Vec<Secret> {
+        self.rest.iter().flat_map(|mechanism| mechanism.secrets()).collect()
+    }
+
+    fn response(&mut self, challenge: &str, limits: &Limits) -> Result<Secret, Reason> {
+        self.rounds += 1;
+        if self.rounds > limits.auth_rounds {
+            return Err(Reason::Mechanism("the server sent challenge upon challenge".into()));
+        }
+        let challenge = STANDARD
+            .decode(challenge.trim_ascii())
+            .map_err(|_| Reason::Mechanism("the server sent a challenge that is not base64".into()))?;
+        if challenge.len() > limits.challenge {
+            return Err(Reason::Mechanism("the server sent a challenge that is too long".into()));
+        }
+        if let Some(response) = self.deferred.take() {
+            return Ok(response);
+        }
+        let mechanism = self
+            .current
+            .as_mut()
+            .ok_or_else(|| Reason::Mechanism("the server sent a challenge too late".into()))?;
+        mechanism.respond(&challenge).map_err(|error| Reason::Mechanism(error.into_inner()))
+    }
+}
+
+/// In base64, of the exact size, so that growing leaves no copy behind.
+fn encode(response: &Secret) -> Secret {
+    Secret::from(STANDARD.encode(response.expose()))
+}

@@ -1,0 +1,252 @@
+//! Provides the goals: what the application can ask for.
+
+use super::exchange::Exchange;
+use super::job::{Job, Task};
+use super::transaction::{Stage, Transaction};
+use super::{Client, Phase};
+use crate::address::EhloDomain;
+use crate::auth::Mechanism;
+use crate::command;
+use crate::config::Protocol;
+use crate::envelope::Envelope;
+use crate::event::{Goal, Verb};
+use crate::fault::{Cause, Misuse};
+use crate::text::Text;
+use crate::transmit::Content;
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+
+/// Commands that change the protocol's state, so that the client must know of them.
+const STATE_CHANGING: [&str; 8] = ["DATA", "BDAT", "STARTTLS", "AUTH", "EHLO", "HELO", "LHLO", "XCLIENT"];
+
+/// Goals. Each that is taken ends in exactly one [`Event::Done`](crate::Event::Done). A goal that sets the session up
+/// (hello, TLS, login) and is not done takes those queued behind it with it, QUIT excepted: they end as
+/// [`Reason::Prerequisite`](crate::Reason::Prerequisite).
+impl Client {
+    /// Says EHLO, and HELO where that is refused by 5yz (RFC 5321 §3.2); LHLO under LMTP.
+    ///
+    /// # Errors
+    /// [`Misuse::Closed`] or [`Misuse::AfterQuit`].
+    pub fn hello(&mut self, domain: EhloDomain) -> Result<Goal, Misuse> {
+        let goal = self.take(Task::Hello(domain))?;
+        self.plan.hello = true;
+        Ok(goal)
+    }
+
+    /// Asks for TLS (RFC 3207). Afterwards everything learnt is forgotten and a new hello is due.
+    ///
+    /// # Errors
+    /// [`Misuse::HelloFirst`], [`Misuse::AlreadySecured`], or as [`hello`](Self::hello).
+    pub fn start_tls(&mut self) -> Result<Goal, Misuse> {
+        self.needs_hello()?;
+        if self.plan.secured {
+            return Err(Misuse::AlreadySecured);
+        }
+        let goal = self.take(Task::StartTls)?;
+        self.plan.secured = true;
+        self.plan.hello = false;
+        Ok(goal)
+    }
+
+    /// Logs in (RFC 4954) by the first of `mechanisms` that is offered and may be used; goes on to the next one after
+    /// 504 or 534 only, and never from one that hides the password to one that reveals it.
+    ///
+    /// # Errors
+    /// [`Misuse::NoMechanism`], [`Misuse::AlreadyAuthenticated`], or as [`start_tls`](Self::start_tls).
+    pub fn authenticate(&mut self, mechanisms: Vec<Box<dyn Mechanism>>) -> Result<Goal, Misuse> {
+        self.needs_hello()?;
+        if mechanisms.is_empty() {
+            return Err(Misuse::NoMechanism);
+        }
+        if self.plan.authenticated {
+            return Err(Misuse::AlreadyAuthenticated);
+        }
+        let exchange = Exchange::new(mechanisms);
+        for secret in exchange.secrets() {
+            self.mask.add(secret);
+        }
+        let goal = self.take(Task::Authenticate(Box::new(exchange)))?;
+        self.plan.authenticated = true;
+        Ok(goal)
+    }
+
+    /// Sends a message; its body is asked for by [`Output::Body`](crate::Output::Body).
+    ///
+    /// # Errors
+    /// [`Misuse::NoRecipients`], [`Misuse::CommandTooLong`], or as [`start_tls`](Self::start_tls).
+    pub fn send(&mut self, envelope: Envelope) -> Result<Goal, Misuse> {
+        self.transact(envelope, false)
+    }
+
+    /// Asks whether these recipients would be taken: MAIL, RCPT, RSET.
+    ///
+    /// # Errors
+    /// As [`send`](Self::send).
+    pub fn check(&mut self, envelope: Envelope) -> Result<Goal, Misuse> {
+        self.transact(envelope, true)
+    }
+
+    /// Says RSET (RFC 5321 §4.1.1.5).
+    ///
+    /// # Errors
+    /// As [`hello`](Self::hello).
+    pub fn reset(&mut self) -> Result<Goal, Misuse> {
+        self.take(Task::Simple(Verb::Rset, None))
+    }
+
+    /// Says NOOP (RFC 5321 §4.1.1.9).
+    ///
+    /// # Errors
+    /// As [`hello`](Self::hello).
+    pub fn noop(&mut self) -> Result<Goal, Misuse> {
+        self.take(Task::Simple(Verb::Noop, None))
+    }
+
+    /// Asks who `whom` is (RFC 5321 §4.1.1.6).
+    ///
+    /// # Errors
+    /// As [`hello`](Self::hello), or [`Misuse::CommandTooLong`].
+    pub fn vrfy(&mut self, whom: Text) -> Result<Goal, Misuse> {
+        self.simple(Verb::Vrfy, Some(whom))
+    }
+
+    /// Asks who is on the list `list` (RFC 5321 §4.1.1.7).
+    ///
+    /// # Errors
+    /// As [`vrfy`](Self::vrfy).
+    pub fn expn(&mut self, list: Text) -> Result<Goal, Misuse> {
+        self.simple(Verb::Expn, Some(list))
+    }
+
+    /// Asks for help, about `topic` if one is given (RFC 5321 §4.1.1.8).
+    ///
+    /// # Errors
+    /// As [`vrfy`](Self::vrfy).
+    pub fn help(&mut self, topic: Option<Text>) -> Result<Goal, Misuse> {
+        self.simple(Verb::Help, topic)
+    }
+
+    /// Says any other command; it is owed one reply.
+    ///
+    /// # Errors
+    /// [`Misuse::StateChangingCommand`] for DATA, BDAT, STARTTLS, AUTH, EHLO, HELO, LHLO and XCLIENT, or as
+    /// [`vrfy`](Self::vrfy).
+    pub fn raw(&mut self, command: Text) -> Result<Goal, Misuse> {
+        let verb = command
+            .as_str()
+            .trim_start()
+            .split(|c: char| !c.is_ascii_alphanumeric())
+            .next()
+            .unwrap_or_default();
+        if STATE_CHANGING.iter().any(|name| name.eq_ignore_ascii_case(verb)) {
+            return Err(Misuse::StateChangingCommand);
+        }
+        self.simple(Verb::Raw, Some(command))
+    }
+
+    /// Says QUIT (RFC 5321 §4.1.1.10); rides with the last message where PIPELINING is offered.
+    ///
+    /// # Errors
+    /// As [`hello`](Self::hello).
+    pub fn quit(&mut self) -> Result<Goal, Misuse> {
+        let goal = self.take(Task::Simple(Verb::Quit, None))?;
+        self.plan.quit = true;
+        Ok(goal)
+    }
+
+    /// Takes octets of the message that [`Output::Body`](crate::Output::Body) asks for, and says how many of them.
+    ///
+    /// Poll when it takes fewer than all; the rest is asked for again.
+    pub fn body(&mut self, octets: &[u8]) -> usize {
+        if self.wanted_body().is_none() {
+            return 0;
+        }
+        let limit = self.config.limits.chunk;
+        let (pending, chunk) = (&mut self.pending, &mut self.chunk);
+        let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get_mut(self.cursor) else {
+            return 0;
+        };
+        if transaction.stage == Stage::Data {
+            let before = pending.octets.len();
+            let taken = octets.len().min(limit.saturating_sub(before));
+            transaction.line_ends.encode::<true>(&octets[..taken], &mut pending.octets);
+            pending.mark(Content::Message, pending.octets.len() - before);
+            return taken;
+        }
+        let taken = octets.len().min(limit.saturating_sub(chunk.len()));
+        transaction.line_ends.encode::<false>(&octets[..taken], chunk);
+        taken
+    }
+
+    /// Says that the message that [`Output::Body`](crate::Output::Body) asks for is complete.
+    pub fn end_of_body(&mut self) {
+        if self.unfinished_body().is_none() {
+            return;
+        }
+        let (pending, chunk) = (&mut self.pending, &mut self.chunk);
+        let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get_mut(self.cursor) else { return };
+        transaction.is_body_complete = true;
+        if transaction.stage == Stage::Data {
+            let before = pending.octets.len();
+            transaction.line_ends.finish(&mut pending.octets);
+            pending.mark(Content::Message, pending.octets.len() - before);
+        } else {
+            transaction.line_ends.finish(chunk);
+        }
+    }
+
+    /// Gives up the message that [`Output::Body`](crate::Output::Body) asks for: it ends as
+    /// [`Outcome::Unsent`](crate::Outcome::Unsent). When some of it has left, or may only be followed by the rest, the
+    /// connection is closed without the end of the mail data, so that no part can pass for the whole.
+    pub fn abort_body(&mut self) {
+        let Some((goal, _)) = self.unfinished_body() else { return };
+        let Some(transaction) = self.transaction(goal) else { return };
+        transaction.leave_open_unsent(&crate::fault::Reason::Aborted);
+        if transaction.stage == Stage::Data || transaction.data_begins.is_some() {
+            self.close(Cause::Aborted);
+        } else {
+            self.chunk.clear();
+            self.finish_writing(goal);
+        }
+    }
+
+    fn transact(&mut self, envelope: Envelope, is_check: bool) -> Result<Goal, Misuse> {
+        self.needs_hello()?;
+        if envelope.recipients.is_empty() {
+            return Err(Misuse::NoRecipients);
+        }
+        command::check_envelope(&envelope)?;
+        self.take(Task::Send(Box::new(Transaction::new(envelope, is_check))))
+    }
+
+    fn simple(&mut self, verb: Verb, argument: Option<Text>) -> Result<Goal, Misuse> {
+        command::check_length(argument.as_ref().map(|text| text.as_str().len()))?;
+        self.take(Task::Simple(verb, argument))
+    }
+
+    fn take(&mut self, task: Task) -> Result<Goal, Misuse> {
+        self.is_open_to_goals()?;
+        let goal = Goal(self.next_goal);
+        self.next_goal += 1;
+        self.jobs.push_back(Job { goal, task, end: None });
+        Ok(goal)
+    }
+
+    fn is_open_to_goals(&self) -> Result<(), Misuse> {
+        match (self.phase, self.plan.quit) {
+            (Phase::Closed, _) => Err(Misuse::Closed),
+            (_, true) => Err(Misuse::AfterQuit),
+            _ => Ok(()),
+        }
+    }
+
+    fn needs_hello(&self) -> Result<(), Misuse> {
+        self.is_open_to_goals()?;
+        if self.plan.hello { Ok(()) } else { Err(Misuse::HelloFirst) }
+    }
+
+    /// The client speaks LMTP.
+    pub(super) const fn is_lmtp(&self) -> bool {
+        matches!(self.config.protocol, Protocol::Lmtp)
+    }
+}

@@ -1,0 +1,313 @@
+//! Defines [`Client`], the protocol machine: goals and input in, output out.
+//!
+//! The flow of one connection through the files of this folder: a goal becomes a [`job`]; [`commands`] puts its
+//! commands out and notes each reply that is then owed; [`replies`] takes the replies in that order;
+//! [`ending`] ends what is left when the connection does.
+
+mod commands;
+mod ending;
+mod exchange;
+mod goals;
+mod job;
+mod replies;
+mod transaction;
+
+use crate::config::{Config, Timer};
+use crate::event::{Event, Goal, Input, Output};
+use crate::extensions::Extensions;
+use crate::fault::Cause;
+use crate::mask::Mask;
+use crate::reply::Parser;
+use crate::time::Instant;
+use crate::transmit::{Content, Transmit};
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+use job::{Job, Owed, Task};
+use transaction::Stage;
+
+/// An SMTP client for one connection, without the connection.
+///
+/// There are three kinds of call and no fourth:
+///
+/// * **goals** say what the application wants: [`hello`](Self::hello), [`send`](Self::send), [`quit`](Self::quit) and
+///   the others. They queue up.
+/// * [`handle`](Self::handle) takes what the world did.
+/// * [`poll`](Self::poll) gives what to do next. Everything leaves through it, and time enters only there.
+///
+/// # Promises
+///
+/// 1. Every goal that is taken ends in exactly one [`Event::Done`], in the order in which they were set.
+/// 2. [`Event::Closed`] comes once, and last.
+/// 3. A delivery has one outcome for each recipient.
+/// 4. Cutting the input or the body differently changes nothing.
+/// 5. Memory is bounded by [`Limits`](crate::Limits), one chunk and the goals that were set.
+#[derive(Debug)]
+pub struct Client {
+    config: Config,
+    phase: Phase,
+    extensions: Extensions,
+    is_secured: bool,
+    is_hello_done: bool,
+    is_authenticated: bool,
+    /// What the goals that were taken will have done, if all goes well.
+    plan: Plan,
+    jobs: VecDeque<Job>,
+    next_goal: u64,
+    /// The job whose commands are being put out; all before it are out.
+    cursor: usize,
+    owed: VecDeque<Owed>,
+    /// How many of those owed belong to commands that were handed out.
+    owed_handed_out: usize,
+    /// The last command that was put out ends its group (RFC 2920 §3.1): nothing may follow before its reply.
+    is_group_ended: bool,
+    /// The window was full; it is filled again when half of it is free, not reply by reply.
+    is_window_full: bool,
+    /// Whose transaction the server may hold unfinished.
+    open_transaction: Option<Goal>,
+    /// Mail data gathered for a BDAT.
+    chunk: Vec<u8>,
+    /// Put out, not handed out.
+    pending: Transmit,
+    /// Octets handed out, all in all.
+    handed_out: u64,
+    /// The write that is under way, and its timer.
+    writing: Option<Timer>,
+    parser: Parser,
+    mask: Mask,
+    events: VecDeque<Event>,
+    /// When the running timer began.
+    timer_began: Instant,
+    /// The timer begins anew at the next poll.
+    restarts_timer: bool,
+}
+
+/// How far the connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Implicit TLS: the handshake is due.
+    Handshake,
+    Greeting,
+    Open,
+    /// STARTTLS was taken: the handshake is due.
+    Upgrade,
+    /// A write failed: only what came before is still read.
+    LastWords,
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Plan {
+    hello: bool,
+    secured: bool,
+    authenticated: bool,
+    quit: bool,
+}
+
+impl Client {
+    /// A client for a transport that is connected already.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let phase = if config.implicit_tls { Phase::Handshake } else { Phase::Greeting };
+        Self {
+            plan: Plan { secured: config.implicit_tls, ..Plan::default() },
+            config,
+            phase,
+            extensions: Extensions::default(),
+            is_secured: false,
+            is_hello_done: false,
+            is_authenticated: false,
+            jobs: VecDeque::new(),
+            next_goal: 0,
+            cursor: 0,
+            owed: VecDeque::new(),
+            owed_handed_out: 0,
+            is_group_ended: false,
+            is_window_full: false,
+            open_transaction: None,
+            chunk: Vec::new(),
+            pending: Transmit::new(),
+            handed_out: 0,
+            writing: None,
+            parser: Parser::default(),
+            mask: Mask::default(),
+            events: VecDeque::new(),
+            timer_began: Instant::EPOCH,
+            restarts_timer: true,
+        }
+    }
+
+    /// Takes what the world did.
+    pub fn handle(&mut self, input: Input<'_>) {
+        if self.phase == Phase::Closed {
+            return;
+        }
+        match input {
+            Input::Received(octets) => self.receive(octets),
+            Input::Sent => {
+                if self.writing.take().is_some() {
+                    self.restarts_timer = true;
+                }
+            }
+            Input::WriteFailed => self.lose_the_way_out(),
+            Input::Secured => self.secure(),
+            Input::Lost => self.close(Cause::Lost),
+        }
+    }
+
+    /// Gives what to do next; fills `transmit` when that is [`Output::Write`], and leaves it alone otherwise.
+    ///
+    /// Call it again after each answer, until that is one that waits: [`Write`](Output::Write),
+    /// [`Read`](Output::Read), [`Handshake`](Output::Handshake), [`Body`](Output::Body) or [`Idle`](Output::Idle)
+    /// with nothing new to say to it.
+    pub fn poll(&mut self, now: Instant, transmit: &mut Transmit) -> Output {
+        if self.restarts_timer {
+            self.restarts_timer = false;
+            self.timer_began = now;
+        }
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Output::Event(event);
+            }
+            if let Some(timer) = self.writing {
+                match self.until(timer, now) {
+                    Some(until) => return Output::Write { until },
+                    None => continue,
+                }
+            }
+            let timer = match self.phase {
+                Phase::Closed => return Output::Closed,
+                Phase::Handshake | Phase::Upgrade => match self.until(Timer::Tls, now) {
+                    Some(until) => return Output::Handshake { until },
+                    None => continue,
+                },
+                Phase::Greeting => Timer::Greeting,
+                Phase::LastWords => Timer::LastWords,
+                Phase::Open => {
+                    self.put_out_commands();
+                    if !self.events.is_empty() {
+                        continue;
+                    }
+                    if self.pending.len() < self.config.limits.chunk
+                        && let Some(goal) = self.wanted_body()
+                    {
+                        // the time that the application takes is not the server's
+                        self.restarts_timer = true;
+                        return Output::Body(goal);
+                    }
+                    if !self.pending.is_empty() {
+                        self.hand_out(transmit);
+                        self.timer_began = now;
+                        continue;
+                    }
+                    match self.owed.front() {
+                        Some(owed) => owed.expect.timer(),
+                        None => return Output::Idle,
+                    }
+                }
+            };
+            if let Some(until) = self.until(timer, now) {
+                return Output::Read { until };
+            }
+        }
+    }
+
+    /// What the server offered in its last reply to EHLO.
+    #[must_use]
+    pub const fn extensions(&self) -> &Extensions {
+        &self.extensions
+    }
+
+    /// Whether TLS is up.
+    #[must_use]
+    pub const fn is_secured(&self) -> bool {
+        self.is_secured
+    }
+
+    /// Whether a login was accepted.
+    #[must_use]
+    pub const fn is_authenticated(&self) -> bool {
+        self.is_authenticated
+    }
+
+    /// What came of a reply that is incomplete, or the beginning of what was none; to be shown when the connection fails.
+    #[must_use]
+    pub fn rejected_octets(&self) -> &[u8] {
+        self.parser.incomplete()
+    }
+
+    /// When the running timer runs out; closes when it has.
+    fn until(&mut self, timer: Timer, now: Instant) -> Option<Instant> {
+        let until = self.timer_began + self.config.timeouts.limit(timer);
+        if now < until {
+            return Some(until);
+        }
+        self.close(match timer {
+            Timer::LastWords => Cause::Lost,
+            timer => Cause::TimedOut(timer),
+        });
+        None
+    }
+
+    /// Moves what was put out to the caller's buffer.
+    fn hand_out(&mut self, transmit: &mut Transmit) {
+        transmit.clear();
+        core::mem::swap(&mut self.pending, transmit);
+        self.handed_out += transmit.len() as u64;
+        let waits_for = self.owed.get(self.owed_handed_out).map(|owed| owed.expect.timer());
+        self.owed_handed_out = self.owed.len();
+        let is_data = transmit.spans.iter().any(|&(content, _)| content == Content::Message);
+        self.writing = Some(if is_data { Timer::Block } else { waits_for.unwrap_or(Timer::Block) });
+    }
+
+    /// How far the output has come, handed out or not.
+    fn put_out(&self) -> u64 {
+        self.handed_out + self.pending.len() as u64
+    }
+
+    fn secure(&mut self) {
+        self.restarts_timer = true;
+        match self.phase {
+            Phase::Handshake => {
+                self.is_secured = true;
+                self.phase = Phase::Greeting;
+            }
+            Phase::Upgrade => self.secured_by_start_tls(),
+            _ => {}
+        }
+    }
+
+    fn lose_the_way_out(&mut self) {
+        if matches!(self.phase, Phase::Handshake | Phase::Upgrade) {
+            return self.close(Cause::Lost);
+        }
+        self.writing = None;
+        self.pending.clear();
+        self.phase = Phase::LastWords;
+        self.restarts_timer = true;
+    }
+
+    fn job_index(&self, goal: Goal) -> Option<usize> {
+        // goals are numbered in the order of the queue, without a gap
+        let first = self.jobs.front()?.goal.0;
+        let index = usize::try_from(goal.0.checked_sub(first)?).ok()?;
+        (index < self.jobs.len()).then_some(index)
+    }
+
+    /// The transaction of that goal.
+    fn transaction(&mut self, goal: Goal) -> Option<&mut transaction::Transaction> {
+        let index = self.job_index(goal)?;
+        match &mut self.jobs.get_mut(index)?.task {
+            Task::Send(transaction) => Some(transaction),
+            _ => None,
+        }
+    }
+
+    /// The message that streams after DATA at this moment.
+    fn streaming(&mut self) -> Option<(Goal, &mut transaction::Transaction)> {
+        let job = self.jobs.get_mut(self.cursor)?;
+        match &mut job.task {
+            Task::Send(transaction) if transaction.stage == Stage::Data => Some((job.goal, transaction)),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,312 @@
+//! Takes the replies: each belongs to the command that has waited longest (RFC 5321 §4.2, RFC 2920 §3.1).
+
+use super::job::{Expect, Owed, Task};
+use super::transaction::Stage;
+use super::{Client, Phase};
+use crate::event::{End, Event, Goal, Verb};
+use crate::extensions::Extensions;
+use crate::fault::{Cause, Reason, Violation};
+use crate::reply::{Code, Reply, Severity};
+use crate::transmit::Content;
+use alloc::string::{String, ToString};
+
+impl Client {
+    /// Takes octets, however they are cut.
+    pub(super) fn receive(&mut self, octets: &[u8]) {
+        let mut input = octets;
+        loop {
+            match self.phase {
+                Phase::Closed => return,
+                Phase::Handshake | Phase::Upgrade if input.is_empty() => return,
+                // RFC 3207 §4.2: what came in clear must not be taken for a part of the secured session
+                Phase::Handshake | Phase::Upgrade => {
+                    return self.close(Cause::Violation(Violation::InjectedOctets));
+                }
+                Phase::Greeting | Phase::Open | Phase::LastWords => {}
+            }
+            let (reply, challenge) = match self.parser.next(&mut input, &self.config.limits) {
+                Ok(None) => return,
+                Ok(Some(reply)) => {
+                    let awaits_challenge = self.owed.front().is_some_and(|owed| owed.expect == Expect::Auth);
+                    // before it is masked, because it is what the response is made from
+                    let challenge = (awaits_challenge && reply.code() == Code::CHALLENGE)
+                        .then(|| reply.lines().next().map(|line| String::from_utf8_lossy(line).to_string()));
+                    (self.mask.reply(&reply), challenge.flatten())
+                }
+                Err(violation) => return self.close(Cause::Violation(violation)),
+            };
+            self.restarts_timer = true;
+            self.take_reply(&reply, challenge.as_deref());
+        }
+    }
+
+    /// STARTTLS led to TLS: all that was learnt in clear is forgotten (RFC 3207 §4.2).
+    pub(super) fn secured_by_start_tls(&mut self) {
+        self.phase = Phase::Open;
+        self.is_secured = true;
+        self.is_hello_done = false;
+        self.extensions = Extensions::default();
+        self.parser.clear();
+        if let Some(goal) = self.jobs.get(self.cursor).map(|job| job.goal) {
+            self.done(goal, End::Secured);
+        }
+    }
+
+    fn take_reply(&mut self, reply: &Reply, challenge: Option<&str>) {
+        // what is owed for a command that has not been handed out cannot have been replied to
+        let owed = if self.owed_handed_out > 0 { self.owed.front().copied() } else { None };
+        if self.config.report_replies {
+            let wanted = is_wanted(owed, self.phase, reply);
+            let verb = owed.map(|owed| owed.expect.verb());
+            self.events.push_back(Event::Reply { verb, reply: reply.clone(), wanted });
+        }
+        if self.phase == Phase::Greeting {
+            return self.greet(reply);
+        }
+        let Some(owed) = owed else { return self.take_unowed(reply) };
+        self.owed.pop_front();
+        self.owed_handed_out -= 1;
+        if let Some(transaction) = self.transaction(owed.goal) {
+            transaction.owed -= 1;
+        }
+        if reply.code() == Code::UNAVAILABLE {
+            return self.take_unavailable(owed, reply);
+        }
+        let is_intermediate = reply.code().severity() == Severity::Intermediate;
+        if is_intermediate && !matches!(owed.expect, Expect::Auth | Expect::Data) {
+            return self.violate(Violation::UnexpectedReply(reply.clone()));
+        }
+        self.dispatch(owed, reply, challenge);
+        if let Some(transaction) = self.transaction(owed.goal)
+            && transaction.stage == Stage::Written
+            && transaction.owed == 0
+        {
+            let end = transaction.take_end();
+            self.done(owed.goal, end);
+        }
+    }
+
+    fn greet(&mut self, reply: &Reply) {
+        match reply.code().severity() {
+            Severity::Completed => {
+                self.phase = Phase::Open;
+                self.events.push_back(Event::Greeting(reply.clone()));
+            }
+            Severity::Intermediate => self.violate(Violation::UnexpectedReply(reply.clone())),
+            _ if reply.code() == Code::UNAVAILABLE => self.close(Cause::Unavailable(reply.clone())),
+            _ => self.close(Cause::Refused(reply.clone())),
+        }
+    }
+
+    fn dispatch(&mut self, Owed { goal, expect }: Owed, reply: &Reply, challenge: Option<&str>) {
+        let is_completed = reply.is_completed();
+        match expect {
+            Expect::Hello(verb) => self.take_hello_reply(goal, verb, reply),
+            Expect::StartTls if reply.code() == Code::READY => self.phase = Phase::Upgrade,
+            Expect::StartTls if is_completed => self.violate(Violation::UnexpectedReply(reply.clone())),
+            Expect::StartTls => self.done(goal, End::Undone(Reason::Refused(reply.clone()))),
+            Expect::Auth => self.take_auth_reply(goal, reply, challenge),
+            Expect::Cancel => self.take_cancel_reply(goal, reply),
+            Expect::ResetBefore | Expect::Mail if is_completed => {}
+            // RFC 5321 §4.1.1.5: 250 is the one reply there is; without it a transaction may still be open
+            Expect::ResetBefore => self.violate(Violation::UnexpectedReply(reply.clone())),
+            Expect::Mail => {
+                if let Some(transaction) = self.transaction(goal) {
+                    transaction.refuse_mail(reply);
+                }
+            }
+            Expect::Rcpt(index) => self.take_rcpt_reply(goal, index, reply),
+            Expect::Data => self.take_data_reply(goal, reply),
+            Expect::LoneDot => {}
+            Expect::Chunk => {
+                if let Some(transaction) = self.transaction(goal)
+                    && !is_completed
+                {
+                    transaction.chunk_refusal.get_or_insert_with(|| reply.clone());
+                }
+            }
+            Expect::Message(index) => self.take_final_reply(goal, index, reply),
+            Expect::ResetAfter => {
+                if !is_completed {
+                    self.open_transaction = Some(goal);
+                }
+            }
+            Expect::Simple(verb) => {
+                if verb == Verb::Rset && !is_completed {
+                    self.open_transaction = Some(goal);
+                }
+                self.done(goal, End::Replied(reply.clone()));
+                if verb == Verb::Quit {
+                    self.close(Cause::Quit);
+                }
+            }
+        }
+    }
+
+    fn take_hello_reply(&mut self, goal: Goal, verb: Verb, reply: &Reply) {
+        if reply.is_completed() {
+            self.extensions = match verb {
+                Verb::Helo => Extensions::default(),
+                _ => Extensions::from_reply(reply, &self.config.ignored_extensions),
+            };
+            self.is_hello_done = true;
+            // RFC 5321 §4.1.4: EHLO ends a transaction as RSET does
+            self.open_transaction = None;
+            self.done(goal, End::Replied(reply.clone()));
+        } else if verb == Verb::Ehlo && reply.is_permanent() {
+            self.say_hello(goal, Verb::Helo);
+        } else {
+            self.done(goal, End::Undone(Reason::Refused(reply.clone())));
+        }
+    }
+
+    fn take_auth_reply(&mut self, goal: Goal, reply: &Reply, challenge: Option<&str>) {
+        let limits = self.config.limits;
+        let Some(index) = self.job_index(goal) else { return };
+        let Task::Authenticate(exchange) = &mut self.jobs[index].task else { return };
+        match reply.code() {
+            Code::CHALLENGE => {
+                let say = exchange.respond(challenge.unwrap_or_default(), &limits);
+                self.say(goal, say);
+            }
+            code if code.is_completed() => match exchange.succeed() {
+                Ok(()) => {
+                    self.is_authenticated = true;
+                    self.done(goal, End::Authenticated(reply.clone()));
+                }
+                Err(reason) => {
+                    self.done(goal, End::Undone(reason));
+                    self.violate(Violation::UnexpectedReply(reply.clone()));
+                }
+            },
+            code if !code.is_negative() => self.violate(Violation::UnexpectedReply(reply.clone())),
+            Code::PARAMETER_NOT_IMPLEMENTED | Code::MECHANISM_TOO_WEAK if exchange.has_more() => {
+                exchange.give_up_mechanism();
+                self.begin_exchange(goal, Some(reply));
+            }
+            _ => self.done(goal, End::Undone(Reason::Refused(reply.clone()))),
+        }
+    }
+
+    fn take_cancel_reply(&mut self, goal: Goal, reply: &Reply) {
+        if !reply.code().is_negative() {
+            return self.violate(Violation::UnexpectedReply(reply.clone()));
+        }
+        let Some(index) = self.job_index(goal) else { return };
+        let Task::Authenticate(exchange) = &mut self.jobs[index].task else { return };
+        let reason = exchange.cancelled.take().unwrap_or_else(|| Reason::Refused(reply.clone()));
+        self.done(goal, End::Undone(reason));
+    }
+
+    fn take_rcpt_reply(&mut self, goal: Goal, index: usize, reply: &Reply) {
+        if let Some(transaction) = self.transaction(goal) {
+            transaction.answer(index, reply);
+        }
+        self.events.push_back(Event::Recipient { goal, index, reply: reply.clone() });
+    }
+
+    fn take_data_reply(&mut self, goal: Goal, reply: &Reply) {
+        let (is_lmtp, put_out) = (self.is_lmtp(), self.put_out());
+        let Some(transaction) = self.transaction(goal) else { return };
+        if reply.is_completed() {
+            return self.violate(Violation::UnexpectedReply(reply.clone()));
+        }
+        if reply.code().is_negative() {
+            transaction.refuse_open(Verb::Data, reply);
+            return self.finish_writing(goal);
+        }
+        if !transaction.is_hopeless() {
+            transaction.stage = Stage::Data;
+            transaction.data_begins = Some(put_out);
+            return;
+        }
+        if transaction.has_stray_recipient {
+            // a lone dot would send an empty message to someone
+            return self.violate(Violation::UnexpectedReply(reply.clone()));
+        }
+        // RFC 2920 §3.1: nobody was taken, and yet the server waits for mail data
+        transaction.stage = Stage::Written;
+        self.pending.push(Content::Message, b".\r\n");
+        self.open_transaction = None;
+        if !is_lmtp {
+            self.owe(goal, Expect::LoneDot);
+        }
+    }
+
+    fn take_final_reply(&mut self, goal: Goal, index: Option<usize>, reply: &Reply) {
+        let is_completed = reply.is_completed();
+        if is_completed && self.open_transaction == Some(goal) {
+            self.open_transaction = None;
+        }
+        let Some(transaction) = self.transaction(goal) else { return };
+        let violation = if !is_completed {
+            None
+        } else if transaction.accepted == 0 {
+            Some(Violation::AcceptedWithoutRecipients(reply.clone()))
+        } else if transaction.chunk_refusal.is_some() {
+            Some(Violation::UnexpectedReply(reply.clone()))
+        } else {
+            None
+        };
+        if let Some(violation) = violation {
+            return self.violate(violation);
+        }
+        match index {
+            Some(index) => transaction.conclude_one(index, reply),
+            None => transaction.conclude_open(reply),
+        }
+    }
+
+    /// Takes a reply that no command has asked for.
+    fn take_unowed(&mut self, reply: &Reply) {
+        if reply.code() == Code::UNAVAILABLE {
+            return self.close(Cause::Unavailable(reply.clone()));
+        }
+        // refused while the mail data is on its way: no end can follow, or a part of it would pass for the whole
+        let streaming = self.streaming().map(|(goal, _)| goal);
+        let ending =
+            self.owed.front().filter(|owed| matches!(owed.expect, Expect::Message(_))).map(|owed| owed.goal);
+        let Some(goal) = streaming.or(ending).filter(|_| reply.code().is_negative()) else {
+            return self.violate(Violation::UnsolicitedReply(reply.clone()));
+        };
+        if let Some(transaction) = self.transaction(goal) {
+            transaction.refuse_open(Verb::Message, reply);
+        }
+        self.close(Cause::Refused(reply.clone()));
+    }
+
+    /// 421: the reply to this command, and the end of the connection (RFC 5321 §3.8).
+    fn take_unavailable(&mut self, Owed { goal, expect }: Owed, reply: &Reply) {
+        match expect {
+            Expect::Mail | Expect::Data | Expect::Message(_) => {
+                self.dispatch(Owed { goal, expect }, reply, None);
+            }
+            Expect::Rcpt(index) => self.take_rcpt_reply(goal, index, reply),
+            Expect::Chunk => {
+                if let Some(transaction) = self.transaction(goal) {
+                    transaction.refuse_open(Verb::Message, reply);
+                }
+            }
+            Expect::Simple(_) => self.done(goal, End::Replied(reply.clone())),
+            Expect::Hello(_) | Expect::StartTls | Expect::Auth | Expect::Cancel => {
+                self.done(goal, End::Undone(Reason::Refused(reply.clone())));
+            }
+            Expect::ResetBefore | Expect::ResetAfter | Expect::LoneDot => {}
+        }
+        self.close(Cause::Unavailable(reply.clone()));
+    }
+
+    fn violate(&mut self, violation: Violation) {
+        self.close(Cause::Violation(violation));
+    }
+}
+
+/// Whether it is what was hoped for.
+fn is_wanted(owed: Option<Owed>, phase: Phase, reply: &Reply) -> bool {
+    match owed.map(|owed| owed.expect) {
+        None => phase == Phase::Greeting && reply.is_completed(),
+        Some(Expect::Data) => reply.code() == Code::START_MAIL_INPUT,
+        Some(Expect::Auth) => reply.is_completed() || reply.code() == Code::CHALLENGE,
+        Some(_) => reply.is_completed(),
+    }
+}

@@ -1,0 +1,256 @@
+//! Defines [`Config`] and the tables that it holds: [`Timeouts`] and [`Limits`].
+
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+/// Which protocol is spoken.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// EHLO, and HELO where the server refuses it for good (RFC 5321 §3.2).
+    #[default]
+    Esmtp,
+    /// HELO only: no extension is used.
+    Smtp,
+    /// LHLO, and one reply for each recipient after the mail data (RFC 2033).
+    Lmtp,
+}
+
+/// When a mechanism that reveals the password or token to the server may be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Reveal {
+    /// Over TLS only.
+    #[default]
+    Secured,
+    /// In clear too.
+    Always,
+    /// Not at all: for TLS whose certificate nobody checked.
+    Never,
+}
+
+/// What a [`Client`](crate::Client) is to do; plain data with the defaults of the RFCs.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Config {
+    /// Which protocol is spoken.
+    pub protocol: Protocol,
+    /// TLS from the first octet on (RFC 8314 §3.3): the first output is a handshake.
+    pub implicit_tls: bool,
+    /// When a mechanism that reveals the password may be used.
+    pub reveal: Reveal,
+    /// Extensions to be treated as not offered, by their EHLO keywords in upper case.
+    pub ignored_extensions: Vec<String>,
+    /// Whether to give every reply as [`Event::Reply`](crate::Event::Reply), for a transcript.
+    pub report_replies: bool,
+    /// How long each phase may take.
+    pub timeouts: Timeouts,
+    /// What a server may make the client hold.
+    pub limits: Limits,
+}
+
+/// How long to wait for what (RFC 5321 §4.5.3.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// The connection; the driver's, the core never uses it.
+    pub connect: Duration,
+    /// The greeting.
+    pub greeting: Duration,
+    /// The reply to EHLO, HELO or LHLO.
+    pub hello: Duration,
+    /// The reply to STARTTLS, and the handshake.
+    pub tls: Duration,
+    /// Each reply of AUTH.
+    pub auth: Duration,
+    /// The reply to MAIL.
+    pub mail: Duration,
+    /// The reply to RCPT.
+    pub rcpt: Duration,
+    /// The reply to DATA.
+    pub data: Duration,
+    /// The sending of each block of mail data.
+    pub block: Duration,
+    /// The reply to the end of the mail data.
+    pub end: Duration,
+    /// The reply to RSET.
+    pub reset: Duration,
+    /// The reply to NOOP.
+    pub noop: Duration,
+    /// The reply to any other command.
+    pub other: Duration,
+    /// The reply to QUIT.
+    pub quit: Duration,
+    /// After a write failed: how long to look for the reply that explains it.
+    pub last_words: Duration,
+}
+
+impl Timeouts {
+    /// The same limit for every phase.
+    #[must_use]
+    pub const fn all(limit: Duration) -> Self {
+        Self {
+            connect: limit,
+            greeting: limit,
+            hello: limit,
+            tls: limit,
+            auth: limit,
+            mail: limit,
+            rcpt: limit,
+            data: limit,
+            block: limit,
+            end: limit,
+            reset: limit,
+            noop: limit,
+            other: limit,
+            quit: limit,
+            last_words: limit,
+        }
+    }
+
+    /// The limit of one timer.
+    #[must_use]
+    pub const fn limit(&self, timer: Timer) -> Duration {
+        match timer {
+            Timer::Connect => self.connect,
+            Timer::Greeting => self.greeting,
+            Timer::Hello => self.hello,
+            Timer::Tls => self.tls,
+            Timer::Auth => self.auth,
+            Timer::Mail => self.mail,
+            Timer::Rcpt => self.rcpt,
+            Timer::Data => self.data,
+            Timer::Block => self.block,
+            Timer::End => self.end,
+            Timer::Reset => self.reset,
+            Timer::Noop => self.noop,
+            Timer::Other => self.other,
+            Timer::Quit => self.quit,
+            Timer::LastWords => self.last_words,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        const fn minutes(count: u64) -> Duration {
+            Duration::from_secs(60 * count)
+        }
+        Self {
+            connect: minutes(5),
+            greeting: minutes(5),
+            hello: minutes(5),
+            tls: minutes(2),
+            auth: minutes(2),
+            mail: minutes(5),
+            rcpt: minutes(5),
+            data: minutes(2),
+            block: minutes(3),
+            end: minutes(10),
+            reset: minutes(5),
+            noop: minutes(5),
+            other: minutes(5),
+            quit: minutes(1),
+            last_words: Duration::from_secs(2),
+        }
+    }
+}
+
+/// One of the [`Timeouts`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Timer {
+    /// The connection; the driver's.
+    Connect,
+    /// The greeting.
+    Greeting,
+    /// EHLO, HELO or LHLO.
+    Hello,
+    /// STARTTLS and the handshake.
+    Tls,
+    /// AUTH.
+    Auth,
+    /// MAIL.
+    Mail,
+    /// RCPT.
+    Rcpt,
+    /// DATA.
+    Data,
+    /// The sending of a block of mail data.
+    Block,
+    /// The end of the mail data.
+    End,
+    /// RSET.
+    Reset,
+    /// NOOP.
+    Noop,
+    /// Any other command.
+    Other,
+    /// QUIT.
+    Quit,
+    /// The reply that explains a failed write.
+    LastWords,
+}
+
+impl Timer {
+    /// What is waited for, in words for people.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Connect => "connect",
+            Self::Greeting => "greeting",
+            Self::Hello => "hello",
+            Self::Tls => "tls",
+            Self::Auth => "auth",
+            Self::Mail => "mail",
+            Self::Rcpt => "rcpt",
+            Self::Data => "data",
+            Self::Block => "block",
+            Self::End => "end",
+            Self::Reset => "reset",
+            Self::Noop => "noop",
+            Self::Other => "other",
+            Self::Quit => "quit",
+            Self::LastWords => "last words",
+        }
+    }
+}
+
+/// What a server may make the client hold, and how far ahead of its replies the client goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Octets in one line of a reply, its line end included. RFC 5321 §4.5.3.1.5 says 512; servers exceed it.
+    pub reply_line: usize,
+    /// Lines in one reply.
+    pub reply_lines: usize,
+    /// Octets in one reply.
+    pub reply_octets: usize,
+    /// Replies owed at once under PIPELINING: 128 of them fit the smallest socket buffers in use, so that a
+    /// driver that does not read while it writes cannot deadlock (RFC 2920 §3.1). 1 switches PIPELINING off.
+    pub window: usize,
+    /// Octets of mail data that are held at once: one block of DATA or one chunk of BDAT.
+    pub chunk: usize,
+    /// Messages that may await their final reply at once under CHUNKING, 1 to 64.
+    pub in_flight: usize,
+    /// Challenges in one AUTH exchange.
+    pub auth_rounds: usize,
+    /// Octets in one challenge, decoded.
+    pub challenge: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            reply_line: 4096,
+            reply_lines: 512,
+            reply_octets: 64 * 1024,
+            window: 128,
+            chunk: 64 * 1024,
+            in_flight: 1,
+            auth_rounds: 10,
+            challenge: 8192,
+        }
+    }
+}

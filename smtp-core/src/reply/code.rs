@@ -1,0 +1,200 @@
+//! Provides [`Code`], a reply code, and [`EnhancedCode`], an enhanced status code.
+
+use core::fmt;
+
+/// A reply code (RFC 5321 §4.2): three digits, the first of which says how it went.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(u16);
+
+/// What the first digit of a reply code says (RFC 5321 §4.2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_enums)] // the RFC has four and forbids more
+pub enum Severity {
+    /// 2yz: done.
+    Completed,
+    /// 3yz: taken so far, more is wanted.
+    Intermediate,
+    /// 4yz: refused for now; the same may succeed later.
+    Transient,
+    /// 5yz: refused; the same would be refused again.
+    Permanent,
+}
+
+macro_rules! codes {
+    ($($name:ident = $value:literal, $doc:literal;)*) => {
+        $(#[doc = $doc] pub const $name: Self = Self($value);)*
+    };
+}
+
+impl Code {
+    codes! {
+        SYSTEM_STATUS = 211, "System status or system help reply.";
+        HELP = 214, "Help message.";
+        READY = 220, "Service ready.";
+        CLOSING = 221, "Service closing transmission channel.";
+        AUTHENTICATED = 235, "Authentication succeeded (RFC 4954 §6).";
+        OK = 250, "Requested mail action okay, completed.";
+        WILL_FORWARD = 251, "User not local; will forward.";
+        CANNOT_VERIFY = 252, "Cannot VRFY user, but will accept message and attempt delivery.";
+        CHALLENGE = 334, "Server challenge of AUTH (RFC 4954 §4).";
+        START_MAIL_INPUT = 354, "Start mail input.";
+        UNAVAILABLE = 421, "Service not available, closing transmission channel.";
+        TRANSITION_NEEDED = 432, "A password transition is needed (RFC 4954 §6).";
+        MAILBOX_BUSY = 450, "Requested mail action not taken: mailbox unavailable.";
+        LOCAL_ERROR = 451, "Requested action aborted: local error in processing.";
+        INSUFFICIENT_STORAGE = 452, "Requested action not taken: insufficient system storage.";
+        TEMPORARY_AUTHENTICATION_FAILURE = 454, "Temporary authentication failure, or TLS not available (RFC 4954 §6, RFC 3207 §4).";
+        PARAMETERS_NOT_ACCOMMODATED = 455, "Server unable to accommodate parameters.";
+        SYNTAX_ERROR = 500, "Syntax error, command unrecognized.";
+        ARGUMENT_SYNTAX_ERROR = 501, "Syntax error in parameters or arguments.";
+        NOT_IMPLEMENTED = 502, "Command not implemented.";
+        BAD_SEQUENCE = 503, "Bad sequence of commands.";
+        PARAMETER_NOT_IMPLEMENTED = 504, "Command parameter not implemented.";
+        NO_MAIL = 521, "Host does not accept mail (RFC 7504).";
+        AUTHENTICATION_REQUIRED = 530, "Authentication required (RFC 4954 §6).";
+        MECHANISM_TOO_WEAK = 534, "Authentication mechanism is too weak (RFC 4954 §6).";
+        AUTHENTICATION_FAILED = 535, "Authentication credentials invalid (RFC 4954 §6).";
+        ENCRYPTION_REQUIRED = 538, "Encryption required for requested authentication mechanism.";
+        MAILBOX_UNAVAILABLE = 550, "Requested action not taken: mailbox unavailable.";
+        NOT_LOCAL = 551, "User not local; please try the forward-path.";
+        STORAGE_EXCEEDED = 552, "Requested mail action aborted: exceeded storage allocation.";
+        MAILBOX_NAME_NOT_ALLOWED = 553, "Requested action not taken: mailbox name not allowed.";
+        TRANSACTION_FAILED = 554, "Transaction failed, or no SMTP service here.";
+        PARAMETERS_NOT_RECOGNIZED = 555, "MAIL or RCPT parameters not recognized or not implemented.";
+        DOMAIN_TAKES_NO_MAIL = 556, "Domain does not accept mail (RFC 7504).";
+    }
+
+    /// The code of that value; `None` where RFC 5321 §4.2 has no such code (200 to 559, middle digit 0 to 5).
+    #[must_use]
+    pub const fn new(value: u16) -> Option<Self> {
+        if value >= 200 && value < 600 && value / 10 % 10 <= 5 { Some(Self(value)) } else { None }
+    }
+
+    /// The three digits as a number.
+    #[must_use]
+    pub const fn value(self) -> u16 {
+        self.0
+    }
+
+    /// What its first digit says.
+    #[must_use]
+    pub const fn severity(self) -> Severity {
+        match self.0 / 100 {
+            2 => Severity::Completed,
+            3 => Severity::Intermediate,
+            4 => Severity::Transient,
+            _ => Severity::Permanent,
+        }
+    }
+
+    /// Whether it is 2yz.
+    #[must_use]
+    pub const fn is_completed(self) -> bool {
+        matches!(self.severity(), Severity::Completed)
+    }
+
+    /// Whether it is 4yz or 5yz.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        matches!(self.severity(), Severity::Transient | Severity::Permanent)
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:03}", self.0)
+    }
+}
+
+/// An enhanced status code (RFC 3463 §2): class, subject and detail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(clippy::exhaustive_structs)] // RFC 3463 §2 fixes the three numbers
+pub struct EnhancedCode {
+    /// 2, 4 or 5.
+    pub class: u8,
+    /// What it is about, 0 to 999.
+    pub subject: u16,
+    /// What exactly, 0 to 999.
+    pub detail: u16,
+}
+
+impl EnhancedCode {
+    /// The code of these three numbers; `None` where RFC 3463 §2 has no such code.
+    #[must_use]
+    pub const fn new(class: u8, subject: u16, detail: u16) -> Option<Self> {
+        if matches!(class, 2 | 4 | 5) && subject <= 999 && detail <= 999 {
+            Some(Self { class, subject, detail })
+        } else {
+            None
+        }
+    }
+
+    /// The code at the start of `text`, and what stands behind it.
+    ///
+    /// ```
+    /// # use smtp_core::EnhancedCode;
+    /// let (code, rest) = EnhancedCode::split_from(b"5.1.1 no such user").unwrap();
+    /// assert_eq!((code.to_string().as_str(), rest), ("5.1.1", &b"no such user"[..]));
+    /// ```
+    #[must_use]
+    pub fn split_from(text: &[u8]) -> Option<(Self, &[u8])> {
+        let (class, rest) = number(text)?;
+        let (subject, rest) = number(rest.strip_prefix(b".")?)?;
+        let (detail, rest) = number(rest.strip_prefix(b".")?)?;
+        let code = Self::new(u8::try_from(class).ok()?, subject, detail)?;
+        match rest.split_first() {
+            None => Some((code, rest)),
+            Some((b' ' | b'\t', behind)) => Some((code, behind)),
+            Some(_) => None,
+        }
+    }
+
+    pub(crate) const fn is_detail(self, subject: u16, detail: u16) -> bool {
+        self.subject == subject && self.detail == detail
+    }
+}
+
+impl fmt::Display for EnhancedCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}.{}", self.class, self.subject, self.detail)
+    }
+}
+
+/// One to three digits at the start of `text`, without a needless leading zero.
+fn number(text: &[u8]) -> Option<(u16, &[u8])> {
+    let digits = text.iter().take(4).take_while(|octet| octet.is_ascii_digit()).count();
+    let (digits, rest) = text.split_at(digits);
+    match digits {
+        [] | [_, _, _, _, ..] | [b'0', _, ..] => None,
+        _ => Some((digits.iter().fold(0, |value, digit| value * 10 + u16::from(digit - b'0')), rest)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+
+    #[test]
+    fn codes_outside_the_grammar_are_none() {
+        for value in [0, 99, 100, 199, 260, 299, 355 + 5, 600, 999] {
+            assert_eq!(Code::new(value), None, "{value}");
+        }
+        for value in [200, 250, 259, 354, 421, 555, 559] {
+            assert!(Code::new(value).is_some(), "{value}");
+        }
+    }
+
+    #[test]
+    fn enhanced_codes_are_split_from_the_text() {
+        let split = |text: &'static str| {
+            EnhancedCode::split_from(text.as_bytes())
+                .map(|(code, rest)| (code.to_string(), core::str::from_utf8(rest).unwrap()))
+        };
+        assert_eq!(split("2.1.0 ok"), Some(("2.1.0".into(), "ok")));
+        assert_eq!(split("4.7.28"), Some(("4.7.28".into(), "")));
+        for none in ["3.1.0 x", "2.1 x", "2.1.0x", "2..0 x", "2.1000.0 x", "2.01.0 x", "", "ok"] {
+            assert_eq!(split(none), None, "{none}");
+        }
+    }
+}
