@@ -1,3 +1,7 @@
-//! What the tests of the workspace share.
+//! What the tests of the workspace share: [real servers](lab), [the program as a process](program), and what
+//! they are judged by.
 
+pub mod attachments;
 pub mod lab;
+pub mod program;
+pub mod secrets;

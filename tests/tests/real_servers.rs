@@ -1,0 +1,3 @@
+//! What real servers make of what we send, and we of what they say.
+
+mod lab;
