@@ -2,6 +2,8 @@
 //! they are judged by.
 
 pub mod attachments;
+pub mod driver;
 pub mod lab;
 pub mod program;
 pub mod secrets;
+pub mod system_calls;

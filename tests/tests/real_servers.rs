@@ -1,3 +1,4 @@
 //! What real servers make of what we send, and we of what they say.
 
+mod core;
 mod lab;
