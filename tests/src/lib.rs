@@ -5,5 +5,6 @@ pub mod attachments;
 pub mod driver;
 pub mod lab;
 pub mod program;
+pub mod proxy;
 pub mod secrets;
 pub mod system_calls;
