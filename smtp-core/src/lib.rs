@@ -1,5 +1,115 @@
-//! A sans-IO SMTP client.
+//! The SMTP client protocol (RFC 5321) **without I/O**: reply octets in, command octets and events out.
+//!
+//! There is no socket here, no clock, no thread, no log and no randomness. A [`Client`] is a state machine that a
+//! *driver* joins to a transport of any kind: blocking or async, TCP, TLS, a unix socket or two buffers in a test.
+//!
+//! # The shape
+//!
+//! ```text
+//!             goals                                  Output::Event → the application
+//!   hello() send() quit() …  ┐            ┌────────→
+//!                            ├→  Client  ─┤           Output::Write · Read · Handshake · Body · Closed → the driver
+//!   Input::Received · Sent … ┘     ↑      └────────→  Output::Idle
+//!                        poll(now, &mut transmit)
+//! ```
+//!
+//! 1. The application sets **goals**; they queue up, and each ends in exactly one [`Event::Done`].
+//! 2. The driver asks [`Client::poll`] what to do and does it.
+//! 3. The driver says by [`Client::handle`] what came of it.
+//!
+//! What the application gets in the end is an [`Outcome`] for each recipient, and it never lies: *accepted*,
+//! *refused* (and at which command), *unsent* (safe to send again) or *unconfirmed* (all of the message left and no
+//! reply came: it may have been delivered).
+//!
+//! # A complete driver
+//!
+//! This one is for any blocking stream. It has a single `match`, and keeps no buffer of replies of its own, so that
+//! nothing can hide in one while the stream is secured.
+//!
+//! ```
+//! use smtp_core::{Client, Config, End, Envelope, Event, Input, Instant, Outcome, Output, Transmit};
+//! use std::io::{Read, Write};
+//!
+//! fn send(stream: &mut (impl Read + Write), message: &[u8]) -> Result<Vec<Outcome>, Box<dyn std::error::Error>> {
+//!     let mut client = Client::new(Config::default());
+//!     // 1. the goals
+//!     client.hello("client.example".parse()?)?;
+//!     let to = ["<bob@example.net>".parse()?, "<eve@example.net>".parse()?];
+//!     client.send(Envelope::new("<alice@example.org>".parse()?, to))?;
+//!     client.quit()?;
+//!
+//!     let (mut transmit, mut outcomes, mut rest) = (Transmit::new(), Vec::new(), message);
+//!     let began = std::time::Instant::now();
+//!     loop {
+//!         // 2. what to do; time enters here
+//!         match client.poll(Instant::from_epoch(began.elapsed()), &mut transmit) {
+//!             Output::Write { .. } => match stream.write_all(transmit.octets()) {
+//!                 Ok(()) => client.handle(Input::Sent),
+//!                 Err(_) => client.handle(Input::WriteFailed),
+//!             },
+//!             // a driver for sockets waits no longer than `until`, and then polls again
+//!             Output::Read { .. } => {
+//!                 let mut octets = [0; 4096];
+//!                 // 3. what came of it
+//!                 match stream.read(&mut octets) {
+//!                     Ok(0) | Err(_) => client.handle(Input::Lost),
+//!                     Ok(count) => client.handle(Input::Received(&octets[..count])),
+//!                 }
+//!             }
+//!             Output::Body(_) if rest.is_empty() => client.end_of_body(),
+//!             Output::Body(_) => rest = &rest[client.body(rest)..],
+//!             Output::Event(Event::Done { end: End::Delivered(found), .. }) => outcomes = found,
+//!             Output::Event(_) => {}
+//!             // STARTTLS and implicit TLS: do the handshake, say Input::Secured, go on with the secured stream
+//!             Output::Handshake { .. } => unreachable!("no goal has asked for TLS"),
+//!             // every goal is done and QUIT was not among them: an application would set the next goal here
+//!             Output::Idle => unreachable!("QUIT was asked for"),
+//!             Output::Closed => return Ok(outcomes),
+//!         }
+//!     }
+//! }
+//!
+//! # struct Scripted<'a>(&'a [u8], Vec<u8>);
+//! # impl Read for Scripted<'_> { fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> { self.0.read(octets) } }
+//! # impl Write for Scripted<'_> {
+//! #     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> { self.1.write(octets) }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//! # // one octet at a time, as a network may do it
+//! # struct Trickle<'a>(Scripted<'a>);
+//! # impl Read for Trickle<'_> { fn read(&mut self, octets: &mut [u8]) -> std::io::Result<usize> { self.0.read(&mut octets[..1]) } }
+//! # impl Write for Trickle<'_> {
+//! #     fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> { self.0.write(octets) }
+//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
+//! # }
+//! # let replies = b"220 mx\r\n250 mx\r\n250 ok\r\n250 ok\r\n550 no\r\n354 go\r\n250 queued\r\n221 bye\r\n";
+//! # let mut stream = Trickle(Scripted(replies, Vec::new()));
+//! let outcomes = send(&mut stream, b"Subject: hello\r\n\r\nIt works.\r\n")?;
+//! assert!(matches!(outcomes[0], Outcome::Accepted(_)));
+//! assert!(matches!(outcomes[1], Outcome::Refused { .. }));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What it does by itself
+//!
+//! * **One round trip.** Where the server offers PIPELINING, a message's commands leave together, and the next
+//!   message's with the end of the one before; where it offers CHUNKING, a small message leaves as a whole. A server
+//!   that offers neither gets one command at a time.
+//! * **Line ends and dots.** A body is octets in any pieces; what leaves has CRLF line ends only, and dots are doubled
+//!   (RFC 5321 §4.5.2).
+//! * **Timers.** Every output that waits says until when; the table is [`Timeouts`] (RFC 5321 §4.5.3.2).
+//! * **Bounds.** What a server can make grow is in [`Limits`].
+//! * **Secrets.** A log is made from [`Transmit::spans`] and [`Event::Reply`]: the former say what is
+//!   [`Content::Secret`], in the latter the core has masked what it knows to be secret.
+//! * **Injection** is not checked for, it cannot be expressed: [`Mailbox`], [`Domain`], [`Parameter`] and [`Text`] hold
+//!   nothing that ends a line or an argument.
+//!
+//! # Features
+//!
+//! * `idna`: [`Domain::to_ascii`] for domains in other scripts (RFC 5890).
+
 #![no_std]
+#![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
 
 extern crate alloc;
 #[cfg(test)]

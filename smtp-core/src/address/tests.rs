@@ -1,6 +1,7 @@
 use alloc::{format, string::String, vec::Vec};
 use core::hash::{BuildHasher, BuildHasherDefault};
-use std::{collections::hash_map::DefaultHasher, net::IpAddr};
+use core::net::IpAddr;
+use std::collections::hash_map::DefaultHasher;
 
 use proptest::prelude::*;
 

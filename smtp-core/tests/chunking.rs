@@ -1,0 +1,227 @@
+//! CHUNKING (RFC 3030): one group for a small message, chunks for a large one, and what a refusal does to the next.
+
+use crate::pair::*;
+use smtp_core::*;
+
+const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
+const BOB: &str = "RCPT TO:<bob@example.net>\r\n";
+const EVE: &str = "RCPT TO:<eve@example.net>\r\n";
+
+fn bdat() -> String {
+    format!("BDAT {} LAST\r\n{MESSAGE}", MESSAGE.len())
+}
+
+#[test]
+fn a_small_message_leaves_in_one_write() {
+    let run = play(
+        || {
+            let mut pair = sending(Config::default(), &[&["bob@example.net"]]);
+            pair.client.quit().unwrap();
+            pair
+        },
+        &[say("220 mx\r\n"), say(CHUNKING), say("250 ok\r\n250 ok\r\n250 queued\r\n221 bye\r\n")],
+    );
+    assert_eq!(run.writes[1..], [format!("{MAIL}{BOB}{}QUIT\r\n", bdat())]);
+    assert_eq!(ends(&run.events)[1], End::Delivered(vec![accepted("250 queued")]));
+}
+
+#[test]
+fn the_size_of_a_chunk_is_that_after_line_end_repair_and_dots_are_left_alone() {
+    let start = || {
+        let mut pair = Pair::new(Config::default());
+        pair.client.hello(domain()).unwrap();
+        pair.client.send(envelope(&["bob@example.net"])).unwrap();
+        pair.with_body("a\n.\nb")
+    };
+    let run = play(start, &[say("220 mx\r\n"), say(CHUNKING)]);
+    assert_eq!(run.writes[1], format!("{MAIL}{BOB}BDAT 9 LAST\r\na\r\n.\r\nb\r\n"));
+}
+
+#[test]
+fn a_large_message_waits_for_the_recipients_and_goes_chunk_by_chunk() {
+    let mut config = Config::default();
+    config.limits.chunk = 8;
+    let start = || {
+        let mut pair = Pair::new(config.clone());
+        pair.client.hello(domain()).unwrap();
+        pair.client.send(envelope(&["bob@example.net"])).unwrap();
+        pair.with_body("12345\r\n12345\r\n123\r\n")
+    };
+    let run = play(
+        start,
+        &[
+            say("220 mx\r\n"),
+            say(CHUNKING),
+            expect(format!("EHLO client.example\r\n{MAIL}{BOB}")),
+            say("250 ok\r\n250 ok\r\n"),
+            expect("BDAT 8\r\n12345\r\n1BDAT 8\r\n2345\r\n12BDAT 3 LAST\r\n3\r\n"),
+            say("250 8 octets\r\n250 8 octets\r\n250 queued\r\n"),
+        ],
+    );
+    assert_eq!(ends(&run.events)[1], End::Delivered(vec![accepted("250 queued")]));
+}
+
+#[test]
+fn a_large_message_for_nobody_is_not_sent() {
+    let mut config = Config::default();
+    config.limits.chunk = 8;
+    let start = || {
+        let mut pair = sending(config.clone(), &[&["bob@example.net"]]);
+        pair.client.noop().unwrap();
+        pair
+    };
+    let run = play(
+        start,
+        &[
+            say("220 mx\r\n"),
+            say(CHUNKING),
+            expect(format!("EHLO client.example\r\n{MAIL}{BOB}")),
+            say("250 ok\r\n550 no\r\n"),
+            expect("NOOP\r\n"),
+        ],
+    );
+    assert_eq!(ends(&run.events)[1], End::Delivered(vec![refused(Verb::Rcpt, "550 no")]));
+}
+
+#[test]
+fn all_refused_then_503_to_bdat_with_the_next_message_in_flight() {
+    let mut config = Config::default();
+    config.limits.in_flight = 2;
+    let start = || sending(config.clone(), &[&["bob@example.net"], &["eve@example.net"]]);
+    let mut pair = start();
+    pair.settle();
+    pair.say("220 mx\r\n");
+    pair.written();
+    pair.say(CHUNKING);
+    // RSET, or the second message would go out under the first one's sender
+    assert_eq!(pair.written(), format!("{MAIL}{BOB}{}RSET\r\n{MAIL}{EVE}{}", bdat(), bdat()));
+    pair.say("250 ok\r\n550 no\r\n503 no recipients\r\n250 reset\r\n250 ok\r\n250 ok\r\n250 queued\r\n");
+    assert_eq!(
+        pair.ends()[1..],
+        [End::Delivered(vec![refused(Verb::Rcpt, "550 no")]), End::Delivered(vec![accepted("250 queued")])]
+    );
+}
+
+#[test]
+fn a_message_refused_at_its_end_is_reset_before_the_next() {
+    let start = || sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]);
+    play(
+        start,
+        &[
+            say("220 mx\r\n"),
+            say(CHUNKING),
+            expect(format!("EHLO client.example\r\n{MAIL}{BOB}{}", bdat())),
+            say("250 ok\r\n250 ok\r\n552 too much\r\n"),
+            expect(format!("RSET\r\n{MAIL}{EVE}{}", bdat())),
+        ],
+    );
+    play(
+        start,
+        &[
+            say("220 mx\r\n"),
+            say(CHUNKING),
+            expect(format!("EHLO client.example\r\n{MAIL}{BOB}{}", bdat())),
+            say("250 ok\r\n250 ok\r\n250 queued\r\n"),
+            expect(format!("{MAIL}{EVE}{}", bdat())),
+        ],
+    );
+}
+
+#[test]
+fn a_reset_that_is_refused_is_a_violation() {
+    let start = || sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]);
+    let run = play(
+        start,
+        &[
+            say("220 mx\r\n"),
+            say(CHUNKING),
+            say("250 ok\r\n250 ok\r\n552 too much\r\n"),
+            say("500 what?\r\n250 ok\r\n250 ok\r\n250 queued\r\n"),
+        ],
+    );
+    let cause = Cause::Violation(Violation::UnexpectedReply(reply("500 what?")));
+    assert_eq!(ends(&run.events)[2], End::Delivered(vec![Outcome::Unconfirmed(cause)]));
+}
+
+#[test]
+fn a_250_to_bdat_with_nobody_accepted_is_a_violation() {
+    for replies in [
+        "250 ok\r\n550 no\r\n250 queued\r\n",
+        "550 not you\r\n503 no\r\n250 queued\r\n",
+        "550 nested\r\n250 ok\r\n250 queued\r\n",
+    ] {
+        let run = play(
+            || sending(Config::default(), &[&["bob@example.net"]]),
+            &[say("220 mx\r\n"), say(CHUNKING), Step::Say(replies)],
+        );
+        let violation = Violation::AcceptedWithoutRecipients(reply("250 queued"));
+        assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+    }
+}
+
+#[test]
+fn a_refused_chunk_refuses_the_message_and_the_rest_is_not_sent() {
+    let mut config = Config::default();
+    config.limits.chunk = 4;
+    config.limits.window = 1;
+    let start = || {
+        let mut pair = sending(config.clone(), &[&["bob@example.net"]]);
+        pair.client.noop().unwrap();
+        pair
+    };
+    let run = play(
+        start,
+        &[
+            say("220 mx\r\n"),
+            say(CHUNKING),
+            say("250 ok\r\n"),
+            say("250 ok\r\n"),
+            expect(format!("EHLO client.example\r\n{MAIL}{BOB}BDAT 4\r\nSubj")),
+            say("552 too much\r\n"),
+            expect("NOOP\r\n"),
+        ],
+    );
+    assert_eq!(ends(&run.events)[1], End::Delivered(vec![refused(Verb::Message, "552 too much")]));
+}
+
+#[test]
+fn an_end_taken_behind_a_refused_chunk_is_unconfirmed() {
+    let mut config = Config::default();
+    config.limits.chunk = 16;
+    let run = play(
+        || sending(config.clone(), &[&["bob@example.net"]]),
+        &[
+            say("220 mx\r\n"),
+            say(CHUNKING),
+            say("250 ok\r\n250 ok\r\n"),
+            say("552 too much\r\n250 queued\r\n"),
+        ],
+    );
+    let cause = Cause::Violation(Violation::UnexpectedReply(reply("250 queued")));
+    assert_eq!(ends(&run.events)[1], End::Delivered(vec![Outcome::Unconfirmed(cause)]));
+}
+
+#[test]
+fn chunking_can_be_switched_off() {
+    let mut config = Config::default();
+    config.ignored_extensions.push("CHUNKING".into());
+    let run = play(|| sending(config.clone(), &[&["bob@example.net"]]), &[say("220 mx\r\n"), say(CHUNKING)]);
+    assert_eq!(run.writes[1], format!("{MAIL}{BOB}DATA\r\n"));
+}
+
+#[test]
+fn chunking_without_pipelining_is_lock_step() {
+    play(
+        || sending(Config::default(), &[&["bob@example.net"]]),
+        &[
+            say("220 mx\r\n"),
+            say("250-mx\r\n250 CHUNKING\r\n"),
+            expect(format!("EHLO client.example\r\n{MAIL}")),
+            say("250 ok\r\n"),
+            expect(BOB),
+            say("250 ok\r\n"),
+            expect(bdat()),
+            say("250 queued\r\n"),
+        ],
+    );
+}

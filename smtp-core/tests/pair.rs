@@ -1,0 +1,267 @@
+//! Provides [`Pair`], a client joined to a scripted peer in memory, with time that only moves when it is told to.
+
+use smtp_core::*;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+/// One thing that a scripted peer does.
+#[derive(Clone, Debug)]
+pub(crate) enum Step {
+    /// Sends these octets.
+    Say(&'static str),
+    /// Must have been sent exactly these octets since it last said something.
+    Expect(String),
+    /// The TLS handshake succeeds.
+    Secure,
+    /// Ends the transport.
+    Lose,
+    /// The next write fails.
+    FailWrite,
+}
+
+/// What a run gave: everything that an application and a wire can see.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Run {
+    /// All that the client wrote, write by write.
+    pub(crate) writes: Vec<String>,
+    /// All that it told.
+    pub(crate) events: Vec<Event>,
+}
+
+/// Where the client's bodies come from, one after the other.
+#[derive(Clone, Debug)]
+pub(crate) enum Body {
+    /// These octets.
+    Whole(Vec<u8>),
+    /// These octets, then it cannot be read any further.
+    Broken(Vec<u8>),
+}
+
+/// A client joined to a script.
+pub(crate) struct Pair {
+    pub(crate) client: Client,
+    pub(crate) bodies: VecDeque<Body>,
+    pub(crate) now: Instant,
+    pub(crate) run: Run,
+    transmit: Transmit,
+    /// Octets written since the peer last looked.
+    wire: Vec<u8>,
+    /// How the octets of the peer and of the bodies are cut.
+    cuts: Cuts,
+    body_at: usize,
+    fails_writes: bool,
+}
+
+/// How octets are cut on their way to the client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cuts {
+    Whole,
+    /// Every octet alone.
+    Octets,
+    /// Once, behind so many octets of all that the peer says.
+    At(usize),
+}
+
+impl Pair {
+    pub(crate) fn new(config: Config) -> Self {
+        Self {
+            client: Client::new(config),
+            bodies: VecDeque::new(),
+            now: Instant::EPOCH,
+            run: Run::default(),
+            transmit: Transmit::new(),
+            wire: Vec::new(),
+            cuts: Cuts::Whole,
+            body_at: 0,
+            fails_writes: false,
+        }
+    }
+
+    pub(crate) fn with_cuts(mut self, cuts: Cuts) -> Self {
+        self.cuts = cuts;
+        self
+    }
+
+    pub(crate) fn with_body(mut self, body: &str) -> Self {
+        self.bodies.push_back(Body::Whole(body.as_bytes().to_vec()));
+        self
+    }
+
+    /// Lets the client go on until it waits for the peer; gives what it waits for.
+    pub(crate) fn settle(&mut self) -> Output {
+        loop {
+            match self.client.poll(self.now, &mut self.transmit) {
+                Output::Write { until } => {
+                    assert!(until > self.now, "a write that is late before it begins");
+                    let octets = self.transmit.octets().to_vec();
+                    let spans: usize = self.transmit.spans().map(|(_, span)| span.len()).sum();
+                    assert_eq!(spans, octets.len(), "spans cover all octets");
+                    self.run.writes.push(String::from_utf8_lossy(&octets).into_owned());
+                    if self.fails_writes {
+                        self.client.handle(Input::WriteFailed);
+                        continue;
+                    }
+                    self.wire.extend_from_slice(&octets);
+                    self.client.handle(Input::Sent);
+                }
+                Output::Body(_) => self.feed(),
+                Output::Event(event) => self.run.events.push(event),
+                waits @ (Output::Read { .. } | Output::Handshake { .. } | Output::Idle | Output::Closed) => {
+                    return waits;
+                }
+            }
+        }
+    }
+
+    /// The peer says `text`, cut as the pair was told to.
+    pub(crate) fn say(&mut self, text: &str) {
+        let octets = text.as_bytes();
+        match self.cuts {
+            Cuts::Whole => self.receive(octets),
+            Cuts::Octets => octets.chunks(1).for_each(|octet| self.receive(octet)),
+            Cuts::At(at) => {
+                let (before, behind) = octets.split_at(at.min(octets.len()));
+                self.cuts = if at > octets.len() { Cuts::At(at - octets.len()) } else { Cuts::Whole };
+                self.receive(before);
+                self.receive(behind);
+            }
+        }
+    }
+
+    /// What the client wrote since this was last asked.
+    pub(crate) fn written(&mut self) -> String {
+        String::from_utf8(std::mem::take(&mut self.wire)).unwrap()
+    }
+
+    /// Plays a script to its end.
+    pub(crate) fn play(mut self, script: &[Step]) -> Run {
+        self.settle();
+        for step in script {
+            match step {
+                Step::Say(text) => self.say(text),
+                Step::Expect(text) => {
+                    assert_eq!(self.written(), *text, "events so far: {:#?}", self.run.events);
+                }
+                Step::Secure => {
+                    self.client.handle(Input::Secured);
+                    self.settle();
+                }
+                Step::Lose => {
+                    self.client.handle(Input::Lost);
+                    self.settle();
+                }
+                Step::FailWrite => self.fails_writes = true,
+            }
+        }
+        self.run
+    }
+
+    /// Lets time pass; gives what the client then waits for.
+    pub(crate) fn pass(&mut self, time: Duration) -> Output {
+        self.now = self.now + time;
+        self.settle()
+    }
+
+    /// The events of goals that ended, in order.
+    pub(crate) fn ends(&self) -> Vec<End> {
+        ends(&self.run.events)
+    }
+
+    fn receive(&mut self, octets: &[u8]) {
+        if !octets.is_empty() {
+            self.client.handle(Input::Received(octets));
+            self.settle();
+        }
+    }
+
+    fn feed(&mut self) {
+        let (octets, is_whole) = match self.bodies.front() {
+            Some(Body::Whole(octets)) => (octets, true),
+            Some(Body::Broken(octets)) => (octets, false),
+            None => panic!("a body is asked for and there is none"),
+        };
+        let rest = &octets[self.body_at..];
+        if !rest.is_empty() {
+            let length = if self.cuts == Cuts::Whole { rest.len() } else { 1 };
+            self.body_at += self.client.body(&rest[..length]);
+            return;
+        }
+        if is_whole {
+            self.client.end_of_body();
+        } else {
+            self.client.abort_body();
+        }
+        self.bodies.pop_front();
+        self.body_at = 0;
+    }
+}
+
+/// The ends among `events`.
+pub(crate) fn ends(events: &[Event]) -> Vec<End> {
+    let end = |event: &Event| match event {
+        Event::Done { end, .. } => Some(end.clone()),
+        _ => None,
+    };
+    events.iter().filter_map(end).collect()
+}
+
+/// Plays `script` against a client that `start` sets up: whole, cut once at every octet, and octet by octet. What the
+/// client tells must be the same every time, and so must be the octets that leave.
+pub(crate) fn play(start: impl Fn() -> Pair, script: &[Step]) -> Run {
+    let length: usize =
+        script.iter().map(|step| if let Step::Say(text) = step { text.len() } else { 0 }).sum();
+    let whole = start().play(script);
+    for cuts in (0..=length).map(Cuts::At).chain([Cuts::Octets]) {
+        let cut = start().with_cuts(cuts).play(script);
+        assert_eq!(cut.events, whole.events, "{cuts:?}");
+        assert_eq!(cut.writes.concat(), whole.writes.concat(), "{cuts:?}");
+    }
+    whole
+}
+
+pub(crate) fn say(text: &'static str) -> Step {
+    Step::Say(text)
+}
+
+pub(crate) fn expect(text: impl Into<String>) -> Step {
+    Step::Expect(text.into())
+}
+
+pub(crate) fn domain() -> EhloDomain {
+    "client.example".parse().unwrap()
+}
+
+pub(crate) fn envelope(to: &[&str]) -> Envelope {
+    let from: Mailbox = "alice@example.org".parse().unwrap();
+    Envelope::new(ReversePath::new(from), to.iter().map(|to| ForwardPath::new(to.parse().unwrap())))
+}
+
+/// A pair whose client says hello and sends one message for each list of recipients.
+pub(crate) fn sending(config: Config, messages: &[&[&str]]) -> Pair {
+    let mut pair = Pair::new(config);
+    pair.client.hello(domain()).unwrap();
+    for to in messages {
+        pair.client.send(envelope(to)).unwrap();
+        pair.bodies.push_back(Body::Whole(b"Subject: x\r\n\r\nhello\r\n".to_vec()));
+    }
+    pair
+}
+
+/// What [`sending`] sends as a message.
+pub(crate) const MESSAGE: &str = "Subject: x\r\n\r\nhello\r\n";
+
+pub(crate) const PIPELINING: &str = "250-mx.example\r\n250 PIPELINING\r\n";
+pub(crate) const CHUNKING: &str = "250-mx.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n";
+
+pub(crate) fn reply(text: &str) -> Reply {
+    let code = Code::new(text[..3].parse().unwrap()).unwrap();
+    Reply::new(code, text.get(4..).unwrap_or_default())
+}
+
+pub(crate) fn accepted(text: &str) -> Outcome {
+    Outcome::Accepted(reply(text))
+}
+
+pub(crate) fn refused(verb: Verb, text: &str) -> Outcome {
+    Outcome::Refused { verb, reply: reply(text) }
+}

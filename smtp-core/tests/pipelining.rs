@@ -1,0 +1,285 @@
+//! PIPELINING (RFC 2920): what leaves together, what waits, and how many round trips it costs.
+
+use crate::pair::*;
+use smtp_core::*;
+
+const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
+
+/// A server that takes everything, and counts how often it is waited for.
+struct Server {
+    offers: &'static str,
+    pair: Pair,
+    turns: usize,
+}
+
+impl Server {
+    fn serve(offers: &'static str, pair: Pair) -> Self {
+        let mut server = Self { offers, pair, turns: 0 };
+        server.pair.settle();
+        server.pair.say("220 mx\r\n");
+        let mut is_in_data = false;
+        loop {
+            let written = server.pair.written();
+            if written.is_empty() {
+                return server;
+            }
+            server.turns += 1;
+            let mut replies = String::new();
+            let mut rest = written.as_str();
+            while !rest.is_empty() {
+                if is_in_data {
+                    let end = rest.find("\r\n.\r\n").expect("the whole message in one write");
+                    rest = &rest[end + 5..];
+                    is_in_data = false;
+                    replies.push_str("250 queued\r\n");
+                    continue;
+                }
+                let (line, behind) = rest.split_once("\r\n").expect("whole lines");
+                rest = behind;
+                let verb = line.split([' ', ':']).next().unwrap();
+                replies.push_str(match verb {
+                    "EHLO" => server.offers,
+                    "DATA" => {
+                        is_in_data = true;
+                        "354 go\r\n"
+                    }
+                    "BDAT" => {
+                        let length: usize = line.split(' ').nth(1).unwrap().parse().unwrap();
+                        rest = &rest[length..];
+                        "250 queued\r\n"
+                    }
+                    "QUIT" => "221 bye\r\n",
+                    "MAIL" | "RCPT" | "RSET" => "250 ok\r\n",
+                    other => panic!("{other}"),
+                });
+            }
+            server.pair.say(&replies);
+        }
+    }
+}
+
+fn recipients(count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("user{number}@example.net")).collect()
+}
+
+fn turns(offers: &'static str, count: usize, messages: usize, config: Config) -> usize {
+    let to = recipients(count);
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    let mut pair = sending(config, &vec![to.as_slice(); messages]);
+    pair.client.quit().unwrap();
+    let server = Server::serve(offers, pair);
+    let ends = server.pair.ends();
+    assert_eq!(ends.len(), messages + 2);
+    for end in &ends[1..=messages] {
+        assert_eq!(*end, End::Delivered(vec![accepted("250 queued"); count]));
+    }
+    server.turns
+}
+
+#[test]
+fn one_message_is_one_round_trip_with_chunking_and_two_without_whatever_the_number_of_recipients() {
+    for count in [1, 10, 100] {
+        // hello, then the message with QUIT
+        assert_eq!(turns(CHUNKING, count, 1, Config::default()), 2);
+        // hello, MAIL RCPT DATA, then the message with QUIT
+        assert_eq!(turns(PIPELINING, count, 1, Config::default()), 3);
+        // hello, MAIL, each RCPT, DATA, the message, QUIT
+        assert_eq!(turns("250 mx\r\n", count, 1, Config::default()), 5 + count);
+    }
+}
+
+#[test]
+fn a_hundred_messages_are_a_hundred_and_two_round_trips_at_most() {
+    assert_eq!(turns(PIPELINING, 1, 100, Config::default()), 102);
+    assert_eq!(turns(CHUNKING, 1, 100, Config::default()), 101);
+}
+
+#[test]
+fn messages_in_flight_share_round_trips() {
+    let mut config = Config::default();
+    config.limits.in_flight = 10;
+    assert!(turns(CHUNKING, 1, 100, config) <= 12);
+}
+
+#[test]
+fn mail_rcpt_and_data_leave_in_one_write() {
+    let run = play(
+        || sending(Config::default(), &[&["bob@example.net", "eve@example.net"]]),
+        &[
+            say("220 mx\r\n"),
+            say(PIPELINING),
+            say("250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
+            say("250 queued\r\n"),
+        ],
+    );
+    let group = format!("{MAIL}RCPT TO:<bob@example.net>\r\nRCPT TO:<eve@example.net>\r\nDATA\r\n");
+    assert_eq!(run.writes[1..], [group, format!("{MESSAGE}.\r\n")]);
+}
+
+#[test]
+fn the_next_envelope_leaves_with_the_end_of_the_message_before() {
+    let run = play(
+        || {
+            let mut pair = sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]);
+            pair.client.quit().unwrap();
+            pair
+        },
+        &[
+            say("220 mx\r\n"),
+            say(PIPELINING),
+            say("250 ok\r\n250 ok\r\n354 go\r\n"),
+            say("554 spam\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
+            say("250 queued\r\n221 bye\r\n"),
+        ],
+    );
+    assert_eq!(
+        run.writes[1..],
+        [
+            format!("{MAIL}RCPT TO:<bob@example.net>\r\nDATA\r\n"),
+            format!("{MESSAGE}.\r\n{MAIL}RCPT TO:<eve@example.net>\r\nDATA\r\n"),
+            format!("{MESSAGE}.\r\nQUIT\r\n"),
+        ]
+    );
+    let ends = ends(&run.events);
+    assert_eq!(ends[1], End::Delivered(vec![refused(Verb::Message, "554 spam")]));
+    assert_eq!(ends[2], End::Delivered(vec![accepted("250 queued")]));
+}
+
+#[test]
+fn all_recipients_refused_then_354_gets_a_lone_dot() {
+    let run = play(
+        || sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]),
+        &[
+            say("220 mx\r\n"),
+            say(PIPELINING),
+            expect(format!("EHLO client.example\r\n{MAIL}RCPT TO:<bob@example.net>\r\nDATA\r\n")),
+            say("250 ok\r\n550 no\r\n354 go\r\n"),
+            expect(format!(".\r\n{MAIL}RCPT TO:<eve@example.net>\r\nDATA\r\n")),
+            say("554 5.5.1 no valid recipients\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
+            expect(format!("{MESSAGE}.\r\n")),
+            say("250 queued\r\n"),
+        ],
+    );
+    assert_eq!(
+        ends(&run.events)[1..],
+        [End::Delivered(vec![refused(Verb::Rcpt, "550 no")]), End::Delivered(vec![accepted("250 queued")]),]
+    );
+}
+
+#[test]
+fn a_refused_sender_in_a_group_refuses_everyone_and_the_next_begins_with_rset() {
+    let run = play(
+        || sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]),
+        &[
+            say("220 mx\r\n"),
+            say(PIPELINING),
+            expect(format!("EHLO client.example\r\n{MAIL}RCPT TO:<bob@example.net>\r\nDATA\r\n")),
+            say("550 not you\r\n503 need MAIL\r\n503 need RCPT\r\n"),
+            expect(format!("RSET\r\n{MAIL}RCPT TO:<eve@example.net>\r\nDATA\r\n")),
+        ],
+    );
+    assert_eq!(ends(&run.events)[1], End::Delivered(vec![refused(Verb::Mail, "550 not you")]));
+}
+
+#[test]
+fn no_lone_dot_where_it_would_send_an_empty_message() {
+    let run = play(
+        || sending(Config::default(), &[&["bob@example.net"]]),
+        &[
+            say("220 mx\r\n"),
+            say(PIPELINING),
+            expect(format!("EHLO client.example\r\n{MAIL}RCPT TO:<bob@example.net>\r\nDATA\r\n")),
+            say("503 nested MAIL\r\n250 ok\r\n354 go\r\n"),
+            expect(""),
+        ],
+    );
+    let violation = Violation::UnexpectedReply(reply("354 go"));
+    assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+}
+
+#[test]
+fn the_window_bounds_the_replies_that_are_owed() {
+    let to = recipients(10_000);
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    let mut config = Config::default();
+    config.limits.window = 50;
+    let mut pair = sending(config, &[&to]);
+    pair.settle();
+    pair.say("220 mx\r\n");
+    pair.written();
+    pair.say(PIPELINING);
+    let (mut taken, mut largest) = (0, 0);
+    loop {
+        let written = pair.written();
+        if written.contains("DATA") && taken + 50 >= 10_000 {
+            break;
+        }
+        let lines = written.lines().count();
+        largest = largest.max(lines);
+        taken += lines;
+        pair.say(&"250 ok\r\n".repeat(lines));
+    }
+    assert_eq!(largest, 50);
+}
+
+#[test]
+fn a_window_that_was_full_is_filled_again_when_half_of_it_is_free() {
+    let to = recipients(100);
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    let mut config = Config::default();
+    config.limits.window = 10;
+    let mut pair = sending(config, &[&to]);
+    pair.settle();
+    pair.say("220 mx\r\n");
+    pair.say(PIPELINING);
+    assert_eq!(pair.written().lines().count(), 1 + 10);
+    for _ in 0..4 {
+        pair.say("250 ok\r\n");
+        assert_eq!(pair.written(), "", "not reply by reply");
+    }
+    pair.say("250 ok\r\n");
+    assert_eq!(pair.written().lines().count(), 5);
+}
+
+#[test]
+fn a_window_of_one_is_lock_step_and_so_is_an_ignored_extension() {
+    let mut lock_step = Config::default();
+    lock_step.limits.window = 1;
+    let mut ignoring = Config::default();
+    ignoring.ignored_extensions.push("PIPELINING".into());
+    for config in [lock_step, ignoring] {
+        assert_eq!(turns(PIPELINING, 1, 1, config), 6);
+    }
+}
+
+#[test]
+fn ten_thousand_recipients_through_a_pipe_of_4_kib_do_not_deadlock() {
+    // the driver never reads while it writes: the replies to one write must fit the pipe back
+    let to = recipients(10_000);
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    let mut config = Config::default();
+    config.limits.window = 64;
+    let mut pair = sending(config, &[&to]);
+    pair.settle();
+    pair.say("220 mx\r\n");
+    pair.written();
+    pair.say(PIPELINING);
+    let mut answered = 0;
+    while answered < 10_002 {
+        let written = pair.written();
+        let replies: String =
+            written
+                .lines()
+                .map(|line| {
+                    if line == "DATA" { "354 go\r\n".into() } else { format!("250 2.1.5 {line:.40} ok\r\n") }
+                })
+                .collect();
+        assert!(!written.is_empty(), "stuck after {answered} replies");
+        assert!(replies.len() <= 4096, "{} octets of replies", replies.len());
+        answered += written.lines().count();
+        pair.say(&replies);
+    }
+    pair.written();
+    pair.say("250 queued\r\n");
+    assert_eq!(pair.ends()[1], End::Delivered(vec![accepted("250 queued"); 10_000]));
+}

@@ -1,0 +1,218 @@
+//! Greeting, hello, RSET, NOOP, QUIT and the commands that ask.
+
+use crate::pair::*;
+use smtp_core::*;
+
+fn greeted(config: Config) -> Pair {
+    let mut pair = Pair::new(config);
+    pair.client.hello(domain()).unwrap();
+    pair
+}
+
+#[test]
+fn hello_waits_for_the_greeting() {
+    let run = play(
+        || greeted(Config::default()),
+        &[
+            expect(""),
+            say("220-mx.example\r\n220 ESMTP\r\n"),
+            expect("EHLO client.example\r\n"),
+            say("250-mx.example\r\n250-SIZE 1000\r\n250 X-NEW a b\r\n"),
+            expect(""),
+        ],
+    );
+    assert_eq!(run.events[0], Event::Greeting(reply("220 mx.example\nESMTP")));
+    assert_eq!(ends(&run.events), [End::Replied(reply("250 mx.example\nSIZE 1000\nX-NEW a b"))]);
+}
+
+#[test]
+fn extensions_are_known_after_hello_unknown_ones_too() {
+    let mut pair = greeted(Config::default());
+    pair.settle();
+    pair.say("220 mx\r\n");
+    pair.say("250-mx\r\n250-SIZE 1000\r\n250 X-NEW a b\r\n");
+    assert_eq!(pair.client.extensions().size_limit(), Some(1000));
+    assert_eq!(pair.client.extensions().parameters("x-new"), Some("a b"));
+}
+
+#[test]
+fn helo_follows_an_ehlo_that_is_refused_for_good() {
+    for refusal in ["500 what?\r\n", "502 no\r\n", "550 no\r\n"] {
+        let script = [
+            say("220 mx\r\n"),
+            expect("EHLO client.example\r\n"),
+            Step::Say(refusal),
+            expect("HELO client.example\r\n"),
+            say("250 mx\r\n"),
+        ];
+        let run = play(|| greeted(Config::default()), &script);
+        assert_eq!(ends(&run.events), [End::Replied(reply("250 mx"))]);
+    }
+}
+
+#[test]
+fn no_helo_follows_an_ehlo_that_is_refused_for_now() {
+    let run = play(|| greeted(Config::default()), &[say("220 mx\r\n"), say("450 later\r\n")]);
+    assert_eq!(run.writes, ["EHLO client.example\r\n"]);
+    assert_eq!(ends(&run.events), [End::Undone(Reason::Refused(reply("450 later")))]);
+}
+
+#[test]
+fn helo_on_demand() {
+    let mut config = Config::default();
+    config.protocol = Protocol::Smtp;
+    let run = play(
+        || greeted(config.clone()),
+        &[say("220 mx\r\n"), expect("HELO client.example\r\n"), say("250 mx\r\n")],
+    );
+    assert_eq!(ends(&run.events), [End::Replied(reply("250 mx"))]);
+}
+
+#[test]
+fn a_negative_greeting_ends_it() {
+    let run = play(|| greeted(Config::default()), &[say("554 no SMTP service here\r\n"), expect("")]);
+    let cause = Cause::Refused(reply("554 no SMTP service here"));
+    assert_eq!(ends(&run.events), [End::Undone(Reason::Closed(cause.clone()))]);
+    assert_eq!(run.events.last(), Some(&Event::Closed(cause)));
+}
+
+#[test]
+fn a_greeting_of_421_says_that_the_server_is_unavailable() {
+    let run = play(|| greeted(Config::default()), &[say("421 4.3.2 shutting down\r\n")]);
+    assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Unavailable(reply("421 4.3.2 shutting down")))));
+}
+
+#[test]
+fn what_is_no_greeting_is_refused_at_once_and_can_be_shown() {
+    let mut pair = greeted(Config::default());
+    pair.settle();
+    pair.say("HTTP/1.1 400 Bad Request\r\n");
+    assert_eq!(pair.run.events.last(), Some(&Event::Closed(Cause::Violation(Violation::MalformedReply))));
+    assert_eq!(pair.client.rejected_octets(), b"HTTP/1.1 400 Bad Request\r\n");
+}
+
+#[test]
+fn commands_that_ask_are_owed_one_reply_each() {
+    let start = || {
+        let mut pair = greeted(Config::default());
+        pair.client.vrfy("smith".parse().unwrap()).unwrap();
+        pair.client.expn("list".parse().unwrap()).unwrap();
+        pair.client.help(None).unwrap();
+        pair.client.help(Some("MAIL".parse().unwrap())).unwrap();
+        pair.client.raw("XODD one two".parse().unwrap()).unwrap();
+        pair.client.noop().unwrap();
+        pair.client.reset().unwrap();
+        pair.client.quit().unwrap();
+        pair
+    };
+    let script = [
+        say("220 mx\r\n"),
+        expect("EHLO client.example\r\n"),
+        say("250 mx\r\n"),
+        expect("VRFY smith\r\n"),
+        say("252 cannot tell\r\n"),
+        expect("EXPN list\r\n"),
+        say("550 no\r\n"),
+        expect("HELP\r\n"),
+        say("214 try MAIL\r\n"),
+        expect("HELP MAIL\r\n"),
+        say("214 MAIL FROM:<..>\r\n"),
+        expect("XODD one two\r\n"),
+        say("500 what?\r\n"),
+        expect("NOOP\r\n"),
+        say("250 ok\r\n"),
+        expect("RSET\r\n"),
+        say("250 ok\r\n"),
+        expect("QUIT\r\n"),
+        say("221 bye\r\n"),
+    ];
+    let run = play(start, &script);
+    let texts = [
+        "252 cannot tell",
+        "550 no",
+        "214 try MAIL",
+        "214 MAIL FROM:<..>",
+        "500 what?",
+        "250 ok",
+        "250 ok",
+        "221 bye",
+    ];
+    assert_eq!(ends(&run.events)[1..], texts.map(|text| End::Replied(reply(text))));
+    assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Quit)));
+}
+
+#[test]
+fn group_enders_end_their_group_under_pipelining() {
+    let start = || {
+        let mut pair = greeted(Config::default());
+        pair.client.reset().unwrap();
+        pair.client.noop().unwrap();
+        pair.client.noop().unwrap();
+        pair
+    };
+    let script = [
+        say("220 mx\r\n"),
+        expect("EHLO client.example\r\n"),
+        say(PIPELINING),
+        expect("RSET\r\nNOOP\r\n"),
+        say("250 ok\r\n250 ok\r\n"),
+        expect("NOOP\r\n"),
+    ];
+    play(start, &script);
+}
+
+#[test]
+fn misuse_is_turned_down_and_nothing_leaves() {
+    let mut client = Client::new(Config::default());
+    assert_eq!(client.send(envelope(&["bob@example.net"])), Err(Misuse::HelloFirst));
+    assert_eq!(client.start_tls(), Err(Misuse::HelloFirst));
+    client.hello(domain()).unwrap();
+    assert_eq!(client.send(envelope(&[])), Err(Misuse::NoRecipients));
+    assert_eq!(client.authenticate(Vec::new()), Err(Misuse::NoMechanism));
+    for command in
+        ["DATA", "bdat 5 LAST", "StartTLS", "AUTH PLAIN", "EHLO x", "HELO x", "LHLO x", "XCLIENT A=B"]
+    {
+        assert_eq!(client.raw(command.parse().unwrap()), Err(Misuse::StateChangingCommand), "{command}");
+    }
+    client.start_tls().unwrap();
+    assert_eq!(client.start_tls(), Err(Misuse::HelloFirst));
+    client.hello(domain()).unwrap();
+    assert_eq!(client.start_tls(), Err(Misuse::AlreadySecured));
+    client.quit().unwrap();
+    assert_eq!(client.noop(), Err(Misuse::AfterQuit));
+    client.handle(Input::Lost);
+    assert_eq!(client.noop(), Err(Misuse::Closed));
+}
+
+#[test]
+fn a_421_while_idle_ends_it() {
+    let run = play(
+        || greeted(Config::default()),
+        &[say("220 mx\r\n"), say("250 mx\r\n"), say("421 4.4.2 idle too long\r\n")],
+    );
+    assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Unavailable(reply("421 4.4.2 idle too long")))));
+}
+
+#[test]
+fn an_unsolicited_reply_is_a_violation() {
+    let run =
+        play(|| greeted(Config::default()), &[say("220 mx\r\n"), say("250 mx\r\n"), say("250 extra\r\n")]);
+    let violation = Violation::UnsolicitedReply(reply("250 extra"));
+    assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+}
+
+#[test]
+fn replies_are_reported_when_asked_for_with_what_they_reply_to() {
+    let mut config = Config::default();
+    config.report_replies = true;
+    let run = play(|| greeted(config.clone()), &[say("220 mx\r\n"), say("502 no\r\n"), say("250 mx\r\n")]);
+    let reported: Vec<_> = run
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Reply { verb, reply, wanted } => Some((*verb, reply.code().value(), *wanted)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(reported, [(None, 220, true), (Some(Verb::Ehlo), 502, false), (Some(Verb::Helo), 250, true)]);
+}
