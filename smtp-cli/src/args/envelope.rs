@@ -1,0 +1,46 @@
+//! Defines the options of the envelope.
+
+use super::values::{Notify, Return};
+use smtp_core::{ForwardPath, Parameter, ReversePath};
+
+/// From whom, to whom.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Envelope")]
+pub(crate) struct EnvelopeArgs {
+    /// The author
+    #[arg(short, long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+    /// Recipients; repeatable, or a list with commas
+    #[arg(short, long, value_name = "ADDR")]
+    pub(crate) to: Vec<String>,
+    /// Recipients of a copy
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) cc: Vec<String>,
+    /// Recipients that no one else sees
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bcc: Vec<String>,
+    /// Where failures are reported to, when it is not the author; '<>' for nowhere
+    #[arg(long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>)]
+    pub(crate) envelope_from: Option<ReversePath>,
+    /// Send to this address instead of those in the headers
+    #[arg(long, value_name = "ADDR", value_parser = str::parse::<ForwardPath>)]
+    pub(crate) rcpt: Vec<ForwardPath>,
+    /// When reports about delivery are wanted
+    #[arg(long, value_name = "WHEN", value_enum, value_delimiter = ',')]
+    pub(crate) notify: Vec<Notify>,
+    /// What such a report contains of the message
+    #[arg(long, value_name = "PART", value_enum)]
+    pub(crate) ret: Option<Return>,
+    /// A name of this envelope that such a report repeats
+    #[arg(long, value_name = "ID")]
+    pub(crate) envid: Option<String>,
+    /// A further parameter of MAIL
+    #[arg(long, value_name = "K[=V]", value_parser = str::parse::<Parameter>)]
+    pub(crate) mail_param: Vec<Parameter>,
+    /// A further parameter of each RCPT
+    #[arg(long, value_name = "K[=V]", value_parser = str::parse::<Parameter>)]
+    pub(crate) rcpt_param: Vec<Parameter>,
+    /// Send to all recipients or, when one is refused, to none
+    #[arg(long)]
+    pub(crate) require_all: bool,
+}

@@ -1,0 +1,263 @@
+//! Defines the values of options that are more than text: modes, durations and the table of timeouts.
+
+use clap::ValueEnum;
+use smtp_core::Timeouts;
+use std::str::FromStr;
+use std::time::Duration;
+
+/// How TLS is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum TlsMode {
+    /// Implicit on port 465, opportunistic on loopback and unix sockets, else required by STARTTLS
+    Auto,
+    /// In clear
+    None,
+    /// STARTTLS where it is offered, without verification
+    Opportunistic,
+    /// STARTTLS is required
+    Starttls,
+    /// TLS from the first octet on
+    Implicit,
+}
+
+/// Which protocol is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProtocolName {
+    /// EHLO, and HELO where the server does not know it
+    Esmtp,
+    /// HELO only
+    Smtp,
+    /// LHLO, a reply for each recipient
+    Lmtp,
+}
+
+/// When reports about delivery are wanted (RFC 3461 §4.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Notify {
+    /// Not at all
+    Never,
+    /// When it was delivered
+    Success,
+    /// When it cannot be delivered
+    Failure,
+    /// When it is delayed
+    Delay,
+}
+
+/// What a report is to contain of the message (RFC 3461 §4.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Return {
+    /// All of it
+    Full,
+    /// Its header section
+    Hdrs,
+}
+
+impl Notify {
+    /// The word of the parameter NOTIFY.
+    pub(crate) const fn keyword(self) -> &'static str {
+        match self {
+            Self::Never => "NEVER",
+            Self::Success => "SUCCESS",
+            Self::Failure => "FAILURE",
+            Self::Delay => "DELAY",
+        }
+    }
+}
+
+impl Return {
+    /// The word of the parameter RET.
+    pub(crate) const fn keyword(self) -> &'static str {
+        match self {
+            Self::Full => "FULL",
+            Self::Hdrs => "HDRS",
+        }
+    }
+}
+
+/// Mechanisms of `--auth`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum AuthChoice {
+    /// The strongest that both sides know.
+    Auto,
+    /// No login.
+    None,
+    /// These, in this order.
+    Mechanisms(Vec<String>),
+}
+
+impl FromStr for AuthChoice {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.to_ascii_lowercase().as_str() {
+            "auto" => return Ok(Self::Auto),
+            "none" => return Ok(Self::None),
+            _ => {}
+        }
+        let mut names = Vec::new();
+        for name in text.split(',') {
+            let name = name.trim().to_ascii_uppercase();
+            if !crate::login::MECHANISMS.contains(&name.as_str()) {
+                return Err(format!(
+                    "the mechanism {name:?} is not known, try auto, none or some of {}",
+                    crate::login::MECHANISMS.join(", ")
+                ));
+            }
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+        Ok(Self::Mechanisms(names))
+    }
+}
+
+/// Changes to the table of timeouts, from `--timeout`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct TimeoutChanges(Vec<(Option<Phase>, Duration)>);
+
+/// A phase whose time is limited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Connect,
+    Greeting,
+    Hello,
+    Tls,
+    Auth,
+    Mail,
+    Rcpt,
+    Data,
+    Block,
+    End,
+    Other,
+    Quit,
+}
+
+const PHASES: [(&str, Phase); 12] = [
+    ("connect", Phase::Connect),
+    ("greeting", Phase::Greeting),
+    ("hello", Phase::Hello),
+    ("tls", Phase::Tls),
+    ("auth", Phase::Auth),
+    ("mail", Phase::Mail),
+    ("rcpt", Phase::Rcpt),
+    ("data", Phase::Data),
+    ("block", Phase::Block),
+    ("end", Phase::End),
+    ("other", Phase::Other),
+    ("quit", Phase::Quit),
+];
+
+impl TimeoutChanges {
+    /// Makes the changes.
+    pub(crate) fn apply(&self, timeouts: &mut Timeouts) {
+        for &(phase, limit) in &self.0 {
+            match phase {
+                None => {
+                    let last_words = timeouts.last_words.min(limit);
+                    *timeouts = Timeouts::all(limit);
+                    timeouts.last_words = last_words;
+                }
+                Some(Phase::Connect) => timeouts.connect = limit,
+                Some(Phase::Greeting) => timeouts.greeting = limit,
+                Some(Phase::Hello) => timeouts.hello = limit,
+                Some(Phase::Tls) => timeouts.tls = limit,
+                Some(Phase::Auth) => timeouts.auth = limit,
+                Some(Phase::Mail) => timeouts.mail = limit,
+                Some(Phase::Rcpt) => timeouts.rcpt = limit,
+                Some(Phase::Data) => timeouts.data = limit,
+                Some(Phase::Block) => timeouts.block = limit,
+                Some(Phase::End) => timeouts.end = limit,
+                Some(Phase::Other) => {
+                    timeouts.reset = limit;
+                    timeouts.noop = limit;
+                    timeouts.other = limit;
+                }
+                Some(Phase::Quit) => timeouts.quit = limit,
+            }
+        }
+    }
+}
+
+impl FromStr for TimeoutChanges {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut changes = Vec::new();
+        for part in text.split(',') {
+            let (phase, limit) = match part.split_once('=') {
+                None => (None, part),
+                Some((name, limit)) => {
+                    let known = PHASES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim()));
+                    let Some(&(_, phase)) = known else {
+                        let names: Vec<_> = PHASES.iter().map(|(name, _)| *name).collect();
+                        return Err(format!("the phase {name:?} is none of {}", names.join(", ")));
+                    };
+                    (Some(phase), limit)
+                }
+            };
+            changes.push((phase, duration(limit.trim())?));
+        }
+        Ok(Self(changes))
+    }
+}
+
+/// A duration: a number of seconds, or one with a unit, `ms`, `s`, `m` or `h`.
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
+    let unit = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(unit);
+    let factor = match unit.trim() {
+        "ms" => 0.001,
+        "" | "s" | "sec" => 1.0,
+        "m" | "min" => 60.0,
+        "h" => 3600.0,
+        unit => return Err(format!("the unit {unit:?} of the duration {text:?} is none of ms, s, m and h")),
+    };
+    let seconds = number.parse::<f64>().ok().map(|number| number * factor);
+    let duration = seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    match duration {
+        Some(duration) if duration > Duration::ZERO && duration <= LONGEST => Ok(duration),
+        Some(Duration::ZERO) => Err("a duration of zero leaves no time, try 1s".to_string()),
+        Some(_) => Err(format!("the duration {text:?} is longer than a week")),
+        None => Err(format!("{text:?} is no duration, try 30, 30s, 500ms or 5m")),
+    }
+}
+
+/// The longest that anything may take; operating systems do not take much longer timeouts of sockets.
+const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_units() {
+        for (text, milliseconds) in
+            [("30", 30_000), ("1.5s", 1_500), ("250ms", 250), ("5m", 300_000), ("1h", 3_600_000)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "0", "-1", "x", "5 parsecs", "1e9", "9999h", ".", "1..2"] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn timeouts_change_all_or_one_phase_in_the_order_given() {
+        let mut timeouts = Timeouts::default();
+        "20,rcpt=1s,other=2s".parse::<TimeoutChanges>().unwrap().apply(&mut timeouts);
+        assert_eq!(timeouts.mail, Duration::from_secs(20));
+        assert_eq!(timeouts.rcpt, Duration::from_secs(1));
+        assert_eq!(timeouts.noop, Duration::from_secs(2));
+        assert_eq!(timeouts.last_words, Duration::from_secs(2));
+        let error = "rpct=1".parse::<TimeoutChanges>().unwrap_err();
+        assert!(error.contains("\"rpct\"") && error.contains("rcpt"), "{error}");
+    }
+
+    #[test]
+    fn mechanisms_are_known_by_name() {
+        assert_eq!("auto".parse(), Ok(AuthChoice::Auto));
+        assert_eq!("login, plain".parse(), Ok(AuthChoice::Mechanisms(vec!["LOGIN".into(), "PLAIN".into()])));
+        assert!("PLIAN".parse::<AuthChoice>().unwrap_err().contains("PLAIN"));
+    }
+}

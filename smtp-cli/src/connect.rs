@@ -1,0 +1,225 @@
+//! Provides [`connect`]: the name looked up on a thread of its own, because a look-up knows no deadline, and the
+//! addresses tried in turn, each a little after the one before (RFC 8305).
+
+use crate::error::{Error, Result, Reworded};
+use crate::exit::Exit;
+use crate::settings::Destination;
+use crate::transport::Socket;
+use std::io;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// After so long without an answer the next address is tried too (RFC 8305 §5).
+const STAGGER: Duration = Duration::from_millis(250);
+
+/// Connects by `deadline`; `tell` hears of each attempt.
+pub(crate) fn connect(
+    destination: &Destination,
+    deadline: Instant,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Socket> {
+    match destination {
+        Destination::Host { name, port } => {
+            let addresses = look_up(name, *port, deadline)?;
+            let socket =
+                first_to_connect(&addresses, deadline, tell).map_err(|error| refused(name, *port, &error))?;
+            // A window leaves in one write, which must not wait for the acknowledgement of the one before.
+            socket.set_nodelay(true).map_err(|error| refused(name, *port, &error))?;
+            Ok(Socket::Tcp(socket))
+        }
+        Destination::Unix(path) => {
+            tell(&format!("connecting to unix:{}", path.display()));
+            unix(path)
+        }
+    }
+}
+
+#[cfg(unix)]
+fn unix(path: &std::path::Path) -> Result<Socket> {
+    match std::os::unix::net::UnixStream::connect(path) {
+        Ok(socket) => Ok(Socket::Unix(socket)),
+        Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            Err(Error::usage(format!("the path of the socket is too long: {}", path.display())))
+        }
+        Err(error) => Err(Error::new(
+            Exit::TEMPORARY,
+            format!(
+                "cannot connect to unix:{}: {}; does a server listen there?",
+                path.display(),
+                Reworded(&error)
+            ),
+        )),
+    }
+}
+
+#[cfg(not(unix))]
+fn unix(path: &std::path::Path) -> Result<Socket> {
+    Err(Error::usage(format!(
+        "unix:{} needs a system with unix sockets, use --server host:port",
+        path.display()
+    )))
+}
+
+fn refused(name: &str, port: u16, error: &io::Error) -> Error {
+    let text = match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            format!("{name} refuses connections to port {port}; is it the right --port?")
+        }
+        io::ErrorKind::TimedOut => format!(
+            "no connection to {name} port {port} in time; a firewall may be in the way, or give it more by --timeout connect=DUR"
+        ),
+        _ => format!("cannot connect to {name} port {port}: {}", Reworded(error)),
+    };
+    Error::new(Exit::TEMPORARY, text)
+}
+
+/// The addresses of a name, both families in turn (RFC 8305 §4).
+fn look_up(name: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>> {
+    if let Ok(address) = name.parse() {
+        return Ok(vec![SocketAddr::new(address, port)]);
+    }
+    let (sender, receiver) = mpsc::channel();
+    let wanted = (name.to_string(), port);
+    thread::Builder::new()
+        .name("look-up".to_string())
+        // Nobody may be there any more to hear the answer.
+        .spawn(move || drop(sender.send(wanted.to_socket_addrs().map(Iterator::collect::<Vec<_>>))))
+        .map_err(|error| Error::new(Exit::OS, format!("cannot start a thread: {}", Reworded(&error))))?;
+    let no_host =
+        |why: &str| Error::new(Exit::NO_HOST, format!("the host name {name} does not resolve: {why}"));
+    match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+        Ok(Ok(addresses)) if addresses.is_empty() => Err(no_host("it has no address; is it spelled right?")),
+        Ok(Ok(addresses)) => Ok(interleaved(addresses)),
+        Ok(Err(error)) => {
+            let text = Reworded(&error).to_string();
+            let why = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+            Err(no_host(&format!("{}; is it spelled right?", why.to_lowercase())))
+        }
+        Err(_) => Err(Error::new(
+            Exit::TEMPORARY,
+            format!("the look-up of {name} took too long, give it more by --timeout connect=DUR"),
+        )),
+    }
+}
+
+/// The families in turn, beginning with that of the first, each in its own order; none twice.
+fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
+    let mut unique: Vec<SocketAddr> = Vec::new();
+    for address in addresses {
+        if !unique.contains(&address) {
+            unique.push(address);
+        }
+    }
+    let first_is_v6 = unique.first().is_some_and(SocketAddr::is_ipv6);
+    let (mut first, mut second) = (Vec::new(), Vec::new());
+    for address in unique {
+        if address.is_ipv6() == first_is_v6 { first.push(address) } else { second.push(address) }
+    }
+    let mut second = second.into_iter();
+    let mut mixed: Vec<_> =
+        first.into_iter().flat_map(|address| [Some(address), second.next()]).flatten().collect();
+    mixed.extend(second);
+    mixed
+}
+
+/// Starts with the first address and goes on to the next when one fails, or has not answered for a while.
+fn first_to_connect(
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    tell: &mut dyn FnMut(&str),
+) -> io::Result<TcpStream> {
+    let (sender, receiver) = mpsc::channel::<io::Result<TcpStream>>();
+    let mut waiting = 0_usize;
+    let mut remaining = addresses.iter();
+    let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+    let mut may_start = true;
+    loop {
+        if may_start && let Some(&address) = remaining.next() {
+            tell(&format!("connecting to {address}"));
+            let sender = sender.clone();
+            let limit = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            thread::Builder::new()
+                .name("connect".to_string())
+                // One that comes too late is closed by being dropped.
+                .spawn(move || drop(sender.send(TcpStream::connect_timeout(&address, limit))))?;
+            waiting += 1;
+        }
+        if waiting == 0 {
+            return Err(last_error);
+        }
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        let patience = if remaining.len() == 0 { left } else { left.min(STAGGER) };
+        match receiver.recv_timeout(patience) {
+            Ok(Ok(socket)) => return Ok(socket),
+            Ok(Err(error)) => {
+                waiting -= 1;
+                last_error = error;
+                may_start = true;
+            }
+            Err(RecvTimeoutError::Timeout) => may_start = true,
+            Err(RecvTimeoutError::Disconnected) => return Err(last_error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    fn soon() -> Instant {
+        Instant::now() + Duration::from_secs(20)
+    }
+
+    fn host(name: &str, port: u16) -> Destination {
+        Destination::Host { name: name.to_string(), port }
+    }
+
+    #[test]
+    fn families_take_turns() {
+        let parse =
+            |texts: &[&str]| texts.iter().map(|text| text.parse().unwrap()).collect::<Vec<SocketAddr>>();
+        let mixed =
+            interleaved(parse(&["[::1]:1", "[::2]:1", "[::3]:1", "1.1.1.1:1", "[::1]:1", "2.2.2.2:1"]));
+        assert_eq!(mixed, parse(&["[::1]:1", "1.1.1.1:1", "[::2]:1", "2.2.2.2:1", "[::3]:1"]));
+        assert_eq!(
+            interleaved(parse(&["1.1.1.1:1", "[::1]:1", "[::2]:1"])),
+            parse(&["1.1.1.1:1", "[::1]:1", "[::2]:1"])
+        );
+    }
+
+    #[test]
+    fn an_address_that_refuses_is_passed_over() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let good = listener.local_addr().unwrap();
+        let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let mut told = Vec::new();
+        let socket =
+            first_to_connect(&[refusing, good], soon(), &mut |text| told.push(text.to_string())).unwrap();
+        assert_eq!(socket.peer_addr().unwrap(), good);
+        assert_eq!(told, [format!("connecting to {refusing}"), format!("connecting to {good}")]);
+    }
+
+    #[test]
+    fn a_refused_port_and_an_unknown_host_are_told_apart() {
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let error = connect(&host("127.0.0.1", port), soon(), &mut |_| {}).unwrap_err();
+        assert_eq!(error.exit(), Exit::TEMPORARY);
+        assert!(error.to_string().contains(&port.to_string()), "{error}");
+        let error = connect(&host("no-such-host.invalid", 25), soon(), &mut |_| {}).unwrap_err();
+        assert_eq!(error.exit(), Exit::NO_HOST);
+        assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
+    }
+
+    #[test]
+    fn nothing_is_awaited_beyond_the_deadline() {
+        let error =
+            first_to_connect(&["127.0.0.1:9".parse().unwrap()], Instant::now(), &mut |_| {}).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+}

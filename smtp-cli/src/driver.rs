@@ -1,0 +1,161 @@
+//! Provides [`Driver`], the one `match` over what the protocol machine asks for.
+
+use crate::tls::{Failure, Tls};
+use crate::transcript::Transcript;
+use crate::transport::Transport;
+use smtp_core::{Client, Config, Event, Goal, Input, Output, Transmit};
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+/// What the driver cannot do by itself.
+#[derive(Debug)]
+pub(crate) enum Step {
+    /// Something happened.
+    Event(Event),
+    /// Octets of this goal's message are wanted.
+    Body(Goal),
+    /// Nothing is due: a goal may be set.
+    Idle,
+    /// The connection is over.
+    Closed,
+}
+
+/// A connection and the protocol machine that it serves.
+pub(crate) struct Driver {
+    pub(crate) client: Client,
+    transport: Transport,
+    tls: Option<Tls>,
+    transcript: Option<Transcript>,
+    /// What the core calls time zero.
+    epoch: Instant,
+    transmit: Transmit,
+    buffer: Box<[u8]>,
+    /// Why the handshake failed, if it did.
+    failure: Option<Failure>,
+}
+
+/// As much as one read may take; nothing stays in it.
+const BUFFER: usize = 16 * 1024;
+/// So long may a TLS farewell take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Driver {
+    /// Serves a machine of that configuration over `transport`; without `tls` no handshake can be done.
+    pub(crate) fn new(
+        config: Config,
+        transport: Transport,
+        tls: Option<Tls>,
+        transcript: Option<Transcript>,
+    ) -> Self {
+        Self {
+            client: Client::new(config),
+            transport,
+            tls,
+            transcript,
+            epoch: Instant::now(),
+            transmit: Transmit::new(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            failure: None,
+        }
+    }
+
+    /// Does what is due until there is something that it cannot do.
+    pub(crate) fn step(&mut self) -> Step {
+        loop {
+            let now = smtp_core::Instant::from_epoch(self.epoch.elapsed());
+            match self.client.poll(now, &mut self.transmit) {
+                Output::Write { until } => self.write(until),
+                Output::Read { until } => self.read(until),
+                Output::Handshake { until } => self.handshake(until),
+                Output::Body(goal) => return Step::Body(goal),
+                Output::Event(event) => {
+                    self.show(&event);
+                    return Step::Event(event);
+                }
+                Output::Idle => return Step::Idle,
+                Output::Closed => {
+                    self.transport.close(Instant::now() + FAREWELL);
+                    return Step::Closed;
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, until: smtp_core::Instant) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.sent(&self.transmit, self.client.is_secured());
+        }
+        match self.transport.write_all(self.transmit.octets(), self.epoch + until.since_epoch()) {
+            Ok(()) => self.client.handle(Input::Sent),
+            // The deadline has passed, and the next poll says what follows from that.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            Err(_) => self.client.handle(Input::WriteFailed),
+        }
+    }
+
+    fn read(&mut self, until: smtp_core::Instant) {
+        match self.transport.read(&mut self.buffer, self.epoch + until.since_epoch()) {
+            Ok(0) => self.client.handle(Input::Lost),
+            Ok(count) => self.client.handle(Input::Received(&self.buffer[..count])),
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            Err(_) => self.client.handle(Input::Lost),
+        }
+    }
+
+    fn handshake(&mut self, until: smtp_core::Instant) {
+        let deadline = self.epoch + until.since_epoch();
+        let done = match &self.tls {
+            Some(tls) => self.transport.handshake(tls, deadline),
+            None => Err(Failure::new("TLS was not set up")),
+        };
+        match done {
+            Ok(()) => {
+                self.inform("TLS is up");
+                self.client.handle(Input::Secured);
+            }
+            Err(_) if Instant::now() >= deadline => {}
+            Err(failure) => {
+                self.failure = Some(failure);
+                self.client.handle(Input::Lost);
+            }
+        }
+    }
+
+    fn show(&mut self, event: &Event) {
+        let Some(transcript) = &mut self.transcript else { return };
+        if let Event::Reply { reply, wanted, .. } = event {
+            transcript.received(reply, *wanted, self.client.is_secured());
+        }
+    }
+
+    /// Says something in the transcript.
+    pub(crate) fn inform(&mut self, text: &str) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.information(text);
+        }
+    }
+
+    /// Says in the transcript what went wrong.
+    pub(crate) fn complain(&mut self, text: &str) {
+        if let Some(transcript) = &mut self.transcript {
+            transcript.error(text);
+        }
+    }
+
+    /// Why the handshake failed, if it did.
+    pub(crate) const fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// The connection itself.
+    pub(crate) const fn transport(&self) -> &Transport {
+        &self.transport
+    }
+}
+
+impl fmt::Debug for Driver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Driver").field("client", &self.client).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,117 @@
+//! Defines [`Error`], one line that says what went wrong and the exit status that it has.
+
+use crate::exit::Exit;
+use std::fmt;
+use std::path::Path;
+
+/// What ended a command: the status for programs, the line for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Error {
+    exit: Exit,
+    message: String,
+}
+
+/// The outcome of what may end a command.
+pub(crate) type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// An error of that status; `message` names the thing and says what to try.
+    pub(crate) fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into() }
+    }
+
+    /// A wrong use of the command.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::USAGE, message)
+    }
+
+    /// An input file that cannot be read.
+    pub(crate) fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::new(Exit::NO_INPUT, format!("cannot read {what} {}: {}", path.display(), Reworded(error)))
+    }
+
+    /// A file that cannot be created.
+    pub(crate) fn cannot_create(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::new(
+            Exit::CANNOT_CREATE,
+            format!("cannot create {what} {}: {}", path.display(), Reworded(error)),
+        )
+    }
+
+    /// Standard output that cannot be written.
+    pub(crate) fn output(error: &std::io::Error) -> Self {
+        Self::new(Exit::IO, format!("cannot write to standard output: {}", Reworded(error)))
+    }
+
+    /// The exit status.
+    pub(crate) const fn exit(&self) -> Exit {
+        self.exit
+    }
+}
+
+/// The message with its control characters escaped, because parts of it may come from a server or a file.
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", Escaped(&self.message))
+    }
+}
+
+/// A text from elsewhere whose control characters cannot play with a terminal.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for character in self.0.chars() {
+            if character.is_control() || is_direction(character) {
+                write!(f, "{}", character.escape_default())?;
+            } else {
+                fmt::Write::write_char(f, character)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An input or output error in this program's style: lower case, without the number of the system.
+#[derive(Debug)]
+pub(crate) struct Reworded<'a>(pub(crate) &'a std::io::Error);
+
+impl fmt::Display for Reworded<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = self.0.to_string();
+        let text = text.split(" (os error").next().unwrap_or_default();
+        let mut characters = text.chars();
+        match (characters.next(), characters.clone().next()) {
+            // An abbreviation stays as it is.
+            (Some(first), Some(second)) if first.is_uppercase() && second.is_lowercase() => {
+                write!(f, "{}{}", first.to_lowercase(), characters.as_str())
+            }
+            _ => f.write_str(text),
+        }
+    }
+}
+
+/// Characters that change the direction of the text behind them, with which a name can be made to look like another.
+const fn is_direction(character: char) -> bool {
+    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn control_characters_are_shown_not_obeyed() {
+        let error = Error::usage("bad name \u{1b}]0;title\u{7}\r\n\u{202e}x");
+        assert_eq!(error.to_string(), "bad name \\u{1b}]0;title\\u{7}\\r\\n\\u{202e}x");
+    }
+
+    #[test]
+    fn errors_of_the_system_are_reworded() {
+        let error = std::io::Error::from_raw_os_error(2);
+        let text = Error::unreadable("the attachment", Path::new("x.pdf"), &error).to_string();
+        assert!(text.starts_with("cannot read the attachment x.pdf: "), "{text}");
+        assert!(!text.contains("os error"), "{text}");
+    }
+}

@@ -1,0 +1,198 @@
+//! Defines [`Exit`], the exit statuses, and the one place that says which of them a failure has.
+
+use smtp_core::{Cause, Outcome, Reason, Reply, Timer, Verb};
+
+/// An exit status: those of BSD's `sysexits.h`, and 79 and 80 for what it has no word for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Exit(u8);
+
+impl Exit {
+    /// Every recipient was accepted and the final reply was positive.
+    pub const OK: Self = Self(0);
+    /// The command was used in a wrong way.
+    pub const USAGE: Self = Self(64);
+    /// The message or its sender was refused, or the message is not valid.
+    pub const DATA: Self = Self(65);
+    /// An input file cannot be read.
+    pub const NO_INPUT: Self = Self(66);
+    /// Every recipient was refused for good.
+    pub const NO_USER: Self = Self(67);
+    /// The host name does not resolve, or the domain takes no mail.
+    pub const NO_HOST: Self = Self(68);
+    /// The server does not serve, or does not offer what is required.
+    pub const UNAVAILABLE: Self = Self(69);
+    /// A fault of this program.
+    pub const SOFTWARE: Self = Self(70);
+    /// The operating system refused something.
+    pub const OS: Self = Self(71);
+    /// A file cannot be created.
+    pub const CANNOT_CREATE: Self = Self(73);
+    /// Local input or output failed.
+    pub const IO: Self = Self(74);
+    /// It failed for now; the same may be tried again.
+    pub const TEMPORARY: Self = Self(75);
+    /// The server broke the protocol, or the handshake failed.
+    pub const PROTOCOL: Self = Self(76);
+    /// Not permitted: login refused, certificate not trusted, a password that would leave in clear.
+    pub const NO_PERMISSION: Self = Self(77);
+    /// The configuration is wrong.
+    pub const CONFIGURATION: Self = Self(78);
+    /// Some recipients were accepted and some refused.
+    pub const PARTLY: Self = Self(79);
+    /// The whole message left and no reply came: it may have been delivered.
+    pub const UNKNOWN: Self = Self(80);
+
+    /// The number that the process ends with.
+    #[must_use]
+    pub const fn status(self) -> u8 {
+        self.0
+    }
+
+    /// Whether all went well.
+    #[must_use]
+    pub const fn is_ok(self) -> bool {
+        self.0 == 0
+    }
+
+    /// Of a message, by what became of its recipients.
+    pub(crate) fn of_outcomes(outcomes: &[Outcome]) -> Self {
+        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unconfirmed(_))) {
+            return Self::UNKNOWN;
+        }
+        let accepted = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count();
+        if accepted == outcomes.len() {
+            return Self::OK;
+        }
+        if accepted > 0 {
+            return Self::PARTLY;
+        }
+        let mut statuses = outcomes.iter().filter(|outcome| !is_consequence(outcome)).map(Self::of_outcome);
+        let Some(first) = statuses.next() else { return Self::SOFTWARE };
+        // One that may succeed later makes the whole worth another try.
+        statuses.fold(first, |worst, status| if status == Self::TEMPORARY { status } else { worst })
+    }
+
+    fn of_outcome(outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::Accepted(_) => Self::OK,
+            Outcome::Refused { verb, reply } => Self::of_refusal(Some(*verb), reply),
+            Outcome::Unconfirmed(_) => Self::UNKNOWN,
+            Outcome::Unsent(reason) => Self::of_reason(reason),
+        }
+    }
+
+    /// Of a negative reply to the command `verb`; `None` is the greeting.
+    pub(crate) fn of_refusal(verb: Option<Verb>, reply: &Reply) -> Self {
+        if reply.is_transient() {
+            return Self::TEMPORARY;
+        }
+        if reply.code().value() == 530 {
+            return Self::NO_PERMISSION;
+        }
+        match verb {
+            Some(Verb::Rcpt) => Self::NO_USER,
+            Some(Verb::Auth) => Self::NO_PERMISSION,
+            Some(Verb::Mail | Verb::Data | Verb::Bdat | Verb::Message) => Self::DATA,
+            _ => Self::UNAVAILABLE,
+        }
+    }
+
+    /// Of what was not sent, or not done.
+    pub(crate) fn of_reason(reason: &Reason) -> Self {
+        match reason {
+            Reason::Refused(reply) => Self::of_refusal(None, reply),
+            Reason::NotOffered(_) | Reason::NoMechanism => Self::UNAVAILABLE,
+            Reason::WouldRevealPassword | Reason::Mechanism(_) => Self::NO_PERMISSION,
+            Reason::TooLarge { .. } | Reason::AnotherRefused => Self::DATA,
+            Reason::TooManyRecipients(_) => Self::TEMPORARY,
+            Reason::Aborted => Self::NO_INPUT,
+            Reason::Closed(cause) => Self::of_cause(cause),
+            _ => Self::SOFTWARE,
+        }
+    }
+
+    /// Of a connection that ended before all was done.
+    pub(crate) fn of_cause(cause: &Cause) -> Self {
+        match cause {
+            Cause::Refused(reply) | Cause::Unavailable(reply) => Self::of_refusal(None, reply),
+            Cause::Lost | Cause::TimedOut(_) | Cause::Quit => Self::TEMPORARY,
+            Cause::Aborted => Self::NO_INPUT,
+            Cause::Violation(_) => Self::PROTOCOL,
+            _ => Self::SOFTWARE,
+        }
+    }
+
+    /// Of several messages: 0 only when all are; otherwise 80, then 79, then the first failure's.
+    pub(crate) fn of_messages(statuses: impl IntoIterator<Item = Self>) -> Self {
+        statuses.into_iter().fold(Self::OK, |worst, status| match (worst, status) {
+            (worst, Self::OK) => worst,
+            (Self::UNKNOWN, _) | (_, Self::UNKNOWN) => Self::UNKNOWN,
+            (Self::PARTLY, _) | (_, Self::PARTLY) => Self::PARTLY,
+            (Self::OK, status) => status,
+            (worst, _) => worst,
+        })
+    }
+}
+
+/// Whether an outcome only follows from that of another recipient, so that it says nothing by itself.
+pub(crate) const fn is_consequence(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unsent(Reason::AnotherRefused | Reason::Prerequisite))
+}
+
+/// The phase of `--timeout` that a timer belongs to.
+pub(crate) const fn phase(timer: Timer) -> &'static str {
+    match timer {
+        Timer::Reset | Timer::Noop | Timer::LastWords => Timer::Other.name(),
+        timer => timer.name(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smtp_core::Code;
+
+    fn reply(code: u16) -> Reply {
+        Reply::new(Code::new(code).unwrap(), "text")
+    }
+
+    fn refused(verb: Verb, code: u16) -> Outcome {
+        Outcome::Refused { verb, reply: reply(code) }
+    }
+
+    #[test]
+    fn outcomes_have_the_statuses_of_the_table() {
+        let accepted = || Outcome::Accepted(reply(250));
+        let unknown = Outcome::Unconfirmed(Cause::Lost);
+        for (outcomes, status) in [
+            (vec![accepted(), accepted()], 0),
+            (vec![accepted(), refused(Verb::Rcpt, 550)], 79),
+            (vec![accepted(), refused(Verb::Rcpt, 450)], 79),
+            (vec![unknown, refused(Verb::Rcpt, 550)], 80),
+            (vec![refused(Verb::Rcpt, 550), refused(Verb::Rcpt, 553)], 67),
+            (vec![refused(Verb::Rcpt, 550), refused(Verb::Rcpt, 450)], 75),
+            (vec![refused(Verb::Mail, 553)], 65),
+            (vec![refused(Verb::Mail, 530)], 77),
+            (vec![refused(Verb::Data, 554)], 65),
+            (vec![refused(Verb::Message, 552)], 65),
+            (vec![refused(Verb::Message, 451)], 75),
+            (vec![Outcome::Unsent(Reason::AnotherRefused), refused(Verb::Rcpt, 550)], 67),
+            (vec![Outcome::Unsent(Reason::NotOffered("SMTPUTF8"))], 69),
+            (vec![Outcome::Unsent(Reason::TooLarge { limit: 1 })], 65),
+            (vec![Outcome::Unsent(Reason::Closed(Cause::Lost))], 75),
+            (vec![Outcome::Unsent(Reason::Closed(Cause::Unavailable(reply(421))))], 75),
+            (vec![Outcome::Unsent(Reason::Aborted)], 66),
+        ] {
+            assert_eq!(Exit::of_outcomes(&outcomes).status(), status, "{outcomes:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_messages_the_worst_word_is_said() {
+        let of = |statuses: &[Exit]| Exit::of_messages(statuses.iter().copied());
+        assert_eq!(of(&[Exit::OK, Exit::OK]), Exit::OK);
+        assert_eq!(of(&[Exit::OK, Exit::NO_USER, Exit::TEMPORARY]), Exit::NO_USER);
+        assert_eq!(of(&[Exit::NO_USER, Exit::PARTLY]), Exit::PARTLY);
+        assert_eq!(of(&[Exit::PARTLY, Exit::UNKNOWN, Exit::NO_USER]), Exit::UNKNOWN);
+    }
+}

@@ -1,0 +1,163 @@
+//! Finds the words for a session that failed: what happened, and what to try.
+
+use super::Session;
+use crate::error::Error;
+use crate::exit::{Exit, phase};
+use crate::settings::Encryption;
+use smtp_core::{Cause, End, Reason, Timer, Verb, Violation};
+
+impl Session<'_> {
+    /// The words for a set-up step that was not done.
+    pub(super) fn failure(&self, step: &str, verb: Option<Verb>, end: End) -> Error {
+        let server = &self.settings.destination;
+        let End::Undone(reason) = end else {
+            return Error::new(Exit::SOFTWARE, format!("a fault of this program: {step} ended otherwise"));
+        };
+        match reason {
+            Reason::Refused(reply) => {
+                Error::new(Exit::of_refusal(verb, &reply), format!("{server} refused {step}: {reply}"))
+            }
+            Reason::Closed(cause) => self.closed(&cause),
+            reason => Error::new(Exit::of_reason(&reason), format!("{server}: {reason}")),
+        }
+    }
+
+    /// The words for STARTTLS that was not done.
+    pub(super) fn start_tls_failure(&self, end: End) -> Error {
+        let server = &self.settings.destination;
+        match end {
+            End::Undone(Reason::NotOffered(_)) => Error::new(
+                Exit::UNAVAILABLE,
+                format!(
+                    "{server} does not offer STARTTLS, and nothing was sent; try --tls implicit with port 465, or \
+                     --tls none to send in clear"
+                ),
+            ),
+            end => self.failure("STARTTLS", Some(Verb::StartTls), end),
+        }
+    }
+
+    /// The words for a login that was not done.
+    pub(super) fn login_failure(&self, end: End) -> Error {
+        let server = &self.settings.destination;
+        let offered = || {
+            let names: Vec<_> = self.extensions().mechanisms().collect();
+            if names.is_empty() { "no mechanism at all".to_string() } else { names.join(" ") }
+        };
+        match end {
+            End::Undone(Reason::Refused(reply)) => {
+                let user = self.settings.login.as_ref().map(|login| login.user.as_str()).unwrap_or_default();
+                Error::new(
+                    Exit::of_refusal(Some(Verb::Auth), &reply),
+                    format!("{server} refused the login of {user}: {reply}; check --user and the password"),
+                )
+            }
+            End::Undone(Reason::NotOffered(_)) => Error::new(
+                Exit::UNAVAILABLE,
+                format!(
+                    "{server} does not offer AUTH, and nothing was sent; use --auth none to send without login"
+                ),
+            ),
+            End::Undone(Reason::NoMechanism) => Error::new(
+                Exit::UNAVAILABLE,
+                format!("{server} offers none of the mechanisms that --auth names: it offers {}", offered()),
+            ),
+            End::Undone(Reason::WouldRevealPassword) => Error::new(
+                Exit::NO_PERMISSION,
+                format!(
+                    "the password would leave for {server} {}, so nothing was sent; use --tls starttls or --tls \
+                     implicit, or --allow-plaintext-auth if you accept that",
+                    if self.driver.client.is_secured() {
+                        "without a verified certificate"
+                    } else {
+                        "in clear"
+                    }
+                ),
+            ),
+            end => self.failure("the login", Some(Verb::Auth), end),
+        }
+    }
+
+    /// The words for a connection that ended before all was done.
+    pub(crate) fn closed(&self, cause: &Cause) -> Error {
+        let server = &self.settings.destination;
+        if let Some(failure) = self.driver.failure() {
+            return self.handshake_failure(failure);
+        }
+        let text = match cause {
+            Cause::Refused(reply) => format!("{server} does not serve: {reply}"),
+            Cause::Unavailable(reply) => format!("{server} is not available: {reply}; try again later"),
+            Cause::TimedOut(timer) => {
+                let phase = phase(*timer);
+                let limit = self.settings.timeouts.limit(*timer).as_secs_f64();
+                let hint = match (timer, self.settings.encryption) {
+                    (
+                        Timer::Greeting,
+                        Encryption::None | Encryption::Opportunistic | Encryption::Required,
+                    ) => ", or --tls implicit if the server wants TLS from the start",
+                    _ => "",
+                };
+                format!(
+                    "{server} did not answer in time: the limit of the phase {phase} is {limit} s; give it more by \
+                     --timeout {phase}=DUR{hint}"
+                )
+            }
+            Cause::Lost => format!("{server} ended the connection; try again later"),
+            Cause::Violation(violation) => {
+                let sample = sample(self.driver.client.rejected_octets());
+                format!("{server} broke the protocol: {violation}{sample}{}", self.hint(violation))
+            }
+            cause => format!("{server}: {cause}"),
+        };
+        Error::new(Exit::of_cause(cause), text)
+    }
+
+    fn handshake_failure(&self, failure: &crate::tls::Failure) -> Error {
+        let server = &self.settings.destination;
+        if failure.certificate {
+            return Error::new(
+                Exit::NO_PERMISSION,
+                format!(
+                    "the certificate of {server} is not trusted: {}; try --ca-file FILE or --tls-name NAME",
+                    failure.reason
+                ),
+            );
+        }
+        let first = self.driver.transport().first_octets();
+        let hint = if self.settings.encryption == Encryption::Implicit && first.starts_with(b"220") {
+            "; the server spoke 220 in clear: try --tls starttls"
+        } else {
+            ""
+        };
+        Error::new(
+            Exit::PROTOCOL,
+            format!("the TLS handshake with {server} failed: {}{hint}", failure.reason),
+        )
+    }
+
+    /// What a server speaks that does not speak SMTP.
+    fn hint(&self, violation: &Violation) -> &'static str {
+        if !matches!(violation, Violation::MalformedReply) {
+            return "";
+        }
+        let octets = self.driver.client.rejected_octets();
+        match octets {
+            // A TLS record: alert or handshake, of version 3.x.
+            [0x15 | 0x16, 3, ..] => "; it speaks TLS from the start: try --tls implicit",
+            octets if octets.starts_with(b"HTTP/") => "; it is a web server: is it the right --port?",
+            octets if octets.starts_with(b"SSH-") => "; it is an SSH server: is it the right --port?",
+            octets if octets.starts_with(b"+OK") => "; it is a POP3 server: is it the right --port?",
+            octets if octets.starts_with(b"* OK") => "; it is an IMAP server: is it the right --port?",
+            _ => "",
+        }
+    }
+}
+
+/// The beginning of what was no reply.
+fn sample(octets: &[u8]) -> String {
+    if octets.is_empty() {
+        return String::new();
+    }
+    let shown = &octets[..octets.len().min(40)];
+    format!(" (\"{}\"{})", shown.escape_ascii(), if octets.len() > 40 { "…" } else { "" })
+}

@@ -1,0 +1,285 @@
+//! Defines [`Settings`]: what the arguments mean for a connection.
+
+use crate::args::{AuthChoice, ConnectionArgs, ProtocolName, Scheme, Server, TlsMode};
+use crate::error::{Error, Result};
+use crate::login::PasswordSource;
+use crate::tls::Trust;
+use smtp_core::{EhloDomain, Protocol, Timeouts};
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+/// Where a connection goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Destination {
+    /// A host by name or address.
+    Host {
+        /// Name or address.
+        name: String,
+        /// The port.
+        port: u16,
+    },
+    /// A socket of the file system.
+    Unix(PathBuf),
+}
+
+impl Destination {
+    /// Whether it is this machine, as far as can be told without a look-up.
+    fn is_loopback(&self) -> bool {
+        match self {
+            Self::Unix(_) => true,
+            Self::Host { name, .. } => match name.parse::<IpAddr>() {
+                Ok(address) => address.to_canonical().is_loopback(),
+                Err(_) => {
+                    let name = name.trim_end_matches('.').to_ascii_lowercase();
+                    // RFC 6761 §6.3: these names never leave the machine.
+                    name == "localhost" || name.ends_with(".localhost")
+                }
+            },
+        }
+    }
+
+    /// The name that a certificate has to bear.
+    fn certificate_name(&self) -> &str {
+        match self {
+            Self::Unix(_) => "localhost",
+            Self::Host { name, .. } => name,
+        }
+    }
+}
+
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Host { name, port } if name.contains(':') => write!(f, "[{name}]:{port}"),
+            Self::Host { name, port } => write!(f, "{name}:{port}"),
+            Self::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// How TLS is used, once `auto` is decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Encryption {
+    /// In clear.
+    None,
+    /// STARTTLS where it is offered, without verification.
+    Opportunistic,
+    /// STARTTLS, or no session.
+    Required,
+    /// From the first octet on.
+    Implicit,
+}
+
+/// Who logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The user name.
+    pub(crate) user: String,
+    /// The names of mechanisms, in the order in which they are tried; none means the strongest first.
+    pub(crate) mechanisms: Vec<String>,
+    /// Where the password comes from.
+    pub(crate) password: PasswordSource,
+}
+
+/// All that a connection needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) destination: Destination,
+    /// Whether the destination is the bundled server, which is yet to be started.
+    pub(crate) is_mock: bool,
+    pub(crate) protocol: Protocol,
+    pub(crate) encryption: Encryption,
+    pub(crate) trust: Trust,
+    /// The name that the certificate has to bear.
+    pub(crate) tls_name: String,
+    pub(crate) login: Option<Login>,
+    pub(crate) allow_plaintext_auth: bool,
+    pub(crate) helo: Option<EhloDomain>,
+    pub(crate) timeouts: Timeouts,
+}
+
+impl Settings {
+    /// What these arguments mean.
+    pub(crate) fn new(args: &ConnectionArgs) -> Result<Self> {
+        let server = args.server.clone().ok_or_else(|| {
+            Error::usage("no server is named, use --server host[:port], or --server mock for a try")
+        })?;
+        let protocol = protocol(args, &server)?;
+        let (destination, user) = destination(args, server.clone(), protocol)?;
+        let encryption = encryption(args, &server, &destination)?;
+        let mut timeouts = Timeouts::default();
+        if let Some(changes) = &args.timeout {
+            changes.apply(&mut timeouts);
+        }
+        Ok(Self {
+            is_mock: server == Server::Mock,
+            protocol,
+            encryption,
+            trust: Trust { ca_file: args.ca_file.clone(), anything: encryption == Encryption::Opportunistic },
+            tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
+            login: login(args, user)?,
+            allow_plaintext_auth: args.allow_plaintext_auth,
+            helo: args.helo.clone(),
+            timeouts,
+            destination,
+        })
+    }
+}
+
+fn protocol(args: &ConnectionArgs, server: &Server) -> Result<Protocol> {
+    let by_url = matches!(server, Server::Host { scheme: Some(Scheme::Lmtp), .. });
+    match args.protocol {
+        Some(ProtocolName::Lmtp) => Ok(Protocol::Lmtp),
+        Some(_) if by_url => Err(Error::usage("--protocol contradicts the lmtp:// of --server")),
+        Some(ProtocolName::Smtp) => Ok(Protocol::Smtp),
+        Some(ProtocolName::Esmtp) => Ok(Protocol::Esmtp),
+        None if args.lmtp || by_url => Ok(Protocol::Lmtp),
+        None => Ok(Protocol::Esmtp),
+    }
+}
+
+/// The destination, and the user if the server's URL names one.
+fn destination(
+    args: &ConnectionArgs,
+    server: Server,
+    protocol: Protocol,
+) -> Result<(Destination, Option<String>)> {
+    let port = |named: Option<u16>, default: u16| match (named, args.port) {
+        (Some(named), Some(port)) if named != port => {
+            Err(Error::usage(format!("--port {port} contradicts the port {named} of --server")))
+        }
+        (named, port) => Ok(named.or(port).unwrap_or(default)),
+    };
+    match server {
+        Server::Unix(_) | Server::Mock if args.port.is_some() => {
+            Err(Error::usage("--port has no meaning with this --server"))
+        }
+        Server::Unix(path) => Ok((Destination::Unix(path), None)),
+        Server::Mock => Ok((Destination::Host { name: "127.0.0.1".to_string(), port: 0 }, None)),
+        Server::Host { scheme, user, host, port: named } => {
+            let default = match (scheme, args.tls) {
+                (Some(Scheme::Smtps), _) => 465,
+                _ if protocol == Protocol::Lmtp => 24,
+                (_, Some(TlsMode::Implicit)) => 465,
+                _ => 587,
+            };
+            Ok((Destination::Host { name: host, port: port(named, default)? }, user))
+        }
+    }
+}
+
+fn encryption(args: &ConnectionArgs, server: &Server, destination: &Destination) -> Result<Encryption> {
+    let smtps = matches!(server, Server::Host { scheme: Some(Scheme::Smtps), .. });
+    let encryption = match args.tls.unwrap_or(TlsMode::Auto) {
+        TlsMode::Auto | TlsMode::Implicit if smtps => Encryption::Implicit,
+        _ if smtps => {
+            return Err(Error::usage("--tls contradicts the smtps:// of --server, which is implicit TLS"));
+        }
+        TlsMode::None => Encryption::None,
+        TlsMode::Opportunistic => Encryption::Opportunistic,
+        TlsMode::Starttls => Encryption::Required,
+        TlsMode::Implicit => Encryption::Implicit,
+        TlsMode::Auto => match destination {
+            Destination::Host { port: 465, .. } => Encryption::Implicit,
+            destination if destination.is_loopback() => Encryption::Opportunistic,
+            _ => Encryption::Required,
+        },
+    };
+    if args.protocol == Some(ProtocolName::Smtp) && encryption == Encryption::Required {
+        return Err(Error::usage(
+            "--protocol smtp has no STARTTLS, which this --tls needs; use --tls implicit or --tls none",
+        ));
+    }
+    Ok(encryption)
+}
+
+fn login(args: &ConnectionArgs, user_of_url: Option<String>) -> Result<Option<Login>> {
+    let password = match (&args.password_env, &args.password_file, &args.password_command) {
+        (Some(name), ..) => Some(PasswordSource::Variable(name.clone())),
+        (_, Some(path), _) => Some(PasswordSource::File(path.clone())),
+        (.., Some(command)) => Some(PasswordSource::Command(command.clone())),
+        _ => None,
+    };
+    let user = match (&args.user, user_of_url) {
+        (Some(user), Some(other)) if *user != other => {
+            return Err(Error::usage("--user contradicts the user of --server"));
+        }
+        (user, other) => user.clone().or(other),
+    };
+    let mechanisms = match &args.auth {
+        Some(AuthChoice::None) => return Ok(None),
+        Some(AuthChoice::Mechanisms(names)) => names.clone(),
+        Some(AuthChoice::Auto) | None => Vec::new(),
+    };
+    match user {
+        None if password.is_some() => Err(Error::usage("a password without a user name, use --user as well")),
+        None if !mechanisms.is_empty() => Err(Error::usage("--auth without a user name, use --user as well")),
+        None => Ok(None),
+        Some(user) if user.is_empty() => Err(Error::usage("the user name is empty")),
+        Some(user) => {
+            Ok(Some(Login { user, mechanisms, password: password.unwrap_or(PasswordSource::Prompt) }))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn args(server: &str) -> ConnectionArgs {
+        ConnectionArgs { server: Some(server.parse().unwrap()), ..ConnectionArgs::default() }
+    }
+
+    #[test]
+    fn tls_auto_is_what_the_port_and_the_host_say() {
+        for (server, encryption) in [
+            ("mx.example.org", Encryption::Required),
+            ("mx.example.org:465", Encryption::Implicit),
+            ("smtps://mx.example.org:4650", Encryption::Implicit),
+            ("127.0.0.1", Encryption::Opportunistic),
+            ("127.8.9.1:465", Encryption::Implicit),
+            ("[::1]:25", Encryption::Opportunistic),
+            ("[::ffff:127.0.0.1]:25", Encryption::Opportunistic),
+            ("LocalHost:25", Encryption::Opportunistic),
+            ("mx.localhost", Encryption::Opportunistic),
+            ("localhost.example.org", Encryption::Required),
+            ("unix:/run/lmtp", Encryption::Opportunistic),
+            ("lmtp://mx.example.org", Encryption::Required),
+        ] {
+            assert_eq!(Settings::new(&args(server)).unwrap().encryption, encryption, "{server}");
+        }
+    }
+
+    #[test]
+    fn the_port_follows_protocol_and_scheme() {
+        for (server, text) in [
+            ("mx.example.org", "mx.example.org:587"),
+            ("smtp://mx.example.org:25", "mx.example.org:25"),
+            ("smtps://mx.example.org", "mx.example.org:465"),
+            ("lmtp://::1", "[::1]:24"),
+        ] {
+            assert_eq!(Settings::new(&args(server)).unwrap().destination.to_string(), text);
+        }
+        let implicit = ConnectionArgs { tls: Some(TlsMode::Implicit), ..args("mx") };
+        assert_eq!(Settings::new(&implicit).unwrap().destination.to_string(), "mx:465");
+    }
+
+    #[test]
+    fn contradictions_are_usage_errors() {
+        for contradiction in [
+            ConnectionArgs::default(),
+            ConnectionArgs { port: Some(26), ..args("mx:25") },
+            ConnectionArgs { port: Some(25), ..args("unix:/run/lmtp") },
+            ConnectionArgs { tls: Some(TlsMode::None), ..args("smtps://mx") },
+            ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("lmtp://mx") },
+            ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("mx") },
+            ConnectionArgs { user: Some("other".into()), ..args("smtp://you@mx") },
+            ConnectionArgs { password_env: Some("P".into()), ..args("mx") },
+            ConnectionArgs { auth: Some(AuthChoice::Mechanisms(vec!["PLAIN".into()])), ..args("mx") },
+        ] {
+            let error = Settings::new(&contradiction).unwrap_err();
+            assert_eq!(error.exit(), crate::Exit::USAGE, "{contradiction:?}");
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! Defines [`Terminal`], all of the outside that a command talks to besides files and the network.
+
+use crate::error::Error;
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Standard input and output, the question for a password and the environment.
+///
+/// The process has one, [`Terminal::system`]; a test makes its own and reads what was written.
+pub struct Terminal {
+    /// Standard input.
+    pub input: Box<dyn BufRead + Send>,
+    /// Standard output: results.
+    pub output: Stream,
+    /// Standard error: transcript and errors.
+    pub error: Stream,
+    /// Whether standard input is a terminal, so that somebody can be asked.
+    pub input_is_terminal: bool,
+    /// Whether standard error is a terminal.
+    pub error_is_terminal: bool,
+    /// Asks for a password, without showing what is typed.
+    pub password: Box<dyn FnMut(&str) -> io::Result<String> + Send>,
+    /// The value of an environment variable, if it is set.
+    pub environment: Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>,
+    /// The time: seconds since the beginning of 1970 in UTC, and those by which the local clock is ahead of it.
+    pub clock: Box<dyn Fn() -> (i64, i32) + Send + Sync>,
+    /// Fills a buffer with octets that nobody can guess.
+    pub random: Box<dyn Fn(&mut [u8]) -> io::Result<()> + Send + Sync>,
+}
+
+/// An answer of more octets is cut.
+const LONGEST_ANSWER: u64 = 64 * 1024;
+
+impl Terminal {
+    /// That of the process.
+    #[must_use]
+    pub fn system() -> Self {
+        Self {
+            input: Box::new(BufReader::new(io::stdin())),
+            output: Stream::new(io::stdout()),
+            error: Stream::new(io::stderr()),
+            input_is_terminal: io::stdin().is_terminal(),
+            error_is_terminal: io::stderr().is_terminal(),
+            password: Box::new(|question| rpassword::prompt_password(question)),
+            environment: Box::new(|name| std::env::var_os(name)),
+            clock: Box::new(clock),
+            random: Box::new(random),
+        }
+    }
+
+    /// One that nobody sits at: standard input is empty, nothing is in the environment.
+    #[must_use]
+    pub fn detached(output: Stream, error: Stream) -> Self {
+        Self {
+            input: Box::new(io::empty()),
+            output,
+            error,
+            input_is_terminal: false,
+            error_is_terminal: false,
+            password: Box::new(|_| Err(io::ErrorKind::UnexpectedEof.into())),
+            environment: Box::new(|_| None),
+            clock: Box::new(clock),
+            random: Box::new(random),
+        }
+    }
+
+    /// Warns of something that does not keep the command from being carried out.
+    pub(crate) fn warn(&mut self, text: &str) {
+        // What cannot be written is no reason to stop.
+        let _ = writeln!(self.error, "smtp-cli: warning: {}", crate::error::Escaped(text));
+    }
+
+    /// Asks for a line, which must not be empty; a question is put to a terminal only.
+    pub(crate) fn ask(&mut self, question: &str) -> crate::error::Result<String> {
+        loop {
+            match self.ask_for_any(question)? {
+                line if line.is_empty() => {}
+                line => return Ok(line),
+            }
+        }
+    }
+
+    /// Asks for a line, which may be empty.
+    pub(crate) fn ask_for_any(&mut self, question: &str) -> crate::error::Result<String> {
+        let ended = || Error::usage(format!("the input ended at the question {:?}", question.trim_end()));
+        self.error.write_all(question.as_bytes()).and_then(|()| self.error.flush()).map_err(|_| ended())?;
+        let mut line = String::new();
+        match (&mut self.input).take(LONGEST_ANSWER).read_line(&mut line) {
+            Ok(0) | Err(_) => Err(ended()),
+            Ok(_) => Ok(line.trim().to_string()),
+        }
+    }
+
+    /// Asks for lines up to one with a lone dot, or the end of the input.
+    pub(crate) fn ask_for_lines(&mut self, question: &str) -> crate::error::Result<String> {
+        let failed = |error: io::Error| {
+            Error::new(
+                crate::exit::Exit::IO,
+                format!("cannot read standard input: {}", crate::error::Reworded(&error)),
+            )
+        };
+        self.error.write_all(question.as_bytes()).and_then(|()| self.error.flush()).map_err(failed)?;
+        let mut text = String::new();
+        loop {
+            let begin = text.len();
+            if self.input.read_line(&mut text).map_err(failed)? == 0 {
+                return Ok(text);
+            }
+            if text[begin..].trim_end_matches(['\r', '\n']) == "." {
+                text.truncate(begin);
+                return Ok(text);
+            }
+        }
+    }
+
+    /// An environment variable as text; `None` when it is not set.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name).map(|value| value.to_string_lossy().into_owned())
+    }
+}
+
+fn clock() -> (i64, i32) {
+    let now = jiff::Zoned::now();
+    (now.timestamp().as_second(), now.offset().seconds())
+}
+
+fn random(buffer: &mut [u8]) -> io::Result<()> {
+    getrandom::fill(buffer).map_err(io::Error::other)
+}
+
+impl fmt::Debug for Terminal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terminal")
+            .field("input_is_terminal", &self.input_is_terminal)
+            .field("error_is_terminal", &self.error_is_terminal)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Where lines are written to, by several threads at once if need be: each write is whole.
+#[derive(Clone)]
+pub struct Stream(Arc<Mutex<dyn Write + Send>>);
+
+impl Stream {
+    /// One that writes to `writer`.
+    pub fn new(writer: impl Write + Send + 'static) -> Self {
+        Self(Arc::new(Mutex::new(writer)))
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write(octets)
+    }
+
+    fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush()
+    }
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Stream")
+    }
+}

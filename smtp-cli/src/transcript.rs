@@ -1,0 +1,125 @@
+//! Provides the transcript of a session: what left and what came, with its marks and without its secrets.
+
+use crate::error::Escaped;
+use crate::terminal::Stream;
+use smtp_core::{Content, Reply, Transmit};
+use std::io::Write;
+
+/// Writes the transcript as text.
+///
+/// | mark | |
+/// |---|---|
+/// | `->` `<-` | sent and received |
+/// | `~>` `~<` | the same under TLS |
+/// | `<**` | a reply that was not what was wanted |
+/// | `***` | an error |
+/// | `===` | information |
+#[derive(Debug)]
+pub(crate) struct Transcript {
+    stream: Stream,
+    /// The line that is being sent, until its end is.
+    line: String,
+    message: MailData,
+}
+
+/// How much of a message was shown.
+#[derive(Debug, Default)]
+struct MailData {
+    octets: u64,
+    line: Vec<u8>,
+    is_header_shown: bool,
+}
+
+/// Lines of mail data longer than this are cut in the transcript.
+const LONGEST_LINE: usize = 998;
+
+impl Transcript {
+    pub(crate) fn new(stream: Stream) -> Self {
+        Self { stream, line: String::new(), message: MailData::default() }
+    }
+
+    /// Shows what leaves: commands as they are, secrets masked, and of the mail data the header section and the size.
+    pub(crate) fn sent(&mut self, transmit: &Transmit, is_secured: bool) {
+        let mark = if is_secured { "~>" } else { "->" };
+        for (content, octets) in transmit.spans() {
+            match content {
+                Content::Command => {
+                    self.end_message(mark);
+                    for character in String::from_utf8_lossy(octets).chars() {
+                        match character {
+                            '\n' => {
+                                let line = std::mem::take(&mut self.line);
+                                self.write(mark, line.trim_end_matches('\r'));
+                            }
+                            character => self.line.push(character),
+                        }
+                    }
+                }
+                Content::Secret => self.line.push_str("***"),
+                Content::Message => self.mail_data(mark, octets),
+            }
+        }
+    }
+
+    /// Shows a reply, line by line.
+    pub(crate) fn received(&mut self, reply: &Reply, is_wanted: bool, is_secured: bool) {
+        self.end_message(if is_secured { "~>" } else { "->" });
+        let mark = match (is_wanted, is_secured) {
+            (false, _) => "<**",
+            (true, false) => "<-",
+            (true, true) => "~<",
+        };
+        let mut lines = reply.lines().peekable();
+        while let Some(line) = lines.next() {
+            let separator = if lines.peek().is_some() { '-' } else { ' ' };
+            self.write(mark, &format!("{}{separator}{line}", reply.code()));
+        }
+    }
+
+    /// Shows what happened besides.
+    pub(crate) fn information(&mut self, text: &str) {
+        self.write("===", text);
+    }
+
+    /// Shows an error.
+    pub(crate) fn error(&mut self, text: &str) {
+        self.end_message("->");
+        self.write("***", text);
+    }
+
+    fn mail_data(&mut self, mark: &str, octets: &[u8]) {
+        let mut rest = octets;
+        while !self.message.is_header_shown && !rest.is_empty() {
+            let end = rest.iter().position(|&octet| octet == b'\n').map(|end| end + 1);
+            let (part, behind) = rest.split_at(end.unwrap_or(rest.len()));
+            let room = LONGEST_LINE.saturating_sub(self.message.line.len());
+            self.message.line.extend_from_slice(&part[..part.len().min(room)]);
+            rest = behind;
+            if end.is_some() {
+                let line = std::mem::take(&mut self.message.line);
+                let line = String::from_utf8_lossy(&line);
+                let line = line.trim_end_matches(['\r', '\n']);
+                self.message.is_header_shown = line.is_empty();
+                self.write(mark, line);
+            }
+        }
+        self.message.octets += octets.len() as u64;
+    }
+
+    /// Says how large the mail data was, once something else comes.
+    fn end_message(&mut self, mark: &str) {
+        let message = std::mem::take(&mut self.message);
+        if message.octets > 0 {
+            if message.is_header_shown {
+                self.write(mark, "[…]");
+            }
+            self.information(&format!("{} octets of mail data", message.octets));
+        }
+    }
+
+    fn write(&mut self, mark: &str, text: &str) {
+        let line = format!("{mark:<3} {}", Escaped(text));
+        // A transcript that cannot be written must not end the session.
+        let _ = self.stream.write_all(format!("{}\n", line.trim_end()).as_bytes());
+    }
+}
