@@ -1,1 +1,81 @@
-//! Builds mail messages.
+//! Builds mail messages that every client shows rightly and no filter takes for spam, and streams them.
+//!
+//! A message consists of values: addresses, dates, identifiers, sources of octets. A value that could break a line or
+//! a rule cannot be built, so what comes out is a message (RFC 5322, RFC 2045 to 2049, RFC 2231, RFC 6532).
+//!
+//! ```
+//! use smtp_mime::{AddressList, Context, Date, Entity, Message, NameAddr};
+//!
+//! // The crate reads no clock and draws no random numbers. A program passes the time, and octets from `getrandom`.
+//! let context = Context::new(Date::from_unix(1_795_196_578, 0)?, [7; Context::SEED]);
+//!
+//! let message = Message::builder()
+//!     .from("You <you@example.org>".parse::<NameAddr>()?)
+//!     .to("\"Friend, A\" <friend@example.net>, Büro: other@bücher.example;".parse::<AddressList>()?)
+//!     .bcc("hidden@example.net".parse::<AddressList>()?)
+//!     .subject("Grüße")
+//!     .text("It works.\n")
+//!     .attach(Entity::attachment("naïve.bin", &[0_u8, 1, 2][..])?)
+//!     .build(&context)?;
+//!
+//! // What the envelope and `SIZE=` need is known before an octet is sent.
+//! assert_eq!(message.sender().map(|sender| sender.as_str()), Some("you@example.org"));
+//! assert_eq!(message.recipients().len(), 3);
+//! assert!(!message.needs_smtputf8() && !message.needs_8bitmime());
+//!
+//! let mut octets = Vec::new();
+//! message.write_to(&mut octets)?;
+//! assert_eq!(octets.len() as u64, message.encoded_len());
+//!
+//! let text = String::from_utf8(octets)?;
+//! assert!(text.starts_with("From: You <you@example.org>\r\n"));
+//! assert!(text.contains("Subject: =?utf-8?Q?Gr=C3=BC=C3=9Fe?=\r\n"));
+//! assert!(!text.contains("hidden@example.net"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Sending
+//!
+//! [`Message::reader`] gives the octets chunk by chunk, with constant memory however large the attachments are. It is a
+//! [`BufRead`](std::io::BufRead), so that a client can take what its window holds and no more:
+//!
+//! ```
+//! # use smtp_mime::{Context, Date, Message, NameAddr};
+//! # let context = Context::new(Date::from_unix(0, 0)?, [7; Context::SEED]);
+//! # let you: NameAddr = "you@example.org".parse()?;
+//! # let message = Message::builder().from(you.clone()).to(you).build(&context)?;
+//! use std::io::BufRead;
+//!
+//! let mut reader = message.reader();
+//! loop {
+//!     // An error here means that a file is not what it was: give the message up, do not end it.
+//!     let chunk = reader.fill_buf()?;
+//!     if chunk.is_empty() {
+//!         break;
+//!     }
+//!     let taken = chunk.len(); // as many as the client took
+//!     reader.consume(taken);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Lines end with CRLF everywhere; dots are not stuffed, which is the business of SMTP.
+
+mod address;
+mod context;
+mod encoding;
+mod entity;
+mod error;
+mod header;
+mod message;
+mod source;
+
+pub use address::{Address, AddressList, Group, NameAddr};
+pub use context::Context;
+pub use encoding::ContentTransferEncoding;
+pub use entity::{ContentType, Disposition, Entity};
+pub use error::{Error, ValueError};
+pub use header::{date::Date, message_id::MessageId, name::FieldName};
+pub use message::{AutoSubmitted, BodyType, Importance, Message, MessageBuilder, Reader};
+pub use smtp_core::{Mailbox, SyntaxError};
+pub use source::Source;

@@ -1,0 +1,221 @@
+//! Defines addresses as header fields have them: mailboxes with display names, groups and lists (RFC 5322 §3.4).
+
+mod parse;
+mod write;
+
+use std::{fmt, str::FromStr};
+
+use smtp_core::Mailbox;
+
+use crate::{ValueError, header::unstructured};
+
+pub(crate) use parse::lenient;
+pub(crate) use write::{field, ready};
+
+/// A mailbox with a display name or without one (RFC 5322 §3.4).
+///
+/// ```
+/// use smtp_mime::NameAddr;
+///
+/// let author: NameAddr = "\"You, too\" <you@example.org>".parse()?;
+/// assert_eq!(author.display_name(), Some("You, too"));
+/// assert_eq!(author.mailbox().as_str(), "you@example.org");
+/// # Ok::<(), smtp_mime::ValueError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct NameAddr {
+    display_name: Option<String>,
+    mailbox: Mailbox,
+}
+
+impl NameAddr {
+    /// A mailbox under a display name; an empty one counts as none, blanks at its ends are dropped.
+    ///
+    /// # Errors
+    /// When the name holds CR, LF or NUL.
+    pub fn new(display_name: &str, mailbox: Mailbox) -> Result<Self, ValueError> {
+        let display_name = phrase(display_name)?;
+        Ok(Self { display_name: (!display_name.is_empty()).then_some(display_name), mailbox })
+    }
+
+    /// The display name, as people read it.
+    #[must_use]
+    pub fn display_name(&self) -> Option<&str> {
+        self.display_name.as_deref()
+    }
+
+    /// The mailbox.
+    #[must_use]
+    pub fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
+    }
+}
+
+impl From<Mailbox> for NameAddr {
+    fn from(mailbox: Mailbox) -> Self {
+        Self { display_name: None, mailbox }
+    }
+}
+
+impl FromStr for NameAddr {
+    type Err = ValueError;
+
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        let list: AddressList = text.parse()?;
+        match <[Address; 1]>::try_from(list.addresses) {
+            Ok([Address::Mailbox(mailbox)]) => Ok(mailbox),
+            _ => Err(ValueError::Malformed {
+                value: "mailbox",
+                rule: "one address must stand here, no list and no group",
+            }),
+        }
+    }
+}
+
+/// Mailboxes under a common name; a reader sees the name (RFC 5322 §3.4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Group {
+    display_name: String,
+    mailboxes: Vec<NameAddr>,
+}
+
+impl Group {
+    /// A group; it may be empty, as `undisclosed-recipients:;` is.
+    ///
+    /// # Errors
+    /// When the name is empty or holds CR, LF or NUL.
+    pub fn new(display_name: &str, mailboxes: Vec<NameAddr>) -> Result<Self, ValueError> {
+        let display_name = phrase(display_name)?;
+        if display_name.is_empty() {
+            return Err(ValueError::Empty { value: "name of a group" });
+        }
+        Ok(Self { display_name, mailboxes })
+    }
+
+    /// The name of the group.
+    #[must_use]
+    pub fn display_name(&self) -> &str {
+        &self.display_name
+    }
+
+    /// Its mailboxes.
+    #[must_use]
+    pub fn mailboxes(&self) -> &[NameAddr] {
+        &self.mailboxes
+    }
+}
+
+/// A mailbox or a group (RFC 5322 §3.4).
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+// The grammar of RFC 5322 has these two and no third; whoever matches should see both.
+#[allow(clippy::exhaustive_enums)]
+pub enum Address {
+    /// One mailbox.
+    Mailbox(NameAddr),
+    /// Mailboxes under a common name.
+    Group(Group),
+}
+
+/// Addresses with commas between them, as To, Cc and Reply-To have them (RFC 5322 §3.4).
+///
+/// ```
+/// use smtp_mime::AddressList;
+///
+/// let list: AddressList = "\"A, B\" <a@example.org>, c@example.org, Friends: d@example.org;".parse()?;
+/// let mailboxes: Vec<_> = list.mailboxes().map(|mailbox| mailbox.as_str()).collect();
+/// assert_eq!(mailboxes, ["a@example.org", "c@example.org", "d@example.org"]);
+/// # Ok::<(), smtp_mime::ValueError>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct AddressList {
+    addresses: Vec<Address>,
+}
+
+impl AddressList {
+    /// The list of these addresses.
+    #[must_use]
+    pub fn new(addresses: Vec<Address>) -> Self {
+        Self { addresses }
+    }
+
+    /// The addresses in their order.
+    #[must_use]
+    pub fn addresses(&self) -> &[Address] {
+        &self.addresses
+    }
+
+    /// Every mailbox, those of groups too, with its display name.
+    pub fn named_mailboxes(&self) -> impl Iterator<Item = &NameAddr> {
+        self.addresses.iter().flat_map(|address| match address {
+            Address::Mailbox(mailbox) => std::slice::from_ref(mailbox),
+            Address::Group(group) => group.mailboxes(),
+        })
+    }
+
+    /// Every mailbox, those of groups too.
+    pub fn mailboxes(&self) -> impl Iterator<Item = &Mailbox> {
+        self.named_mailboxes().map(NameAddr::mailbox)
+    }
+
+    /// Whether there is no address in it.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.addresses.is_empty()
+    }
+
+    /// Adds the addresses of another list.
+    pub fn append(&mut self, other: Self) {
+        self.addresses.extend(other.addresses);
+    }
+}
+
+impl From<NameAddr> for AddressList {
+    fn from(mailbox: NameAddr) -> Self {
+        Self { addresses: vec![Address::Mailbox(mailbox)] }
+    }
+}
+
+impl From<Mailbox> for AddressList {
+    fn from(mailbox: Mailbox) -> Self {
+        NameAddr::from(mailbox).into()
+    }
+}
+
+impl From<Group> for AddressList {
+    fn from(group: Group) -> Self {
+        Self { addresses: vec![Address::Group(group)] }
+    }
+}
+
+impl FromIterator<NameAddr> for AddressList {
+    fn from_iter<I: IntoIterator<Item = NameAddr>>(mailboxes: I) -> Self {
+        Self { addresses: mailboxes.into_iter().map(Address::Mailbox).collect() }
+    }
+}
+
+impl FromStr for AddressList {
+    type Err = ValueError;
+
+    /// Takes what people type: atoms, dots in names, quoted-strings, other scripts, comments (which are dropped).
+    fn from_str(text: &str) -> Result<Self, ValueError> {
+        parse::strict(text)
+    }
+}
+
+/// As people read it, with quotes where a name needs them; not the form that a header field has.
+impl fmt::Display for NameAddr {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.display_name {
+            None => formatter.write_str(self.mailbox.as_str()),
+            Some(name) => write!(formatter, "{} <{}>", write::readable(name), self.mailbox),
+        }
+    }
+}
+
+fn phrase(text: &str) -> Result<String, ValueError> {
+    unstructured::check("display name", text)?;
+    Ok(text.trim_matches([' ', '\t']).to_owned())
+}
+
+#[cfg(test)]
+mod tests;

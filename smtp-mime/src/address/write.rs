@@ -1,0 +1,68 @@
+//! Provides address fields as they are written.
+
+use std::borrow::Cow;
+
+use super::{Address, AddressList, NameAddr};
+use crate::{
+    Error, ValueError,
+    header::{fold::Folder, phrase},
+};
+use smtp_core::Mailbox;
+
+/// Writes a field of addresses.
+pub(crate) fn field(out: &mut Vec<u8>, name: &str, list: &AddressList, smtputf8: bool) -> Result<(), Error> {
+    // The end of a group and a comma may stand behind a mailbox.
+    let mut folder = Folder::new(out, name).reserving(2);
+    for (index, address) in list.addresses().iter().enumerate() {
+        if index > 0 {
+            folder.glue(",");
+        }
+        match address {
+            Address::Mailbox(mailbox) => write_mailbox(&mut folder, name, mailbox, smtputf8)?,
+            Address::Group(group) => {
+                phrase::write(&mut folder, " ", group.display_name(), smtputf8);
+                folder.glue(":");
+                for (index, mailbox) in group.mailboxes().iter().enumerate() {
+                    if index > 0 {
+                        folder.glue(",");
+                    }
+                    write_mailbox(&mut folder, name, mailbox, smtputf8)?;
+                }
+                folder.glue(";");
+            }
+        }
+    }
+    folder.end();
+    Ok(())
+}
+
+/// The mailbox as it is sent: under SMTPUTF8 as it is, otherwise with A-labels.
+pub(crate) fn ready(mailbox: &Mailbox, smtputf8: bool) -> Result<Mailbox, ValueError> {
+    if smtputf8 || mailbox.is_ascii() {
+        return Ok(mailbox.clone());
+    }
+    mailbox.to_ascii_domain().map_err(|error| ValueError::Address { address: mailbox.to_string(), error })
+}
+
+/// A display name with quotes if a list could not be read back without them.
+pub(super) fn readable(name: &str) -> Cow<'_, str> {
+    let bare = name.split(' ').all(|word| !word.is_empty() && word.chars().all(phrase::is_atext));
+    if bare { Cow::Borrowed(name) } else { Cow::Owned(phrase::quoted(name)) }
+}
+
+fn write_mailbox(
+    folder: &mut Folder<'_>,
+    field: &str,
+    name_addr: &NameAddr,
+    smtputf8: bool,
+) -> Result<(), Error> {
+    let mailbox = ready(name_addr.mailbox(), smtputf8).map_err(Error::field(field))?;
+    match name_addr.display_name() {
+        None => folder.word(" ", mailbox.as_str()),
+        Some(name) => {
+            phrase::write(folder, " ", name, smtputf8);
+            folder.word(" ", &format!("<{mailbox}>"));
+        }
+    }
+    Ok(())
+}

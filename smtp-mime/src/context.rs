@@ -1,0 +1,69 @@
+//! Defines what a message takes from outside: the time and some randomness.
+
+use crate::Date;
+
+/// The time and the randomness that a message is built with.
+///
+/// The crate reads no clock and draws no random numbers, so the same context gives the same octets, as tests want it.
+/// Each message needs a seed of its own: from it come the Message-ID and the boundaries.
+#[derive(Clone, Debug)]
+pub struct Context {
+    date: Date,
+    seed: [u8; Self::SEED],
+}
+
+impl Context {
+    /// How many random octets a message needs.
+    pub const SEED: usize = 36;
+
+    /// The context of one message: now, and octets from the random source of the operating system.
+    #[must_use]
+    pub fn new(date: Date, seed: [u8; Self::SEED]) -> Self {
+        Self { date, seed }
+    }
+
+    /// The time of composition.
+    #[must_use]
+    pub fn date(&self) -> &Date {
+        &self.date
+    }
+
+    /// The random part of a Message-ID.
+    pub(crate) fn message_token(&self) -> String {
+        base36(self.number(0))
+    }
+
+    /// How the boundaries of the message begin; each attempt gives another one.
+    ///
+    /// `=_` can occur in no quoted-printable and in no base64 text (RFC 2045 §6.7).
+    pub(crate) fn boundary(&self, attempt: u32) -> String {
+        format!("=_{}", base36(self.number(12).wrapping_add(u128::from(attempt) << 64)))
+    }
+
+    /// The random part of a Content-ID.
+    pub(crate) fn content_token(&self, index: usize) -> String {
+        base36(self.number(24).wrapping_add(index as u128))
+    }
+
+    fn number(&self, from: usize) -> u128 {
+        self.seed[from..from + 12].iter().fold(0, |number, octet| (number << 8) | u128::from(*octet))
+    }
+}
+
+/// A number in digits and lower-case letters, 19 of them, as 96 bits need.
+pub(crate) fn base36(mut number: u128) -> String {
+    number &= (1 << 96) - 1;
+    let mut digits = [b'0'; 19];
+    for digit in digits.iter_mut().rev() {
+        *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[(number % 36) as usize];
+        number /= 36;
+    }
+    digits.iter().map(|digit| char::from(*digit)).collect()
+}
+
+/// A number in as few digits and lower-case letters as it needs.
+pub(crate) fn short_base36(number: u64) -> String {
+    let digits = base36(u128::from(number));
+    let short = digits.trim_start_matches('0');
+    if short.is_empty() { "0".to_owned() } else { short.to_owned() }
+}

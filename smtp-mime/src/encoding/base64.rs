@@ -1,0 +1,63 @@
+//! Provides base64 in lines of 76 characters (RFC 2045 §6.8).
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+
+/// How many octets make one line.
+const LINE: usize = 57;
+/// How many characters these are.
+const ENCODED_LINE: usize = 76;
+
+/// Encodes octets, wherever they are cut. Lines are separated by CRLF; the last one is not ended.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Base64 {
+    begun: bool,
+    held: Vec<u8>,
+}
+
+impl Base64 {
+    /// How many octets the encoding of so many has.
+    pub(crate) fn encoded_len(octets: u64) -> u64 {
+        let characters = octets.div_ceil(3) * 4;
+        characters + 2 * characters.div_ceil(ENCODED_LINE as u64).saturating_sub(1)
+    }
+
+    /// Encodes the next octets and appends the result.
+    pub(crate) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        let mut rest = octets;
+        if !self.held.is_empty() {
+            let (head, tail) = rest.split_at(rest.len().min(LINE - self.held.len()));
+            self.held.extend_from_slice(head);
+            rest = tail;
+            if self.held.len() < LINE {
+                return;
+            }
+            let held = std::mem::take(&mut self.held);
+            self.lines(&held, out);
+        }
+        let whole = rest.len() - rest.len() % LINE;
+        self.lines(&rest[..whole], out);
+        self.held.extend_from_slice(&rest[whole..]);
+    }
+
+    /// Appends the last line.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        let held = std::mem::take(&mut self.held);
+        if !held.is_empty() {
+            self.lines(&held, out);
+        }
+    }
+
+    fn lines(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        for line in octets.chunks(LINE) {
+            if self.begun {
+                out.extend_from_slice(b"\r\n");
+            }
+            self.begun = true;
+            let start = out.len();
+            out.resize(start + line.len().div_ceil(3) * 4, 0);
+            // The slice has just the room that the encoding takes.
+            let written = STANDARD.encode_slice(line, &mut out[start..]).unwrap_or_default();
+            debug_assert_eq!(start + written, out.len());
+        }
+    }
+}

@@ -1,0 +1,54 @@
+//! Provides line ends: CRLF for every CRLF, lone LF and lone CR (RFC 2045 §2.7, §6.8; RFC 5322 §2.3).
+
+use memchr::memchr2;
+
+/// Makes every line end CRLF, wherever the text is cut.
+#[derive(Clone, Debug)]
+pub(crate) struct LineEnds {
+    after_cr: bool,
+    /// Whether the text so far ends with a line end, or is empty.
+    at_start_of_line: bool,
+    /// Whether the last line gets an end if it has none.
+    complete: bool,
+}
+
+impl LineEnds {
+    /// A text that is a body: its last line is ended.
+    pub(crate) fn complete() -> Self {
+        Self { after_cr: false, at_start_of_line: true, complete: true }
+    }
+
+    /// Converts the next octets and appends the result.
+    pub(crate) fn convert(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        let mut rest = octets;
+        if self.after_cr && !rest.is_empty() {
+            self.after_cr = false;
+            rest = rest.strip_prefix(b"\n").unwrap_or(rest);
+        }
+        while let Some(at) = memchr2(b'\r', b'\n', rest) {
+            // A CRLF goes with its line in one copy.
+            if rest[at..].starts_with(b"\r\n") {
+                out.extend_from_slice(&rest[..at + 2]);
+                rest = &rest[at + 2..];
+            } else {
+                out.extend_from_slice(&rest[..at]);
+                out.extend_from_slice(b"\r\n");
+                self.after_cr = rest[at] == b'\r' && at + 1 == rest.len();
+                rest = &rest[at + 1..];
+            }
+            self.at_start_of_line = true;
+        }
+        if !rest.is_empty() {
+            out.extend_from_slice(rest);
+            self.at_start_of_line = false;
+        }
+    }
+
+    /// Ends the last line, if that was asked for.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.complete && !self.at_start_of_line {
+            out.extend_from_slice(b"\r\n");
+            self.at_start_of_line = true;
+        }
+    }
+}

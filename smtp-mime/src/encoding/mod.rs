@@ -1,0 +1,102 @@
+//! Provides the content transfer encodings (RFC 2045 §6) and the choice among them.
+
+mod base64;
+mod line_ends;
+mod quoted_printable;
+mod scan;
+
+pub(crate) use base64::Base64;
+pub(crate) use line_ends::LineEnds;
+pub(crate) use quoted_printable::QuotedPrintable;
+pub(crate) use scan::Scan;
+
+/// How the octets of a body part are written (RFC 2045 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ContentTransferEncoding {
+    /// Lines of at most 998 octets of ASCII, as they are.
+    SevenBit,
+    /// Mostly ASCII, the rest as `=XX`.
+    QuotedPrintable,
+    /// Four characters for three octets.
+    Base64,
+    /// Lines of at most 998 octets, as they are; the server must offer 8BITMIME (RFC 6152).
+    EightBit,
+    /// Anything, as it is; the server must offer BINARYMIME and CHUNKING (RFC 3030).
+    Binary,
+}
+
+impl ContentTransferEncoding {
+    /// The word of the header field Content-Transfer-Encoding.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SevenBit => "7bit",
+            Self::QuotedPrintable => "quoted-printable",
+            Self::Base64 => "base64",
+            Self::EightBit => "8bit",
+            Self::Binary => "binary",
+        }
+    }
+}
+
+/// Turns the octets of a source into those of a body, chunk by chunk.
+#[derive(Clone, Debug)]
+pub(crate) enum Encoder {
+    /// Octets as they are.
+    Verbatim,
+    /// Lines, their ends made CRLF.
+    Lines(LineEnds),
+    Base64(Base64),
+    QuotedPrintable(QuotedPrintable),
+    /// Lines first, then the encoding.
+    TextBase64(LineEnds, Base64, Vec<u8>),
+    TextQuotedPrintable(LineEnds, QuotedPrintable, Vec<u8>),
+}
+
+impl Encoder {
+    /// Encodes the next octets and appends the result.
+    pub(crate) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        match self {
+            Self::Verbatim => out.extend_from_slice(octets),
+            Self::Lines(lines) => lines.convert(octets, out),
+            Self::Base64(encoder) => encoder.encode(octets, out),
+            Self::QuotedPrintable(encoder) => encoder.encode(octets, out),
+            Self::TextBase64(lines, encoder, text) => {
+                text.clear();
+                lines.convert(octets, text);
+                encoder.encode(text, out);
+            }
+            Self::TextQuotedPrintable(lines, encoder, text) => {
+                text.clear();
+                lines.convert(octets, text);
+                encoder.encode(text, out);
+            }
+        }
+    }
+
+    /// Appends what is still held back.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        match self {
+            Self::Verbatim => {}
+            Self::Lines(lines) => lines.finish(out),
+            Self::Base64(encoder) => encoder.finish(out),
+            Self::QuotedPrintable(encoder) => encoder.finish(out),
+            Self::TextBase64(lines, encoder, text) => {
+                text.clear();
+                lines.finish(text);
+                encoder.encode(text, out);
+                encoder.finish(out);
+            }
+            Self::TextQuotedPrintable(lines, encoder, text) => {
+                text.clear();
+                lines.finish(text);
+                encoder.encode(text, out);
+                encoder.finish(out);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

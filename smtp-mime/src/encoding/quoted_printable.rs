@@ -1,0 +1,104 @@
+//! Provides quoted-printable (RFC 2045 §6.7).
+//!
+//! Beyond what the RFC asks, a line never begins with a dot or with `From `: neither a mail store that quotes such
+//! lines nor a relay that loses dots can then change the text (RFC 2049 §3).
+
+/// How long a line may be without the `=` of a soft line break.
+const LINE: usize = 75;
+
+/// Encodes octets, wherever they are cut.
+#[derive(Clone, Debug)]
+pub(crate) struct QuotedPrintable {
+    /// Whether CRLF is a line end of the text; otherwise it is data like any other octet.
+    text: bool,
+    column: usize,
+    /// A blank, tab or CR that is not written before it is known what follows.
+    held: Option<u8>,
+    /// How much of `From` the line consists of so far.
+    from: usize,
+}
+
+impl QuotedPrintable {
+    /// For text whose line ends are CRLF: they stay line ends.
+    pub(crate) fn text() -> Self {
+        Self { text: true, column: 0, held: None, from: 0 }
+    }
+
+    /// For octets that a reader must get back exactly: no line end is taken for granted.
+    pub(crate) fn octets() -> Self {
+        Self { text: false, ..Self::text() }
+    }
+
+    /// Encodes the next octets and appends the result.
+    pub(crate) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
+        for octet in octets {
+            self.octet(*octet, out);
+        }
+    }
+
+    /// Appends what is held back.
+    pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Some(held) = self.held.take() {
+            self.escaped(held, out);
+        }
+    }
+
+    fn octet(&mut self, octet: u8, out: &mut Vec<u8>) {
+        if let Some(held) = self.held.take() {
+            match (held, octet) {
+                (b'\r', b'\n') => return self.line_end(out),
+                (b'\r', _) => self.escaped(held, out),
+                // White space may not end a line, and CR may be the beginning of a line end.
+                (_, b'\r' | b'\n') => self.escaped(held, out),
+                _ => self.literal(held, out),
+            }
+        }
+        match octet {
+            b' ' | b'\t' => self.held = Some(octet),
+            b'\r' if self.text => self.held = Some(octet),
+            b'\n' if !self.text => {
+                self.escaped(octet, out);
+                // The text can be read in its lines though they are not line ends of the encoding.
+                self.soft_line_break(out);
+            }
+            b'!'..=b'<' | b'>'..=b'~' => self.literal(octet, out),
+            _ => self.escaped(octet, out),
+        }
+    }
+
+    fn literal(&mut self, octet: u8, out: &mut Vec<u8>) {
+        self.make_room(1, out);
+        if (self.column == 0 && octet == b'.') || (self.from == 4 && self.column == 4 && octet == b' ') {
+            return self.escaped(octet, out);
+        }
+        if self.from == self.column && b"From".get(self.from) == Some(&octet) {
+            self.from += 1;
+        }
+        out.push(octet);
+        self.column += 1;
+    }
+
+    fn escaped(&mut self, octet: u8, out: &mut Vec<u8>) {
+        const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+        self.make_room(3, out);
+        out.extend_from_slice(&[b'=', DIGITS[usize::from(octet >> 4)], DIGITS[usize::from(octet & 15)]]);
+        self.column += 3;
+    }
+
+    fn make_room(&mut self, octets: usize, out: &mut Vec<u8>) {
+        if self.column + octets > LINE {
+            self.soft_line_break(out);
+        }
+    }
+
+    fn soft_line_break(&mut self, out: &mut Vec<u8>) {
+        out.push(b'=');
+        self.line_end(out);
+    }
+
+    fn line_end(&mut self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"\r\n");
+        self.column = 0;
+        self.from = 0;
+    }
+}

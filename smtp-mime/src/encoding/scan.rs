@@ -1,0 +1,199 @@
+//! Provides what has to be known of a body before its encoding is chosen.
+
+use super::{Base64, QuotedPrintable};
+use crate::header::fold::LONGEST_LINE;
+
+/// How much of a line is remembered: the beginning of a delimiter.
+const HEAD: usize = 24;
+
+/// Looks at octets, wherever they are cut, and counts what each encoding would make of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Scan {
+    /// How many octets there are.
+    pub(crate) octets: u64,
+    /// Whether an octet is outside ASCII.
+    pub(crate) eight_bit: bool,
+    /// Whether there is a control character other than tab, CR and LF.
+    pub(crate) control: bool,
+    /// Whether there is a NUL.
+    pub(crate) nul: bool,
+    /// Whether a CR or LF stands alone.
+    pub(crate) bare: bool,
+    /// The longest line, without its end.
+    pub(crate) longest_line: u64,
+    /// Whether a line ends with a blank that some relays would drop; a signature's `-- ` does not count.
+    pub(crate) trailing_blank: bool,
+    /// Whether a line begins with `From `, which mail stores change.
+    pub(crate) from_line: bool,
+    /// Whether a line begins as a boundary of this crate does.
+    pub(crate) boundary_like: bool,
+    /// Whether a line begins as the boundaries of this very message do.
+    pub(crate) collides: bool,
+    /// Whether it is UTF-8 so far.
+    pub(crate) utf8: Utf8,
+    line: u64,
+    /// The first octets of the line.
+    head: [u8; HEAD],
+    /// How the delimiters of the message begin.
+    delimiter: Vec<u8>,
+    last: u8,
+    quoted_printable: QuotedPrintable,
+    quoted: Vec<u8>,
+    quoted_octets: u64,
+}
+
+impl Scan {
+    /// Begins; `text` says whether line ends are part of the format (and CRLF by now) or are data; `boundary` is how
+    /// the boundaries of the message begin.
+    pub(crate) fn new(text: bool, boundary: &str) -> Self {
+        Self {
+            octets: 0,
+            eight_bit: false,
+            control: false,
+            nul: false,
+            bare: false,
+            longest_line: 0,
+            trailing_blank: false,
+            from_line: false,
+            boundary_like: false,
+            collides: false,
+            utf8: Utf8::default(),
+            line: 0,
+            head: [0; HEAD],
+            delimiter: format!("--{boundary}").into_bytes(),
+            last: b'\n',
+            quoted_printable: if text { QuotedPrintable::text() } else { QuotedPrintable::octets() },
+            quoted: Vec::new(),
+            quoted_octets: 0,
+        }
+    }
+
+    /// Looks at the next octets.
+    pub(crate) fn look(&mut self, octets: &[u8]) {
+        self.octets += octets.len() as u64;
+        for octet in octets {
+            self.octet(*octet);
+        }
+        self.utf8.look(octets);
+        self.quoted.clear();
+        self.quoted_printable.encode(octets, &mut self.quoted);
+        self.quoted_octets += self.quoted.len() as u64;
+    }
+
+    /// Says that these were all.
+    pub(crate) fn finish(&mut self) {
+        self.end_of_line();
+        self.bare |= self.last == b'\r';
+        self.trailing_blank |= matches!(self.last, b' ' | b'\t');
+        self.quoted.clear();
+        self.quoted_printable.finish(&mut self.quoted);
+        self.quoted_octets += self.quoted.len() as u64;
+    }
+
+    /// How long it is in quoted-printable.
+    pub(crate) fn quoted_printable_len(&self) -> u64 {
+        self.quoted_octets
+    }
+
+    /// Whether lines are short enough to be sent as they are.
+    pub(crate) fn fits_lines(&self) -> bool {
+        self.longest_line <= LONGEST_LINE as u64 && !self.bare && !self.nul
+    }
+
+    /// Whether it can be sent as it is and arrives unchanged.
+    pub(crate) fn is_seven_bit(&self) -> bool {
+        !self.eight_bit
+            && !self.control
+            && self.fits_lines()
+            && !self.trailing_blank
+            && !self.from_line
+            && !self.boundary_like
+    }
+
+    /// Whether quoted-printable serves it better than base64: ASCII always stays readable, the rest if it costs little.
+    pub(crate) fn is_mostly_ascii(&self) -> bool {
+        (!self.eight_bit && !self.control)
+            || self.quoted_printable_len() * 100 <= Base64::encoded_len(self.octets) * 115
+    }
+
+    fn octet(&mut self, octet: u8) {
+        if self.last == b'\r' && octet != b'\n' {
+            self.bare = true;
+        }
+        match octet {
+            b'\n' => {
+                self.bare |= self.last != b'\r';
+                self.end_of_line();
+            }
+            b'\r' => {}
+            _ => {
+                if self.last == b'\r' {
+                    self.line += 1;
+                }
+                if let Some(place) = usize::try_from(self.line).ok().and_then(|at| self.head.get_mut(at)) {
+                    *place = octet;
+                }
+                self.line += 1;
+                self.eight_bit |= !octet.is_ascii();
+                self.nul |= octet == 0;
+                self.control |= octet.is_ascii_control() && octet != b'\t';
+                self.boundary_like |= self.line == 4 && self.head.starts_with(b"--=_");
+                self.collides |=
+                    self.line == self.delimiter.len() as u64 && self.head.starts_with(&self.delimiter);
+                self.from_line |= self.line == 5 && self.head.starts_with(b"From ");
+            }
+        }
+        self.previous(octet);
+    }
+
+    fn previous(&mut self, octet: u8) {
+        // What stands before CRLF is what ends the line.
+        if octet == b'\r' || octet == b'\n' {
+            let signature = self.line == 3 && self.head.starts_with(b"-- ");
+            self.trailing_blank |= matches!(self.last, b' ' | b'\t') && !signature;
+        }
+        self.last = octet;
+        if octet == b'\n' {
+            self.line = 0;
+            self.head = [0; HEAD];
+        }
+    }
+
+    fn end_of_line(&mut self) {
+        self.longest_line = self.longest_line.max(self.line);
+    }
+}
+
+/// Whether octets are UTF-8, wherever they are cut.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Utf8 {
+    wrong: bool,
+    /// The beginning of a character that the last cut divided.
+    held: Vec<u8>,
+}
+
+impl Utf8 {
+    /// Whether all of it is, once nothing more comes.
+    pub(crate) fn is_valid(&self) -> bool {
+        !self.wrong && self.held.is_empty()
+    }
+
+    fn look(&mut self, octets: &[u8]) {
+        let mut rest = octets;
+        while !self.held.is_empty() && !self.wrong && !rest.is_empty() {
+            self.held.push(rest[0]);
+            rest = &rest[1..];
+            match std::str::from_utf8(&self.held) {
+                Ok(_) => self.held.clear(),
+                Err(error) => self.wrong = error.error_len().is_some(),
+            }
+        }
+        if let Err(error) = std::str::from_utf8(rest) {
+            if error.error_len().is_some() {
+                self.wrong = true;
+            } else {
+                self.held.extend_from_slice(&rest[error.valid_up_to()..]);
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn encoded(mut encoder: Encoder, octets: &[u8], cuts: &[usize]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = octets;
+    for cut in cuts {
+        let (head, tail) = rest.split_at((*cut).min(rest.len()));
+        encoder.encode(head, &mut out);
+        rest = tail;
+    }
+    encoder.encode(rest, &mut out);
+    encoder.finish(&mut out);
+    out
+}
+
+fn quoted(text: &str) -> String {
+    String::from_utf8(encoded(Encoder::QuotedPrintable(QuotedPrintable::text()), text.as_bytes(), &[]))
+        .unwrap()
+}
+
+fn scanned(octets: &[u8], text: bool, cuts: &[usize]) -> Scan {
+    let mut scan = Scan::new(text, "=_token");
+    let mut rest = octets;
+    for cut in cuts {
+        let (head, tail) = rest.split_at((*cut).min(rest.len()));
+        scan.look(head);
+        rest = tail;
+    }
+    scan.look(rest);
+    scan.finish();
+    scan
+}
+
+/// A reader of quoted-printable that was written from the RFC and not from the encoder.
+fn unquoted(encoded: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut at = 0;
+    while at < encoded.len() {
+        if encoded[at] == b'=' && encoded[at + 1] == b'\r' {
+            at += 3;
+        } else if encoded[at] == b'=' {
+            out.push(u8::from_str_radix(std::str::from_utf8(&encoded[at + 1..at + 3]).unwrap(), 16).unwrap());
+            at += 3;
+        } else {
+            out.push(encoded[at]);
+            at += 1;
+        }
+    }
+    out
+}
+
+#[test]
+fn quoted_printable_follows_the_rules_of_rfc_2045() {
+    assert_eq!(quoted("a=b\r\n"), "a=3Db\r\n");
+    assert_eq!(quoted("a \r\nb\t\r\n"), "a=20\r\nb=09\r\n");
+    assert_eq!(quoted("a "), "a=20");
+    assert_eq!(quoted("naïve\r\n"), "na=C3=AFve\r\n");
+    assert_eq!(quoted("From me\r\nxFrom me\r\n"), "From=20me\r\nxFrom me\r\n");
+    assert_eq!(quoted(".\r\n..a.\r\n"), "=2E\r\n=2E.a.\r\n");
+    assert_eq!(
+        quoted("Now's the time for all folk to come to the aid of their country, each of them."),
+        "Now's the time for all folk to come to the aid of their country, each of th=\r\nem."
+    );
+    let lines = encoded(Encoder::QuotedPrintable(QuotedPrintable::octets()), b"a\nb \r\n\r", &[]);
+    assert_eq!(lines, b"a=0A=\r\nb=20=0D=0A=\r\n=0D");
+}
+
+#[test]
+fn line_ends_become_crlf_at_any_cut() {
+    let text = b"a\nb\r\nc\rd\r\r\n\n\r";
+    let expected = b"a\r\nb\r\nc\r\nd\r\n\r\n\r\n\r\n";
+    for cut in 0..=text.len() {
+        assert_eq!(encoded(Encoder::Lines(LineEnds::complete()), text, &[cut]), expected, "{cut}");
+    }
+    assert_eq!(encoded(Encoder::Lines(LineEnds::complete()), b"a", &[]), b"a\r\n");
+    assert_eq!(encoded(Encoder::Lines(LineEnds::complete()), b"", &[]), b"");
+}
+
+#[test]
+fn a_scan_sees_what_may_not_go_as_it_is() {
+    for (text, seven_bit) in [
+        ("plain\r\n-- \r\nme\r\n", true),
+        ("", true),
+        ("tab\there\r\n", true),
+        ("é\r\n", false),
+        ("\0\r\n", false),
+        ("\x1b\r\n", false),
+        ("bare\n", false),
+        ("\nbare", false),
+        ("bare\rcr", false),
+        ("blank \r\n", false),
+        ("a-- \r\n", false),
+        ("a\r\nFrom here\r\n", false),
+        ("--=_x\r\n", false),
+        ("a\r\n--=_x", false),
+    ] {
+        for cut in 0..=text.len() {
+            assert_eq!(scanned(text.as_bytes(), true, &[cut]).is_seven_bit(), seven_bit, "{text:?} {cut}");
+        }
+    }
+    assert!(scanned(&[b'x'; 998], true, &[]).is_seven_bit());
+    assert!(!scanned(&[b'x'; 999], true, &[]).is_seven_bit());
+}
+
+#[test]
+fn scripts_decide_between_the_encodings() {
+    for (text, mostly_ascii) in [
+        ("long ".repeat(300), true),
+        ("Fjörður í þokunni, en allt er hljótt og kyrrt við sjóinn".to_owned(), true),
+        ("Привет, мир".to_owned(), false),
+        ("漢字だけの文".to_owned(), false),
+        ("🎉🎉🎉".to_owned(), false),
+    ] {
+        assert_eq!(scanned(text.as_bytes(), true, &[]).is_mostly_ascii(), mostly_ascii, "{text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn base64_is_what_the_library_says_and_as_long_as_foretold(
+        octets in proptest::collection::vec(any::<u8>(), 0..600), cuts in proptest::collection::vec(0..120_usize, 0..6)
+    ) {
+        use ::base64::{Engine as _, engine::general_purpose::STANDARD};
+        let encoded = encoded(Encoder::Base64(Base64::default()), &octets, &cuts);
+        prop_assert_eq!(encoded.len() as u64, Base64::encoded_len(octets.len() as u64));
+        let lines: Vec<_> = encoded.split(|octet| *octet == b'\n').collect();
+        prop_assert!(lines.iter().all(|line| line.len() <= 77));
+        let joined: Vec<u8> = encoded.iter().copied().filter(|octet| !b"\r\n".contains(octet)).collect();
+        prop_assert_eq!(joined, STANDARD.encode(&octets).into_bytes());
+    }
+
+    #[test]
+    fn quoted_printable_gives_the_octets_back(
+        octets in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b' '), Just(b'\r'), Just(b'\n'), Just(b'.'), Just(b'F')], 0..400),
+        cuts in proptest::collection::vec(0..90_usize, 0..6), text in any::<bool>()
+    ) {
+        let encoder = if text { QuotedPrintable::text() } else { QuotedPrintable::octets() };
+        let whole = encoded(Encoder::QuotedPrintable(encoder.clone()), &octets, &[]);
+        prop_assert_eq!(&encoded(Encoder::QuotedPrintable(encoder), &octets, &cuts), &whole);
+        prop_assert_eq!(unquoted(&whole), octets.clone());
+        for line in whole.split(|octet| *octet == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            prop_assert!(line.len() <= 76 && line.is_ascii());
+            prop_assert!(!line.ends_with(b" ") && !line.ends_with(b"\t"));
+            prop_assert!(!line.starts_with(b".") && !line.starts_with(b"From "));
+        }
+        prop_assert_eq!(scanned(&octets, text, &cuts).quoted_printable_len(), whole.len() as u64);
+    }
+
+    #[test]
+    fn a_scan_does_not_depend_on_the_cuts(
+        octets in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b'\r'), Just(b'\n'), Just(b' ')], 0..200),
+        cuts in proptest::collection::vec(0..60_usize, 0..8)
+    ) {
+        let (whole, cut) = (scanned(&octets, true, &[]), scanned(&octets, true, &cuts));
+        prop_assert_eq!(whole.is_seven_bit(), cut.is_seven_bit());
+        prop_assert_eq!(whole.utf8.is_valid(), cut.utf8.is_valid());
+        prop_assert_eq!(whole.utf8.is_valid(), std::str::from_utf8(&octets).is_ok());
+        prop_assert_eq!(whole.longest_line, cut.longest_line);
+    }
+}

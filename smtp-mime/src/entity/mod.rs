@@ -1,0 +1,275 @@
+//! Defines the entities that a message consists of (RFC 2045 §2.4): texts, attachments and multiparts.
+
+mod content_type;
+mod plan;
+
+use std::path::Path;
+
+pub use content_type::ContentType;
+pub(crate) use plan::{Plan, PlanReader, Requirements, Segment, plan};
+
+use crate::{ContentTransferEncoding, Error, MessageId, Source, ValueError, header::unstructured};
+
+/// A part of a message with its Content- fields: a text, an attachment, a message, or several parts together.
+///
+/// ```
+/// use smtp_mime::Entity;
+///
+/// let report = Entity::attachment("report.csv", "a,b\r\n1,2\r\n")?;
+/// let text = Entity::text("The report is attached.");
+/// let both = Entity::mixed(vec![text, report]);
+/// # Ok::<(), smtp_mime::ValueError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Entity {
+    content_type: ContentType,
+    disposition: Option<Disposition>,
+    file_name: Option<String>,
+    content_id: Option<MessageId>,
+    description: Option<String>,
+    encoding: Option<ContentTransferEncoding>,
+    body: Body,
+}
+
+/// How a part is shown (RFC 2183 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Disposition {
+    /// Within the text.
+    Inline,
+    /// Apart, for the reader to open.
+    Attachment,
+}
+
+#[derive(Clone, Debug)]
+enum Body {
+    /// Lines of UTF-8.
+    Text(Source),
+    /// Octets that arrive as they are.
+    Octets(Source),
+    /// A whole message.
+    Message(Source),
+    Multipart(Vec<Entity>),
+}
+
+impl Entity {
+    /// Plain text in UTF-8, in lines that end however they like.
+    #[must_use]
+    pub fn text(source: impl Into<Source>) -> Self {
+        Self::new(ContentType::known("text", "plain"), Body::Text(source.into()))
+    }
+
+    /// HTML in UTF-8.
+    #[must_use]
+    pub fn html(source: impl Into<Source>) -> Self {
+        Self::new(ContentType::known("text", "html"), Body::Text(source.into()))
+    }
+
+    /// Text in UTF-8 of another kind, such as `text/calendar; method=REQUEST`.
+    ///
+    /// # Errors
+    /// When the content type is none of text, or names another charset than UTF-8.
+    pub fn text_of(content_type: ContentType, source: impl Into<Source>) -> Result<Self, ValueError> {
+        let foreign =
+            content_type.parameter("charset").is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8"));
+        if content_type.main() == "text" && !foreign {
+            Ok(Self::new(content_type, Body::Text(source.into())))
+        } else {
+            Err(ValueError::Malformed { value: "content type", rule: "a text must be text/... in utf-8" })
+        }
+    }
+
+    /// Octets that the reader gets back exactly, without a name and a disposition.
+    #[must_use]
+    pub fn octets(content_type: ContentType, source: impl Into<Source>) -> Self {
+        Self::new(content_type, Body::Octets(source.into()))
+    }
+
+    /// An attachment under a file name, its type guessed from the name; the reader gets its octets back exactly.
+    ///
+    /// # Errors
+    /// As [`Entity::with_file_name`].
+    pub fn attachment(file_name: &str, source: impl Into<Source>) -> Result<Self, ValueError> {
+        let content_type = ContentType::guess(file_name);
+        let source = source.into();
+        let body =
+            if content_type.is("message", "rfc822") { Body::Message(source) } else { Body::Octets(source) };
+        Self::new(content_type, body).with_disposition(Disposition::Attachment).with_file_name(file_name)
+    }
+
+    /// An attachment of a file, under the last part of its path.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or its name cannot be used.
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy();
+        let source = Source::file(path)?;
+        Self::attachment(&name, source).map_err(Error::field("Content-Disposition"))
+    }
+
+    /// A whole message within this one (RFC 2046 §5.2.1).
+    #[must_use]
+    pub fn message(source: impl Into<Source>) -> Self {
+        Self::new(ContentType::known("message", "rfc822"), Body::Message(source.into()))
+    }
+
+    /// Parts that are independent of each other (RFC 2046 §5.1.3).
+    #[must_use]
+    pub fn mixed(parts: Vec<Self>) -> Self {
+        Self::new(ContentType::known("multipart", "mixed"), Body::Multipart(parts))
+    }
+
+    /// The same content in several forms, the plainest first (RFC 2046 §5.1.4).
+    #[must_use]
+    pub fn alternative(parts: Vec<Self>) -> Self {
+        Self::new(ContentType::known("multipart", "alternative"), Body::Multipart(parts))
+    }
+
+    /// A root and the parts that it shows, such as HTML and its images (RFC 2387).
+    #[must_use]
+    pub fn related(root: Self, parts: Vec<Self>) -> Self {
+        let mut content_type = ContentType::known("multipart", "related");
+        content_type
+            .set_parameter("type", &format!("{}/{}", root.content_type.main(), root.content_type.subtype()));
+        Self::new(content_type, Body::Multipart(std::iter::once(root).chain(parts).collect()))
+    }
+
+    /// Parts under another multipart type, such as `multipart/report`.
+    ///
+    /// # Errors
+    /// When the content type is none of multipart.
+    pub fn multipart(content_type: ContentType, parts: Vec<Self>) -> Result<Self, ValueError> {
+        if content_type.main() == "multipart" && content_type.parameter("boundary").is_none() {
+            Ok(Self::new(content_type, Body::Multipart(parts)))
+        } else {
+            Err(ValueError::Malformed {
+                value: "content type",
+                rule: "it must be multipart/..., and its boundary is not given by hand",
+            })
+        }
+    }
+
+    /// The same with another content type.
+    ///
+    /// # Errors
+    /// When this is a multipart or a message, or becomes one, or a text that becomes none.
+    pub fn with_content_type(self, content_type: ContentType) -> Result<Self, ValueError> {
+        match self.body {
+            // What was guessed to be a message can still be sent as octets.
+            Body::Octets(source) | Body::Message(source)
+                if !matches!(content_type.main(), "multipart" | "message") =>
+            {
+                Ok(Self { content_type, body: Body::Octets(source), ..self })
+            }
+            Body::Octets(source) if content_type.is("message", "rfc822") => {
+                Ok(Self { content_type, body: Body::Message(source), ..self })
+            }
+            Body::Text(source) => {
+                let text = Self::text_of(content_type, source)?;
+                Ok(Self { content_type: text.content_type, body: text.body, ..self })
+            }
+            _ => Err(ValueError::Malformed {
+                value: "content type",
+                rule: "parts and messages keep the type that they were made with",
+            }),
+        }
+    }
+
+    /// The same, shown so.
+    #[must_use]
+    pub fn with_disposition(self, disposition: Disposition) -> Self {
+        Self { disposition: Some(disposition), ..self }
+    }
+
+    /// The same under a file name; of a path the last part is taken.
+    ///
+    /// # Errors
+    /// When the name is empty or holds a control character.
+    pub fn with_file_name(self, file_name: &str) -> Result<Self, ValueError> {
+        let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
+        if base.is_empty() {
+            return Err(ValueError::Empty { value: FILE_NAME });
+        }
+        match base.char_indices().find(|(_, character)| character.is_control()) {
+            Some((position, character)) => {
+                Err(ValueError::Unexpected { value: FILE_NAME, character, position })
+            }
+            None => Ok(Self { file_name: Some(base.to_owned()), ..self }),
+        }
+    }
+
+    /// The same under an identifier, by which HTML shows it as `cid:left@right` (RFC 2392).
+    #[must_use]
+    pub fn with_content_id(self, content_id: MessageId) -> Self {
+        Self { content_id: Some(content_id), ..self }
+    }
+
+    /// The same with words about it (RFC 2045 §8).
+    ///
+    /// # Errors
+    /// When the words hold CR, LF or NUL.
+    pub fn with_description(self, description: &str) -> Result<Self, ValueError> {
+        unstructured::check("description", description)?;
+        Ok(Self { description: Some(description.to_owned()), ..self })
+    }
+
+    /// The same in this encoding; building the message fails if the octets do not allow it.
+    #[must_use]
+    pub fn with_encoding(self, encoding: ContentTransferEncoding) -> Self {
+        Self { encoding: Some(encoding), ..self }
+    }
+
+    /// The content type, without the charset and the boundary that building adds.
+    #[must_use]
+    pub fn content_type(&self) -> &ContentType {
+        &self.content_type
+    }
+
+    /// The file name.
+    #[must_use]
+    pub fn file_name(&self) -> Option<&str> {
+        self.file_name.as_deref()
+    }
+
+    /// The parts, if it is a multipart.
+    #[must_use]
+    pub fn parts(&self) -> &[Self] {
+        match &self.body {
+            Body::Multipart(parts) => parts,
+            _ => &[],
+        }
+    }
+
+    /// Whether it can be a message without a multipart around it. The last line of a message is always ended, so octets
+    /// that are not encoded would not arrive as they are.
+    pub(crate) fn can_stand_alone(&self) -> bool {
+        match self.body {
+            Body::Octets(_) => {
+                self.encoding == Some(ContentTransferEncoding::Base64)
+                    || (self.encoding.is_none() && self.content_type.main() != "text")
+            }
+            Body::Text(_) | Body::Multipart(_) => true,
+            Body::Message(_) => false,
+        }
+    }
+
+    fn new(content_type: ContentType, body: Body) -> Self {
+        Self {
+            content_type,
+            disposition: None,
+            file_name: None,
+            content_id: None,
+            description: None,
+            encoding: None,
+            body,
+        }
+    }
+
+    /// What errors call it.
+    fn label(&self) -> String {
+        self.file_name.clone().unwrap_or_else(|| self.content_type.to_string())
+    }
+}
+
+const FILE_NAME: &str = "file name";

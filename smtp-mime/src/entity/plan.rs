@@ -1,0 +1,439 @@
+//! Provides the plan of a body: what is written as it is, what is encoded from where, and how long all of it is.
+
+use super::{Body, Disposition, Entity};
+use crate::{
+    BodyType, ContentTransferEncoding, Context, Error, Source,
+    encoding::{Base64, Encoder, LineEnds, QuotedPrintable, Scan},
+    header::{fold::Folder, parameter, unstructured},
+    source::SourceReader,
+};
+
+/// How often another boundary is tried before the parts are taken for hostile.
+const ATTEMPTS: u32 = 8;
+/// How deep parts may stand within parts: readers give up at depths like this.
+const DEEPEST: usize = 64;
+
+/// One stretch of the octets of a message.
+#[derive(Clone, Debug)]
+pub(crate) enum Segment {
+    /// Octets that are ready.
+    Octets(Vec<u8>),
+    /// What an encoder makes of a source, from the octet `from` on; so many octets come of it.
+    Encoded { source: Source, from: u64, encoder: Encoder, octets: u64 },
+}
+
+/// The octets of a message, in order.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Plan {
+    pub(crate) segments: Vec<Segment>,
+}
+
+impl Plan {
+    /// How many octets it makes.
+    pub(crate) fn octets(&self) -> u64 {
+        self.segments
+            .iter()
+            .map(|segment| match segment {
+                Segment::Octets(octets) => octets.len() as u64,
+                Segment::Encoded { octets, .. } => *octets,
+            })
+            .sum()
+    }
+
+    /// The end of the plan, to which octets can be appended.
+    fn tail(&mut self) -> &mut Vec<u8> {
+        if !matches!(self.segments.last(), Some(Segment::Octets(_))) {
+            self.segments.push(Segment::Octets(Vec::new()));
+        }
+        match self.segments.last_mut() {
+            Some(Segment::Octets(octets)) => octets,
+            _ => unreachable!("the last segment was just made one of octets"),
+        }
+    }
+}
+
+/// What the structure of a message is made for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Requirements {
+    /// What the server takes.
+    pub(crate) body_type: BodyType,
+    /// Whether header fields may be in UTF-8.
+    pub(crate) smtputf8: bool,
+}
+
+/// Plans an entity as the body of a message, its Content- fields included; says what the server must offer for it.
+pub(crate) fn plan(
+    entity: &Entity,
+    context: &Context,
+    requirements: Requirements,
+) -> Result<(Plan, BodyType), Error> {
+    for attempt in 0..ATTEMPTS {
+        let boundary = context.boundary(attempt);
+        let planner = Planner { boundary: &boundary, requirements };
+        let (prepared, collides) = planner.prepare(entity, 0)?;
+        if collides {
+            continue;
+        }
+        let mut plan = Plan::default();
+        planner.write(entity, &prepared, &mut plan, &mut 0);
+        if !prepared.ends_line() {
+            plan.tail().extend_from_slice(b"\r\n");
+        }
+        return Ok((plan, prepared.body_type()));
+    }
+    Err(Error::Part {
+        part: entity.label(),
+        rule: "its lines look like boundaries whatever boundary is taken: attach it as application/octet-stream",
+    })
+}
+
+/// How an entity is going to be written.
+#[derive(Debug)]
+struct Prepared {
+    encoding: ContentTransferEncoding,
+    charset: Option<&'static str>,
+    leaf: Option<Segment>,
+    parts: Vec<Self>,
+    /// Whether its octets end with a line end, if there are any.
+    lines: bool,
+}
+
+impl Prepared {
+    fn body_type(&self) -> BodyType {
+        match self.encoding {
+            ContentTransferEncoding::Binary => BodyType::BinaryMime,
+            ContentTransferEncoding::EightBit => BodyType::EightBitMime,
+            _ => BodyType::SevenBit,
+        }
+    }
+
+    fn ends_line(&self) -> bool {
+        self.lines
+    }
+}
+
+struct Planner<'a> {
+    boundary: &'a str,
+    requirements: Requirements,
+}
+
+impl Planner<'_> {
+    /// Chooses the encodings, which reads what has to be known of the sources; says whether a boundary occurs in one.
+    fn prepare(&self, entity: &Entity, depth: usize) -> Result<(Prepared, bool), Error> {
+        match &entity.body {
+            Body::Multipart(parts) => self.prepare_parts(entity, parts, depth),
+            Body::Text(source) => self.prepare_text(entity, source),
+            Body::Message(source) => self.prepare_message(entity, source),
+            Body::Octets(source) => self.prepare_octets(entity, source),
+        }
+    }
+
+    fn prepare_parts(
+        &self,
+        entity: &Entity,
+        parts: &[Entity],
+        depth: usize,
+    ) -> Result<(Prepared, bool), Error> {
+        let failed = |rule| Error::Part { part: entity.label(), rule };
+        if parts.is_empty() {
+            return Err(failed("a multipart must have a part (RFC 2046 §5.1.1)"));
+        }
+        if depth == DEEPEST {
+            return Err(failed("parts may stand 64 deep within parts, and no deeper"));
+        }
+        let mut collides = false;
+        let mut prepared = Vec::with_capacity(parts.len());
+        for part in parts {
+            let (part, part_collides) = self.prepare(part, depth + 1)?;
+            collides |= part_collides;
+            prepared.push(part);
+        }
+        // A container says 8bit or binary when a part of it is (RFC 2045 §6.4).
+        let needed = prepared.iter().map(Prepared::body_type).max().unwrap_or(BodyType::SevenBit);
+        let encoding = match needed {
+            BodyType::SevenBit => ContentTransferEncoding::SevenBit,
+            BodyType::EightBitMime => ContentTransferEncoding::EightBit,
+            BodyType::BinaryMime => ContentTransferEncoding::Binary,
+        };
+        Ok((Prepared { encoding, charset: None, leaf: None, parts: prepared, lines: false }, collides))
+    }
+
+    fn prepare_text(&self, entity: &Entity, source: &Source) -> Result<(Prepared, bool), Error> {
+        let failed = |rule| Error::Part { part: entity.label(), rule };
+        let mut encoder = Encoder::Lines(LineEnds::complete());
+        let scan = self.scan(source, true, Some(&mut encoder))?;
+        if !scan.utf8.is_valid() {
+            return Err(failed("the text is not UTF-8: convert it, or attach it as a file"));
+        }
+        let eight_bit_fits = scan.fits_lines() && !scan.control && !scan.boundary_like;
+        let encoding = match entity.encoding {
+            Some(encoding) => encoding,
+            None if scan.is_seven_bit() => ContentTransferEncoding::SevenBit,
+            None if self.requirements.body_type != BodyType::SevenBit
+                && eight_bit_fits
+                && !scan.from_line =>
+            {
+                ContentTransferEncoding::EightBit
+            }
+            None if scan.is_mostly_ascii() => ContentTransferEncoding::QuotedPrintable,
+            None => ContentTransferEncoding::Base64,
+        };
+        let (encoder, octets) = match encoding {
+            ContentTransferEncoding::SevenBit if scan.eight_bit || !eight_bit_fits => {
+                return Err(failed(
+                    "7bit needs lines of at most 998 octets of ASCII without control characters",
+                ));
+            }
+            ContentTransferEncoding::EightBit if !eight_bit_fits => {
+                return Err(failed("8bit needs lines of at most 998 octets without control characters"));
+            }
+            ContentTransferEncoding::QuotedPrintable => (
+                Encoder::TextQuotedPrintable(LineEnds::complete(), QuotedPrintable::text(), Vec::new()),
+                scan.quoted_printable_len(),
+            ),
+            ContentTransferEncoding::Base64 => (
+                Encoder::TextBase64(LineEnds::complete(), Base64::default(), Vec::new()),
+                Base64::encoded_len(scan.octets),
+            ),
+            _ => (Encoder::Lines(LineEnds::complete()), scan.octets),
+        };
+        let prepared = Prepared {
+            encoding,
+            charset: Some("utf-8"),
+            leaf: Some(Segment::Encoded { source: source.clone(), from: 0, encoder, octets }),
+            parts: Vec::new(),
+            lines: encoding != ContentTransferEncoding::Base64,
+        };
+        Ok((prepared, scan.boundary_like && scan.collides))
+    }
+
+    /// A message is never encoded: its parts are (RFC 2046 §5.2.1).
+    fn prepare_message(&self, entity: &Entity, source: &Source) -> Result<(Prepared, bool), Error> {
+        let failed = |rule| Error::Part { part: entity.label(), rule };
+        let mut encoder = Encoder::Lines(LineEnds::complete());
+        let scan = self.scan(source, true, Some(&mut encoder))?;
+        if !scan.fits_lines() {
+            return Err(failed(
+                "a message within a message must have lines of at most 998 octets and no NUL: attach it as application/octet-stream",
+            ));
+        }
+        let encoding = if scan.eight_bit {
+            ContentTransferEncoding::EightBit
+        } else {
+            ContentTransferEncoding::SevenBit
+        };
+        if entity.encoding.is_some_and(|wanted| wanted != encoding) {
+            return Err(failed(
+                "a message within a message can only be 7bit or 8bit, as it is (RFC 2046 §5.2.1)",
+            ));
+        }
+        let prepared = Prepared {
+            encoding,
+            charset: None,
+            leaf: Some(Segment::Encoded {
+                source: source.clone(),
+                from: 0,
+                encoder: Encoder::Lines(LineEnds::complete()),
+                octets: scan.octets,
+            }),
+            parts: Vec::new(),
+            lines: true,
+        };
+        Ok((prepared, scan.collides))
+    }
+
+    fn prepare_octets(&self, entity: &Entity, source: &Source) -> Result<(Prepared, bool), Error> {
+        let failed = |rule| Error::Part { part: entity.label(), rule };
+        let wants = |encoding| entity.encoding == Some(encoding);
+        let is_text = entity.content_type.main() == "text";
+        let mut prepared = Prepared {
+            encoding: ContentTransferEncoding::Base64,
+            charset: None,
+            leaf: None,
+            parts: Vec::new(),
+            lines: false,
+        };
+        let (encoder, octets) = if wants(ContentTransferEncoding::Binary)
+            || (self.requirements.body_type == BodyType::BinaryMime && entity.encoding.is_none() && !is_text)
+        {
+            // A delimiter of so many random characters is not searched for in what may be gigabytes.
+            prepared.encoding = ContentTransferEncoding::Binary;
+            (Encoder::Verbatim, source.octets())
+        } else if entity.encoding.is_none_or(|wanted| wanted == ContentTransferEncoding::Base64) && !is_text {
+            (Encoder::Base64(Base64::default()), Base64::encoded_len(source.octets()))
+        } else {
+            let scan = self.scan(source, false, None)?;
+            prepared.charset =
+                match (is_text && entity.content_type.parameter("charset").is_none(), scan.eight_bit) {
+                    (true, false) => Some("us-ascii"),
+                    (true, true) if scan.utf8.is_valid() => Some("utf-8"),
+                    _ => None,
+                };
+            prepared.encoding = match entity.encoding {
+                Some(encoding) => encoding,
+                None if scan.is_seven_bit() => ContentTransferEncoding::SevenBit,
+                None if scan.is_mostly_ascii() => ContentTransferEncoding::QuotedPrintable,
+                None => ContentTransferEncoding::Base64,
+            };
+            match prepared.encoding {
+                ContentTransferEncoding::SevenBit
+                    if scan.eight_bit || !scan.fits_lines() || scan.boundary_like =>
+                {
+                    return Err(failed("7bit needs lines of at most 998 octets of ASCII that end with CRLF"));
+                }
+                ContentTransferEncoding::EightBit if !scan.fits_lines() || scan.boundary_like => {
+                    return Err(failed("8bit needs lines of at most 998 octets that end with CRLF"));
+                }
+                ContentTransferEncoding::QuotedPrintable => {
+                    (Encoder::QuotedPrintable(QuotedPrintable::octets()), scan.quoted_printable_len())
+                }
+                ContentTransferEncoding::Base64 => {
+                    (Encoder::Base64(Base64::default()), Base64::encoded_len(source.octets()))
+                }
+                _ => (Encoder::Verbatim, source.octets()),
+            }
+        };
+        prepared.leaf = Some(Segment::Encoded { source: source.clone(), from: 0, encoder, octets });
+        Ok((prepared, false))
+    }
+
+    fn scan(&self, source: &Source, text: bool, mut encoder: Option<&mut Encoder>) -> Result<Scan, Error> {
+        let mut scan = Scan::new(text, self.boundary);
+        let mut reader = source.open(0)?;
+        let mut lines = Vec::new();
+        while !reader.is_at_end() {
+            let chunk = reader.chunk()?;
+            match &mut encoder {
+                None => scan.look(chunk),
+                Some(encoder) => {
+                    lines.clear();
+                    encoder.encode(chunk, &mut lines);
+                    scan.look(&lines);
+                }
+            }
+        }
+        if let Some(encoder) = encoder {
+            lines.clear();
+            encoder.finish(&mut lines);
+            scan.look(&lines);
+        }
+        scan.finish();
+        Ok(scan)
+    }
+
+    /// Writes the Content- fields, the blank line and the body.
+    fn write(&self, entity: &Entity, prepared: &Prepared, plan: &mut Plan, index: &mut usize) {
+        let boundary = format!("{}.{index:x}=", self.boundary);
+        self.write_fields(entity, prepared, &boundary, plan.tail());
+        plan.tail().extend_from_slice(b"\r\n");
+        if let Some(leaf) = &prepared.leaf {
+            plan.segments.push(leaf.clone());
+            return;
+        }
+        *index += 1;
+        for (number, (part, prepared)) in entity.parts().iter().zip(&prepared.parts).enumerate() {
+            let line_end = if number == 0 { "" } else { "\r\n" };
+            plan.tail().extend_from_slice(format!("{line_end}--{boundary}\r\n").as_bytes());
+            self.write(part, prepared, plan, index);
+        }
+        plan.tail().extend_from_slice(format!("\r\n--{boundary}--").as_bytes());
+    }
+
+    fn write_fields(&self, entity: &Entity, prepared: &Prepared, boundary: &str, out: &mut Vec<u8>) {
+        let mut content_type = entity.content_type.clone();
+        if let Some(charset) = prepared.charset {
+            content_type.set_parameter("charset", charset);
+        }
+        if prepared.leaf.is_none() {
+            content_type.set_parameter("boundary", boundary);
+        }
+        content_type.write(out);
+        if prepared.leaf.is_some() || prepared.encoding != ContentTransferEncoding::SevenBit {
+            out.extend_from_slice(
+                format!("Content-Transfer-Encoding: {}\r\n", prepared.encoding.as_str()).as_bytes(),
+            );
+        }
+        if entity.disposition.is_some() || entity.file_name.is_some() {
+            let mut folder = Folder::new(out, "Content-Disposition");
+            folder.word(
+                " ",
+                match entity.disposition {
+                    Some(Disposition::Inline) => "inline",
+                    _ => "attachment",
+                },
+            );
+            if let Some(file_name) = &entity.file_name {
+                parameter::write(&mut folder, "filename", file_name);
+            }
+            folder.end();
+        }
+        if let Some(content_id) = &entity.content_id {
+            let mut folder = Folder::new(out, "Content-ID");
+            folder.word(" ", content_id.as_str());
+            folder.end();
+        }
+        if let Some(description) = &entity.description {
+            unstructured::write(out, "Content-Description", description, self.requirements.smtputf8);
+        }
+    }
+}
+
+/// One reading of a plan.
+#[derive(Debug)]
+pub(crate) struct PlanReader {
+    plan: std::sync::Arc<Plan>,
+    next: usize,
+    current: Option<Current>,
+}
+
+#[derive(Debug)]
+struct Current {
+    reader: SourceReader,
+    encoder: Encoder,
+    left: u64,
+}
+
+impl PlanReader {
+    pub(crate) fn new(plan: std::sync::Arc<Plan>) -> Self {
+        Self { plan, next: 0, current: None }
+    }
+
+    /// Puts the next octets in place of what `out` holds; none at the end. A source that is not what it was is an error, never an early end.
+    pub(crate) fn chunk(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
+        out.clear();
+        while out.is_empty() {
+            if let Some(current) = &mut self.current {
+                if current.reader.is_at_end() {
+                    current.encoder.finish(out);
+                    let complete = current.left == out.len() as u64;
+                    let name = current.reader.name();
+                    self.current = None;
+                    if !complete {
+                        return Err(Error::Changed { name });
+                    }
+                } else {
+                    current.encoder.encode(current.reader.chunk()?, out);
+                    let octets = out.len() as u64;
+                    if octets > current.left {
+                        return Err(Error::Changed { name: current.reader.name() });
+                    }
+                    current.left -= octets;
+                }
+                continue;
+            }
+            match self.plan.segments.get(self.next) {
+                None => break,
+                Some(Segment::Octets(octets)) => out.extend_from_slice(octets),
+                Some(Segment::Encoded { source, from, encoder, octets }) => {
+                    self.current = Some(Current {
+                        reader: source.open(*from)?,
+                        encoder: encoder.clone(),
+                        left: *octets,
+                    });
+                }
+            }
+            self.next += 1;
+        }
+        Ok(())
+    }
+}

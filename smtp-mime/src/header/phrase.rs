@@ -1,0 +1,88 @@
+//! Provides phrases: the display names of mailboxes and groups (RFC 5322 §3.2.5).
+
+use super::{
+    encoded_word,
+    fold::{Folder, LONGEST_LINE},
+};
+
+/// Writes a phrase, the first word behind `white_space`: atoms bare, specials in a quoted-string, the rest encoded.
+pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, phrase: &str, smtputf8: bool) {
+    let printable = |character: char| {
+        matches!(character, ' '..='~') || (smtputf8 && !character.is_ascii() && !character.is_control())
+    };
+    let fits = |word: &str| word.len() < LONGEST_LINE / 2;
+    let plain =
+        phrase.chars().all(printable) && !encoded_word::looks_encoded(phrase) && phrase.split(' ').all(fits);
+    let bare = phrase.split(' ').all(|word| is_atom(word, smtputf8));
+    if plain && bare {
+        write_words(folder, white_space, phrase);
+    } else if plain && !phrase.contains(BLANKS) {
+        write_words(folder, white_space, &quoted(phrase));
+    } else {
+        write_encoded(folder, white_space, phrase, smtputf8);
+    }
+}
+
+/// So many blanks could make a line that holds nothing else.
+const BLANKS: &str = "                              ";
+
+/// Writes words, each of which may go to a new line.
+fn write_words(folder: &mut Folder<'_>, white_space: &str, text: &str) {
+    let mut rest = text;
+    let mut white_space = white_space;
+    while !rest.is_empty() {
+        let end = rest.find(' ').unwrap_or(rest.len());
+        folder.word(white_space, &rest[..end]);
+        let blanks = rest[end..].len() - rest[end..].trim_start_matches(' ').len();
+        white_space = &rest[end..end + blanks];
+        rest = &rest[end + blanks..];
+    }
+}
+
+/// Writes atoms as they are and all other words as encoded-words.
+fn write_encoded(folder: &mut Folder<'_>, white_space: &str, phrase: &str, smtputf8: bool) {
+    if phrase.contains("  ") {
+        // Blanks in a row survive only within an encoded-word.
+        return encoded_word::write(folder, white_space, phrase);
+    }
+    let raw = |word: &str| is_atom(word, smtputf8) && !encoded_word::looks_encoded(word) && word.len() < 70;
+    let words: Vec<&str> = phrase.split(' ').collect();
+    let mut white_space = white_space;
+    let mut index = 0;
+    while index < words.len() {
+        if raw(words[index]) {
+            folder.word(white_space, words[index]);
+            index += 1;
+        } else {
+            let end = (index..words.len()).find(|at| raw(words[*at])).unwrap_or(words.len());
+            encoded_word::write(folder, white_space, &words[index..end].join(" "));
+            index = end;
+        }
+        white_space = " ";
+    }
+}
+
+/// A quoted-string of a text that is printable (RFC 5322 §3.2.4).
+pub(crate) fn quoted(text: &str) -> String {
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        if matches!(character, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Whether a character may stand in an atom (RFC 5322 §3.2.3, RFC 6532 §3.2).
+pub(crate) fn is_atext(character: char) -> bool {
+    character.is_ascii_alphanumeric()
+        || "!#$%&'*+-/=?^_`{|}~".contains(character)
+        || (!character.is_ascii() && !character.is_control())
+}
+
+fn is_atom(word: &str, smtputf8: bool) -> bool {
+    !word.is_empty() && word.chars().all(is_atext) && (smtputf8 || word.is_ascii())
+}

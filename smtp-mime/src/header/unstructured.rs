@@ -1,0 +1,142 @@
+//! Provides unstructured field values: Subject, Comments and whatever has no syntax of its own (RFC 5322 §2.2.1).
+
+use super::{
+    encoded_word,
+    fold::{Folder, LONGEST_LINE},
+};
+use crate::ValueError;
+
+/// A run of blanks longer than this is encoded: no line could be broken within it.
+const LONGEST_BLANK: usize = 30;
+
+/// Checks that a value holds no CR, LF or NUL.
+pub(crate) fn check(value: &'static str, text: &str) -> Result<(), ValueError> {
+    match text.char_indices().find(|(_, character)| matches!(character, '\r' | '\n' | '\0')) {
+        Some((position, character)) => Err(ValueError::Unexpected { value, character, position }),
+        None => Ok(()),
+    }
+}
+
+/// Writes a field whose value was checked; blanks at its ends are dropped.
+///
+/// Only the words that need it become encoded-words, with the blanks between neighbours of that kind, which a reader
+/// drops otherwise (RFC 2047 §6.2).
+pub(crate) fn write(out: &mut Vec<u8>, name: &str, text: &str, smtputf8: bool) {
+    let mut folder = Folder::new(out, name);
+    let longest = LONGEST_LINE - name.len() - ": ".len();
+    let needs_encoding = |word: &str| !is_plain(word, smtputf8) || word.len() > longest;
+    let runs = runs(text.trim_matches(' '), needs_encoding);
+    for (index, run) in runs.iter().enumerate() {
+        // The blank behind the colon is not part of the value.
+        let white_space = if index == 0 { " " } else { run.white_space };
+        if run.encoded {
+            encoded_word::write(&mut folder, white_space, run.text);
+        } else {
+            folder.word(white_space, run.text);
+        }
+    }
+    if runs.is_empty() {
+        folder.glue(" ");
+    }
+    folder.end();
+}
+
+/// Words that are written alike: one word as it is, or some that are encoded together.
+struct Run<'a> {
+    white_space: &'a str,
+    text: &'a str,
+    encoded: bool,
+}
+
+fn runs<'a>(text: &'a str, needs_encoding: impl Fn(&str) -> bool) -> Vec<Run<'a>> {
+    let mut runs: Vec<(usize, usize, usize, bool)> = Vec::new();
+    let mut at = 0;
+    while at < text.len() {
+        let start = at + blanks(&text[at..]);
+        let end = text[start..].find(' ').map_or(text.len(), |length| start + length);
+        let encoded = needs_encoding(&text[start..end]);
+        match runs.last_mut() {
+            Some(last) if (encoded && last.3) || start - at > LONGEST_BLANK => {
+                last.2 = end;
+                last.3 = true;
+            }
+            _ => runs.push((at, start, end, encoded)),
+        }
+        at = end;
+    }
+    // A run that became encoded by the blanks behind it may now stand beside another one that is.
+    let mut joined: Vec<(usize, usize, usize, bool)> = Vec::new();
+    for run in runs {
+        match joined.last_mut() {
+            Some(last) if last.3 && run.3 => last.2 = run.2,
+            _ => joined.push(run),
+        }
+    }
+    joined
+        .into_iter()
+        .map(|(at, start, end, encoded)| Run {
+            white_space: &text[at..start],
+            text: &text[start..end],
+            encoded,
+        })
+        .collect()
+}
+
+fn blanks(text: &str) -> usize {
+    text.len() - text.trim_start_matches(' ').len()
+}
+
+fn is_plain(word: &str, smtputf8: bool) -> bool {
+    !encoded_word::looks_encoded(word)
+        && word.chars().all(|character| {
+            matches!(character, '!'..='~') || (smtputf8 && !character.is_ascii() && !character.is_control())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(text: &str) -> String {
+        let mut out = Vec::new();
+        write(&mut out, "Subject", text, false);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn only_what_needs_it_is_encoded() {
+        assert_eq!(field("Hello  world"), "Subject: Hello  world\r\n");
+        assert_eq!(field("Der große Bär ist da"), "Subject: Der =?utf-8?Q?gro=C3=9Fe_B=C3=A4r?= ist da\r\n");
+        assert_eq!(
+            field("see =?utf-8?Q?x?= there"),
+            "Subject: see =?utf-8?Q?=3D=3Futf-8=3FQ=3Fx=3F=3D?= there\r\n"
+        );
+        assert_eq!(field("a\tb"), "Subject: =?utf-8?Q?a=09b?=\r\n");
+        assert_eq!(field(""), "Subject: \r\n");
+    }
+
+    #[test]
+    fn lines_fold_before_blanks_and_none_is_blank() {
+        let text = format!("{} {}", "word ".repeat(40).trim_end(), "x".repeat(900));
+        let field = field(&text);
+        let lines: Vec<_> = field.split_inclusive("\r\n").collect();
+        assert!(lines[..lines.len() - 1].iter().all(|line| line.len() <= 80 && !line.trim().is_empty()));
+        let unfolded = field.replace("\r\n", "");
+        assert_eq!(unfolded, format!("Subject: {text}"));
+    }
+
+    #[test]
+    fn what_no_line_holds_is_encoded() {
+        for text in ["x".repeat(2_000), format!("a{}b", " ".repeat(2_000))] {
+            let field = field(&text);
+            assert!(field.lines().all(|line| line.len() <= 76), "{field}");
+        }
+    }
+
+    #[test]
+    fn line_ends_and_nul_are_refused() {
+        for text in ["a\rb", "a\nb", "a\0b"] {
+            assert!(check("subject", text).is_err());
+        }
+    }
+}

@@ -1,0 +1,353 @@
+//! Defines the builder of a message.
+
+use super::{
+    AutoSubmitted, BodyType, Importance, Message,
+    free::{FreeField, Given, given, uris},
+    write,
+};
+use crate::{
+    AddressList, Context, Date, Entity, Error, FieldName, MessageId, NameAddr, Source, ValueError,
+    entity::Requirements,
+};
+
+/// What a message is going to consist of. Begin with [`Message::builder`], end with [`MessageBuilder::build`].
+///
+/// What is not given is chosen so that the mail is taken for what it is: Date and Message-ID from the [`Context`],
+/// `MIME-Version`, the structure that texts and attachments need, an encoding for each.
+#[derive(Clone, Debug, Default)]
+pub struct MessageBuilder {
+    pub(super) from: AddressList,
+    pub(super) sender: Option<NameAddr>,
+    pub(super) reply_to: AddressList,
+    pub(super) to: AddressList,
+    pub(super) cc: AddressList,
+    pub(super) bcc: AddressList,
+    pub(super) subject: String,
+    pub(super) date: Option<Date>,
+    pub(super) message_id: Option<MessageId>,
+    pub(super) in_reply_to: Vec<MessageId>,
+    pub(super) references: Vec<MessageId>,
+    pub(super) free: Vec<FreeField>,
+    pub(super) without_recipients: bool,
+    smtputf8: bool,
+    body_type: BodyType,
+    text: Option<Source>,
+    html: Option<Source>,
+    alternatives: Vec<Entity>,
+    inline: Vec<Entity>,
+    attachments: Vec<Entity>,
+    body: Option<Entity>,
+}
+
+impl MessageBuilder {
+    /// Adds an author (RFC 5322 §3.6.2). With several and no sender, the first is the sender.
+    #[must_use]
+    pub fn from(mut self, authors: impl Into<AddressList>) -> Self {
+        self.from.append(authors.into());
+        self
+    }
+
+    /// Sets who sends the message for its authors (RFC 5322 §3.6.2); left out when that is the only author.
+    #[must_use]
+    pub fn sender(mut self, sender: impl Into<NameAddr>) -> Self {
+        self.sender = Some(sender.into());
+        self
+    }
+
+    /// Adds addresses that answers should go to.
+    #[must_use]
+    pub fn reply_to(mut self, addresses: impl Into<AddressList>) -> Self {
+        self.reply_to.append(addresses.into());
+        self
+    }
+
+    /// Adds recipients.
+    #[must_use]
+    pub fn to(mut self, recipients: impl Into<AddressList>) -> Self {
+        self.to.append(recipients.into());
+        self
+    }
+
+    /// Adds recipients of a copy.
+    #[must_use]
+    pub fn cc(mut self, recipients: impl Into<AddressList>) -> Self {
+        self.cc.append(recipients.into());
+        self
+    }
+
+    /// Adds recipients whom no one sees: they are among [`Message::recipients`] and in no octet of the message.
+    #[must_use]
+    pub fn bcc(mut self, recipients: impl Into<AddressList>) -> Self {
+        self.bcc.append(recipients.into());
+        self
+    }
+
+    /// Lets the message be built though it names no recipient, for an envelope that comes from elsewhere.
+    #[must_use]
+    pub fn without_recipients(mut self) -> Self {
+        self.without_recipients = true;
+        self
+    }
+
+    /// Sets the subject.
+    #[must_use]
+    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+        self.subject = subject.into();
+        self
+    }
+
+    /// Sets the date, in place of that of the context.
+    #[must_use]
+    pub fn date(mut self, date: Date) -> Self {
+        self.date = Some(date);
+        self
+    }
+
+    /// Sets the Message-ID, in place of one from the context at the domain of the sender.
+    #[must_use]
+    pub fn message_id(mut self, message_id: MessageId) -> Self {
+        self.message_id = Some(message_id);
+        self
+    }
+
+    /// Adds a message that this one answers (RFC 5322 §3.6.4).
+    #[must_use]
+    pub fn in_reply_to(mut self, message_id: MessageId) -> Self {
+        self.in_reply_to.push(message_id);
+        self
+    }
+
+    /// Adds a message of the thread, the oldest first (RFC 5322 §3.6.4).
+    #[must_use]
+    pub fn reference(mut self, message_id: MessageId) -> Self {
+        self.references.push(message_id);
+        self
+    }
+
+    /// Says that no person wrote the message (RFC 3834).
+    #[must_use]
+    pub fn auto_submitted(self, kind: AutoSubmitted) -> Self {
+        self.words("Auto-Submitted", vec![kind.as_str().to_owned()])
+    }
+
+    /// Says how much the message matters.
+    #[must_use]
+    pub fn importance(self, importance: Importance) -> Self {
+        self.words("Importance", vec![importance.as_str().to_owned()])
+    }
+
+    /// Asks the reader's program to say when the message was shown (RFC 8098 §2.1).
+    #[must_use]
+    pub fn disposition_notification_to(mut self, addresses: impl Into<AddressList>) -> Self {
+        self.free.push(FreeField::Addresses(known("Disposition-Notification-To"), addresses.into()));
+        self
+    }
+
+    /// Names the list that the message belongs to, as in `List-Id: News of Example <news.example.org>` (RFC 2919).
+    ///
+    /// # Errors
+    /// When the identifier is not words with dots between them, or the description holds CR, LF or NUL.
+    pub fn list_id(mut self, description: &str, identifier: &str) -> Result<Self, Error> {
+        let failed = || Error::field("List-Id");
+        let domain = smtp_core::Domain::new(identifier)
+            .map_err(|error| ValueError::Address { address: identifier.to_owned(), error })
+            .map_err(failed())?;
+        if !domain.is_ascii() {
+            return Err(failed()(ValueError::Malformed {
+                value: "list identifier",
+                rule: "it must be ASCII",
+            }));
+        }
+        crate::header::unstructured::check("description of a list", description).map_err(failed())?;
+        let field =
+            FreeField::Identified(known("List-Id"), description.trim().to_owned(), format!("<{identifier}>"));
+        self.replace(field);
+        Ok(self)
+    }
+
+    /// Says how to leave the list: URIs, `https:` and `mailto:` best both (RFC 2369 §3.2).
+    ///
+    /// With `one_click`, a POST to the `https:` one is enough (RFC 8058), as large providers ask of senders of many
+    /// messages; both fields must then be under a DKIM signature.
+    ///
+    /// # Errors
+    /// When a URI holds a blank, an angle bracket or anything outside ASCII, or `one_click` finds no `https:` URI.
+    pub fn list_unsubscribe(mut self, addresses: &[&str], one_click: bool) -> Result<Self, Error> {
+        let failed = || Error::field("List-Unsubscribe");
+        let words = uris(addresses).map_err(failed())?;
+        if one_click && !addresses.iter().any(|uri| uri.to_ascii_lowercase().starts_with("https:")) {
+            return Err(failed()(ValueError::Malformed {
+                value: "URI",
+                rule: "one click needs an https: address (RFC 8058 §3.1)",
+            }));
+        }
+        self.replace(FreeField::Words(known("List-Unsubscribe"), words));
+        if one_click {
+            self = self.words("List-Unsubscribe-Post", vec!["List-Unsubscribe=One-Click".to_owned()]);
+        }
+        Ok(self)
+    }
+
+    /// Sets or adds a header field by name and value. The value is checked by the rules of the field: addresses for
+    /// To, identifiers for References, a date for Date, text for whatever is not known.
+    ///
+    /// To, Cc, Bcc and fields that are not known are added to those given before; the others replace them.
+    ///
+    /// # Errors
+    /// When the name is none, the value breaks a rule (CR, LF and NUL break every rule), or the field is none that can
+    /// be given by hand: Content- fields, MIME-Version, Return-Path, DKIM-Signature.
+    pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
+        match given(name, value)? {
+            Given::From(list) => self.from = list,
+            Given::Sender(list) => {
+                let mut mailboxes = list.named_mailboxes();
+                self.sender = match (mailboxes.next(), mailboxes.next()) {
+                    (Some(sender), None) => Some(sender.clone()),
+                    _ => {
+                        return Err(Error::field("Sender")(ValueError::Malformed {
+                            value: "mailbox",
+                            rule: "one address must stand here",
+                        }));
+                    }
+                }
+            }
+            Given::ReplyTo(list) => self.reply_to = list,
+            Given::To(list) => self.to.append(list),
+            Given::Cc(list) => self.cc.append(list),
+            Given::Bcc(list) => self.bcc.append(list),
+            Given::Subject(subject) => self.subject = subject,
+            Given::Date(date) => self.date = Some(date),
+            Given::MessageId(message_id) => self.message_id = Some(message_id),
+            Given::InReplyTo(list) => self.in_reply_to = list,
+            Given::References(list) => self.references = list,
+            Given::Free(FreeField::Unstructured(name, text)) => {
+                self.free.push(FreeField::Unstructured(name, text));
+            }
+            Given::Free(field) => self.replace(field),
+        }
+        Ok(self)
+    }
+
+    /// Writes header fields in UTF-8 instead of encoded-words (RFC 6532); the server must offer SMTPUTF8.
+    ///
+    /// Without it that happens only when an address has a local-part outside ASCII, which has no other form.
+    #[must_use]
+    pub fn smtputf8(mut self, wanted: bool) -> Self {
+        self.smtputf8 = wanted;
+        self
+    }
+
+    /// Says what the server takes: beyond [`BodyType::SevenBit`], texts go as they are, and binary parts too under
+    /// [`BodyType::BinaryMime`].
+    #[must_use]
+    pub fn body_type(mut self, body_type: BodyType) -> Self {
+        self.body_type = body_type;
+        self
+    }
+
+    /// Sets the text: UTF-8, its lines ended however they are.
+    #[must_use]
+    pub fn text(mut self, text: impl Into<Source>) -> Self {
+        self.text = Some(text.into());
+        self
+    }
+
+    /// Sets the text as HTML; together with a plain text it becomes an alternative.
+    #[must_use]
+    pub fn html(mut self, html: impl Into<Source>) -> Self {
+        self.html = Some(html.into());
+        self
+    }
+
+    /// Adds a further form of the text, such as an invitation, behind plain text and HTML.
+    #[must_use]
+    pub fn alternative(mut self, entity: Entity) -> Self {
+        self.alternatives.push(entity);
+        self
+    }
+
+    /// Adds a part that the HTML shows by its Content-ID.
+    #[must_use]
+    pub fn inline(mut self, entity: Entity) -> Self {
+        self.inline.push(entity);
+        self
+    }
+
+    /// Adds an attachment.
+    #[must_use]
+    pub fn attach(mut self, entity: Entity) -> Self {
+        self.attachments.push(entity);
+        self
+    }
+
+    /// Sets the whole structure by hand, in place of texts and attachments.
+    #[must_use]
+    pub fn body(mut self, entity: Entity) -> Self {
+        self.body = Some(entity);
+        self
+    }
+
+    /// Builds the message: checks all values, looks at the texts to choose encodings, and knows the length then.
+    ///
+    /// # Errors
+    /// When a value breaks a rule, From is missing, nobody would receive it, or a file cannot be read.
+    pub fn build(mut self, context: &Context) -> Result<Message, Error> {
+        let entity = self.structure();
+        let needs_utf8 = [&self.from, &self.reply_to, &self.to, &self.cc, &self.bcc]
+            .into_iter()
+            .flat_map(AddressList::mailboxes)
+            .chain(self.sender.as_ref().map(NameAddr::mailbox))
+            .any(|mailbox| !mailbox.local_part().is_ascii());
+        let requirements = Requirements { body_type: self.body_type, smtputf8: self.smtputf8 || needs_utf8 };
+        write::message(&self, &entity, context, requirements)
+    }
+
+    /// mixed( alternative( text, related( html, inline… ), … ), attachments… ), each level only where it is needed.
+    fn structure(&mut self) -> Entity {
+        if let Some(body) = self.body.take() {
+            return if body.can_stand_alone() { body } else { Entity::mixed(vec![body]) };
+        }
+        let mut alternatives = Vec::new();
+        let html = self.html.take().map(Entity::html);
+        let text = self.text.take().map(Entity::text);
+        // A message of attachments alone needs no text; one of nothing has an empty one.
+        let empty = html.is_none() && self.alternatives.is_empty() && self.attachments.is_empty();
+        alternatives.extend(text.or_else(|| empty.then(|| Entity::text(""))));
+        let mut inline = std::mem::take(&mut self.inline);
+        match html {
+            Some(html) if !inline.is_empty() => {
+                alternatives.push(Entity::related(html, std::mem::take(&mut inline)));
+            }
+            Some(html) => alternatives.push(html),
+            None => {}
+        }
+        alternatives.append(&mut self.alternatives);
+        let mut parts = match alternatives.len() {
+            0 | 1 => alternatives,
+            _ => vec![Entity::alternative(alternatives)],
+        };
+        // Without HTML nothing shows what was to be inline: it is attached.
+        parts.append(&mut inline);
+        parts.append(&mut self.attachments);
+        match <[Entity; 1]>::try_from(parts) {
+            Ok([part]) if part.can_stand_alone() => part,
+            Ok([part]) => Entity::mixed(vec![part]),
+            Err(parts) => Entity::mixed(parts),
+        }
+    }
+
+    fn words(mut self, name: &'static str, words: Vec<String>) -> Self {
+        self.replace(FreeField::Words(known(name), words));
+        self
+    }
+
+    fn replace(&mut self, field: FreeField) {
+        self.free.retain(|other| other.name() != field.name());
+        self.free.push(field);
+    }
+}
+
+/// The name of a field that is known to be one.
+fn known(name: &'static str) -> FieldName {
+    FieldName::new(name).expect("the names of this crate's own fields are printable ASCII")
+}

@@ -1,0 +1,295 @@
+use std::{fs, io::BufRead as _};
+
+use mail_parser::{MessageParser, MimeHeaders as _};
+
+use super::*;
+use crate::{AddressList, Context, Date, Entity, NameAddr};
+
+fn context() -> Context {
+    Context::new(Date::from_unix(1_795_196_578, 0).unwrap(), *b"thirty-six octets of no randomness..")
+}
+
+fn list(text: &str) -> AddressList {
+    text.parse().unwrap()
+}
+
+fn plain() -> MessageBuilder {
+    Message::builder()
+        .from("You <you@example.org>".parse::<NameAddr>().unwrap())
+        .to(list("friend@example.net"))
+        .subject("Hello")
+}
+
+fn octets(message: &Message) -> Vec<u8> {
+    let mut octets = Vec::new();
+    let written = message.write_to(&mut octets).unwrap();
+    assert_eq!(written, message.encoded_len());
+    assert_eq!(octets.len() as u64, message.encoded_len());
+    assert!(octets.ends_with(b"\r\n"));
+    assert!(octets.starts_with(message.header_section()));
+    octets
+}
+
+fn text(message: &Message) -> String {
+    String::from_utf8(octets(message)).unwrap()
+}
+
+#[test]
+fn a_plain_message_is_what_the_rfcs_ask_for() {
+    let message = plain().text("It works.").build(&context()).unwrap();
+    assert_eq!(
+        text(&message),
+        "From: You <you@example.org>\r\n\
+         To: friend@example.net\r\n\
+         Subject: Hello\r\n\
+         Date: Fri, 20 Nov 2026 17:42:58 +0000\r\n\
+         Message-ID: <totajm.3hqp9tszkvs97u8eb8v@example.org>\r\n\
+         MIME-Version: 1.0\r\n\
+         Content-Type: text/plain; charset=utf-8\r\n\
+         Content-Transfer-Encoding: 7bit\r\n\
+         \r\n\
+         It works.\r\n"
+    );
+}
+
+#[test]
+fn an_attachment_is_read_back_octet_for_octet() {
+    let attached: Vec<u8> = (0..100_000_u32).map(|index| (index * 7 % 256) as u8).collect();
+    let message = plain()
+        .text("Grüße\nund mehr")
+        .attach(Entity::attachment("naïve, file.bin", attached.clone()).unwrap())
+        .build(&context())
+        .unwrap();
+    let octets = octets(&message);
+    let parsed = MessageParser::default().parse(&octets).unwrap();
+    assert_eq!(parsed.body_text(0).unwrap(), "Grüße\r\nund mehr\r\n");
+    let attachment = parsed.attachment(0).unwrap();
+    assert_eq!(attachment.attachment_name(), Some("naïve, file.bin"));
+    assert!(attachment.contents() == attached);
+}
+
+#[test]
+fn bcc_is_among_the_recipients_and_in_no_octet() {
+    let message = plain().bcc(list("hidden@example.com, friend@EXAMPLE.net")).build(&context()).unwrap();
+    let recipients: Vec<_> = message.recipients().iter().map(Mailbox::as_str).collect();
+    assert_eq!(recipients, ["friend@example.net", "hidden@example.com"]);
+    assert!(!text(&message).to_lowercase().contains("hidden"));
+    assert!(!text(&message).to_lowercase().contains("bcc"));
+}
+
+#[test]
+fn only_bcc_makes_an_empty_group() {
+    let message = Message::builder()
+        .from(list("you@example.org"))
+        .bcc(list("a@example.net"))
+        .build(&context())
+        .unwrap();
+    assert!(text(&message).contains("\r\nTo: undisclosed-recipients:;\r\n"));
+}
+
+#[test]
+fn structure_has_no_level_that_is_not_needed() {
+    let image = || {
+        Entity::attachment("a.png", &b"png"[..])
+            .unwrap()
+            .with_disposition(crate::Disposition::Inline)
+            .with_content_id(MessageId::new("image@example.org").unwrap())
+    };
+    let file = || Entity::attachment("a.bin", &b"bin"[..]).unwrap();
+    let types = |builder: MessageBuilder| {
+        let text = text(&builder.build(&context()).unwrap());
+        text.lines()
+            .filter_map(|line| line.strip_prefix("Content-Type: "))
+            .map(|value| value.split(';').next().unwrap().to_owned())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    assert_eq!(types(plain()), "text/plain");
+    assert_eq!(types(plain().html("<p>")), "text/html");
+    assert_eq!(types(plain().text("a").html("<p>")), "multipart/alternative text/plain text/html");
+    assert_eq!(types(plain().html("<p>").inline(image())), "multipart/related text/html image/png");
+    assert_eq!(types(plain().attach(file())), "application/octet-stream");
+    assert_eq!(
+        types(plain().text("a").html("<p>").inline(image()).attach(file())),
+        "multipart/mixed multipart/alternative text/plain multipart/related text/html image/png \
+         application/octet-stream"
+    );
+    assert_eq!(types(plain().text("a").inline(image())), "multipart/mixed text/plain image/png");
+    let related = text(&plain().html("<p>").inline(image()).build(&context()).unwrap());
+    assert!(related.contains("multipart/related; type=\"text/html\";"), "{related}");
+}
+
+#[test]
+fn line_ends_in_values_are_refused_by_the_name_of_the_field() {
+    for bad in ["a\r\nBcc: x@example.org", "a\nb", "a\rb", "a\0b"] {
+        let error = plain().subject(bad).build(&context()).unwrap_err();
+        assert!(error.to_string().starts_with("Subject: the subject may not hold '"), "{error}");
+        for name in ["X-Mine", "To", "Date", "References", "List-Help", "Subject"] {
+            let error = plain().header(name, bad).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{name}: ")), "{error}");
+        }
+        assert!(plain().header(bad, "x").is_err());
+        assert!(Entity::text("").with_file_name(bad).is_err());
+        assert!(Entity::text("").with_description(bad).is_err());
+        assert!(NameAddr::new(bad, Mailbox::try_from("a@example.org").unwrap()).is_err());
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let build = |builder: MessageBuilder| builder.build(&context()).unwrap_err().to_string();
+    assert_eq!(
+        build(Message::builder().to(list("a@example.org"))),
+        "From: every message must have it (RFC 5322 §3.6)"
+    );
+    assert_eq!(
+        build(Message::builder().from(list("a@example.org"))),
+        "the message has no recipient: give one in To, Cc or Bcc"
+    );
+    assert!(Message::builder().from(list("a@example.org")).without_recipients().build(&context()).is_ok());
+    let group = Message::builder().from(list("G: a@example.org;")).to(list("a@example.org"));
+    assert!(build(group).starts_with("From: "));
+    let not_text = plain().text(&[0xff, 0xfe][..]);
+    assert!(build(not_text).ends_with("the text is not UTF-8: convert it, or attach it as a file"));
+}
+
+#[test]
+fn fields_that_belong_to_others_are_reserved() {
+    for name in ["MIME-Version", "content-type", "Return-Path", "DKIM-Signature", "Resent-Bcc"] {
+        assert!(matches!(plain().header(name, "x"), Err(Error::Reserved { .. })), "{name}");
+    }
+}
+
+#[test]
+fn several_authors_have_a_sender() {
+    let message = plain().from(list("Other <other@example.org>")).build(&context()).unwrap();
+    assert!(text(&message).contains("\r\nSender: You <you@example.org>\r\n"));
+    let message =
+        plain().sender("You <you@example.org>".parse::<NameAddr>().unwrap()).build(&context()).unwrap();
+    assert!(!text(&message).contains("Sender:"));
+}
+
+#[test]
+fn a_local_part_outside_ascii_needs_smtputf8() {
+    let message = plain().to(list("Jörg <jörg@bücher.example>")).build(&context()).unwrap();
+    assert!(message.needs_smtputf8());
+    assert!(text(&message).contains("Jörg <jörg@bücher.example>"));
+    let message = plain().to(list("Jörg <joerg@bücher.example>")).build(&context()).unwrap();
+    assert!(!message.needs_smtputf8());
+    assert!(text(&message).contains("=?utf-8?Q?J=C3=B6rg?=\r\n <joerg@xn--bcher-kva.example>"));
+    assert_eq!(message.recipients()[1].as_str(), "joerg@xn--bcher-kva.example");
+}
+
+#[test]
+fn eight_bit_only_on_request_and_said_of_every_container() {
+    let builder = || plain().text("Grüße\n").html("<p>Grüße</p>\n");
+    assert!(!builder().build(&context()).unwrap().needs_8bitmime());
+    let message = builder().body_type(BodyType::EightBitMime).build(&context()).unwrap();
+    assert!(message.needs_8bitmime());
+    assert_eq!(text(&message).matches("Content-Transfer-Encoding: 8bit\r\n").count(), 3);
+}
+
+#[test]
+fn a_forwarded_message_goes_as_it_is() {
+    let inner = "From: a@example.org\nSubject: x\n\nbody\n";
+    let message = plain().text("see below").attach(Entity::message(inner)).build(&context()).unwrap();
+    assert!(text(&message).contains(
+        "Content-Type: message/rfc822\r\nContent-Transfer-Encoding: 7bit\r\n\r\nFrom: a@example.org\r\nSubject: x\r\n\r\nbody\r\n"
+    ));
+    let message = plain().attach(Entity::message("Subject: é\n\n")).build(&context()).unwrap();
+    assert!(message.needs_8bitmime());
+    assert!(text(&message).contains("multipart/mixed"));
+    let long = plain().attach(Entity::message("x".repeat(999)));
+    assert!(long.build(&context()).is_err());
+}
+
+#[test]
+fn a_part_that_holds_the_boundary_gets_another_one() {
+    let boundary = context().boundary(0);
+    let inner = format!("Subject: x\r\n\r\n--{boundary}.0=\r\n");
+    let message = plain().text("a").attach(Entity::message(inner)).build(&context()).unwrap();
+    let text = text(&message);
+    assert_eq!(text.matches(&format!("--{boundary}")).count(), 1);
+    assert!(text.contains(&format!("boundary=\"{}", context().boundary(1))));
+}
+
+#[test]
+fn the_reader_gives_what_write_to_writes() {
+    let message = plain()
+        .text("It works.")
+        .attach(Entity::attachment("a.bin", vec![7; 200_000]).unwrap())
+        .build(&context())
+        .unwrap();
+    let whole = octets(&message);
+    let mut reader = message.reader();
+    let mut pieces = Vec::new();
+    assert_eq!(reader.remaining(), message.encoded_len());
+    loop {
+        let chunk = reader.fill_buf().unwrap();
+        if chunk.is_empty() {
+            break;
+        }
+        let taken = chunk.len().min(1000);
+        pieces.extend_from_slice(&chunk[..taken]);
+        reader.consume(taken);
+        assert_eq!(reader.remaining() + pieces.len() as u64, message.encoded_len());
+    }
+    assert!(pieces == whole);
+}
+
+#[test]
+fn a_file_that_shrinks_half_way_never_ends_the_message() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("big.bin");
+    fs::write(&path, vec![1; 500_000]).unwrap();
+    let message = plain().text("a").attach(Entity::file(&path).unwrap()).build(&context()).unwrap();
+    let mut reader = message.reader();
+    for _ in 0..2 {
+        assert!(!reader.chunk().unwrap().is_empty());
+    }
+    fs::write(&path, vec![1; 300_000]).unwrap();
+    let error = loop {
+        match reader.chunk() {
+            Ok(chunk) => assert!(!chunk.is_empty(), "the message ended as if it were whole"),
+            Err(error) => break error,
+        }
+    };
+    assert!(error.to_string().contains("big.bin"), "{error}");
+    assert!(reader.chunk().is_err());
+    assert!(message.write_to(&mut Vec::new()).is_err());
+}
+
+#[test]
+fn free_fields_have_the_form_of_their_kind() {
+    let message = plain()
+        .header("X-Mine", "Größe  zwei")
+        .unwrap()
+        .header("References", "<a@example.org>  <b@example.org>")
+        .unwrap()
+        .header("reply-to", "Büro <office@example.org>")
+        .unwrap()
+        .list_id("Neues", "news.example.org")
+        .unwrap()
+        .list_unsubscribe(&["mailto:leave@example.org", "https://example.org/leave?x=1"], true)
+        .unwrap()
+        .auto_submitted(AutoSubmitted::AutoGenerated)
+        .importance(Importance::High)
+        .build(&context())
+        .unwrap();
+    let text = text(&message);
+    for line in [
+        "Reply-To: =?utf-8?Q?B=C3=BCro?= <office@example.org>",
+        "References: <a@example.org> <b@example.org>",
+        "List-Id: Neues <news.example.org>",
+        "List-Unsubscribe: <mailto:leave@example.org>, <https://example.org/leave?x=1>",
+        "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
+        "X-Mine: =?utf-8?Q?Gr=C3=B6=C3=9Fe?=  zwei",
+        "Auto-Submitted: auto-generated",
+        "Importance: high",
+    ] {
+        assert!(text.contains(&format!("\r\n{line}\r\n")) || text.contains(line), "{line}\n{text}");
+    }
+    assert!(plain().list_unsubscribe(&["mailto:a@example.org"], true).is_err());
+    assert!(plain().list_unsubscribe(&["https://example.org/> x"], false).is_err());
+    assert!(plain().list_unsubscribe(&[], false).is_err());
+}

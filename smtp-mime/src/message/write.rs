@@ -1,0 +1,167 @@
+//! Provides the header section of a new message (RFC 5322 §3.6).
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use smtp_core::{DomainPart, Mailbox};
+
+use super::{BodyType, Message, MessageBuilder};
+use crate::{
+    Address, AddressList, Context, Entity, Error, MessageId, NameAddr, ValueError, address,
+    entity::{Plan, Requirements, Segment, plan},
+    header::{fold::Folder, unstructured},
+};
+
+/// Writes a message: header section first, then what `entity` makes.
+pub(super) fn message(
+    builder: &MessageBuilder,
+    entity: &Entity,
+    context: &Context,
+    requirements: Requirements,
+) -> Result<Message, Error> {
+    let smtputf8 = requirements.smtputf8;
+    let sender = sender(builder)?;
+    let recipients = recipients(builder, smtputf8)?;
+    if recipients.is_empty() && !builder.without_recipients {
+        return Err(Error::NoRecipients);
+    }
+    let envelope_sender = address::ready(sender.mailbox(), smtputf8).map_err(Error::field("From"))?;
+    let message_id = match &builder.message_id {
+        Some(message_id) => message_id.clone(),
+        None => generated(context, &envelope_sender)?,
+    };
+    let mut header = Vec::new();
+    fields(builder, sender, context, &message_id, smtputf8, &mut header)?;
+    let (body, body_type) = plan(entity, context, requirements)?;
+    Ok(finish(header, body, body_type, smtputf8, Some(envelope_sender), recipients, Some(message_id)))
+}
+
+/// Joins a header section, its last lines perhaps at the beginning of the body's plan, and a body.
+pub(super) fn finish(
+    header: Vec<u8>,
+    body: Plan,
+    body_type: BodyType,
+    _smtputf8: bool,
+    sender: Option<Mailbox>,
+    recipients: Vec<Mailbox>,
+    message_id: Option<MessageId>,
+) -> Message {
+    let mut segments = vec![Segment::Octets(header)];
+    for segment in body.segments {
+        match (segments.last_mut(), segment) {
+            (Some(Segment::Octets(last)), Segment::Octets(more)) => last.extend_from_slice(&more),
+            (_, segment) => segments.push(segment),
+        }
+    }
+    let header = match segments.first() {
+        Some(Segment::Octets(octets)) => {
+            let end = memchr::memmem::find(octets, b"\r\n\r\n").map_or(octets.len(), |at| at + 2);
+            octets[..end].to_vec()
+        }
+        _ => Vec::new(),
+    };
+    let plan = Plan { segments };
+    let outside_ascii = |mailboxes: &[Mailbox]| mailboxes.iter().any(|mailbox| !mailbox.is_ascii());
+    Message {
+        octets: plan.octets(),
+        smtputf8: !header.is_ascii() || outside_ascii(&recipients) || outside_ascii(sender.as_slice()),
+        plan: Arc::new(plan),
+        header,
+        sender,
+        recipients,
+        message_id,
+        body_type,
+    }
+}
+
+/// The fields in the order that people and programs expect.
+fn fields(
+    builder: &MessageBuilder,
+    sender: &NameAddr,
+    context: &Context,
+    message_id: &MessageId,
+    smtputf8: bool,
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    let list = |out: &mut Vec<u8>, name: &str, list: &AddressList| -> Result<(), Error> {
+        if list.is_empty() { Ok(()) } else { address::field(out, name, list, smtputf8) }
+    };
+    list(out, "From", &builder.from)?;
+    let mut authors = builder.from.mailboxes();
+    // Sender says nothing new when it is the only author (RFC 5322 §3.6.2).
+    if !(authors.next() == Some(sender.mailbox()) && authors.next().is_none()) {
+        list(out, "Sender", &sender.clone().into())?;
+    }
+    list(out, "Reply-To", &builder.reply_to)?;
+    list(out, "To", &builder.to)?;
+    list(out, "Cc", &builder.cc)?;
+    if builder.to.is_empty() && builder.cc.is_empty() {
+        // A message without To is taken for spam sooner than one to an empty group.
+        let mut folder = Folder::new(out, "To");
+        folder.word(" ", "undisclosed-recipients:;");
+        folder.end();
+    }
+    unstructured::check("subject", &builder.subject).map_err(Error::field("Subject"))?;
+    unstructured::write(out, "Subject", &builder.subject, smtputf8);
+    let date = builder.date.as_ref().unwrap_or(context.date());
+    out.extend_from_slice(format!("Date: {date}\r\n").as_bytes());
+    out.extend_from_slice(format!("Message-ID: {message_id}\r\n").as_bytes());
+    for (name, identifiers) in [("In-Reply-To", &builder.in_reply_to), ("References", &builder.references)] {
+        if !identifiers.is_empty() {
+            let mut folder = Folder::new(out, name);
+            for identifier in identifiers {
+                folder.word(" ", identifier.as_str());
+            }
+            folder.end();
+        }
+    }
+    let (lists, others): (Vec<_>, Vec<_>) = builder
+        .free
+        .iter()
+        .partition(|field| field.name().as_str().to_ascii_lowercase().starts_with("list-"));
+    for field in lists.into_iter().chain(others) {
+        field.write(out, smtputf8)?;
+    }
+    out.extend_from_slice(b"MIME-Version: 1.0\r\n");
+    Ok(())
+}
+
+fn sender(builder: &MessageBuilder) -> Result<&NameAddr, Error> {
+    if builder.from.addresses().iter().any(|address| matches!(address, Address::Group(_))) {
+        return Err(Error::field("From")(ValueError::Malformed {
+            value: "list of authors",
+            rule: "a group cannot be an author (RFC 5322 §3.6.2)",
+        }));
+    }
+    let first = builder.from.named_mailboxes().next().ok_or(Error::Missing { field: "From" })?;
+    Ok(builder.sender.as_ref().unwrap_or(first))
+}
+
+fn recipients(builder: &MessageBuilder, smtputf8: bool) -> Result<Vec<Mailbox>, Error> {
+    let mut seen = HashSet::new();
+    let mut recipients = Vec::new();
+    for (name, list) in [("To", &builder.to), ("Cc", &builder.cc), ("Bcc", &builder.bcc)] {
+        for mailbox in list.mailboxes() {
+            let mailbox = address::ready(mailbox, smtputf8).map_err(Error::field(name))?;
+            if seen.insert(mailbox.clone()) {
+                recipients.push(mailbox);
+            }
+        }
+    }
+    Ok(recipients)
+}
+
+/// A Message-ID at the domain of the sender: the time, randomness, the domain.
+pub(super) fn generated(context: &Context, sender: &Mailbox) -> Result<MessageId, Error> {
+    let domain = match sender.domain() {
+        DomainPart::Domain(domain) => domain
+            .to_ascii()
+            .map(|domain| domain.to_string())
+            .map_err(|error| ValueError::Address { address: sender.to_string(), error }),
+        DomainPart::AddressLiteral(literal) => Ok(literal.to_string()),
+    }
+    .map_err(Error::field("Message-ID"))?;
+    let time = crate::context::short_base36(context.date().unix().unsigned_abs());
+    MessageId::new(&format!("{time}.{}@{domain}", context.message_token()))
+        .map_err(Error::field("Message-ID"))
+}

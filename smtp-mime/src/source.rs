@@ -1,0 +1,298 @@
+//! Defines where the octets of a body part come from.
+//!
+//! A message is read at least twice: once to choose encodings and to know the length, once to be sent. So a source can
+//! be read again, and says when it is not what it was.
+
+use std::{
+    fmt,
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::SystemTime,
+};
+
+use tempfile::NamedTempFile;
+
+use crate::Error;
+
+/// How many octets are read at once: whole lines of base64, 57 octets each (RFC 2045 §6.8).
+pub(crate) const CHUNK: usize = 57 * 1024;
+/// Up to this size what a reader gives is kept in memory.
+const IN_MEMORY: usize = 1024 * 1024;
+
+/// Octets in memory, or in a file, that can be read more than once.
+///
+/// ```
+/// use smtp_mime::Source;
+///
+/// let source = Source::from("octets in memory");
+/// assert_eq!(source.octets(), 16);
+/// ```
+#[derive(Clone)]
+pub struct Source {
+    origin: Origin,
+    octets: u64,
+}
+
+#[derive(Clone)]
+enum Origin {
+    Memory(Arc<Vec<u8>>),
+    File { path: Arc<PathBuf>, modified: Option<SystemTime> },
+    Spooled { name: Arc<str>, file: Arc<NamedTempFile> },
+}
+
+impl Source {
+    /// The octets of a file. Only its length is taken down now; it is opened when the message is built and when it is
+    /// read, and must be the same then.
+    ///
+    /// What is no regular file (a pipe, a terminal) can be read only once, and is read to its end now, as
+    /// [`Source::reader`] does.
+    ///
+    /// # Errors
+    /// When the file cannot be opened and read.
+    pub fn file(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let name = path.display().to_string();
+        let failed = |error| Error::Read { name: name.clone(), error };
+        let mut file = File::open(path).map_err(failed)?;
+        let metadata = file.metadata().map_err(failed)?;
+        if !metadata.is_file() {
+            return Self::reader(&name, &mut file);
+        }
+        Ok(Self {
+            octets: metadata.len(),
+            origin: Origin::File { path: Arc::new(path.to_owned()), modified: metadata.modified().ok() },
+        })
+    }
+
+    /// The octets that a reader gives until its end. They are read now, and kept in memory up to 1 MiB and in a
+    /// temporary file beyond that. `name` stands for the reader in errors.
+    ///
+    /// # Errors
+    /// When the reader fails, or no temporary file can be written.
+    pub fn reader(name: &str, reader: &mut dyn Read) -> Result<Self, Error> {
+        let failed = |error| Error::Read { name: name.to_owned(), error };
+        let mut head = Vec::new();
+        reader.take(IN_MEMORY as u64 + 1).read_to_end(&mut head).map_err(failed)?;
+        if head.len() <= IN_MEMORY {
+            return Ok(head.into());
+        }
+        let mut file = NamedTempFile::new().map_err(failed)?;
+        file.write_all(&head).map_err(failed)?;
+        let rest = io::copy(reader, &mut file).map_err(failed)?;
+        file.flush().map_err(failed)?;
+        Ok(Self {
+            octets: head.len() as u64 + rest,
+            origin: Origin::Spooled { name: name.into(), file: Arc::new(file) },
+        })
+    }
+
+    /// How many octets it has.
+    #[must_use]
+    pub fn octets(&self) -> u64 {
+        self.octets
+    }
+
+    /// What errors call it.
+    pub(crate) fn name(&self) -> String {
+        match &self.origin {
+            Origin::Memory(_) => "octets in memory".to_owned(),
+            Origin::File { path, .. } => path.display().to_string(),
+            Origin::Spooled { name, .. } => name.to_string(),
+        }
+    }
+
+    /// Opens it to be read from the octet `from` on.
+    pub(crate) fn open(&self, from: u64) -> Result<SourceReader, Error> {
+        let origin = match &self.origin {
+            Origin::Memory(octets) => Opened::Memory(Arc::clone(octets)),
+            Origin::File { path, .. } => {
+                Opened::File(File::open(path.as_path()).map_err(|error| self.failed(error))?)
+            }
+            Origin::Spooled { file, .. } => Opened::File(file.reopen().map_err(|error| self.failed(error))?),
+        };
+        let mut reader =
+            SourceReader { source: self.clone(), opened: origin, position: from, buffer: Vec::new() };
+        reader.check()?;
+        if let Opened::File(file) = &mut reader.opened {
+            file.seek(SeekFrom::Start(from)).map_err(|error| self.failed(error))?;
+        }
+        Ok(reader)
+    }
+
+    fn failed(&self, error: io::Error) -> Error {
+        Error::Read { name: self.name(), error }
+    }
+}
+
+impl From<Vec<u8>> for Source {
+    fn from(octets: Vec<u8>) -> Self {
+        Self { octets: octets.len() as u64, origin: Origin::Memory(Arc::new(octets)) }
+    }
+}
+
+impl From<&[u8]> for Source {
+    fn from(octets: &[u8]) -> Self {
+        octets.to_vec().into()
+    }
+}
+
+impl From<String> for Source {
+    fn from(text: String) -> Self {
+        text.into_bytes().into()
+    }
+}
+
+impl From<&str> for Source {
+    fn from(text: &str) -> Self {
+        text.as_bytes().into()
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // What is in a mail is nobody's business in a log.
+        formatter.debug_struct("Source").field("name", &self.name()).field("octets", &self.octets).finish()
+    }
+}
+
+/// One reading of a source.
+#[derive(Debug)]
+pub(crate) struct SourceReader {
+    source: Source,
+    opened: Opened,
+    position: u64,
+    buffer: Vec<u8>,
+}
+
+enum Opened {
+    Memory(Arc<Vec<u8>>),
+    File(File),
+}
+
+impl SourceReader {
+    /// The next octets, [`CHUNK`] of them unless these are the last, and none at the end.
+    pub(crate) fn chunk(&mut self) -> Result<&[u8], Error> {
+        let left = self.source.octets.saturating_sub(self.position);
+        let octets = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK);
+        if let Opened::File(file) = &mut self.opened {
+            self.buffer.resize(octets, 0);
+            file.read_exact(&mut self.buffer).map_err(|error| match error.kind() {
+                io::ErrorKind::UnexpectedEof => Error::Changed { name: self.source.name() },
+                _ => self.source.failed(error),
+            })?;
+        }
+        let start = self.position;
+        self.position += octets as u64;
+        if self.is_at_end() {
+            self.check()?;
+        }
+        match &self.opened {
+            Opened::File(_) => Ok(&self.buffer),
+            Opened::Memory(memory) => {
+                // A position within memory fits a usize.
+                let start = usize::try_from(start).unwrap_or(usize::MAX).min(memory.len());
+                Ok(&memory[start..start + octets])
+            }
+        }
+    }
+
+    /// Whether every octet was read.
+    pub(crate) fn is_at_end(&self) -> bool {
+        self.position >= self.source.octets
+    }
+
+    /// What errors call the source.
+    pub(crate) fn name(&self) -> String {
+        self.source.name()
+    }
+
+    /// Checks that the file under the path is the one that was measured: same length, same time, still there.
+    fn check(&self) -> Result<(), Error> {
+        let Origin::File { path, modified } = &self.source.origin else { return Ok(()) };
+        let Opened::File(file) = &self.opened else { return Ok(()) };
+        for metadata in [file.metadata(), fs::metadata(path.as_path())] {
+            let metadata = metadata.map_err(|error| self.source.failed(error))?;
+            if metadata.len() != self.source.octets || metadata.modified().ok() != *modified {
+                return Err(Error::Changed { name: self.source.name() });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Opened {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Memory(_) => "Memory",
+            Self::File(_) => "File",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(source: &Source, from: u64) -> Result<Vec<u8>, Error> {
+        let mut reader = source.open(from)?;
+        let mut octets = Vec::new();
+        while !reader.is_at_end() {
+            octets.extend_from_slice(reader.chunk()?);
+        }
+        Ok(octets)
+    }
+
+    #[test]
+    fn every_origin_gives_the_same_octets_twice() {
+        let octets: Vec<u8> = (0..3 * IN_MEMORY).map(|index| (index % 251) as u8).collect();
+        let file = NamedTempFile::new().unwrap();
+        fs::write(file.path(), &octets).unwrap();
+        for source in [
+            Source::from(octets.clone()),
+            Source::file(file.path()).unwrap(),
+            Source::reader("reader", &mut octets.as_slice()).unwrap(),
+        ] {
+            assert_eq!(source.octets(), octets.len() as u64);
+            for from in [0, 1, CHUNK as u64 + 1, octets.len() as u64] {
+                assert!(read(&source, from).unwrap() == octets[usize::try_from(from).unwrap()..]);
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_changes_is_noticed() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("a.bin");
+        let original = vec![7; 3 * CHUNK];
+        for change in 0..4 {
+            fs::write(&path, &original).unwrap();
+            let source = Source::file(&path).unwrap();
+            let mut reader = source.open(0).unwrap();
+            reader.chunk().unwrap();
+            match change {
+                0 => fs::write(&path, &original[1..]).unwrap(),
+                1 => fs::write(&path, [&original[..], b"more"].concat()).unwrap(),
+                2 => fs::remove_file(&path).unwrap(),
+                _ => {
+                    let file = File::options().write(true).open(&path).unwrap();
+                    file.set_modified(SystemTime::UNIX_EPOCH).unwrap();
+                }
+            }
+            let mut outcome = Ok(());
+            while outcome.is_ok() && !reader.is_at_end() {
+                outcome = reader.chunk().map(|_| ());
+            }
+            assert!(matches!(outcome, Err(Error::Changed { .. } | Error::Read { .. })), "{change}");
+            assert!(source.open(0).is_err(), "{change}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        let error = Source::file("no/such/file").unwrap_err();
+        assert!(error.to_string().starts_with("cannot read 'no/such/file': "), "{error}");
+        assert!(Source::file(".").is_err());
+    }
+}
