@@ -1,0 +1,131 @@
+//! Provides what the server keeps of its sessions: messages, transcripts and findings, within limits.
+
+mod message;
+mod transcript;
+
+use std::{collections::VecDeque, sync::Arc};
+
+pub(crate) use self::message::header_fields;
+pub use self::{
+    message::{Envelope, Message, Parameter, Path, Summary},
+    transcript::{Entry, Kind, Transcript},
+};
+use crate::report::{Finding, Mismatch};
+
+/// How much a server keeps; what goes beyond makes it forget the oldest, never refuse.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct CaptureLimits {
+    /// Messages.
+    pub messages: usize,
+    /// Octets of messages.
+    pub message_octets: usize,
+    /// Octets of transcripts, with 128 for each entry's own cost.
+    pub transcript_octets: usize,
+    /// Findings about the client.
+    pub findings: usize,
+}
+
+impl Default for CaptureLimits {
+    fn default() -> Self {
+        Self {
+            messages: 100_000,
+            message_octets: 256 * 1024 * 1024,
+            transcript_octets: 64 * 1024 * 1024,
+            findings: 10_000,
+        }
+    }
+}
+
+/// What was kept so far.
+#[derive(Debug, Default)]
+pub(crate) struct Capture {
+    pub(crate) messages: VecDeque<Arc<Message>>,
+    pub(crate) entries: VecDeque<Entry>,
+    pub(crate) findings: Vec<Finding>,
+    pub(crate) mismatches: Vec<Mismatch>,
+    /// Messages that were accepted, kept or not.
+    pub(crate) accepted: u64,
+    /// Messages that were numbered: accepted, or kept without a positive reply.
+    pub(crate) numbered: u64,
+    pub(crate) forgotten_entries: u64,
+    pub(crate) forgotten_findings: u64,
+    /// Connections that ended, and of these the ones that said QUIT.
+    pub(crate) ended: u64,
+    pub(crate) quit: u64,
+    message_octets: usize,
+    transcript_octets: usize,
+    version: u64,
+}
+
+impl Capture {
+    /// Changes whenever anything was recorded, so that a waiter sees what came between its look and its wait.
+    pub(crate) fn version(&self) -> u64 {
+        self.version
+    }
+
+    pub(crate) fn touch(&mut self) {
+        self.version += 1;
+    }
+
+    pub(crate) fn keep_message(&mut self, message: Message, limits: &CaptureLimits) -> u64 {
+        self.numbered += 1;
+        if message.code.is_some_and(|code| code / 100 == 2) {
+            self.accepted += 1;
+        }
+        self.message_octets += message.octets.len();
+        self.messages.push_back(Arc::new(Message { number: self.numbered, ..message }));
+        while self.messages.len() > limits.messages || self.message_octets > limits.message_octets {
+            let Some(oldest) = self.messages.pop_front() else { break };
+            self.message_octets -= oldest.octets.len();
+        }
+        self.numbered
+    }
+
+    /// Counts a message that is not kept.
+    pub(crate) fn count_message(&mut self) {
+        self.numbered += 1;
+        self.accepted += 1;
+    }
+
+    pub(crate) fn keep_entries(&mut self, entries: &mut Vec<Entry>, limits: &CaptureLimits) {
+        for entry in entries.drain(..) {
+            self.transcript_octets += weight(&entry);
+            self.entries.push_back(entry);
+        }
+        while self.transcript_octets > limits.transcript_octets {
+            let Some(oldest) = self.entries.pop_front() else { break };
+            self.transcript_octets -= weight(&oldest);
+            self.forgotten_entries += 1;
+        }
+    }
+
+    pub(crate) fn keep_findings(&mut self, findings: &mut Vec<Finding>, limits: &CaptureLimits) {
+        for finding in findings.drain(..) {
+            if self.findings.len() < limits.findings {
+                self.findings.push(finding);
+            } else {
+                self.forgotten_findings += 1;
+            }
+        }
+    }
+
+    pub(crate) fn transcript(&self) -> Transcript {
+        let mut entries: Vec<_> = self.entries.iter().cloned().collect();
+        // Stable: within a connection the order of happening stays.
+        entries.sort_by_key(|entry| entry.connection);
+        Transcript { entries, forgotten: self.forgotten_entries }
+    }
+
+    /// Forgets messages and transcripts; counts and rules stay.
+    pub(crate) fn clear(&mut self) {
+        self.messages.clear();
+        self.entries.clear();
+        self.findings.clear();
+        self.message_octets = 0;
+        self.transcript_octets = 0;
+    }
+}
+
+fn weight(entry: &Entry) -> usize {
+    entry.octets.len() + entry.packets.len() * 8 + 128
+}

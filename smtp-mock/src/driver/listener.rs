@@ -1,0 +1,324 @@
+//! Accepts connections and gives each a thread; stops, pauses and resumes.
+
+#[cfg(unix)]
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::{
+    collections::HashMap,
+    io,
+    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
+    path::{Path, PathBuf},
+    sync::{
+        Arc, Condvar, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    thread::JoinHandle,
+    time::{Duration, Instant},
+};
+
+use socket2::{Domain, SockRef, Socket, Type};
+
+use super::{
+    drive,
+    stream::{Raw, Stream},
+};
+use crate::{
+    server::{Server, lock},
+    tls::Acceptors,
+};
+
+/// What the threads of one mock share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) server: Server,
+    pub(crate) acceptors: Acceptors,
+    epoch: Instant,
+    sessions: usize,
+    state: Mutex<State>,
+    changed: Condvar,
+    next: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    stopped: bool,
+    /// One descriptor of each open connection, by which a stop can end it.
+    open: HashMap<u64, Raw>,
+    running: usize,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// An open listener with its thread.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    thread: Option<JoinHandle<()>>,
+    closing: Arc<AtomicBool>,
+    place: Place,
+    implicit: bool,
+    shared: Arc<Shared>,
+}
+
+/// Where a listener listens.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    Tcp(SocketAddr),
+    #[cfg_attr(not(unix), allow(dead_code))]
+    Unix(PathBuf),
+}
+
+enum Socketed {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+impl Shared {
+    pub(crate) fn new(server: Server, acceptors: Acceptors, sessions: usize) -> Arc<Self> {
+        Arc::new(Self {
+            server,
+            acceptors,
+            epoch: Instant::now(),
+            sessions: sessions.max(1),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            next: AtomicU64::new(0),
+        })
+    }
+
+    /// Lets time pass; `false` when the mock stops meanwhile.
+    pub(crate) fn sleep(&self, duration: Duration) -> bool {
+        let begin = Instant::now();
+        let mut state = lock(&self.state);
+        while !state.stopped {
+            let Some(left) = duration.checked_sub(begin.elapsed()).filter(|left| !left.is_zero()) else {
+                return true;
+            };
+            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        false
+    }
+
+    /// Drops the descriptor by which a stop would end the connection.
+    pub(crate) fn forget(&self, number: u64) {
+        lock(&self.state).open.remove(&number);
+    }
+
+    /// Ends every connection and waits for their threads.
+    pub(crate) fn stop(&self) {
+        let threads = {
+            let mut state = lock(&self.state);
+            state.stopped = true;
+            for raw in state.open.values() {
+                let _ = raw.shutdown(Shutdown::Both);
+            }
+            core::mem::take(&mut state.threads)
+        };
+        self.changed.notify_all();
+        for thread in threads {
+            // A session that panicked has said so on standard error; the others are still to be joined.
+            let _ = thread.join();
+        }
+    }
+
+    /// Gives a connection its thread, when one is free.
+    fn start(self: &Arc<Self>, raw: Raw, implicit: bool) {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let Ok(handle) = raw.try_clone() else { return };
+        let mut state = lock(&self.state);
+        while state.running >= self.sessions && !state.stopped {
+            // The rest wait in the listener's backlog: they cost the kernel's memory, not ours.
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.stopped {
+            return;
+        }
+        state.open.insert(number, handle);
+        state.running += 1;
+        state.threads.retain(|thread| !thread.is_finished());
+        // The number of the connection is given here, in the order of arrival, not by whichever thread is first.
+        let mut session = self.server.session();
+        if implicit {
+            session.begin_with_tls();
+        }
+        let shared = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("smtp-mock".to_owned()).stack_size(256 * 1024).spawn(
+            move || {
+                let mut stream = Stream::new(raw, Arc::clone(&shared), number);
+                drive(&mut session, &mut stream, shared.epoch);
+                shared.forget(number);
+                drop(stream);
+                drop(session);
+                lock(&shared.state).running -= 1;
+                shared.changed.notify_all();
+            },
+        );
+        match thread {
+            Ok(thread) => state.threads.push(thread),
+            Err(_) => {
+                state.running -= 1;
+                state.open.remove(&number);
+            }
+        }
+    }
+}
+
+impl Listener {
+    /// Opens a listener. With `narrow`, sockets have small buffers, so that a client soon feels that nobody reads.
+    pub(crate) fn open(
+        place: &Place,
+        implicit: bool,
+        narrow: bool,
+        shared: &Arc<Shared>,
+    ) -> io::Result<Self> {
+        let (socket, place) = match place {
+            Place::Tcp(address) => {
+                let socket = Socket::new(Domain::for_address(*address), Type::STREAM, None)?;
+                // A pause must be able to open the same port again; elsewhere the flag would let two servers share it.
+                #[cfg(unix)]
+                socket.set_reuse_address(true)?;
+                if narrow {
+                    // Inherited by the connections, and only then does the window stay small.
+                    socket.set_recv_buffer_size(4096)?;
+                }
+                socket.bind(&(*address).into())?;
+                socket.listen(1024)?;
+                let listener = TcpListener::from(socket);
+                let address = listener.local_addr()?;
+                (Socketed::Tcp(listener), Place::Tcp(address))
+            }
+            #[cfg(unix)]
+            Place::Unix(path) => (Socketed::Unix(UnixListener::bind(path)?), Place::Unix(path.clone())),
+            #[cfg(not(unix))]
+            Place::Unix(_) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        let closing = Arc::new(AtomicBool::new(false));
+        let (flag, for_thread) = (Arc::clone(&closing), Arc::clone(shared));
+        let thread = std::thread::Builder::new()
+            .name("smtp-mock accept".to_owned())
+            .spawn(move || accept(&socket, implicit, &flag, &for_thread))?;
+        Ok(Self { thread: Some(thread), closing, place, implicit, shared: Arc::clone(shared) })
+    }
+
+    /// The TCP address.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match &self.place {
+            Place::Tcp(address) => Some(*address),
+            Place::Unix(_) => None,
+        }
+    }
+
+    pub(crate) fn is_open(&self) -> bool {
+        self.thread.is_some()
+    }
+
+    /// Closes the listener: the next client is refused. Open connections go on.
+    pub(crate) fn close(&mut self) {
+        let Some(thread) = self.thread.take() else { return };
+        self.closing.store(true, Ordering::Release);
+        // Nothing portable wakes a blocked accept but a connection.
+        wake(&self.place);
+        self.shared.changed.notify_all();
+        let _ = thread.join();
+        if let Place::Unix(path) = &self.place {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+
+    /// Opens the listener again, at the same port or path.
+    pub(crate) fn reopen(&mut self) -> io::Result<()> {
+        if self.thread.is_none() {
+            *self = Self::open(&self.place.clone(), self.implicit, false, &Arc::clone(&self.shared))?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+fn accept(socket: &Socketed, implicit: bool, closing: &AtomicBool, shared: &Arc<Shared>) {
+    loop {
+        let raw = match socket {
+            Socketed::Tcp(listener) => listener.accept().map(|(stream, _)| {
+                // Packets are part of the scenario: the kernel must not merge them.
+                let _ = stream.set_nodelay(true);
+                Raw::Tcp(stream)
+            }),
+            #[cfg(unix)]
+            Socketed::Unix(listener) => listener.accept().map(|(stream, _)| Raw::Unix(stream)),
+        };
+        if closing.load(Ordering::Acquire) {
+            return;
+        }
+        match raw {
+            Ok(raw) => shared.start(raw, implicit),
+            // Out of descriptors, most likely: a pause lets some come free.
+            Err(_) => {
+                if !shared.sleep(Duration::from_millis(10)) {
+                    return;
+                }
+            }
+        }
+    }
+}
+
+fn wake(place: &Place) {
+    match place {
+        Place::Tcp(address) => {
+            let mut address = *address;
+            if address.ip().is_unspecified() {
+                address.set_ip(match address {
+                    SocketAddr::V4(_) => core::net::Ipv4Addr::LOCALHOST.into(),
+                    SocketAddr::V6(_) => core::net::Ipv6Addr::LOCALHOST.into(),
+                });
+            }
+            let _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+        }
+        Place::Unix(path) => wake_unix(path),
+    }
+}
+
+#[cfg(unix)]
+fn wake_unix(path: &Path) {
+    let _ = UnixStream::connect(path);
+}
+
+#[cfg(not(unix))]
+fn wake_unix(_: &Path) {}
+
+/// An address whose listener never accepts and whose backlog is full: a connect to it gets no answer.
+#[derive(Debug)]
+pub struct Blackhole {
+    address: SocketAddr,
+    _listener: Socket,
+    _fillers: Vec<Socket>,
+}
+
+impl Blackhole {
+    /// Opens one on loopback. How soon a backlog is full is the system's choice; on Linux at once.
+    ///
+    /// # Errors
+    /// When the system gives no socket.
+    pub fn open() -> io::Result<Self> {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into())?;
+        listener.listen(0)?;
+        let address = listener.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+        let mut fillers = Vec::new();
+        for _ in 0..4 {
+            let filler = Socket::new(Domain::IPV4, Type::STREAM, None)?;
+            filler.set_nonblocking(true)?;
+            let _ = SockRef::from(&filler).connect(&address.into());
+            fillers.push(filler);
+        }
+        Ok(Self { address, _listener: listener, _fillers: fillers })
+    }
+
+    /// The address.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.address
+    }
+}

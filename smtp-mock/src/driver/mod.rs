@@ -1,0 +1,157 @@
+//! Provides the driver: one loop that does what a [`Session`] asks for, over sockets or any `Read + Write`.
+
+#[cfg(feature = "net")]
+pub(crate) mod listener;
+#[cfg(feature = "net")]
+pub(crate) mod stream;
+
+use core::time::Duration;
+use std::{
+    io::{self, Read, Write},
+    time::Instant,
+};
+
+use crate::{
+    scenario::Close,
+    session::{Handshake, Output, Secured, Session},
+};
+
+/// A connection as the driver wants it.
+pub(crate) trait Connection {
+    /// Reads; `None` when the time was over first.
+    fn read(&mut self, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<Option<usize>>;
+    /// Writes one packet.
+    fn write(&mut self, octets: &[u8]) -> io::Result<()>;
+    /// Does the server's half of a handshake, or the fault in its place.
+    fn handshake(&mut self, handshake: Handshake) -> Result<Secured, String>;
+    /// Ends the connection, or one direction.
+    fn close(&mut self, how: Close);
+    /// Lets time pass; `false` when the mock stops meanwhile.
+    fn sleep(&mut self, duration: Duration) -> bool;
+}
+
+/// Does what the session asks for until it is over. Times are since `epoch`.
+pub(crate) fn drive(session: &mut Session, connection: &mut impl Connection, epoch: Instant) {
+    let mut buffer = vec![0; 32 * 1024];
+    let mut ended = false;
+    loop {
+        session.now(epoch.elapsed());
+        let limit = match session.poll() {
+            Output::Send(octets) => {
+                if let Err(error) = connection.write(&octets) {
+                    session.lost(&format!("the client is gone: {error}"));
+                    return;
+                }
+                continue;
+            }
+            Output::Handshake(handshake) => {
+                match connection.handshake(handshake) {
+                    Ok(secured) => session.tls_up(secured),
+                    Err(why) => session.tls_failed(&why),
+                }
+                continue;
+            }
+            Output::Close(how) => {
+                connection.close(how);
+                if how == Close::HalfClose {
+                    continue;
+                }
+                return;
+            }
+            Output::StopReading(until) => {
+                if !connection.sleep(until.saturating_sub(epoch.elapsed())) {
+                    session.lost("the mock stopped");
+                    return;
+                }
+                continue;
+            }
+            Output::WaitUntil(until) => {
+                let left = until.saturating_sub(epoch.elapsed());
+                if ended || session.room() == 0 {
+                    if !connection.sleep(left) {
+                        session.lost("the mock stopped");
+                        return;
+                    }
+                    continue;
+                }
+                Some(left)
+            }
+            Output::NeedInput if ended => {
+                // The session has heard of the end and wants nothing of it: there is nothing to wait for.
+                session.lost("the client closed the connection");
+                return;
+            }
+            Output::NeedInput => None,
+        };
+        if limit.is_some_and(|left| left.is_zero()) {
+            continue;
+        }
+        match connection.read(&mut buffer, limit) {
+            Ok(None) => {}
+            Ok(Some(0)) => {
+                ended = true;
+                session.eof();
+            }
+            Ok(Some(count)) => session.input(&buffer[..count]),
+            Err(error) => {
+                session.lost(&format!("the client is gone: {error}"));
+                return;
+            }
+        }
+    }
+}
+
+/// Serves one session over any stream, such as a pipe in memory; without TLS, which needs a socket.
+///
+/// Waits block the thread; while one lasts, nothing is read. A reset cannot be told from the end of the stream.
+///
+/// ```
+/// use smtp_mock::{Scenario, Server, serve};
+/// let mut said = Vec::new();
+/// let input: &[u8] = b"EHLO client.test\r\nQUIT\r\n";
+/// let server = Server::new(Scenario::new());
+/// serve(server.session(), input, &mut said);
+/// assert!(said.ends_with(b"221 2.0.0 bye\r\n"));
+/// ```
+pub fn serve(mut session: Session, input: impl Read, output: impl Write) {
+    drive(&mut session, &mut Plain { input, output }, Instant::now());
+}
+
+struct Plain<I, O> {
+    input: I,
+    output: O,
+}
+
+impl<I: Read, O: Write> Connection for Plain<I, O> {
+    fn read(&mut self, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<Option<usize>> {
+        if let Some(limit) = limit {
+            std::thread::sleep(limit);
+            return Ok(None);
+        }
+        loop {
+            match self.input.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => return other.map(Some),
+            }
+        }
+    }
+
+    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.output.write_all(octets)?;
+        self.output.flush()
+    }
+
+    fn handshake(&mut self, _: Handshake) -> Result<Secured, String> {
+        Err("this stream has no TLS".to_owned())
+    }
+
+    fn close(&mut self, _: Close) {
+        // The streams end when they are dropped; what was written must be out.
+        let _ = self.output.flush();
+    }
+
+    fn sleep(&mut self, duration: Duration) -> bool {
+        std::thread::sleep(duration);
+        true
+    }
+}

@@ -1,0 +1,255 @@
+//! Defines a socket of either kind, with and without TLS, as the driver wants it.
+
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+use std::{
+    io::{self, Read, Write},
+    net::{Shutdown, TcpStream},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use native_tls::TlsStream;
+use socket2::SockRef;
+
+use super::{Connection, listener::Shared};
+use crate::{
+    scenario::{Close, HandshakeFault},
+    session::{Handshake, Secured},
+};
+
+/// How long an orderly close waits for the client's end before it gives up.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// A TCP or unix socket.
+#[derive(Debug)]
+pub(crate) enum Raw {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Raw {
+    pub(crate) fn try_clone(&self) -> io::Result<Self> {
+        match self {
+            Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.try_clone().map(Self::Unix),
+        }
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.shutdown(how),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.shutdown(how),
+        }
+    }
+
+    fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_read_timeout(limit),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_read_timeout(limit),
+        }
+    }
+
+    /// Makes the close that follows a reset. A unix socket has none: its client reads the end.
+    fn reset_on_close(&self) {
+        if let Self::Tcp(stream) = self {
+            // Should it fail, the close is an orderly one; there is nobody to tell.
+            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+impl Read for Raw {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.read(buffer),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.read(buffer),
+        }
+    }
+}
+
+impl Write for Raw {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Tcp(stream) => stream.write(octets),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.write(octets),
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A socket with what has become of it.
+#[derive(Debug)]
+enum State {
+    Clear(Raw),
+    Secure(TlsStream<Raw>),
+    Closed,
+}
+
+/// A socket of the mock.
+#[derive(Debug)]
+pub(crate) struct Stream {
+    state: State,
+    shared: Arc<Shared>,
+    number: u64,
+    limit: Option<Duration>,
+}
+
+impl Stream {
+    pub(crate) fn new(raw: Raw, shared: Arc<Shared>, number: u64) -> Self {
+        Self { state: State::Clear(raw), shared, number, limit: None }
+    }
+
+    fn raw(&self) -> Option<&Raw> {
+        match &self.state {
+            State::Clear(raw) => Some(raw),
+            State::Secure(stream) => Some(stream.get_ref()),
+            State::Closed => None,
+        }
+    }
+
+    fn set_limit(&mut self, limit: Option<Duration>) -> io::Result<()> {
+        if self.limit != limit
+            && let Some(raw) = self.raw()
+        {
+            raw.set_read_timeout(limit)?;
+            self.limit = limit;
+        }
+        Ok(())
+    }
+
+    fn reset(&mut self) {
+        if let Some(raw) = self.raw() {
+            raw.reset_on_close();
+        }
+        // The reset leaves when the last descriptor closes: the one that a stop would use has to go first.
+        self.shared.forget(self.number);
+        self.state = State::Closed;
+    }
+
+    /// Ends our direction, then reads what the client still sends: octets left unread would make the close a reset.
+    fn finish(&mut self) {
+        if let State::Secure(stream) = &mut self.state {
+            let _ = stream.shutdown();
+        }
+        if let Some(raw) = self.raw() {
+            let _ = raw.shutdown(Shutdown::Write);
+        }
+        let begin = Instant::now();
+        let mut buffer = [0; 4096];
+        while let Some(left) = LINGER.checked_sub(begin.elapsed()).filter(|left| !left.is_zero()) {
+            if self.set_limit(Some(left)).is_err() {
+                break;
+            }
+            let count = match &mut self.state {
+                State::Clear(raw) => raw.read(&mut buffer),
+                State::Secure(stream) => stream.get_mut().read(&mut buffer),
+                State::Closed => break,
+            };
+            match count {
+                Ok(0) => break,
+                Ok(_) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => break,
+            }
+        }
+        self.state = State::Closed;
+    }
+
+    /// Waits for the client's hello and does what the plan has in place of the handshake.
+    fn fault(&mut self, mut raw: Raw, fault: HandshakeFault) -> String {
+        let mut buffer = [0; 4096];
+        let heard = raw.read(&mut buffer).is_ok_and(|count| count > 0);
+        if heard && let Some(octets) = fault.octets() {
+            let _ = raw.write_all(octets);
+        }
+        if fault == HandshakeFault::Stall {
+            while raw.read(&mut buffer).is_ok_and(|count| count > 0) {}
+        }
+        self.state = State::Clear(raw);
+        if fault == HandshakeFault::Rst {
+            self.reset()
+        } else {
+            self.finish()
+        }
+        format!("by plan ({fault:?})").to_lowercase()
+    }
+}
+
+impl Connection for Stream {
+    fn read(&mut self, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<Option<usize>> {
+        self.set_limit(limit)?;
+        loop {
+            let count = match &mut self.state {
+                State::Clear(raw) => raw.read(buffer),
+                State::Secure(stream) => stream.read(buffer),
+                State::Closed => Ok(0),
+            };
+            match count {
+                Ok(count) => return Ok(Some(count)),
+                Err(error) => match error.kind() {
+                    io::ErrorKind::Interrupted => {}
+                    io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => return Ok(None),
+                    _ => return Err(error),
+                },
+            }
+        }
+    }
+
+    fn write(&mut self, octets: &[u8]) -> io::Result<()> {
+        match &mut self.state {
+            State::Clear(raw) => raw.write_all(octets),
+            State::Secure(stream) => stream.write_all(octets).and_then(|()| stream.flush()),
+            State::Closed => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    fn handshake(&mut self, handshake: Handshake) -> Result<Secured, String> {
+        let raw = match core::mem::replace(&mut self.state, State::Closed) {
+            State::Clear(raw) => raw,
+            other => {
+                self.state = other;
+                return Err("TLS is up already".to_owned());
+            }
+        };
+        // A read's limit must not cut the handshake short.
+        let _ = raw.set_read_timeout(None);
+        self.limit = None;
+        if let Some(fault) = handshake.fault {
+            return Err(self.fault(raw, fault));
+        }
+        let (acceptor, _) = self.shared.acceptors.acceptor(handshake.certificate)?;
+        let stream = acceptor.accept(raw).map_err(|error| error.to_string())?;
+        let end_point = stream.tls_server_end_point().ok().flatten();
+        self.state = State::Secure(stream);
+        Ok(Secured { end_point, description: String::new() })
+    }
+
+    fn close(&mut self, how: Close) {
+        match how {
+            Close::HalfClose => {
+                if let State::Secure(stream) = &mut self.state {
+                    let _ = stream.shutdown();
+                }
+                if let Some(raw) = self.raw() {
+                    let _ = raw.shutdown(Shutdown::Write);
+                }
+            }
+            Close::Rst => self.reset(),
+            Close::Fin => self.finish(),
+        }
+    }
+
+    fn sleep(&mut self, duration: Duration) -> bool {
+        self.shared.sleep(duration)
+    }
+}

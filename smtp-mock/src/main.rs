@@ -1,0 +1,3 @@
+//! The `smtp-mock` program.
+
+fn main() {}

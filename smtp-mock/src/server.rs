@@ -1,0 +1,346 @@
+//! Defines [`Server`], what all sessions of one mock share: the scenario, the rules' counters, limits and the capture.
+
+use core::time::Duration;
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+};
+
+use crate::{
+    capture::{Capture, CaptureLimits, Message, Path, Transcript, header_fields},
+    random::Random,
+    report::{Nearest, Report, RuleUse},
+    scenario::{On, Rule, Scenario, When},
+    session::Session,
+};
+
+/// What all sessions of one mock share. Clones are handles on the same server.
+///
+/// It makes [`Session`]s and keeps what they took; it has neither socket nor thread nor clock.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub(crate) shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) scenario: Arc<Scenario>,
+    pub(crate) limits: CaptureLimits,
+    rules: Mutex<Vec<RuleState>>,
+    // Read before the lock is taken: without rules, sessions never meet.
+    has_rules: AtomicBool,
+    capture: Mutex<Capture>,
+    changed: Condvar,
+    connections: AtomicU64,
+    open: AtomicU64,
+    rates: Mutex<Rates>,
+}
+
+#[derive(Debug)]
+struct RuleState {
+    rule: Arc<Rule>,
+    seen: u64,
+    fired: u64,
+    nearest: Option<Nearest>,
+}
+
+/// When messages and connections came, within the last minute.
+#[derive(Debug, Default)]
+struct Rates {
+    messages: VecDeque<Duration>,
+    connections: VecDeque<Duration>,
+}
+
+/// What a rule's hook and guards are held against.
+#[derive(Debug)]
+pub(crate) struct Facts<'a> {
+    pub(crate) on: On,
+    pub(crate) line: &'a [u8],
+    /// The recipient that the command names.
+    pub(crate) to: Option<&'a str>,
+    /// The recipients that were accepted before.
+    pub(crate) recipients: &'a [Path],
+    pub(crate) from: Option<&'a str>,
+    pub(crate) connection: u64,
+    pub(crate) message: u64,
+    pub(crate) secure: bool,
+    pub(crate) authenticated: bool,
+    pub(crate) size: Option<u64>,
+    pub(crate) octets: Option<&'a [u8]>,
+    /// The entry of the connection's transcript, counted from 1.
+    pub(crate) entry: usize,
+}
+
+impl Server {
+    /// A server that does what the scenario says.
+    #[must_use]
+    pub fn new(scenario: Scenario) -> Self {
+        Self::with_limits(scenario, CaptureLimits::default())
+    }
+
+    /// A server that keeps no more than this.
+    #[must_use]
+    pub fn with_limits(scenario: Scenario, limits: CaptureLimits) -> Self {
+        let rules: Vec<_> = scenario.rules.iter().cloned().map(RuleState::new).collect();
+        Self {
+            shared: Arc::new(Shared {
+                has_rules: AtomicBool::new(!rules.is_empty()),
+                rules: Mutex::new(rules),
+                scenario: Arc::new(scenario),
+                limits,
+                capture: Mutex::default(),
+                changed: Condvar::new(),
+                connections: AtomicU64::new(0),
+                open: AtomicU64::new(0),
+                rates: Mutex::default(),
+            }),
+        }
+    }
+
+    /// The session of the next connection.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        let number = self.shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
+        self.shared.open.fetch_add(1, Ordering::Relaxed);
+        Session::new(self.clone(), number)
+    }
+
+    /// The scenario.
+    #[must_use]
+    pub fn scenario(&self) -> &Scenario {
+        &self.shared.scenario
+    }
+
+    /// Puts a rule before all others, from now on.
+    pub fn set(&self, rule: Rule) {
+        lock(&self.shared.rules).insert(0, RuleState::new(rule));
+        self.shared.has_rules.store(true, Ordering::Release);
+    }
+
+    /// The messages that were kept, oldest first.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Arc<Message>> {
+        self.capture().messages.iter().cloned().collect()
+    }
+
+    /// How many messages were accepted, kept or not.
+    #[must_use]
+    pub fn accepted(&self) -> u64 {
+        self.capture().accepted
+    }
+
+    /// How many connections were made.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.shared.connections.load(Ordering::Relaxed)
+    }
+
+    /// How many connections are open.
+    #[must_use]
+    pub fn open_connections(&self) -> u64 {
+        self.shared.open.load(Ordering::Relaxed)
+    }
+
+    /// How many connections have ended.
+    #[must_use]
+    pub fn ended_connections(&self) -> u64 {
+        self.capture().ended
+    }
+
+    /// What was said.
+    #[must_use]
+    pub fn transcript(&self) -> Transcript {
+        self.capture().transcript()
+    }
+
+    /// Forgets the messages, transcripts and findings so far; counters stay.
+    pub fn clear(&self) {
+        self.capture().clear();
+    }
+
+    /// What is to be said of the run so far.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        let rules: Vec<_> = lock(&self.shared.rules).iter().map(RuleState::to_use).collect();
+        let capture = self.capture();
+        Report::new(&self.shared.scenario, self.connections(), rules, &capture)
+    }
+
+    /// Waits, without polling, until `ready` gives something or the time is over.
+    pub fn wait_until<T>(&self, limit: Duration, mut ready: impl FnMut(&Self) -> Option<T>) -> Option<T> {
+        let clock = std::time::Instant::now();
+        loop {
+            let before = self.capture().version();
+            if let Some(value) = ready(self) {
+                return Some(value);
+            }
+            let mut capture = self.capture();
+            while capture.version() == before {
+                let left = limit.checked_sub(clock.elapsed()).filter(|left| !left.is_zero())?;
+                capture =
+                    self.shared.changed.wait_timeout(capture, left).unwrap_or_else(PoisonError::into_inner).0;
+            }
+        }
+    }
+
+    pub(crate) fn capture(&self) -> MutexGuard<'_, Capture> {
+        lock(&self.shared.capture)
+    }
+
+    /// Changes what was kept, and wakes those who wait for it.
+    pub(crate) fn record<T>(&self, change: impl FnOnce(&mut Capture, &CaptureLimits) -> T) -> T {
+        let value = {
+            let mut capture = self.capture();
+            capture.touch();
+            change(&mut capture, &self.shared.limits)
+        };
+        self.shared.changed.notify_all();
+        value
+    }
+
+    pub(crate) fn session_ended(&self) {
+        self.shared.open.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// The rule that fires, if one does; it is counted.
+    pub(crate) fn choose(&self, facts: &Facts<'_>, random: &mut Random) -> Option<Arc<Rule>> {
+        if !self.shared.has_rules.load(Ordering::Acquire) {
+            return None;
+        }
+        for state in lock(&self.shared.rules).iter_mut() {
+            if state.rule.on != facts.on && state.rule.on != On::Any {
+                continue;
+            }
+            if let Some(guard) = first_unmet(&state.rule.when, facts) {
+                state.nearest = Some(Nearest { connection: facts.connection, entry: facts.entry, guard });
+                continue;
+            }
+            state.seen += 1;
+            let spent = state.rule.times.is_some_and(|times| state.fired >= times);
+            if state.seen <= state.rule.skip || spent {
+                continue;
+            }
+            if let Some(chance) = state.rule.chance
+                && !random.chance(chance)
+            {
+                continue;
+            }
+            state.fired += 1;
+            return Some(Arc::clone(&state.rule));
+        }
+        None
+    }
+
+    /// Whether one more connection exceeds a limit.
+    pub(crate) fn connection_exceeds(&self, now: Duration) -> bool {
+        let limits = &self.shared.scenario.limits;
+        let too_many = limits.connections.is_some_and(|most| self.open_connections() > most);
+        let too_often = limits
+            .connections_per_minute
+            .is_some_and(|most| exceeds(&mut lock(&self.shared.rates).connections, most, now));
+        too_many || too_often
+    }
+
+    /// Whether one more message exceeds a limit.
+    pub(crate) fn message_exceeds(&self, now: Duration, earlier_on_connection: u64) -> bool {
+        let limits = &self.shared.scenario.limits;
+        let too_many = limits.messages_per_connection.is_some_and(|most| earlier_on_connection >= most);
+        let too_often = limits
+            .messages_per_minute
+            .is_some_and(|most| exceeds(&mut lock(&self.shared.rates).messages, most, now));
+        too_many || too_often
+    }
+}
+
+impl RuleState {
+    fn new(rule: Rule) -> Self {
+        Self { rule: Arc::new(rule), seen: 0, fired: 0, nearest: None }
+    }
+
+    fn to_use(&self) -> RuleUse {
+        RuleUse {
+            rule: self.rule.describe(),
+            fired: self.fired,
+            expected: self.rule.expect,
+            nearest: self.nearest.clone().filter(|_| self.fired == 0),
+        }
+    }
+}
+
+/// A poisoned lock only says that some thread of the test panicked; what it guards is whole after every statement.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Counts this event unless the last minute is full.
+fn exceeds(times: &mut VecDeque<Duration>, most: u64, now: Duration) -> bool {
+    while times.front().is_some_and(|&first| now.saturating_sub(first) >= Duration::from_secs(60)) {
+        times.pop_front();
+    }
+    if u64::try_from(times.len()).unwrap_or(u64::MAX) >= most {
+        return true;
+    }
+    times.push_back(now);
+    false
+}
+
+/// The first guard that does not hold.
+fn first_unmet(when: &When, facts: &Facts<'_>) -> Option<&'static str> {
+    let unless = |word: &'static str, holds: bool| (!holds).then_some(word);
+    if let Some(connection) = when.connection
+        && connection != facts.connection
+    {
+        return Some("connection");
+    }
+    if let Some(message) = when.message
+        && message != facts.message
+    {
+        return Some("message");
+    }
+    if let Some(secure) = when.secure
+        && secure != facts.secure
+    {
+        return Some("secure");
+    }
+    if let Some(authenticated) = when.authenticated
+        && authenticated != facts.authenticated
+    {
+        return Some("authenticated");
+    }
+    if let Some(line) = &when.line
+        && !line.matches(facts.line)
+    {
+        return Some("line");
+    }
+    if let Some(from) = &when.from
+        && !facts.from.is_some_and(|mailbox| from.matches(mailbox.as_bytes()))
+    {
+        return Some("from");
+    }
+    if let Some(to) = &when.to {
+        let holds = match facts.to {
+            Some(mailbox) => to.matches(mailbox.as_bytes()),
+            None => facts.recipients.iter().any(|path| to.matches(path.mailbox.as_bytes())),
+        };
+        if !holds {
+            return Some("to");
+        }
+    }
+    if let Some(least) = when.larger_than
+        && !facts.size.is_some_and(|size| size > least)
+    {
+        return Some("larger-than");
+    }
+    when.header.as_ref().and_then(|pattern| {
+        let holds = facts.octets.is_some_and(|octets| {
+            header_fields(octets).any(|(name, value)| {
+                let line = [name, b": ", value.as_bytes()].concat();
+                pattern.matches(&line)
+            })
+        });
+        unless("header", holds)
+    })
+}

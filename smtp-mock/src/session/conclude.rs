@@ -1,0 +1,195 @@
+//! Changes the state as the code of the reply says, whoever decided it: the correct server or a rule.
+
+use super::{Hello, Phase, Session, Transaction, Verdict, body::Body, command::Command, run::After};
+use crate::{
+    auth::{Context, Exchange},
+    capture::Message,
+    scenario::{On, TlsMode},
+};
+
+/// Mail data beyond this is refused even when SIZE sets no limit: it bounds memory.
+const LARGEST_MESSAGE: u64 = 256 * 1024 * 1024;
+
+impl Session {
+    /// The command got this code: the state goes the way that a server which said so would go.
+    pub(super) fn conclude(&mut self, command: &Command, code: u16, keep: Option<bool>) -> After {
+        let taken = matches!(code / 100, 2 | 3);
+        match command {
+            Command::Hello { on, domain } if taken => {
+                self.hello = Some(Hello { on: *on, domain: domain.clone() });
+                self.transaction = None;
+                self.needs_hello_after_tls = false;
+            }
+            Command::Starttls { .. } if code == 220 => return self.note_tls(),
+            Command::Auth { .. } | Command::Response(_) => self.conclude_auth(command, code),
+            Command::Mail(path) if taken => {
+                self.begun += 1;
+                let reverse_path = path.clone().unwrap_or_default();
+                self.transaction = Some(Transaction { reverse_path, ..Transaction::default() });
+            }
+            Command::Rcpt(path) if taken => {
+                let path = path.clone().unwrap_or_default();
+                self.transaction.get_or_insert_default().recipients.push(path);
+            }
+            Command::Data { .. } if code == 354 => {
+                let keep = !self.scenario().sink;
+                self.phase = Phase::Body(Body::new(self.size_limit(), keep));
+            }
+            // Under LMTP each recipient has its say before anything is kept.
+            Command::Body if self.recipient.is_some() => {}
+            Command::Body | Command::Chunk { last: true } => self.end_transaction(Some(code), taken, keep),
+            Command::Chunk { last: false } if !taken => {
+                if let Some(transaction) = &mut self.transaction {
+                    transaction.failed = true;
+                    transaction.chunks = None;
+                }
+            }
+            Command::Rset { .. } if taken => self.transaction = None,
+            Command::Xclient(attributes) if code == 220 => {
+                self.attributes.extend(attributes.iter().cloned());
+                self.hello = None;
+                self.transaction = None;
+                self.user = None;
+            }
+            Command::Quit { .. } if taken => {
+                self.quit = true;
+                return After::Close;
+            }
+            Command::Connect if code / 100 == 4 => return After::Close,
+            _ => {}
+        }
+        After::Nothing
+    }
+
+    /// No reply decided: the message is lost unless the rule keeps it, everything else stays.
+    pub(super) fn leave_undecided(&mut self, command: &Command, keep: Option<bool>) {
+        match command {
+            Command::Body if self.recipient.is_some() => {}
+            Command::Body | Command::Chunk { last: true } => self.end_transaction(None, false, keep),
+            Command::Quit { .. } => self.quit = true,
+            Command::Response(_) => self.phase = Phase::Command,
+            _ => {}
+        }
+    }
+
+    /// Keeps the message for the recipients of these indices (LMTP), and ends the transaction.
+    pub(super) fn keep_for(&mut self, taken: &[usize]) {
+        if let Some(transaction) = &mut self.transaction {
+            let mut index = 0;
+            transaction.recipients.retain(|_| {
+                index += 1;
+                taken.contains(&(index - 1))
+            });
+        }
+        self.end_transaction(Some(250), !taken.is_empty(), None);
+    }
+
+    fn end_transaction(&mut self, code: Option<u16>, taken: bool, keep: Option<bool>) {
+        if keep.unwrap_or(taken) && self.transaction.is_some() {
+            self.accepted += 1;
+            let envelope = self.envelope();
+            let chunks = self.transaction.as_mut().and_then(|transaction| transaction.chunks.take());
+            let octets = chunks.map(|body| body.octets).unwrap_or_default();
+            let message =
+                Message { number: 0, connection: self.number, time: self.now, envelope, octets, code };
+            // The transcript up to here comes first, so that whoever wakes up for the message sees it too.
+            self.flush_log();
+            if self.scenario().sink {
+                self.server.record(|capture, _| capture.count_message());
+            } else {
+                self.server.record(|capture, limits| capture.keep_message(message, limits));
+            }
+        }
+        self.transaction = None;
+        if matches!(self.phase, Phase::Body(_) | Phase::Chunk { .. }) {
+            self.phase = Phase::Command;
+        }
+    }
+
+    fn conclude_auth(&mut self, command: &Command, code: u16) {
+        let verdict = self.verdict.take();
+        match code {
+            235 => {
+                self.user = match verdict {
+                    Some(Verdict::Authenticated(user)) => Some(user),
+                    // A rule let the client in without a look at what it said.
+                    _ => Some("(by a rule)".to_owned()),
+                };
+                self.phase = Phase::Command;
+            }
+            334 => match verdict {
+                Some(Verdict::Continue(exchange)) => self.phase = Phase::Auth(exchange),
+                _ if matches!(self.phase, Phase::Auth(_)) => {}
+                _ => {
+                    let known = match command {
+                        Command::Auth { known, .. } => *known,
+                        _ => None,
+                    };
+                    let exchange = match known {
+                        Some(mechanism) => {
+                            let context = self.auth_context();
+                            Exchange::start(mechanism, None, &context).0
+                        }
+                        None => Exchange::Scripted,
+                    };
+                    self.phase = Phase::Auth(exchange);
+                }
+            },
+            _ => self.phase = Phase::Command,
+        }
+    }
+
+    /// What mechanisms are held against; the nonce is new in each exchange and the same in each run of a seed.
+    pub(super) fn auth_context(&self) -> Context<'_> {
+        let scenario = self.scenario();
+        let mut random =
+            crate::random::Random::new(scenario.seed ^ 0x5a51, self.number << 16 | self.exchanges);
+        Context {
+            settings: &scenario.auth,
+            hostname: &scenario.server.hostname,
+            end_point: self.secured.as_ref().and_then(|secured| secured.end_point.as_deref()),
+            nonce: format!("{:016x}{:016x}", random.next(), random.next()),
+        }
+    }
+
+    fn note_tls(&mut self) -> After {
+        if self.scenario().tls.mode == TlsMode::None {
+            // A rule said 220 where there is no TLS: the handshake is attempted all the same, as the client will.
+            self.note("TLS begins because a rule said 220");
+        }
+        After::StartTls
+    }
+
+    /// The most octets that a message may have.
+    pub(super) fn size_limit(&self) -> u64 {
+        let offered =
+            self.extension("SIZE").and_then(|line| line.split_ascii_whitespace().nth(1)?.parse().ok());
+        offered.filter(|&limit: &u64| limit > 0).unwrap_or(LARGEST_MESSAGE).min(LARGEST_MESSAGE)
+    }
+
+    /// The line of an extension that works, offered or hidden.
+    pub(super) fn extension(&self, keyword: &str) -> Option<&str> {
+        let lines = &self.scenario().server.extensions;
+        lines.iter().map(String::as_str).find(|line| is_keyword_of(line, keyword))
+    }
+
+    /// Whether an extension works.
+    pub(super) fn knows(&self, keyword: &str) -> bool {
+        self.extension(keyword).is_some()
+    }
+
+    /// Whether the client was told of an extension.
+    pub(super) fn is_offered(&self, keyword: &str) -> bool {
+        let esmtp = self.hello.as_ref().is_some_and(|hello| hello.on != On::Helo);
+        esmtp && self.knows(keyword) && !self.is_hidden(keyword)
+    }
+
+    pub(super) fn is_hidden(&self, keyword: &str) -> bool {
+        self.scenario().server.hide.iter().any(|hidden| is_keyword_of(hidden, keyword))
+    }
+}
+
+/// Whether the line of an extension begins with this keyword.
+fn is_keyword_of(line: &str, keyword: &str) -> bool {
+    line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+}

@@ -1,0 +1,537 @@
+//! Defines [`Session`], the server's side of one connection: no socket, no clock, no thread.
+//!
+//! The laws of these files: octets leave only through the outbox; state changes only in `conclude`, after a reply is
+//! decided; no input makes anything grow that is not bounded (`LINE_LIMIT`, [`Body`], the outbox's packets).
+
+mod body;
+mod chaos;
+mod command;
+mod conclude;
+mod input;
+mod judge;
+mod magic;
+mod outbox;
+mod play;
+mod proxy;
+mod run;
+#[cfg(test)]
+mod tests;
+
+use core::time::Duration;
+
+use self::{
+    body::Body,
+    outbox::{Next, Outbox},
+    play::Play,
+};
+use crate::{
+    auth::Exchange,
+    capture::{Entry, Envelope, Kind, Path},
+    random::Random,
+    report::{Fault, Finding},
+    scenario::{Certificate, Close, HandshakeFault, On, Scenario, TlsMode},
+    server::Server,
+};
+
+/// The longest command line: RFC 4954 §4 wants 12,288 octets for AUTH; more is answered with 500 and thrown away.
+const LINE_LIMIT: usize = 16 * 1024;
+
+/// What the driver is to do next. Exhaustive on purpose: a driver that forgets one must not compile.
+#[allow(clippy::exhaustive_enums)]
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Output {
+    /// Write these octets, as one packet.
+    Send(Vec<u8>),
+    /// Do the server's half of a TLS handshake, or the fault in its place; then [`Session::tls_up`] or
+    /// [`Session::tls_failed`].
+    Handshake(Handshake),
+    /// End the connection. After [`Close::HalfClose`] go on reading; after the others this is all that `poll` gives.
+    Close(Close),
+    /// Nothing before this time; input may be read meanwhile, within [`Session::room`].
+    WaitUntil(Duration),
+    /// Read nothing before this time.
+    StopReading(Duration),
+    /// Nothing before there is input.
+    NeedInput,
+}
+
+/// A TLS handshake as the scenario wants it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Handshake {
+    /// The certificate to show.
+    pub certificate: Certificate,
+    /// What to do instead of the handshake, once the client's hello has come.
+    pub fault: Option<HandshakeFault>,
+}
+
+/// What a TLS handshake agreed on.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct Secured {
+    /// The octets of tls-server-end-point (RFC 5929 §4), for channel binding.
+    pub end_point: Option<Vec<u8>>,
+    /// A word on protocol and cipher, for the transcript.
+    pub description: String,
+}
+
+/// The server's side of one connection.
+///
+/// Tell it the time, give it octets, do what [`poll`](Self::poll) says:
+///
+/// ```
+/// use core::time::Duration;
+/// use smtp_mock::{Output, Scenario, Server};
+///
+/// let server = Server::new(Scenario::new());
+/// let mut session = server.session();
+/// session.now(Duration::ZERO);
+/// assert_eq!(session.poll(), Output::Send(b"220 mock.example.test ESMTP smtp-mock\r\n".to_vec()));
+/// assert_eq!(session.poll(), Output::NeedInput);
+/// session.input(b"NOOP\r\n");
+/// assert_eq!(session.poll(), Output::Send(b"250 ok\r\n".to_vec()));
+/// ```
+#[derive(Debug)]
+pub struct Session {
+    server: Server,
+    number: u64,
+    now: Duration,
+    random: Random,
+    input: Vec<u8>,
+    /// How much of `input` is done with.
+    at: usize,
+    /// The client's stream ended.
+    ended: bool,
+    outbox: Outbox,
+    phase: Phase,
+    play: Option<Play>,
+    /// Whether the greeting has been sent, so that the client may speak.
+    greeted: bool,
+    secured: Option<Secured>,
+    needs_hello_after_tls: bool,
+    hello: Option<Hello>,
+    user: Option<String>,
+    attributes: Vec<(String, String)>,
+    transaction: Option<Transaction>,
+    /// Transactions begun and messages accepted on this connection.
+    begun: u64,
+    accepted: u64,
+    exchanges: u64,
+    /// What `judge` found out about AUTH, for `conclude`.
+    verdict: Option<Verdict>,
+    /// The recipient whose reply to the mail data is being made (LMTP).
+    recipient: Option<usize>,
+    entries: Vec<Entry>,
+    entry_count: usize,
+    findings: Vec<Finding>,
+    quit: bool,
+    finished: bool,
+    implicit_tls: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    Start,
+    Proxy,
+    Handshake,
+    Command,
+    /// A line that is too long is being thrown away.
+    LongLine,
+    Auth(Exchange),
+    Body(Body),
+    Chunk {
+        left: u64,
+        last: bool,
+    },
+    Dialogue,
+    Stalled,
+    HalfClosed,
+    Over(Close),
+}
+
+#[derive(Debug)]
+struct Hello {
+    on: On,
+    domain: String,
+}
+
+#[derive(Debug, Default)]
+struct Transaction {
+    reverse_path: Path,
+    recipients: Vec<Path>,
+    /// The mail data of chunks so far.
+    chunks: Option<Body>,
+    /// A chunk was refused: those that follow are too.
+    failed: bool,
+    /// What magic recipients ask for at the end of the mail data.
+    magic: Vec<crate::scenario::Step>,
+}
+
+#[derive(Debug)]
+enum Verdict {
+    Continue(Exchange),
+    Authenticated(String),
+}
+
+impl Session {
+    pub(crate) fn new(server: Server, number: u64) -> Self {
+        let scenario = server.scenario();
+        let (seed, sink) = (scenario.seed, scenario.sink);
+        let implicit_tls = scenario.tls.mode == TlsMode::Implicit;
+        let play = scenario.dialogue(number).cloned().map(Play::new);
+        Self {
+            server,
+            number,
+            now: Duration::ZERO,
+            random: Random::new(seed, number),
+            input: Vec::new(),
+            at: 0,
+            ended: false,
+            outbox: Outbox::new(!sink),
+            phase: Phase::Start,
+            play,
+            greeted: false,
+            secured: None,
+            needs_hello_after_tls: false,
+            hello: None,
+            user: None,
+            attributes: Vec::new(),
+            transaction: None,
+            begun: 0,
+            accepted: 0,
+            exchanges: 0,
+            verdict: None,
+            recipient: None,
+            entries: Vec::new(),
+            entry_count: 0,
+            findings: Vec::new(),
+            quit: false,
+            finished: false,
+            implicit_tls,
+        }
+    }
+
+    /// The number of the connection, counted from 1.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Begins with TLS, whatever the scenario says; before the first `poll`.
+    pub fn begin_with_tls(&mut self) {
+        self.implicit_tls = true;
+    }
+
+    /// Tells the time, as a duration since the driver's epoch. It must not go back.
+    pub fn now(&mut self, now: Duration) {
+        self.now = self.now.max(now);
+    }
+
+    /// Gives octets of the client, cut anyhow; welcome at any time.
+    pub fn input(&mut self, octets: &[u8]) {
+        if !self.greeted && !matches!(self.phase, Phase::Proxy | Phase::Start | Phase::Handshake) {
+            self.find(Fault::EarlyTalker, "");
+        }
+        if matches!(self.phase, Phase::Stalled | Phase::HalfClosed | Phase::Over(_)) {
+            // Nobody will look at it: a client must not make us keep it.
+            return;
+        }
+        self.input.extend_from_slice(octets);
+    }
+
+    /// How many octets of input are welcome now; beyond it a driver should wait before it reads on.
+    #[must_use]
+    pub fn room(&self) -> usize {
+        (256 * 1024_usize).saturating_sub(self.input.len() - self.at)
+    }
+
+    /// Says that the client's stream has ended.
+    pub fn eof(&mut self) {
+        self.ended = true;
+    }
+
+    /// Says that the connection is gone: reset, or not writable.
+    pub fn lost(&mut self, why: &str) {
+        if !matches!(self.phase, Phase::Over(_)) {
+            self.note(why);
+            self.over(Close::Rst);
+        }
+        self.finish();
+    }
+
+    /// Says that the TLS handshake is done.
+    pub fn tls_up(&mut self, secured: Secured) {
+        if !matches!(self.phase, Phase::Handshake) {
+            return;
+        }
+        if secured.description.is_empty() {
+            self.note("TLS is up");
+        } else {
+            self.note(&format!("TLS is up: {}", secured.description));
+        }
+        self.secured = Some(secured);
+        // RFC 3207 §4.2: everything learnt before is forgotten.
+        self.needs_hello_after_tls = self.hello.take().is_some();
+        self.transaction = None;
+        self.user = None;
+        self.phase = match (&self.play, self.greeted) {
+            (Some(_), _) => Phase::Dialogue,
+            (None, true) => Phase::Command,
+            (None, false) => Phase::Start,
+        };
+    }
+
+    /// Says that the TLS handshake failed, or that the fault in its place was done.
+    pub fn tls_failed(&mut self, why: &str) {
+        if matches!(self.phase, Phase::Handshake) {
+            self.note(&format!("the TLS handshake failed: {why}"));
+            self.over(Close::Fin);
+            self.finish();
+        }
+    }
+
+    /// What to do next. Call it again after each thing that it asked for; it changes nothing by itself but the
+    /// capture.
+    pub fn poll(&mut self) -> Output {
+        let output = self.next_output();
+        self.flush_log();
+        if matches!(self.phase, Phase::Over(_)) {
+            self.finish();
+        }
+        output
+    }
+
+    /// Whether the connection has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Over(_))
+    }
+
+    fn next_output(&mut self) -> Output {
+        loop {
+            if let Phase::Over(how) = self.phase {
+                return Output::Close(how);
+            }
+            if let Some(next) = self.outbox.next(self.now) {
+                self.collect_said();
+                match next {
+                    Next::Send(octets) => return Output::Send(octets),
+                    Next::WaitUntil(until) => return Output::WaitUntil(until),
+                    Next::StopReading(until) => return Output::StopReading(until),
+                    Next::Handshake(handshake) => {
+                        self.forget_clear_input();
+                        self.phase = Phase::Handshake;
+                        return Output::Handshake(handshake);
+                    }
+                    Next::Close(Close::HalfClose) => {
+                        self.note("the server closed its direction");
+                        self.phase = Phase::HalfClosed;
+                        return Output::Close(Close::HalfClose);
+                    }
+                    Next::Close(how) => {
+                        self.note(if how == Close::Rst {
+                            "the server reset the connection"
+                        } else {
+                            "the server closed the connection"
+                        });
+                        self.over(how);
+                    }
+                    Next::Stall => {
+                        self.note("the server answers no more");
+                        self.phase = Phase::Stalled;
+                    }
+                }
+                continue;
+            }
+            self.collect_said();
+            if self.advance() {
+                continue;
+            }
+            if let Some(packet) = self.outbox.flush() {
+                return Output::Send(packet);
+            }
+            if !matches!(self.phase, Phase::Over(_)) {
+                if !matches!(self.phase, Phase::Start | Phase::Proxy | Phase::Handshake) {
+                    self.greeted = true;
+                }
+                return Output::NeedInput;
+            }
+        }
+    }
+
+    /// Looks at the input; tells whether anything came of it.
+    fn advance(&mut self) -> bool {
+        match &self.phase {
+            Phase::Start => {
+                self.begin();
+                true
+            }
+            Phase::Proxy => self.read_proxy_header(),
+            Phase::Command | Phase::LongLine | Phase::Auth(_) => self.read_line(),
+            Phase::Body(_) => self.read_body(),
+            Phase::Chunk { .. } => self.read_chunk(),
+            Phase::Dialogue => self.play(),
+            Phase::Stalled | Phase::HalfClosed => {
+                self.input.clear();
+                self.at = 0;
+                if self.ended {
+                    self.client_closed();
+                }
+                self.ended
+            }
+            Phase::Handshake => {
+                if self.ended {
+                    self.client_closed();
+                }
+                self.ended
+            }
+            Phase::Over(_) => false,
+        }
+    }
+
+    /// What comes first: PROXY header, TLS, dialogue or greeting.
+    fn begin(&mut self) {
+        if self.scenario().server.proxy != crate::scenario::ProxyHeader::None && self.attributes.is_empty() {
+            self.phase = Phase::Proxy;
+        } else if self.implicit_tls && self.secured.is_none() {
+            self.start_tls();
+        } else if self.play.is_some() {
+            self.phase = Phase::Dialogue;
+        } else {
+            self.phase = Phase::Command;
+            self.perform(&command::Command::Connect, &[]);
+        }
+    }
+
+    fn client_closed(&mut self) {
+        self.note("the client closed the connection");
+        if self.greeted
+            && !self.quit
+            && matches!(self.phase, Phase::Command | Phase::Auth(_) | Phase::Body(_))
+        {
+            self.find(Fault::MissingQuit, "");
+        }
+        self.over(Close::Fin);
+    }
+
+    fn over(&mut self, how: Close) {
+        self.outbox.abandon();
+        self.collect_said();
+        self.input = Vec::new();
+        self.at = 0;
+        self.phase = Phase::Over(how);
+    }
+
+    fn scenario(&self) -> &Scenario {
+        &self.server.shared.scenario
+    }
+
+    /// The octets that are not done with.
+    fn rest(&self) -> &[u8] {
+        &self.input[self.at..]
+    }
+
+    /// Is done with this many octets.
+    fn consume(&mut self, count: usize) {
+        self.at += count;
+        if self.at >= self.input.len() {
+            self.input.clear();
+            self.at = 0;
+        } else if self.at > 64 * 1024 {
+            self.input.drain(..self.at);
+            self.at = 0;
+        }
+    }
+
+    fn envelope(&self) -> Envelope {
+        let transaction = self.transaction.as_ref();
+        Envelope {
+            hello: self.hello.as_ref().map(|hello| hello.domain.clone()).unwrap_or_default(),
+            reverse_path: transaction.map(|transaction| transaction.reverse_path.clone()).unwrap_or_default(),
+            forward_paths: transaction.map(|transaction| transaction.recipients.clone()).unwrap_or_default(),
+            user: self.user.clone(),
+            secure: self.secured.is_some(),
+            attributes: self.attributes.clone(),
+        }
+    }
+
+    fn find(&mut self, fault: Fault, detail: &str) {
+        if !self.scenario().sink {
+            self.findings.push(Finding { connection: self.number, fault, detail: detail.to_owned() });
+        }
+    }
+
+    fn note(&mut self, text: &str) {
+        self.log(Kind::Note, text.as_bytes(), None);
+    }
+
+    fn log(&mut self, kind: Kind, octets: &[u8], secret: Option<usize>) {
+        self.entry_count += 1;
+        if self.scenario().sink {
+            return;
+        }
+        self.entries.push(Entry {
+            connection: self.number,
+            time: self.now,
+            kind,
+            octets: octets.to_vec(),
+            secure: self.secured.is_some(),
+            packets: Vec::new(),
+            rule: None,
+            secret,
+            reveal: self.scenario().show_secrets,
+        });
+    }
+
+    /// Takes over what the outbox said.
+    fn collect_said(&mut self) {
+        if !self.outbox.has_said() {
+            return;
+        }
+        for said in self.outbox.take_said() {
+            self.entry_count += 1;
+            self.entries.push(Entry {
+                connection: self.number,
+                time: said.time,
+                kind: Kind::Reply,
+                octets: said.octets,
+                secure: self.secured.is_some(),
+                packets: said.packets,
+                rule: said.rule,
+                secret: None,
+                reveal: false,
+            });
+        }
+    }
+
+    /// Hands the log to the server, before any octet that was answered leaves.
+    fn flush_log(&mut self) {
+        if self.entries.is_empty() && self.findings.is_empty() {
+            return;
+        }
+        let (entries, findings) = (&mut self.entries, &mut self.findings);
+        self.server.record(|capture, limits| {
+            capture.keep_entries(entries, limits);
+            capture.keep_findings(findings, limits);
+        });
+    }
+
+    /// Counts the end of the connection, once.
+    fn finish(&mut self) {
+        if self.finished {
+            return;
+        }
+        self.finished = true;
+        self.flush_log();
+        let quit = u64::from(self.quit);
+        self.server.session_ended();
+        self.server.record(|capture, _| {
+            capture.ended += 1;
+            capture.quit += quit;
+        });
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}

@@ -1,0 +1,188 @@
+//! Lets rules, chaos, magic addresses or the correct server decide what a command gets.
+
+use std::sync::Arc;
+
+use super::{Handshake, Session, command::Command, outbox::Cut};
+use crate::{
+    scenario::{Close, On, Reply, Step},
+    server::Facts,
+};
+
+/// What follows when everything has been said.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) enum After {
+    #[default]
+    Nothing,
+    Close,
+    StartTls,
+}
+
+impl Session {
+    /// Answers a command; tells whether the answer was a positive one.
+    pub(super) fn perform(&mut self, command: &Command, line: &[u8]) -> bool {
+        let mut rule = self.matching_rule(command, command.on(), line);
+        if rule.is_none() && matches!(command, Command::Chunk { last: true }) {
+            rule = self.matching_rule(command, On::Body, line);
+        }
+        if let Some(rule) = rule {
+            let name: Option<Arc<str>> = Some(rule.name.as_deref().unwrap_or(rule.on.as_str()).into());
+            return self.run(command, &rule.then, name.as_ref());
+        }
+        if let Some(steps) = self.chaos_steps(command) {
+            return self.run(command, &steps, Some(&"chaos".into()));
+        }
+        if let Some(steps) = self.magic_steps(command) {
+            return self.run(command, &steps, Some(&"magic address".into()));
+        }
+        self.run(command, &[Step::Default], None)
+    }
+
+    fn matching_rule(&mut self, command: &Command, on: On, line: &[u8]) -> Option<Arc<crate::Rule>> {
+        let transaction = self.transaction.as_ref();
+        let recipients = transaction.map_or(&[][..], |transaction| &transaction.recipients);
+        let message = self.begun + u64::from(transaction.is_none());
+        let body = transaction.and_then(|transaction| transaction.chunks.as_ref());
+        let named = match (command, self.recipient) {
+            (Command::Rcpt(Ok(path)), _) => Some(path),
+            (Command::Body, Some(index)) => recipients.get(index),
+            _ => None,
+        };
+        let (from, size) = match command {
+            Command::Mail(Ok(path)) => {
+                (Some(path.mailbox.as_str()), path.parameter("SIZE").and_then(|size| size.parse().ok()))
+            }
+            _ => (
+                transaction.map(|transaction| transaction.reverse_path.mailbox.as_str()),
+                body.map(|body| body.size),
+            ),
+        };
+        let facts = Facts {
+            on,
+            line,
+            to: named.map(|path| path.mailbox.as_str()),
+            recipients,
+            from,
+            connection: self.number,
+            message,
+            secure: self.secured.is_some(),
+            authenticated: self.user.is_some(),
+            size,
+            octets: body.map(|body| body.octets.as_slice()),
+            entry: self.entry_count,
+        };
+        self.server.choose(&facts, &mut self.random)
+    }
+
+    /// Does steps in order; tells whether the command was taken.
+    fn run(&mut self, command: &Command, steps: &[Step], rule: Option<&Arc<str>>) -> bool {
+        let mut cut = self.cut_of_wire();
+        let mut decision: Option<u16> = None;
+        let mut after = After::Nothing;
+        let keep = steps.iter().rev().find_map(|step| match step {
+            Step::Capture(keep) => Some(*keep),
+            _ => None,
+        });
+        for step in steps {
+            match step {
+                Step::Default if matches!(command, Command::Handshake) => self.push_handshake(),
+                Step::Default => {
+                    let reply = self.judge(command);
+                    if decision.is_none() {
+                        decision = Some(reply.code());
+                        after = self.conclude(command, reply.code(), keep);
+                    }
+                    let mut octets = reply.to_octets();
+                    if after == After::StartTls
+                        && let Some(injected) = &self.scenario().tls.inject
+                    {
+                        // In clear and in the same packet: what a careless client takes for part of the TLS session.
+                        octets.extend_from_slice(&injected.0);
+                    }
+                    self.say(octets, &cut, rule);
+                }
+                Step::Reply(_) | Step::Raw(_) | Step::RawHex(_) | Step::LongLine(_) => {
+                    if let (None, Some(code)) = (decision, step.code()) {
+                        decision = Some(code);
+                        after = self.conclude(command, code, keep);
+                    }
+                    self.say(octets_of(step), &cut, rule);
+                }
+                Step::Garbage(count) => {
+                    let octets = self.random.octets(*count);
+                    self.say(octets, &cut, rule);
+                }
+                Step::Drip(drip) => cut = Cut { drip: Some(*drip), ..Cut::default() },
+                Step::Split(offsets) => cut = Cut { split: offsets.clone(), ..Cut::default() },
+                Step::SplitLines(pause) => cut = Cut { split_lines: Some(*pause), ..Cut::default() },
+                Step::Delay(duration) => self.outbox.wait(*duration),
+                Step::StopReading(duration) => self.outbox.stop_reading(*duration),
+                Step::Close(how) => self.outbox.close(*how),
+                Step::Stall => self.outbox.stall(),
+                Step::Endless(line) => self.outbox.endless(line),
+                Step::Capture(_) => {}
+            }
+        }
+        if decision.is_none() {
+            self.leave_undecided(command, keep);
+        }
+        let closes = steps.iter().any(|step| matches!(step, Step::Close(_)));
+        match after {
+            After::Close if !closes => self.outbox.close(Close::Fin),
+            After::StartTls if !closes => self.start_tls(),
+            _ => {}
+        }
+        decision.is_some_and(|code| matches!(code / 100, 2 | 3))
+    }
+
+    /// The TLS handshake is due: rules on `tls` may come before it or in its place.
+    pub(super) fn start_tls(&mut self) {
+        self.phase = super::Phase::Command;
+        self.perform(&Command::Handshake, b"");
+        if self.outbox.is_empty() {
+            // Nothing was asked for in its place, such as when a rule only counts.
+            self.push_handshake();
+        }
+    }
+
+    fn push_handshake(&mut self) {
+        let tls = &self.scenario().tls;
+        let handshake = Handshake { certificate: tls.cert, fault: tls.handshake };
+        self.outbox.handshake(handshake);
+    }
+
+    /// How `[wire]` cuts every reply.
+    pub(super) fn cut_of_wire(&self) -> Cut {
+        let wire = &self.scenario().wire;
+        if wire.split.is_empty() && wire.split_lines.is_none() && wire.drip.is_none() {
+            return Cut::default();
+        }
+        Cut { split: wire.split.clone(), split_lines: wire.split_lines, drip: wire.drip }
+    }
+
+    pub(super) fn say(&mut self, octets: Vec<u8>, cut: &Cut, rule: Option<&Arc<str>>) {
+        self.outbox.say(octets, cut, rule);
+        if self.scenario().wire.separate {
+            self.outbox.border();
+        }
+    }
+
+    /// Says a reply that no rule may change.
+    pub(super) fn say_plain(&mut self, reply: &Reply) {
+        let cut = self.cut_of_wire();
+        self.say(reply.to_octets(), &cut, None);
+    }
+}
+
+fn octets_of(step: &Step) -> Vec<u8> {
+    match step {
+        Step::Reply(reply) => reply.to_octets(),
+        Step::Raw(octets) | Step::RawHex(octets) => octets.0.clone(),
+        Step::LongLine(length) => {
+            let mut octets = b"250 ".to_vec();
+            octets.resize((*length).max(4), b'x');
+            octets.extend_from_slice(b"\r\n");
+            octets
+        }
+        _ => Vec::new(),
+    }
+}
