@@ -14,7 +14,7 @@ pub struct Context {
 
 impl Context {
     /// How many random octets a message needs.
-    pub const SEED: usize = 36;
+    pub const SEED: usize = 24;
 
     /// The context of one message: now, and octets from the random source of the operating system.
     #[must_use]
@@ -38,11 +38,6 @@ impl Context {
     /// `=_` can occur in no quoted-printable and in no base64 text (RFC 2045 §6.7).
     pub(crate) fn boundary(&self, attempt: u32) -> String {
         format!("=_{}", base36(self.number(12).wrapping_add(u128::from(attempt) << 64)))
-    }
-
-    /// The random part of a Content-ID.
-    pub(crate) fn content_token(&self, index: usize) -> String {
-        base36(self.number(24).wrapping_add(index as u128))
     }
 
     fn number(&self, from: usize) -> u128 {

@@ -25,9 +25,9 @@ impl Base64 {
     pub(crate) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut rest = octets;
         if !self.held.is_empty() {
-            let (head, tail) = rest.split_at(rest.len().min(LINE - self.held.len()));
-            self.held.extend_from_slice(head);
-            rest = tail;
+            let (first, more) = rest.split_at(rest.len().min(LINE - self.held.len()));
+            self.held.extend_from_slice(first);
+            rest = more;
             if self.held.len() < LINE {
                 return;
             }

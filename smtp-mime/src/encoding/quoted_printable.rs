@@ -47,9 +47,8 @@ impl QuotedPrintable {
         if let Some(held) = self.held.take() {
             match (held, octet) {
                 (b'\r', b'\n') => return self.line_end(out),
-                (b'\r', _) => self.escaped(held, out),
                 // White space may not end a line, and CR may be the beginning of a line end.
-                (_, b'\r' | b'\n') => self.escaped(held, out),
+                (b'\r', _) | (_, b'\r' | b'\n') => self.escaped(held, out),
                 _ => self.literal(held, out),
             }
         }

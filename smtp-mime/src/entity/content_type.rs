@@ -160,19 +160,18 @@ impl FromStr for ContentType {
                 .split_once('=')
                 .ok_or(ValueError::Incomplete { value: VALUE, missing: "the value of a parameter" })?;
             let value = value.trim_start();
-            let (value, behind) = match value.strip_prefix('"') {
-                Some(quoted) => quoted_string(quoted)?,
-                None => {
-                    let end = value.find(';').unwrap_or(value.len());
-                    let token = value[..end].trim_end();
-                    if !is_token(token) {
-                        return Err(ValueError::Malformed {
-                            value: VALUE,
-                            rule: "the value of a parameter needs double quotes around it",
-                        });
-                    }
-                    (token.to_owned(), &value[end..])
+            let (value, behind) = if let Some(quoted) = value.strip_prefix('"') {
+                quoted_string(quoted)?
+            } else {
+                let end = value.find(';').unwrap_or(value.len());
+                let token = value[..end].trim_end();
+                if !is_token(token) {
+                    return Err(ValueError::Malformed {
+                        value: VALUE,
+                        rule: "the value of a parameter needs double quotes around it",
+                    });
                 }
+                (token.to_owned(), &value[end..])
             };
             content_type = content_type.with_parameter(attribute.trim(), &value)?;
             let behind = behind.trim_start();

@@ -18,8 +18,8 @@ const DEEPEST: usize = 64;
 pub(crate) enum Segment {
     /// Octets that are ready.
     Octets(Vec<u8>),
-    /// What an encoder makes of a source, from the octet `from` on; so many octets come of it.
-    Encoded { source: Source, from: u64, encoder: Encoder, octets: u64 },
+    /// What an encoder makes of a source from the octet `from` to the one before `until`; so many octets come of it.
+    Encoded { source: Source, from: u64, until: u64, encoder: Encoder, octets: u64 },
 }
 
 /// The octets of a message, in order.
@@ -200,7 +200,13 @@ impl Planner<'_> {
         let prepared = Prepared {
             encoding,
             charset: Some("utf-8"),
-            leaf: Some(Segment::Encoded { source: source.clone(), from: 0, encoder, octets }),
+            leaf: Some(Segment::Encoded {
+                source: source.clone(),
+                from: 0,
+                until: source.octets(),
+                encoder,
+                octets,
+            }),
             parts: Vec::new(),
             lines: encoding != ContentTransferEncoding::Base64,
         };
@@ -233,6 +239,7 @@ impl Planner<'_> {
             leaf: Some(Segment::Encoded {
                 source: source.clone(),
                 from: 0,
+                until: source.octets(),
                 encoder: Encoder::Lines(LineEnds::complete()),
                 octets: scan.octets,
             }),
@@ -293,13 +300,19 @@ impl Planner<'_> {
                 _ => (Encoder::Verbatim, source.octets()),
             }
         };
-        prepared.leaf = Some(Segment::Encoded { source: source.clone(), from: 0, encoder, octets });
+        prepared.leaf = Some(Segment::Encoded {
+            source: source.clone(),
+            from: 0,
+            until: source.octets(),
+            encoder,
+            octets,
+        });
         Ok((prepared, false))
     }
 
     fn scan(&self, source: &Source, text: bool, mut encoder: Option<&mut Encoder>) -> Result<Scan, Error> {
         let mut scan = Scan::new(text, self.boundary);
-        let mut reader = source.open(0)?;
+        let mut reader = source.open()?;
         let mut lines = Vec::new();
         while !reader.is_at_end() {
             let chunk = reader.chunk()?;
@@ -424,9 +437,9 @@ impl PlanReader {
             match self.plan.segments.get(self.next) {
                 None => break,
                 Some(Segment::Octets(octets)) => out.extend_from_slice(octets),
-                Some(Segment::Encoded { source, from, encoder, octets }) => {
+                Some(Segment::Encoded { source, from, until, encoder, octets }) => {
                     self.current = Some(Current {
-                        reader: source.open(*from)?,
+                        reader: source.open_range(*from, *until)?,
                         encoder: encoder.clone(),
                         left: *octets,
                     });

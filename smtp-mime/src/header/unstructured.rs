@@ -48,7 +48,7 @@ struct Run<'a> {
     encoded: bool,
 }
 
-fn runs<'a>(text: &'a str, needs_encoding: impl Fn(&str) -> bool) -> Vec<Run<'a>> {
+fn runs(text: &str, needs_encoding: impl Fn(&str) -> bool) -> Vec<Run<'_>> {
     let mut runs: Vec<(usize, usize, usize, bool)> = Vec::new();
     let mut at = 0;
     while at < text.len() {

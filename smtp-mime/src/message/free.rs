@@ -155,6 +155,37 @@ pub(super) fn given(name: &str, value: &str) -> Result<Given, Error> {
     })
 }
 
+/// A field by name and value as it is written, for a message that exists: in UTF-8 only where it has no other form.
+pub(crate) fn field_from(name: &str, value: &str) -> Result<Vec<u8>, Error> {
+    let field = FieldName::new(name).map_err(Error::field(name))?;
+    let identifiers = |list: Vec<MessageId>| {
+        FreeField::Words(
+            field.clone(),
+            list.iter().map(|identifier| identifier.as_str().to_owned()).collect(),
+        )
+    };
+    let field = match given(name, value)? {
+        Given::Free(field) => field,
+        Given::Subject(text) => FreeField::Unstructured(field, text),
+        Given::Date(date) => FreeField::Words(field, vec![date.to_string()]),
+        Given::MessageId(identifier) => identifiers(vec![identifier]),
+        Given::InReplyTo(list) | Given::References(list) => identifiers(list),
+        Given::From(list)
+        | Given::Sender(list)
+        | Given::ReplyTo(list)
+        | Given::To(list)
+        | Given::Cc(list)
+        | Given::Bcc(list) => FreeField::Addresses(field, list),
+    };
+    let smtputf8 = match &field {
+        FreeField::Addresses(_, list) => list.mailboxes().any(|mailbox| !mailbox.local_part().is_ascii()),
+        _ => false,
+    };
+    let mut out = Vec::new();
+    field.write(&mut out, smtputf8)?;
+    Ok(out)
+}
+
 /// The words of a field that has a syntax of its own, which may be folded between them and not encoded.
 pub(super) fn words(value: &str) -> Result<Vec<String>, ValueError> {
     if let Some((position, character)) =

@@ -10,8 +10,10 @@ use std::{io, sync::Arc};
 use smtp_core::Mailbox;
 
 pub use builder::MessageBuilder;
+pub(crate) use free::field_from;
 pub use free::{AutoSubmitted, Importance};
 pub use reader::Reader;
+pub(crate) use write::{Parts, finish, generated};
 
 use crate::{Error, MessageId, entity::Plan};
 
@@ -33,6 +35,8 @@ pub enum BodyType {
 /// It holds its header section and where the rest comes from, not the rest itself. It can be read any number of times,
 /// as long as its files stay as they are. Dots are not stuffed: that is the business of SMTP.
 #[derive(Clone, Debug)]
+// The word is the name of the header field.
+#[allow(clippy::struct_field_names)]
 pub struct Message {
     plan: Arc<Plan>,
     header: Vec<u8>,

@@ -33,19 +33,24 @@ pub(super) fn message(
     let mut header = Vec::new();
     fields(builder, sender, context, &message_id, smtputf8, &mut header)?;
     let (body, body_type) = plan(entity, context, requirements)?;
-    Ok(finish(header, body, body_type, smtputf8, Some(envelope_sender), recipients, Some(message_id)))
+    Ok(finish(
+        header,
+        body,
+        Parts { body_type, sender: Some(envelope_sender), recipients, message_id: Some(message_id) },
+    ))
 }
 
-/// Joins a header section, its last lines perhaps at the beginning of the body's plan, and a body.
-pub(super) fn finish(
-    header: Vec<u8>,
-    body: Plan,
-    body_type: BodyType,
-    _smtputf8: bool,
-    sender: Option<Mailbox>,
-    recipients: Vec<Mailbox>,
-    message_id: Option<MessageId>,
-) -> Message {
+/// What is known of a message beside its octets.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    pub(crate) body_type: BodyType,
+    pub(crate) sender: Option<Mailbox>,
+    pub(crate) recipients: Vec<Mailbox>,
+    pub(crate) message_id: Option<MessageId>,
+}
+
+/// Joins a header section, whose last fields and blank line may stand at the beginning of the body's plan, and a body.
+pub(crate) fn finish(header: Vec<u8>, body: Plan, parts: Parts) -> Message {
     let mut segments = vec![Segment::Octets(header)];
     for segment in body.segments {
         match (segments.last_mut(), segment) {
@@ -54,24 +59,31 @@ pub(super) fn finish(
         }
     }
     let header = match segments.first() {
-        Some(Segment::Octets(octets)) => {
-            let end = memchr::memmem::find(octets, b"\r\n\r\n").map_or(octets.len(), |at| at + 2);
-            octets[..end].to_vec()
-        }
+        Some(Segment::Octets(octets)) => octets[..end_of_header(octets)].to_vec(),
         _ => Vec::new(),
     };
     let plan = Plan { segments };
     let outside_ascii = |mailboxes: &[Mailbox]| mailboxes.iter().any(|mailbox| !mailbox.is_ascii());
     Message {
         octets: plan.octets(),
-        smtputf8: !header.is_ascii() || outside_ascii(&recipients) || outside_ascii(sender.as_slice()),
+        smtputf8: !header.is_ascii()
+            || outside_ascii(&parts.recipients)
+            || outside_ascii(parts.sender.as_slice()),
         plan: Arc::new(plan),
         header,
-        sender,
-        recipients,
-        message_id,
-        body_type,
+        sender: parts.sender,
+        recipients: parts.recipients,
+        message_id: parts.message_id,
+        body_type: parts.body_type,
     }
+}
+
+/// Behind the last field of a header section that a blank line follows.
+fn end_of_header(octets: &[u8]) -> usize {
+    if octets.starts_with(b"\r\n") {
+        return 0;
+    }
+    memchr::memmem::find(octets, b"\r\n\r\n").map_or(octets.len(), |at| at + 2)
 }
 
 /// The fields in the order that people and programs expect.
@@ -103,7 +115,7 @@ fn fields(
     }
     unstructured::check("subject", &builder.subject).map_err(Error::field("Subject"))?;
     unstructured::write(out, "Subject", &builder.subject, smtputf8);
-    let date = builder.date.as_ref().unwrap_or(context.date());
+    let date = builder.date.as_ref().unwrap_or_else(|| context.date());
     out.extend_from_slice(format!("Date: {date}\r\n").as_bytes());
     out.extend_from_slice(format!("Message-ID: {message_id}\r\n").as_bytes());
     for (name, identifiers) in [("In-Reply-To", &builder.in_reply_to), ("References", &builder.references)] {
@@ -152,7 +164,7 @@ fn recipients(builder: &MessageBuilder, smtputf8: bool) -> Result<Vec<Mailbox>, 
 }
 
 /// A Message-ID at the domain of the sender: the time, randomness, the domain.
-pub(super) fn generated(context: &Context, sender: &Mailbox) -> Result<MessageId, Error> {
+pub(crate) fn generated(context: &Context, sender: &Mailbox) -> Result<MessageId, Error> {
     let domain = match sender.domain() {
         DomainPart::Domain(domain) => domain
             .to_ascii()

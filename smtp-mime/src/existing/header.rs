@@ -1,0 +1,161 @@
+//! Provides the header section of a message that exists (RFC 5322 §2.2).
+
+use crate::{Error, Source};
+
+/// How many octets a header section may have.
+pub(super) const LIMIT: usize = 1024 * 1024;
+
+/// One field with its folds, as it stands in the message but for its line ends.
+#[derive(Clone, Debug)]
+pub(crate) struct Field {
+    octets: Vec<u8>,
+    colon: usize,
+}
+
+impl Field {
+    /// A field that was written by this crate, its line end included.
+    pub(crate) fn written(octets: Vec<u8>) -> Self {
+        let colon = memchr::memchr(b':', &octets).unwrap_or(octets.len());
+        Self { octets, colon }
+    }
+
+    /// The name, without the blanks that old programs put behind it (RFC 5322 §4.5).
+    pub(crate) fn name(&self) -> String {
+        String::from_utf8_lossy(&self.octets[..self.colon]).trim_end().to_owned()
+    }
+
+    /// All of it, the last line end included.
+    pub(crate) fn octets(&self) -> &[u8] {
+        &self.octets
+    }
+
+    /// The octets behind the colon, the last line end included.
+    pub(crate) fn raw_value(&self) -> &[u8] {
+        self.octets.get(self.colon + 1..).unwrap_or_default()
+    }
+
+    /// The value on one line, without blanks at its ends; octets that are not UTF-8 become U+FFFD.
+    pub(crate) fn unfolded(&self) -> String {
+        String::from_utf8_lossy(self.raw_value()).replace("\r\n", "").trim().to_owned()
+    }
+
+    pub(crate) fn is(&self, name: &str) -> bool {
+        self.octets[..self.colon].trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// The fields of a message, and where its body begins.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct HeaderSection {
+    pub(crate) fields: Vec<Field>,
+    /// The first octet of the body in the source.
+    pub(crate) body: u64,
+}
+
+impl HeaderSection {
+    /// Reads fields until the first blank line or the end.
+    pub(crate) fn read(source: &Source) -> Result<Self, Error> {
+        let failed = |rule| Error::Part { part: source.name(), rule };
+        let mut head = Vec::new();
+        let mut reader = source.open()?;
+        // Only as much is read as the header section has, give or take a chunk.
+        let end = loop {
+            if let Some(end) = end_of_header(&head, reader.is_at_end()) {
+                break end;
+            }
+            if head.len() > LIMIT {
+                return Err(failed(
+                    "its header section is longer than 1 MiB: a blank line must stand before the body",
+                ));
+            }
+            head.extend_from_slice(reader.chunk()?);
+        };
+        if end.fields > LIMIT {
+            return Err(failed(
+                "its header section is longer than 1 MiB: a blank line must stand before the body",
+            ));
+        }
+        let mut fields: Vec<Field> = Vec::new();
+        for (number, line) in Lines(&head[..end.fields]).enumerate() {
+            let continues = line.starts_with(b" ") || line.starts_with(b"\t");
+            match fields.last_mut() {
+                Some(last) if continues => last.octets.extend_from_slice(line),
+                _ if number == 0 && (line.starts_with(b"From ") || line.starts_with(b">From ")) => continue,
+                _ => fields.push(field(line).ok_or_else(|| {
+                    failed("a line before its first blank one is no header field: a blank line must stand before the body")
+                })?),
+            }
+            if let Some(last) = fields.last_mut() {
+                last.octets.extend_from_slice(b"\r\n");
+            }
+        }
+        Ok(Self { fields, body: end.body as u64 })
+    }
+
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.named(name).next().is_some()
+    }
+
+    pub(crate) fn named(&self, name: &str) -> impl Iterator<Item = &Field> {
+        self.fields.iter().filter(move |field| field.is(name))
+    }
+
+    /// The fields as they are sent, without the blank line behind them.
+    pub(crate) fn octets(&self) -> Vec<u8> {
+        self.fields.iter().flat_map(|field| field.octets().iter().copied()).collect()
+    }
+}
+
+/// A line that begins a field, if it does.
+fn field(line: &[u8]) -> Option<Field> {
+    let colon = memchr::memchr(b':', line)?;
+    let name = line[..colon].trim_ascii_end();
+    let is_name = !name.is_empty() && name.iter().all(u8::is_ascii_graphic);
+    is_name.then(|| Field { octets: line.to_vec(), colon })
+}
+
+struct End {
+    /// Behind the last line of the fields.
+    fields: usize,
+    /// Behind the blank line.
+    body: usize,
+}
+
+/// Where the header section ends, unless more octets are needed to know it.
+fn end_of_header(head: &[u8], complete: bool) -> Option<End> {
+    let mut start = 0;
+    loop {
+        let line = memchr::memchr2(b'\r', b'\n', &head[start..]).map(|length| start + length);
+        let Some(end) = line else {
+            return complete.then_some(End { fields: head.len(), body: head.len() });
+        };
+        let next = match head.get(end..end + 2) {
+            Some(b"\r\n") => end + 2,
+            // What follows a CR decides whether it is a line end of its own.
+            None if head[end] == b'\r' && !complete => return None,
+            _ => end + 1,
+        };
+        if end == start {
+            return Some(End { fields: start, body: next });
+        }
+        start = next;
+    }
+}
+
+/// The lines of a text without their ends, which are CRLF, CR or LF.
+struct Lines<'a>(&'a [u8]);
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        if self.0.is_empty() {
+            return None;
+        }
+        let end = memchr::memchr2(b'\r', b'\n', self.0).unwrap_or(self.0.len());
+        let line = &self.0[..end];
+        let line_end = if self.0[end..].starts_with(b"\r\n") { 2 } else { 1 };
+        self.0 = self.0.get(end + line_end..).unwrap_or_default();
+        Some(line)
+    }
+}
