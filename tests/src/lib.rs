@@ -8,3 +8,4 @@ pub mod program;
 pub mod proxy;
 pub mod secrets;
 pub mod system_calls;
+pub mod wire;

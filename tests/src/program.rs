@@ -5,10 +5,12 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
+use std::{iter, thread};
+
+use smtp_cli::{Stream, Terminal};
 
 /// How long a run may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -103,6 +105,52 @@ impl Run {
             command.current_dir(directory);
         }
         supervise(command.spawn()?, self.input)
+    }
+
+    /// Runs it within this process, with a clock that stands still and randomness that repeats: the same
+    /// options compose the same octets each time.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a run with a wrapper or a directory, which only a process has.
+    pub fn finish_in_process(self) -> io::Result<Finished> {
+        if self.directory.is_some() || !self.wrapper.is_empty() {
+            return Err(io::ErrorKind::InvalidInput.into());
+        }
+        let (output, error) = (Printed::default(), Printed::default());
+        let mut terminal = Terminal::detached(Stream::new(output.clone()), Stream::new(error.clone()));
+        let environment = self.environment;
+        terminal.environment = Box::new(move |name| environment.get(OsStr::new(name)).cloned());
+        terminal.input = Box::new(io::Cursor::new(self.input));
+        // 20 November 2026, one hour ahead of UTC
+        terminal.clock = Box::new(|| (1_795_190_400, 3600));
+        terminal.random = Box::new(|octets| {
+            octets.iter_mut().zip(0..).for_each(|(octet, value)| *octet = value);
+            Ok(())
+        });
+        let arguments = iter::once("smtp-cli".into()).chain(self.arguments);
+        let exit = smtp_cli::run(arguments, &mut terminal);
+        Ok(Finished { status: Some(exit.status().into()), output: output.take(), error: error.take() })
+    }
+}
+
+/// What is printed within this process.
+#[derive(Clone, Debug, Default)]
+struct Printed(Arc<Mutex<Vec<u8>>>);
+
+impl Printed {
+    fn take(&self) -> Vec<u8> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl io::Write for Printed {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

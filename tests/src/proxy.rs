@@ -1,7 +1,8 @@
-//! Provides a proxy that lets some replies of a server through and then ends the connection.
+//! Provides a proxy that comes between a client and a server at a chosen moment.
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -14,24 +15,70 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct Proxy {
     address: SocketAddr,
     connection: JoinHandle<io::Result<Vec<u8>>>,
+    gate: Gate,
+}
+
+/// When a proxy comes between.
+#[derive(Clone, Copy, Debug)]
+struct Limits {
+    /// How many replies of the server pass before the connection is ended; the greeting is one.
+    replies: usize,
+    /// How many octets of the client pass before it is kept waiting.
+    octets: usize,
 }
 
 impl Proxy {
+    /// Listens on a free port of 127.0.0.1 for one connection to be passed on to `server` as it is.
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn recording(server: SocketAddr) -> io::Result<Self> {
+        Self::start(server, Limits { replies: usize::MAX, octets: usize::MAX })
+    }
+
     /// Listens on a free port of 127.0.0.1 for one connection to be passed on to `server`, and ends it behind
     /// the first `replies` of the server, of which the greeting is one.
     ///
     /// # Errors
     /// When there is no free port.
-    pub fn start(server: SocketAddr, replies: usize) -> io::Result<Self> {
+    pub fn cutting(server: SocketAddr, replies: usize) -> io::Result<Self> {
+        Self::start(server, Limits { replies, octets: usize::MAX })
+    }
+
+    /// Listens on a free port of 127.0.0.1 for one connection to be passed on to `server`, and stops reading
+    /// from the client behind its first `octets` until [`resume`](Self::resume).
+    ///
+    /// # Errors
+    /// When there is no free port.
+    pub fn pausing(server: SocketAddr, octets: usize) -> io::Result<Self> {
+        Self::start(server, Limits { replies: usize::MAX, octets })
+    }
+
+    fn start(server: SocketAddr, limits: Limits) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
+        let (gate, mut keeper) = gate();
         let connection = thread::spawn(move || {
             let (client, _) = listener.accept()?;
             // who comes again is refused
             drop(listener);
-            pass_on(&client, &TcpStream::connect(server)?, replies)
+            pass_on(&client, &TcpStream::connect(server)?, limits, &mut keeper)
         });
-        Ok(Self { address, connection })
+        Ok(Self { address, connection, gate })
+    }
+
+    /// Waits until the client is kept waiting.
+    ///
+    /// # Errors
+    /// When the connection ends before, or nothing happens for 30 seconds.
+    pub fn wait_for_pause(&self) -> io::Result<()> {
+        self.gate.closed.recv_timeout(PATIENCE).map_err(io::Error::other)
+    }
+
+    /// Lets a client go on that is kept waiting.
+    pub fn resume(&self) {
+        // a connection that is over has nobody to let go on
+        let _ = self.gate.open.send(());
     }
 
     /// Where to connect to.
@@ -51,15 +98,49 @@ impl Proxy {
     }
 }
 
-/// Passes on until the server or the client ends, or enough replies went by.
-fn pass_on(client: &TcpStream, server: &TcpStream, replies: usize) -> io::Result<Vec<u8>> {
+/// The side of a gate that opens it.
+#[derive(Debug)]
+struct Gate {
+    closed: mpsc::Receiver<()>,
+    open: mpsc::Sender<()>,
+}
+
+/// The side of a gate that waits at it.
+#[derive(Debug)]
+struct Keeper {
+    closed: mpsc::Sender<()>,
+    open: mpsc::Receiver<()>,
+}
+
+fn gate() -> (Gate, Keeper) {
+    let (closed, on_closed) = mpsc::channel();
+    let (open, on_open) = mpsc::channel();
+    (Gate { closed: on_closed, open }, Keeper { closed, open: on_open })
+}
+
+impl Keeper {
+    /// Says that the gate is closed and waits until it opens; who has gone away opens it, too.
+    fn wait(&mut self) {
+        if self.closed.send(()).is_ok() {
+            let _ = self.open.recv_timeout(PATIENCE);
+        }
+    }
+}
+
+/// Passes on until the server or the client ends, or a limit is met.
+fn pass_on(
+    client: &TcpStream,
+    server: &TcpStream,
+    limits: Limits,
+    keeper: &mut Keeper,
+) -> io::Result<Vec<u8>> {
     for stream in [client, server] {
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
     }
     thread::scope(|scope| {
-        let commands = scope.spawn(|| pass_commands(client, server));
-        let passed = pass_replies(server, client, replies);
+        let commands = scope.spawn(|| pass_commands(client, server, limits.octets, keeper));
+        let passed = pass_replies(server, client, limits.replies);
         for stream in [client, server] {
             // one that is closed already fails, and is what was wanted
             let _ = stream.shutdown(Shutdown::Both);
@@ -70,7 +151,12 @@ fn pass_on(client: &TcpStream, server: &TcpStream, replies: usize) -> io::Result
 }
 
 /// Passes on what the client says, and gives it; ends with either connection.
-fn pass_commands(mut client: &TcpStream, mut server: &TcpStream) -> Vec<u8> {
+fn pass_commands(
+    mut client: &TcpStream,
+    mut server: &TcpStream,
+    pause: usize,
+    keeper: &mut Keeper,
+) -> Vec<u8> {
     let mut heard = Vec::new();
     let mut buffer = [0; 16384];
     while let Ok(length @ 1..) = client.read(&mut buffer) {
@@ -78,7 +164,12 @@ fn pass_commands(mut client: &TcpStream, mut server: &TcpStream) -> Vec<u8> {
         if server.write_all(&buffer[..length]).is_err() {
             break;
         }
+        if (heard.len() - length..heard.len()).contains(&pause) {
+            keeper.wait();
+        }
     }
+    // the server has to hear of the client's end, too
+    let _ = server.shutdown(Shutdown::Write);
     heard
 }
 

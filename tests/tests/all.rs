@@ -14,5 +14,6 @@
 
 #![allow(clippy::unwrap_used, reason = "everything here is a test or a helper of one")]
 
+mod bad_input;
 #[cfg(feature = "real-servers")]
 mod real_servers;

@@ -1,5 +1,9 @@
 //! What real servers make of what we send, and we of what they say.
 
+mod bodies;
 mod core;
 mod cut;
 mod lab;
+mod refusals;
+mod secrets;
+mod sending;

@@ -29,7 +29,7 @@ fn outcomes_by_cut(settings: &[(&str, &str)]) -> Vec<&'static str> {
     let postfix = Postfix::start_with(settings).unwrap();
     let outcomes: Vec<Outcome> = (0..=REPLIES)
         .map(|replies| {
-            let proxy = Proxy::start(postfix.plain(), replies).unwrap();
+            let proxy = Proxy::cutting(postfix.plain(), replies).unwrap();
             let outcome = send(&proxy, &reverse_path(replies));
             proxy.finish().unwrap();
             outcome
