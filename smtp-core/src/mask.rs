@@ -37,7 +37,7 @@ impl Mask {
             }
             text.push_str(&self.line(&String::from_utf8_lossy(line)));
         }
-        Reply::from_text(reply.code(), reply.enhanced(), text)
+        Reply::from_text(reply.code(), reply.enhanced(), &text)
     }
 
     /// One line without what is secret: whole secrets anywhere, and words that are a part of one.

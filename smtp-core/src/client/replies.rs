@@ -24,6 +24,7 @@ impl Client {
                 }
                 Phase::Greeting | Phase::Open | Phase::LastWords => {}
             }
+            let ignores_text = !self.config.report_replies && self.ignores_text();
             let (reply, challenge) = match self.parser.next(&mut input, &self.config.limits) {
                 Ok(None) => return,
                 Ok(Some(reply)) => {
@@ -31,7 +32,9 @@ impl Client {
                     // before it is masked, because it is what the response is made from
                     let challenge = (awaits_challenge && reply.code() == Code::CHALLENGE)
                         .then(|| reply.lines().next().map(|line| String::from_utf8_lossy(line).to_string()));
-                    (self.mask.reply(&reply), challenge.flatten())
+                    let is_bare = ignores_text && reply.code().is_completed();
+                    let reply = if is_bare { Reply::bare(reply.code()) } else { self.mask.reply(&reply) };
+                    (reply, challenge.flatten())
                 }
                 Err(violation) => return self.close(Cause::Violation(violation)),
             };
@@ -84,6 +87,12 @@ impl Client {
             let end = transaction.take_end();
             self.done(owed.goal, end);
         }
+    }
+
+    /// Whether of a positive reply that comes now the code is enough, so that its text need not be kept.
+    fn ignores_text(&self) -> bool {
+        let front = self.owed.front().filter(|_| self.owed_handed_out > 0);
+        front.is_some_and(|owed| matches!(owed.expect, Expect::Mail | Expect::ResetBefore | Expect::Chunk))
     }
 
     fn greet(&mut self, reply: &Reply) {

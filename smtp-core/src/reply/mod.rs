@@ -8,7 +8,6 @@ pub use parser::{BorrowedReply, parse};
 
 pub(crate) use parser::Parser;
 
-use alloc::string::String;
 use alloc::sync::Arc;
 use core::fmt;
 
@@ -73,7 +72,12 @@ impl Reply {
         matches!(self.code.severity(), Severity::Permanent)
     }
 
-    pub(crate) fn from_text(code: Code, enhanced: Option<EnhancedCode>, text: String) -> Self {
+    /// A reply without text; costs no allocation.
+    pub(crate) fn bare(code: Code) -> Self {
+        Self { code, enhanced: None, text: Arc::default() }
+    }
+
+    pub(crate) fn from_text(code: Code, enhanced: Option<EnhancedCode>, text: &str) -> Self {
         Self { code, enhanced, text: Arc::from(text) }
     }
 }

@@ -72,6 +72,10 @@ impl<'a> BorrowedReply<'a> {
     /// The same as a value of its own.
     #[must_use]
     pub fn to_reply(&self) -> Reply {
+        let single = self.lines().next().filter(|line| line.len() + 6 >= self.octets.len());
+        if let Some(Ok(text)) = single.map(core::str::from_utf8) {
+            return Reply::from_text(self.code, self.enhanced(), text);
+        }
         let mut text = String::with_capacity(self.octets.len());
         for (index, line) in self.lines().enumerate() {
             if index > 0 {
@@ -79,7 +83,7 @@ impl<'a> BorrowedReply<'a> {
             }
             text.push_str(&String::from_utf8_lossy(line));
         }
-        Reply::from_text(self.code, self.enhanced(), text)
+        Reply::from_text(self.code, self.enhanced(), &text)
     }
 }
 
