@@ -257,7 +257,7 @@ impl<C: ClientCore> Duet<C> {
     fn pump_server(&mut self) {
         self.session.now(self.now);
         loop {
-            if matches!(self.server, Server::Fin { .. } | Server::Rst) {
+            if matches!(self.server, Server::Fin { .. } | Server::Rst | Server::Handshake(_)) {
                 return;
             }
             // A server that talks without end is held by the client's full window, as it would be by TCP.
