@@ -6,13 +6,13 @@ use super::fold::{Folder, LINE};
 
 /// Writes `; attribute=value`, divided into sections where a line would be too long (RFC 2231 §3, §4).
 ///
-/// Printable ASCII is written as it is, the rest in percent-encoded UTF-8. A quote or a backslash, which some readers
+/// Printable ASCII is written as it is (in quotes if it holds a mark of RFC 2231, which some readers act on in tokens), the rest in percent-encoded UTF-8. A quote or a backslash, which some readers
 /// do not take back out of a quoted-string, and what looks like an encoded-word, which some decode, are encoded too.
 pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
     folder.glue(";");
     let plain = !value.contains("=?")
         && value.chars().all(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\'));
-    let whole = match (plain, is_token(value)) {
+    let whole = match (plain, is_attribute(value)) {
         (true, true) => format!("{attribute}={value}"),
         (true, false) => format!("{attribute}=\"{value}\""),
         (false, _) => format!("{attribute}*=utf-8''{}", percent_encoded(value)),

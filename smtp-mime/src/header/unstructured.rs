@@ -2,11 +2,11 @@
 
 use super::{
     encoded_word,
-    fold::{Folder, LONGEST_LINE},
+    fold::{Folder, LINE, LONGEST_LINE},
 };
 use crate::ValueError;
 
-/// A run of blanks longer than this is encoded: no line could be broken within it.
+/// A run of blanks longer than this is encoded even on a short line.
 const LONGEST_BLANK: usize = 30;
 
 /// Checks that a value holds no CR, LF or NUL.
@@ -24,8 +24,12 @@ pub(crate) fn check(value: &'static str, text: &str) -> Result<(), ValueError> {
 pub(crate) fn write(out: &mut Vec<u8>, name: &str, text: &str, smtputf8: bool) {
     let mut folder = Folder::new(out, name);
     let longest = LONGEST_LINE - name.len() - ": ".len();
-    let needs_encoding = |word: &str| !is_plain(word, smtputf8) || word.len() > longest;
-    let runs = runs(text.trim_matches(' '), needs_encoding);
+    let needs_encoding = |word: &str| !word.is_empty() && (!is_plain(word, smtputf8) || word.len() > longest);
+    let text = text.trim_matches(' ');
+    // Beside encoded-words and where a line is folded some readers make one blank of several.
+    let folds = name.len() + ": ".len() + text.len() > LINE;
+    let longest_blank = if folds || text.split(' ').any(needs_encoding) { 1 } else { LONGEST_BLANK };
+    let runs = runs(text, longest_blank, needs_encoding);
     for (index, run) in runs.iter().enumerate() {
         // The blank behind the colon is not part of the value.
         let white_space = if index == 0 { " " } else { run.white_space };
@@ -48,7 +52,7 @@ struct Run<'a> {
     encoded: bool,
 }
 
-fn runs(text: &str, needs_encoding: impl Fn(&str) -> bool) -> Vec<Run<'_>> {
+fn runs(text: &str, longest_blank: usize, needs_encoding: impl Fn(&str) -> bool) -> Vec<Run<'_>> {
     let mut runs: Vec<(usize, usize, usize, bool)> = Vec::new();
     let mut at = 0;
     while at < text.len() {
@@ -56,7 +60,7 @@ fn runs(text: &str, needs_encoding: impl Fn(&str) -> bool) -> Vec<Run<'_>> {
         let end = text[start..].find(' ').map_or(text.len(), |length| start + length);
         let encoded = needs_encoding(&text[start..end]);
         match runs.last_mut() {
-            Some(last) if (encoded && last.3) || start - at > LONGEST_BLANK => {
+            Some(last) if (encoded && last.3) || start - at > longest_blank => {
                 last.2 = end;
                 last.3 = true;
             }
