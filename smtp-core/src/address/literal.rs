@@ -133,8 +133,9 @@ impl From<IpAddr> for AddressLiteral {
 
 const VALUE: &str = "address literal";
 
+/// RFC 5321 §4.1.3 without the angle brackets, which it allows and at which a lenient server would end the path.
 fn is_dcontent(character: char) -> bool {
-    matches!(character, '!'..='Z' | '^'..='~')
+    matches!(character, '!'..='Z' | '^'..='~') && !matches!(character, '<' | '>')
 }
 
 fn is_tag(tag: &str) -> bool {
