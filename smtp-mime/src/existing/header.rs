@@ -75,19 +75,11 @@ impl HeaderSection {
                 "its header section is longer than 1 MiB: a blank line must stand before the body",
             ));
         }
-        let mut fields: Vec<Field> = Vec::new();
-        for (number, line) in Lines(&head[..end.fields]).enumerate() {
-            let continues = line.starts_with(b" ") || line.starts_with(b"\t");
-            match fields.last_mut() {
-                Some(last) if continues => last.octets.extend_from_slice(line),
-                _ if number == 0 && (line.starts_with(b"From ") || line.starts_with(b">From ")) => continue,
-                _ => fields.push(field(line).ok_or_else(|| {
-                    failed("a line before its first blank one is no header field: a blank line must stand before the body")
-                })?),
-            }
-            if let Some(last) = fields.last_mut() {
-                last.octets.extend_from_slice(b"\r\n");
-            }
+        let (fields, strays) = fields_of(&head[..end.fields]);
+        if strays > 0 {
+            return Err(failed(
+                "a line before its first blank one is no header field: a blank line must stand before the body",
+            ));
         }
         Ok(Self { fields, body: end.body as u64 })
     }
@@ -104,6 +96,30 @@ impl HeaderSection {
     pub(crate) fn octets(&self) -> Vec<u8> {
         self.fields.iter().flat_map(|field| field.octets().iter().copied()).collect()
     }
+}
+
+/// The fields that lines make, and how many lines are none. A line of an mbox file before them is passed.
+pub(super) fn fields_of(header: &[u8]) -> (Vec<Field>, usize) {
+    let mut fields: Vec<Field> = Vec::new();
+    let mut strays = 0;
+    for (number, line) in Lines(header).enumerate() {
+        let continues = line.starts_with(b" ") || line.starts_with(b"\t");
+        match fields.last_mut() {
+            Some(last) if continues => last.octets.extend_from_slice(line),
+            _ if number == 0 && (line.starts_with(b"From ") || line.starts_with(b">From ")) => continue,
+            _ => match field(line) {
+                Some(field) => fields.push(field),
+                None => {
+                    strays += 1;
+                    continue;
+                }
+            },
+        }
+        if let Some(last) = fields.last_mut() {
+            last.octets.extend_from_slice(b"\r\n");
+        }
+    }
+    (fields, strays)
 }
 
 /// A line that begins a field, if it does.

@@ -1,0 +1,402 @@
+//! Provides the parts of a message that exists, and where they stand in it (RFC 2046 §5.1, §5.2.1).
+//!
+//! Rule 1: nothing of a body is kept; a part is a range of octets and what was seen in it.
+//! Rule 2: a delimiter of any multipart that is open ends all parts within it, as a reader takes it.
+
+use super::{
+    Field,
+    header::{LIMIT, fields_of},
+};
+use crate::{Error, Source, encoding::Scan};
+
+/// How many parts a message may have. No message that a person sends has as many.
+const MOST_PARTS: usize = 10_000;
+/// How deep parts may stand within parts.
+const DEEPEST: usize = 64;
+/// As much of a line as is needed to know a delimiter: `--`, 70 octets (RFC 2046 §5.1.1), `--` and white space.
+const DELIMITER: usize = 256;
+
+/// One entity of a message.
+#[derive(Debug)]
+pub(crate) struct StoredPart {
+    /// The multipart or message that it stands in.
+    pub(crate) parent: Option<usize>,
+    /// The first octet of its header section.
+    pub(crate) start: u64,
+    /// The first octet of its body.
+    pub(crate) body: u64,
+    /// Behind the last octet of its body; the line end before a delimiter belongs to the delimiter.
+    pub(crate) end: u64,
+    pub(crate) fields: Vec<Field>,
+    pub(crate) content: StoredContent,
+    /// What its body consists of, parts within it left out.
+    pub(crate) scan: Scan,
+}
+
+/// What the Content- fields of a part say.
+#[derive(Debug)]
+pub(crate) struct StoredContent {
+    /// `type/subtype` in lower case.
+    pub(crate) media: String,
+    /// The parameters of Content-Type, their names in lower case.
+    pub(crate) parameters: Vec<(String, String)>,
+    /// The parameters of Content-Disposition.
+    pub(crate) disposition: Vec<(String, String)>,
+    /// Content-Transfer-Encoding in lower case.
+    pub(crate) encoding: String,
+}
+
+impl StoredPart {
+    pub(crate) fn field(&self, name: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.is(name))
+    }
+
+    /// Whether it contains parts of its own.
+    pub(crate) fn is_container(&self) -> bool {
+        self.content.media.starts_with("multipart/") || self.content.media == "message/rfc822"
+    }
+}
+
+impl StoredContent {
+    pub(crate) fn parameter(&self, name: &str) -> Option<&str> {
+        find(&self.parameters, name)
+    }
+
+    /// The file name that a reader shows, its sections joined and percent-encoding left as it is.
+    pub(crate) fn file_name(&self) -> Option<String> {
+        for (parameters, attribute) in [(&self.disposition, "filename"), (&self.parameters, "name")] {
+            if let Some(value) = find(parameters, attribute) {
+                return Some(value.to_owned());
+            }
+            let sections: String = parameters
+                .iter()
+                .filter(|(name, _)| name.strip_prefix(attribute).is_some_and(|rest| rest.starts_with('*')))
+                .map(|(_, value)| value.rsplit('\'').next().unwrap_or_default())
+                .collect();
+            if !sections.is_empty() {
+                return Some(sections);
+            }
+        }
+        None
+    }
+
+    fn of(fields: &[Field], within_digest: bool) -> Self {
+        let value = |name: &str| fields.iter().find(|field| field.is(name)).map(Field::unfolded);
+        let default = if within_digest { "message/rfc822" } else { "text/plain" };
+        let (media, parameters) =
+            value("Content-Type").map_or_else(|| (default.to_owned(), Vec::new()), |value| split(&value));
+        let disposition = value("Content-Disposition").map(|value| split(&value).1).unwrap_or_default();
+        let encoding = value("Content-Transfer-Encoding").unwrap_or_default().to_ascii_lowercase();
+        let encoding = if encoding.is_empty() { "7bit".to_owned() } else { encoding };
+        Self { media, parameters, disposition, encoding }
+    }
+}
+
+/// Reads a message to its end and says which parts it has, the message itself first.
+pub(crate) fn structure(source: &Source) -> Result<Vec<StoredPart>, Error> {
+    let mut walker = Walker::new(source);
+    let mut reader = source.open()?;
+    while !reader.is_at_end() {
+        walker.take(reader.chunk()?)?;
+    }
+    walker.finish()?;
+    Ok(walker.parts)
+}
+
+struct Walker<'a> {
+    source: &'a Source,
+    parts: Vec<StoredPart>,
+    /// The parts that are not ended yet, the innermost last.
+    open: Vec<usize>,
+    /// The header section that is being read, if one is.
+    header: Option<Vec<u8>>,
+    /// How many octets were taken.
+    position: u64,
+    /// Where the line begins.
+    line_start: u64,
+    /// The beginning of the line.
+    line: Vec<u8>,
+    /// How many octets end the line before.
+    line_end: u64,
+    after_cr: bool,
+}
+
+impl<'a> Walker<'a> {
+    fn new(source: &'a Source) -> Self {
+        let mut walker = Self {
+            source,
+            parts: Vec::new(),
+            open: Vec::new(),
+            header: None,
+            position: 0,
+            line_start: 0,
+            line: Vec::new(),
+            line_end: 0,
+            after_cr: false,
+        };
+        walker.begin_part(0);
+        walker
+    }
+
+    /// Takes octets, in pieces that end where a line does.
+    fn take(&mut self, octets: &[u8]) -> Result<(), Error> {
+        let mut rest = octets;
+        while !rest.is_empty() {
+            if self.after_cr {
+                self.after_cr = false;
+                let lf = rest[0] == b'\n';
+                if lf {
+                    self.position += 1;
+                    self.body(b"\n");
+                    rest = &rest[1..];
+                }
+                self.end_line(if lf { 2 } else { 1 })?;
+                continue;
+            }
+            let end = memchr::memchr2(b'\r', b'\n', rest);
+            let text = &rest[..end.unwrap_or(rest.len())];
+            self.text(text)?;
+            rest = &rest[text.len()..];
+            if let Some(ending) = rest.first().copied().filter(|_| end.is_some()) {
+                self.position += 1;
+                rest = &rest[1..];
+                self.body(&[ending]);
+                if ending == b'\r' {
+                    self.after_cr = true;
+                } else {
+                    self.end_line(1)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<(), Error> {
+        if self.after_cr {
+            self.end_line(1)?;
+        } else if self.line_start < self.position {
+            self.end_line(0)?;
+        }
+        if let Some(header) = self.header.take() {
+            self.end_header(&header, self.position)?;
+        }
+        self.close(0, self.position);
+        Ok(())
+    }
+
+    fn text(&mut self, text: &[u8]) -> Result<(), Error> {
+        self.position += text.len() as u64;
+        let room = if self.header.is_some() { LIMIT } else { DELIMITER };
+        if self.header.is_some() && self.line.len() + text.len() > LIMIT {
+            return Err(self.failed("a header section in it is longer than 1 MiB"));
+        }
+        self.line.extend_from_slice(&text[..text.len().min(room.saturating_sub(self.line.len()))]);
+        self.body(text);
+        Ok(())
+    }
+
+    /// Lets the innermost part look at octets of its body.
+    fn body(&mut self, octets: &[u8]) {
+        if self.header.is_none() {
+            if let Some(part) = self.open.last() {
+                self.parts[*part].scan.look(octets);
+            }
+        }
+    }
+
+    fn end_line(&mut self, line_end: u64) -> Result<(), Error> {
+        let line = std::mem::take(&mut self.line);
+        let length = self.position - self.line_start - line_end;
+        if let Some((depth, last)) = self.delimiter(&line, length) {
+            if let Some(header) = self.header.take() {
+                self.end_header(&header, self.line_start)?;
+            }
+            self.close(depth + 1, self.line_start.saturating_sub(self.line_end));
+            if !last {
+                if self.open.len() >= DEEPEST {
+                    return Err(self.failed("parts stand more than 64 deep in it"));
+                }
+                if self.parts.len() >= MOST_PARTS {
+                    return Err(self.failed("it has more than 10000 parts"));
+                }
+                self.begin_part(self.position);
+            }
+        } else if let Some(mut header) = self.header.take() {
+            if length == 0 {
+                self.end_header(&header, self.position)?;
+            } else {
+                if header.len() + line.len() > LIMIT {
+                    return Err(self.failed("a header section in it is longer than 1 MiB"));
+                }
+                header.extend_from_slice(&line);
+                header.extend_from_slice(b"\r\n");
+                self.header = Some(header);
+            }
+        }
+        self.line_start = self.position;
+        self.line_end = line_end;
+        Ok(())
+    }
+
+    /// Which of the open parts a line is a delimiter of, and whether it is the last one.
+    fn delimiter(&self, line: &[u8], length: u64) -> Option<(usize, bool)> {
+        let rest = line.strip_prefix(b"--")?;
+        if length > DELIMITER as u64 {
+            return None;
+        }
+        let rest = rest.trim_ascii_end();
+        self.open.iter().enumerate().rev().find_map(|(depth, part)| {
+            let content = &self.parts[*part].content;
+            let boundary =
+                content.parameter("boundary").filter(|_| content.media.starts_with("multipart/"))?;
+            match rest.strip_prefix(boundary.as_bytes())? {
+                b"" => Some((depth, false)),
+                b"--" => Some((depth, true)),
+                _ => None,
+            }
+        })
+    }
+
+    fn begin_part(&mut self, start: u64) {
+        let part = StoredPart {
+            parent: self.open.last().copied(),
+            start,
+            body: start,
+            end: start,
+            fields: Vec::new(),
+            content: StoredContent::of(&[], false),
+            scan: Scan::new(true, "="),
+        };
+        self.open.push(self.parts.len());
+        self.parts.push(part);
+        self.header = Some(Vec::new());
+    }
+
+    fn end_header(&mut self, header: &[u8], body: u64) -> Result<(), Error> {
+        let Some(index) = self.open.last().copied() else { return Ok(()) };
+        let within_digest = self.parts[index]
+            .parent
+            .is_some_and(|parent| self.parts[parent].content.media == "multipart/digest");
+        let part = &mut self.parts[index];
+        part.fields = fields_of(header).0;
+        part.content = StoredContent::of(&part.fields, within_digest);
+        part.body = body;
+        let encoded = matches!(part.content.encoding.as_str(), "base64" | "quoted-printable");
+        if part.content.media == "message/rfc822" && !encoded {
+            if self.open.len() >= DEEPEST {
+                return Err(self.failed("parts stand more than 64 deep in it"));
+            }
+            self.begin_part(body);
+        }
+        Ok(())
+    }
+
+    /// Ends the open parts from a depth on.
+    fn close(&mut self, depth: usize, end: u64) {
+        for index in self.open.drain(depth.min(self.open.len())..) {
+            let part = &mut self.parts[index];
+            part.end = end.max(part.body);
+            part.scan.finish();
+        }
+    }
+
+    fn failed(&self, rule: &'static str) -> Error {
+        Error::Part { part: self.source.name(), rule }
+    }
+}
+
+/// The value before the first semicolon in lower case, and the parameters behind it, as far as they can be read.
+fn split(value: &str) -> (String, Vec<(String, String)>) {
+    let mut pieces = Vec::new();
+    let (mut piece, mut quoted, mut escaped) = (String::new(), false, false);
+    for character in value.chars() {
+        match character {
+            _ if escaped => {
+                escaped = false;
+                piece.push(character);
+            }
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            ';' if !quoted => pieces.push(std::mem::take(&mut piece)),
+            _ => piece.push(character),
+        }
+    }
+    pieces.push(piece);
+    let mut pieces = pieces.into_iter();
+    let first = pieces.next().unwrap_or_default().trim().to_ascii_lowercase();
+    let parameters = pieces
+        .filter_map(|piece| {
+            let (name, value) = piece.split_once('=')?;
+            Some((name.trim().to_ascii_lowercase(), value.trim().to_owned()))
+        })
+        .collect();
+    (first, parameters)
+}
+
+fn find<'a>(parameters: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    parameters.iter().find(|(attribute, _)| attribute == name).map(|(_, value)| value.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(text: &str) -> Vec<(String, Option<usize>, String)> {
+        let source = Source::from(text);
+        let parts = structure(&source).unwrap();
+        parts
+            .iter()
+            .map(|part| {
+                let range = usize::try_from(part.body).unwrap()..usize::try_from(part.end).unwrap();
+                (part.content.media.clone(), part.parent, text[range].to_owned())
+            })
+            .collect()
+    }
+
+    #[test]
+    fn the_example_of_rfc_2046_has_its_parts() {
+        // RFC 2046 §5.1.1, with a preamble, an epilogue and line ends of both kinds.
+        for line_end in ["\n", "\r\n", "\r"] {
+            let text = "Content-type: multipart/mixed; boundary=\"simple boundary\"\n\npreamble\n\n--simple boundary\n\nimplicitly typed\nnot ended\n--simple boundary\nContent-type: text/plain; charset=us-ascii\n\nexplicitly typed\nended\n\n--simple boundary--\n\nepilogue\n";
+            let text = text.replace('\n', line_end);
+            let parts = parts(&text);
+            assert_eq!(parts.len(), 3, "{line_end:?}");
+            assert_eq!(parts[1].2, format!("implicitly typed{line_end}not ended"));
+            assert_eq!(
+                parts[2],
+                ("text/plain".to_owned(), Some(0), format!("explicitly typed{line_end}ended{line_end}"))
+            );
+        }
+    }
+
+    #[test]
+    fn messages_within_messages_are_opened_and_outer_delimiters_end_inner_parts() {
+        let text = "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: message/rfc822\n\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\none\n--a\n\ntwo\n--a--\n";
+        let media: Vec<_> = parts(text).into_iter().map(|(media, parent, _)| (media, parent)).collect();
+        assert_eq!(
+            media,
+            [
+                ("multipart/mixed".to_owned(), None),
+                ("message/rfc822".to_owned(), Some(0)),
+                ("multipart/alternative".to_owned(), Some(1)),
+                ("text/plain".to_owned(), Some(2)),
+                ("text/plain".to_owned(), Some(0)),
+            ]
+        );
+    }
+
+    #[test]
+    fn hostile_structures_end() {
+        let deep: String = (0..200)
+            .map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n"))
+            .collect();
+        assert!(structure(&Source::from(deep)).is_err());
+        let many = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\n".repeat(20_000));
+        assert!(structure(&Source::from(many)).is_err());
+        let nested = "Content-Type: message/rfc822\n\n".repeat(200);
+        assert!(structure(&Source::from(nested)).is_err());
+        assert!(structure(&Source::from("X: ".to_owned() + &"x".repeat(3_000_000))).is_err());
+        assert_eq!(parts("").len(), 1);
+        assert_eq!(parts("Content-Type: multipart/mixed; boundary=\"\"\n\n--\n").len(), 2);
+    }
+}
