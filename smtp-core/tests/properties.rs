@@ -149,8 +149,6 @@ fn walk(mut config: Config, acts: &[Act]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(3000))]
-
     #[test]
     fn the_five_promises_hold_on_any_walk(
         acts in prop::collection::vec(act(), 0..80),
