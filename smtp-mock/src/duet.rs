@@ -220,17 +220,17 @@ impl<C: ClientCore> Duet<C> {
                     stuck = 0;
                 }
                 Turn::Read { until } => {
-                    if !self.deliver() {
-                        self.wait(Some(until));
-                    } else {
+                    if self.deliver() {
                         stuck = 0;
+                    } else {
+                        self.wait(Some(until));
                     }
                 }
                 Turn::Handshake { until } => {
-                    if !self.shake_hands() {
-                        self.wait(Some(until));
-                    } else {
+                    if self.shake_hands() {
                         stuck = 0;
+                    } else {
+                        self.wait(Some(until));
                     }
                 }
                 Turn::Idle { until } => {

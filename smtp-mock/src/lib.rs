@@ -30,6 +30,7 @@ pub use self::{
 };
 #[cfg(feature = "net")]
 pub use self::{
+    capture::{Store, StoreFormat},
     driver::listener::Blackhole,
     mock::{Builder, Mock, StartError},
     tls::{Authority, Chain},

@@ -37,6 +37,8 @@ pub(crate) struct Shared {
     connections: AtomicU64,
     open: AtomicU64,
     rates: Mutex<Rates>,
+    #[cfg(feature = "net")]
+    store: Mutex<Option<crate::capture::Store>>,
 }
 
 #[derive(Debug)]
@@ -96,6 +98,8 @@ impl Server {
                 connections: AtomicU64::new(0),
                 open: AtomicU64::new(0),
                 rates: Mutex::default(),
+                #[cfg(feature = "net")]
+                store: Mutex::default(),
             }),
         }
     }
@@ -112,6 +116,38 @@ impl Server {
     #[must_use]
     pub fn scenario(&self) -> &Scenario {
         &self.shared.scenario
+    }
+
+    /// Writes each message into a store before it is acknowledged, from now on.
+    #[cfg(feature = "net")]
+    pub fn set_store(&self, store: crate::capture::Store) {
+        *lock(&self.shared.store) = Some(store);
+    }
+
+    /// Writes a message into the store, where there is one.
+    #[cfg(feature = "net")]
+    pub(crate) fn store(&self, message: &Message) -> Result<(), String> {
+        match lock(&self.shared.store).as_mut() {
+            Some(store) => store.write(message),
+            None => Ok(()),
+        }
+    }
+
+    /// Without files there is no store.
+    #[cfg(not(feature = "net"))]
+    #[allow(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the same call with and without the feature"
+    )]
+    pub(crate) fn store(&self, _: &Message) -> Result<(), String> {
+        Ok(())
+    }
+
+    /// Entries of the transcript from a position on, and the position behind them; for whoever prints as they come.
+    #[must_use]
+    pub fn entries_since(&self, position: u64) -> (Vec<crate::Entry>, u64) {
+        self.capture().entries_since(position)
     }
 
     /// Puts a rule before all others, from now on.
@@ -277,7 +313,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// Counts this event unless the last minute is full.
 fn exceeds(times: &mut VecDeque<Duration>, most: u64, now: Duration) -> bool {
-    while times.front().is_some_and(|&first| now.saturating_sub(first) >= Duration::from_secs(60)) {
+    while times.front().is_some_and(|&first| now.saturating_sub(first) >= Duration::from_mins(1)) {
         times.pop_front();
     }
     if u64::try_from(times.len()).unwrap_or(u64::MAX) >= most {
@@ -330,7 +366,7 @@ fn first_unmet(when: &When, facts: &Facts<'_>) -> Option<&'static str> {
         }
     }
     if let Some(least) = when.larger_than
-        && !facts.size.is_some_and(|size| size > least)
+        && facts.size.is_none_or(|size| size <= least)
     {
         return Some("larger-than");
     }

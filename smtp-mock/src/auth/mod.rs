@@ -2,6 +2,8 @@
 
 mod scram;
 
+use core::fmt::Write as _;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use md5::Md5;
@@ -157,7 +159,10 @@ fn cram_md5(challenge: &[u8], response: &[u8], settings: &AuthSettings) -> Progr
     let Some(password) = settings.users.get(user) else { return Progress::Refused };
     let mut mac = Hmac::<Md5>::new_from_slice(password.as_bytes()).expect("HMAC takes keys of every length");
     mac.update(challenge);
-    let wanted: String = mac.finalize().into_bytes().iter().map(|octet| format!("{octet:02x}")).collect();
+    let wanted = mac.finalize().into_bytes().iter().fold(String::new(), |mut text, octet| {
+        let _ = write!(text, "{octet:02x}");
+        text
+    });
     if wanted == digest { Progress::Success(user.to_owned()) } else { Progress::Refused }
 }
 

@@ -1,6 +1,7 @@
 //! Defines [`Message`], mail that the server took, with its [`Envelope`].
 
 use core::{fmt, time::Duration};
+use std::borrow::Cow;
 
 use mail_parser::{MessageParser, MimeHeaders as _};
 
@@ -105,7 +106,7 @@ impl Message {
     /// The first text body part, decoded.
     #[must_use]
     pub fn text(&self) -> Option<String> {
-        MessageParser::default().parse(&self.octets)?.body_text(0).map(|text| text.into_owned())
+        MessageParser::default().parse(&self.octets)?.body_text(0).map(Cow::into_owned)
     }
 
     /// The attachments, decoded: name and octets.
@@ -132,7 +133,7 @@ pub struct Summary<'a>(&'a Message);
 impl fmt::Display for Summary<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let message = self.0;
-        let lines = message.octets.iter().filter(|&&octet| octet == b'\n').count();
+        let lines = memchr::memchr_iter(b'\n', &message.octets).count();
         writeln!(
             formatter,
             "message {}: {} octets, {lines} lines, connection {}{}",

@@ -1,11 +1,15 @@
 //! Provides what the server keeps of its sessions: messages, transcripts and findings, within limits.
 
 mod message;
+#[cfg(feature = "net")]
+mod store;
 mod transcript;
 
 use std::{collections::VecDeque, sync::Arc};
 
 pub(crate) use self::message::header_fields;
+#[cfg(feature = "net")]
+pub use self::store::{Store, StoreFormat};
 pub use self::{
     message::{Envelope, Message, Parameter, Path, Summary},
     transcript::{Entry, Kind, Transcript},
@@ -109,6 +113,12 @@ impl Capture {
         }
     }
 
+    pub(crate) fn entries_since(&self, position: u64) -> (Vec<Entry>, u64) {
+        let skip = usize::try_from(position.saturating_sub(self.forgotten_entries)).unwrap_or(usize::MAX);
+        let entries: Vec<_> = self.entries.iter().skip(skip).cloned().collect();
+        (entries, self.forgotten_entries + self.entries.len() as u64)
+    }
+
     pub(crate) fn transcript(&self) -> Transcript {
         let mut entries: Vec<_> = self.entries.iter().cloned().collect();
         // Stable: within a connection the order of happening stays.
@@ -119,6 +129,7 @@ impl Capture {
     /// Forgets messages and transcripts; counts and rules stay.
     pub(crate) fn clear(&mut self) {
         self.messages.clear();
+        self.forgotten_entries += self.entries.len() as u64;
         self.entries.clear();
         self.findings.clear();
         self.message_octets = 0;

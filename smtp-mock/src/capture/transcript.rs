@@ -103,7 +103,7 @@ impl fmt::Debug for Entry {
             .field("secure", &self.secure)
             .field("packets", &self.packets)
             .field("rule", &self.rule)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 

@@ -151,12 +151,12 @@ impl Shared {
                 shared.changed.notify_all();
             },
         );
-        match thread {
-            Ok(thread) => state.threads.push(thread),
-            Err(_) => {
-                state.running -= 1;
-                state.open.remove(&number);
-            }
+        if let Ok(thread) = thread {
+            state.threads.push(thread);
+        } else {
+            // The system gives no thread: the connection closes with the session that was moved into it.
+            state.running -= 1;
+            state.open.remove(&number);
         }
     }
 }

@@ -177,9 +177,9 @@ impl Stream {
         }
         self.state = State::Clear(raw);
         if fault == HandshakeFault::Rst {
-            self.reset()
+            self.reset();
         } else {
-            self.finish()
+            self.finish();
         }
         format!("by plan ({fault:?})").to_lowercase()
     }

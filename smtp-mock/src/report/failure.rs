@@ -9,7 +9,7 @@ use super::Report;
 pub struct Failure {
     pub(crate) what: String,
     pub(crate) caller: Option<&'static Location<'static>>,
-    pub(crate) report: Report,
+    pub(crate) report: Box<Report>,
 }
 
 impl Failure {
@@ -17,7 +17,7 @@ impl Failure {
     #[must_use]
     #[track_caller]
     pub fn new(what: impl Into<String>, report: Report) -> Self {
-        Self { what: what.into(), caller: Some(Location::caller()), report }
+        Self { what: what.into(), caller: Some(Location::caller()), report: Box::new(report) }
     }
 }
 

@@ -59,7 +59,7 @@ pub(crate) fn examine(message: &Message, findings: &mut Vec<Finding>) {
     let international = message.envelope.reverse_path.parameter("SMTPUTF8").is_some();
     if !declared && !international && !octets.is_ascii() {
         let line =
-            octets.iter().take_while(|octet| octet.is_ascii()).filter(|&&octet| octet == b'\n').count() + 1;
+            octets.iter().take_while(|octet| octet.is_ascii()).filter(|octet| **octet == b'\n').count() + 1;
         add(Fault::MessageUndeclaredEightBit, format!("line {line}"));
     }
     if !binary && memchr::memchr(0, octets).is_some() {

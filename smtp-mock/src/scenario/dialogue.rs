@@ -90,6 +90,14 @@ impl Dialogue {
         Ok(Self { connection, lines })
     }
 
+    /// Reads a script for one connection (counted from 1) or for all that have none of their own.
+    ///
+    /// # Errors
+    /// What is wrong, with the script's line.
+    pub fn read(connection: Option<u64>, script: &str) -> Result<Self, super::ScenarioError> {
+        Self::parse(connection, script).map_err(|error| super::ScenarioError::in_script("dialogue", error))
+    }
+
     /// The lines with their numbers in the script.
     pub fn lines(&self) -> impl Iterator<Item = (usize, &DialogueLine)> {
         self.lines.iter().map(|(number, line)| (*number, line))

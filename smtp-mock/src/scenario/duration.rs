@@ -5,7 +5,7 @@ use core::time::Duration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// The longest duration that a scenario may name; beyond it deadlines would overflow.
-const LONGEST: Duration = Duration::from_secs(60 * 60 * 24 * 366);
+const LONGEST: Duration = Duration::from_hours(366 * 24);
 
 /// Reads `250us`, `250ms`, `30s`, `5m`, `2h` or `1d`; a bare number is seconds.
 ///
@@ -37,9 +37,9 @@ pub fn print_duration(duration: Duration) -> String {
     let micros = duration.as_micros();
     match micros {
         0 => "0s".to_owned(),
-        _ if micros % 60_000_000 == 0 => format!("{}m", micros / 60_000_000),
-        _ if micros % 1_000_000 == 0 => format!("{}s", micros / 1_000_000),
-        _ if micros % 1_000 == 0 => format!("{}ms", micros / 1_000),
+        _ if micros.is_multiple_of(60_000_000) => format!("{}m", micros / 60_000_000),
+        _ if micros.is_multiple_of(1_000_000) => format!("{}s", micros / 1_000_000),
+        _ if micros.is_multiple_of(1_000) => format!("{}ms", micros / 1_000),
         _ => format!("{micros}us"),
     }
 }
@@ -58,7 +58,7 @@ mod tests {
         for text in ["250ms", "30s", "5m", "7us", "0s"] {
             assert_eq!(print_duration(parse_duration(text).unwrap()), text);
         }
-        assert_eq!(parse_duration("2h").unwrap(), Duration::from_secs(7200));
+        assert_eq!(parse_duration("2h").unwrap(), Duration::from_hours(2));
         assert_eq!(parse_duration("3").unwrap(), Duration::from_secs(3));
     }
 

@@ -7,7 +7,7 @@ use toml::Spanned;
 
 use super::{
     AuthSettings, ChaosSettings, Dialogue, ExpectSettings, LimitSettings, Rule, Scenario, ServerSettings,
-    TlsMode, TlsSettings, WireSettings,
+    TlsMode, TlsSettings, WireSettings, dialogue::DialogueError,
 };
 
 /// Why a scenario was refused: file, line, column and what is wrong there.
@@ -38,11 +38,16 @@ impl ScenarioError {
         &self.message
     }
 
+    /// An error in a script that stands alone.
+    pub(super) fn in_script(file: &str, error: DialogueError) -> Self {
+        Self { file: file.to_owned(), line: error.line, column: 1, message: error.message }
+    }
+
     /// An error at an octet of the source.
     fn at(file: &str, source: &str, offset: usize, message: impl Into<String>) -> Self {
         let before = &source.as_bytes()[..offset.min(source.len())];
         let begin = before.iter().rposition(|&octet| octet == b'\n').map_or(0, |at| at + 1);
-        let line = before.iter().filter(|&&octet| octet == b'\n').count() + 1;
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
         let column = String::from_utf8_lossy(&before[begin..]).chars().count() + 1;
         Self { file: file.to_owned(), line, column, message: message.into() }
     }
@@ -168,12 +173,8 @@ impl Scenario {
     /// # Errors
     /// As [`parse`](Self::parse).
     pub fn parse_dialogue(file: &str, script: &str) -> Result<Self, ScenarioError> {
-        let dialogue = Dialogue::parse(None, script).map_err(|error| ScenarioError {
-            file: file.to_owned(),
-            line: error.line,
-            column: 1,
-            message: error.message,
-        })?;
+        let dialogue =
+            Dialogue::parse(None, script).map_err(|error| ScenarioError::in_script(file, error))?;
         Ok(Self { dialogues: vec![dialogue], ..Self::default() })
     }
 }

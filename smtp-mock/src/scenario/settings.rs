@@ -97,7 +97,7 @@ pub enum TlsMode {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Certificate {
-    /// For `localhost`, 127.0.0.1, ::1 and the host name, by the mock's own authority.
+    /// For `localhost`, 127.0.0.1, `::1` and the host name, by the mock's own authority.
     #[default]
     Good,
     /// As `Good`, but its time is over.

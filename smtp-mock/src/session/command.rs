@@ -263,13 +263,9 @@ fn is_quoted_content(text: &str) -> bool {
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
         match letter {
-            '\\' => {
-                if letters.next().is_none() {
-                    return false;
-                }
-            }
             '"' => return false,
             letter if letter.is_ascii_control() => return false,
+            '\\' if letters.next().is_none() => return false,
             _ => {}
         }
     }

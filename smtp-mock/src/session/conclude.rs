@@ -37,7 +37,10 @@ impl Session {
             }
             // Under LMTP each recipient has its say before anything is kept.
             Command::Body if self.recipient.is_some() => {}
-            Command::Body | Command::Chunk { last: true } => self.end_transaction(Some(code), taken, keep),
+            Command::Body | Command::Chunk { last: true } => {
+                let stored = self.end_transaction(Some(code), taken, keep);
+                return if stored { After::Nothing } else { After::StoreFailed };
+            }
             Command::Chunk { last: false } if !taken => {
                 if let Some(transaction) = &mut self.transaction {
                     transaction.failed = true;
@@ -65,7 +68,9 @@ impl Session {
     pub(super) fn leave_undecided(&mut self, command: &Command, keep: Option<bool>) {
         match command {
             Command::Body if self.recipient.is_some() => {}
-            Command::Body | Command::Chunk { last: true } => self.end_transaction(None, false, keep),
+            Command::Body | Command::Chunk { last: true } => {
+                self.end_transaction(None, false, keep);
+            }
             Command::Quit { .. } => self.quit = true,
             Command::Response(_) => self.phase = Phase::Command,
             _ => {}
@@ -81,29 +86,42 @@ impl Session {
                 taken.contains(&(index - 1))
             });
         }
+        // The replies are made already: what the store does with it is in the transcript.
         self.end_transaction(Some(250), !taken.is_empty(), None);
     }
 
-    fn end_transaction(&mut self, code: Option<u16>, taken: bool, keep: Option<bool>) {
+    /// Keeps the message if it is to be kept; `false` when the store would not take it.
+    fn end_transaction(&mut self, code: Option<u16>, taken: bool, keep: Option<bool>) -> bool {
+        let mut stored = true;
         if keep.unwrap_or(taken) && self.transaction.is_some() {
-            self.accepted += 1;
             let envelope = self.envelope();
             let chunks = self.transaction.as_mut().and_then(|transaction| transaction.chunks.take());
             let octets = chunks.map(|body| body.octets).unwrap_or_default();
             let message =
                 Message { number: 0, connection: self.number, time: self.now, envelope, octets, code };
+            if let Err(why) = self.server.store(&message) {
+                self.note(&why);
+                stored = false;
+            }
             // The transcript up to here comes first, so that whoever wakes up for the message sees it too.
             self.flush_log();
-            if self.scenario().sink {
-                self.server.record(|capture, _| capture.count_message());
-            } else {
-                self.server.record(|capture, limits| capture.keep_message(message, limits));
+            let sink = self.scenario().sink;
+            if stored {
+                self.accepted += 1;
+                self.server.record(|capture, limits| {
+                    if sink {
+                        capture.count_message();
+                    } else {
+                        capture.keep_message(message, limits);
+                    }
+                });
             }
         }
         self.transaction = None;
         if matches!(self.phase, Phase::Body(_) | Phase::Chunk { .. }) {
             self.phase = Phase::Command;
         }
+        stored
     }
 
     fn conclude_auth(&mut self, command: &Command, code: u16) {

@@ -43,21 +43,19 @@ impl Session {
             Command::Rcpt(path) => self.judge_rcpt(path),
             Command::Data { arguments } => self.judge_data(*arguments),
             Command::Bdat(Err(_)) if self.knows("CHUNKING") => self.answer(501, "5.5.4", "BDAT wants a size"),
-            Command::Bdat(_) => self.judge_unknown(),
             Command::Chunk { last } => self.judge_chunk(*last),
             Command::Body => self.judge_body(),
             Command::Rset { arguments: true } | Command::Quit { arguments: true } => {
                 self.answer(501, "5.5.4", "no arguments here")
             }
-            Command::Rset { .. } => self.answer(250, "2.0.0", "ok"),
-            Command::Noop => self.answer(250, "2.0.0", "ok"),
+            Command::Rset { .. } | Command::Noop => self.answer(250, "2.0.0", "ok"),
             Command::Vrfy(name) if name.is_empty() => self.answer(501, "5.5.4", "VRFY wants a name"),
             Command::Vrfy(_) => self.answer(252, "2.5.0", "cannot say, but will take mail for it"),
             Command::Expn(_) => self.answer(502, "5.5.1", "EXPN is not implemented"),
             Command::Help => self.answer(214, "2.0.0", "see RFC 5321"),
             Command::Xclient(attributes) => self.judge_xclient(attributes),
             Command::Quit { .. } => self.answer(221, "2.0.0", "bye"),
-            Command::Unknown => self.judge_unknown(),
+            Command::Bdat(_) | Command::Unknown => self.judge_unknown(),
             // It has no reply: whoever asks gets what follows nothing.
             Command::Handshake => Reply::new(220, "go ahead"),
         }
@@ -103,7 +101,8 @@ impl Session {
         if name.is_empty() {
             return self.answer(501, "5.5.4", "a domain or an address literal is wanted");
         }
-        if !is_domain(name) && !(name.starts_with('[') && name.ends_with(']')) {
+        let literal = name.starts_with('[') && name.ends_with(']');
+        if !literal && !is_domain(name) {
             self.find(Fault::InvalidHello, &crate::scenario::escape(name.as_bytes()));
         }
         let hostname = self.scenario().server.hostname.clone();
@@ -125,8 +124,8 @@ impl Session {
         }
         let mechanisms = self.mechanisms();
         if !mechanisms.is_empty() && !named("AUTH") {
-            let names: Vec<_> = mechanisms.iter().map(|mechanism| mechanism.as_str()).collect();
-            lines.push(format!("AUTH {}", names.join(" ")));
+            let words: Vec<_> = mechanisms.iter().map(|mechanism| mechanism.as_str()).collect();
+            lines.push(format!("AUTH {}", words.join(" ")));
         }
         lines.retain(|line| !self.is_hidden(line.split(' ').next().unwrap_or_default()));
         lines

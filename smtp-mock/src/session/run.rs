@@ -15,6 +15,8 @@ pub(super) enum After {
     Nothing,
     Close,
     StartTls,
+    /// The message could not be stored: it is not acknowledged.
+    StoreFailed,
 }
 
 impl Session {
@@ -86,10 +88,14 @@ impl Session {
             match step {
                 Step::Default if matches!(command, Command::Handshake) => self.push_handshake(),
                 Step::Default => {
-                    let reply = self.judge(command);
+                    let mut reply = self.judge(command);
                     if decision.is_none() {
                         decision = Some(reply.code());
                         after = self.conclude(command, reply.code(), keep);
+                        if after == After::StoreFailed {
+                            reply = self.answer(452, "4.3.1", "the store takes no more");
+                            decision = Some(452);
+                        }
                     }
                     let mut octets = reply.to_octets();
                     if after == After::StartTls

@@ -61,7 +61,7 @@ impl Authority {
     /// A text for people, when a name cannot stand in a certificate.
     pub fn chain(&self, certificate: Certificate) -> Result<Chain, String> {
         let now = OffsetDateTime::now_utc();
-        let mut params = self.leaf(&self.names)?;
+        let mut params = Self::leaf(&self.names)?;
         match certificate {
             Certificate::Good => self.signed(&params),
             Certificate::Expired => {
@@ -74,7 +74,7 @@ impl Authority {
                 params.not_after = now + Duration::days(90);
                 self.signed(&params)
             }
-            Certificate::WrongHost => self.signed(&self.leaf(&["wrong.example.test".to_owned()])?),
+            Certificate::WrongHost => self.signed(&Self::leaf(&["wrong.example.test".to_owned()])?),
             Certificate::SelfSigned => {
                 let key = key()?;
                 let certificate = params.self_signed(&key).map_err(|error| error.to_string())?;
@@ -94,7 +94,7 @@ impl Authority {
         }
     }
 
-    fn leaf(&self, names: &[String]) -> Result<CertificateParams, String> {
+    fn leaf(names: &[String]) -> Result<CertificateParams, String> {
         let mut params = CertificateParams::new(names.to_vec()).map_err(|error| error.to_string())?;
         let mut name = DistinguishedName::new();
         name.push(DnType::CommonName, names.first().map_or("localhost", String::as_str));

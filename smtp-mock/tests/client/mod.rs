@@ -42,7 +42,7 @@ impl Client {
         Self {
             lines: lines.into_iter().map(str::to_owned).collect(),
             state: State::AwaitReply,
-            timeout: Duration::from_secs(300),
+            timeout: Duration::from_mins(5),
             deadline: None,
             limit: usize::MAX,
             received: 0,
@@ -115,7 +115,7 @@ impl ClientCore for Client {
     }
 
     fn write_failed(&mut self) {
-        self.ended.get_or_insert(Ended::Lost { unread: self.buffer.clone() });
+        self.ended.get_or_insert_with(|| Ended::Lost { unread: self.buffer.clone() });
     }
 
     fn secured(&mut self) {
@@ -124,7 +124,7 @@ impl ClientCore for Client {
     }
 
     fn lost(&mut self) {
-        self.ended.get_or_insert(Ended::Lost { unread: self.buffer.clone() });
+        self.ended.get_or_insert_with(|| Ended::Lost { unread: self.buffer.clone() });
     }
 
     fn poll(&mut self, now: Duration, transmit: &mut Vec<u8>) -> Turn {

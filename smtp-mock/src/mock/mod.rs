@@ -1,20 +1,23 @@
 //! Defines [`Mock`], a server on loopback that lives as long as its guard, and its [`Builder`].
 
+mod builder;
+
 use core::{fmt, panic::Location, time::Duration};
 use std::{
     io,
     net::{Ipv4Addr, SocketAddr, TcpListener},
-    path::{Path, PathBuf},
+    path::Path,
     sync::Arc,
 };
 
+pub use self::builder::Builder;
 use crate::{
-    capture::{CaptureLimits, Message, Transcript},
-    driver::listener::{Blackhole, Listener, Place, Shared},
+    capture::{Message, Transcript},
+    driver::listener::{Blackhole, Listener, Shared},
     report::{Failure, Report},
-    scenario::{Certificate, Mechanism, Protocol, Rule, Scenario, ScenarioError, TlsMode},
+    scenario::{Protocol, Rule, Scenario, ScenarioError, TlsMode, print_duration},
     server::Server,
-    tls::{Acceptors, Authority, Chain},
+    tls::Authority,
 };
 
 /// Why a mock could not start.
@@ -50,274 +53,6 @@ impl core::error::Error for StartError {
     }
 }
 
-/// Says what a mock shall be; [`start`](Self::start) makes it so.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    scenario: Scenario,
-    limits: CaptureLimits,
-    tcp: SocketAddr,
-    smtps: Option<SocketAddr>,
-    unix: Option<PathBuf>,
-    sessions: usize,
-    timeout: Duration,
-    names: Vec<String>,
-    chain: Option<Chain>,
-}
-
-impl Default for Builder {
-    fn default() -> Self {
-        Self {
-            scenario: Scenario::new(),
-            limits: CaptureLimits::default(),
-            tcp: (Ipv4Addr::LOCALHOST, 0).into(),
-            smtps: None,
-            unix: None,
-            sessions: 2048,
-            timeout: Duration::from_secs(5),
-            names: Vec::new(),
-            chain: None,
-        }
-    }
-}
-
-impl Builder {
-    /// The whole scenario; what was set before is replaced.
-    #[must_use]
-    pub fn scenario(mut self, scenario: Scenario) -> Self {
-        self.scenario = scenario;
-        self
-    }
-
-    /// The name in the greeting, in the reply to EHLO and in the certificate.
-    #[must_use]
-    pub fn hostname(mut self, hostname: impl Into<String>) -> Self {
-        self.scenario.server.hostname = hostname.into();
-        self
-    }
-
-    /// The lines of the reply to EHLO, STARTTLS and AUTH apart.
-    #[must_use]
-    pub fn extensions(mut self, lines: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.scenario.server.extensions = lines.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Takes an extension from the offer; it works all the same.
-    #[must_use]
-    pub fn hide(mut self, keyword: impl Into<String>) -> Self {
-        self.scenario.server.hide.push(keyword.into());
-        self
-    }
-
-    /// Offers STARTTLS with this certificate.
-    #[must_use]
-    pub fn starttls(mut self, certificate: Certificate) -> Self {
-        self.scenario.tls.mode = TlsMode::Starttls;
-        self.scenario.tls.cert = certificate;
-        self
-    }
-
-    /// Begins every connection with TLS and this certificate.
-    #[must_use]
-    pub fn implicit_tls(mut self, certificate: Certificate) -> Self {
-        self.scenario.tls.mode = TlsMode::Implicit;
-        self.scenario.tls.cert = certificate;
-        self
-    }
-
-    /// Lets this user in.
-    #[must_use]
-    pub fn user(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
-        self.scenario.auth.users.insert(user.into(), password.into());
-        self
-    }
-
-    /// Lets this user in with an OAuth token.
-    #[must_use]
-    pub fn token(mut self, user: impl Into<String>, token: impl Into<String>) -> Self {
-        self.scenario.auth.tokens.insert(user.into(), token.into());
-        self
-    }
-
-    /// The mechanisms on offer.
-    #[must_use]
-    pub fn mechanisms(mut self, mechanisms: impl IntoIterator<Item = Mechanism>) -> Self {
-        self.scenario.auth.mechanisms = Some(mechanisms.into_iter().collect());
-        self
-    }
-
-    /// Offers mechanisms that reveal the password without TLS too.
-    #[must_use]
-    pub fn plaintext_auth(mut self) -> Self {
-        self.scenario.auth.plaintext_ok = true;
-        self
-    }
-
-    /// Refuses MAIL before AUTH.
-    #[must_use]
-    pub fn require_auth(mut self) -> Self {
-        self.scenario.auth.require = true;
-        self
-    }
-
-    /// Refuses MAIL and AUTH before TLS.
-    #[must_use]
-    pub fn require_tls(mut self) -> Self {
-        self.scenario.tls.require = true;
-        self
-    }
-
-    /// Speaks LMTP.
-    #[must_use]
-    pub fn lmtp(mut self) -> Self {
-        self.scenario.server.protocol = Protocol::Lmtp;
-        self
-    }
-
-    /// Adds a rule.
-    #[must_use]
-    pub fn rule(mut self, rule: Rule) -> Self {
-        self.scenario.rules.push(rule);
-        self
-    }
-
-    /// Lets local-parts such as `450-4.2.2` decide.
-    #[must_use]
-    pub fn magic(mut self) -> Self {
-        self.scenario.magic = true;
-        self
-    }
-
-    /// Counts messages and keeps nothing, for load.
-    #[must_use]
-    pub fn sink(mut self) -> Self {
-        self.scenario.sink = true;
-        self
-    }
-
-    /// The seed of everything random.
-    #[must_use]
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.scenario.seed = seed;
-        self
-    }
-
-    /// Shows what AUTH carries in transcripts.
-    #[must_use]
-    pub fn show_secrets(mut self) -> Self {
-        self.scenario.show_secrets = true;
-        self
-    }
-
-    /// How much is kept.
-    #[must_use]
-    pub fn limits(mut self, limits: CaptureLimits) -> Self {
-        self.limits = limits;
-        self
-    }
-
-    /// How many sessions may run at once (default 2,048); more wait for their greeting.
-    #[must_use]
-    pub fn sessions(mut self, count: usize) -> Self {
-        self.sessions = count;
-        self
-    }
-
-    /// How long [`Mock::wait_for`] and its like wait (default 5 s).
-    #[must_use]
-    pub fn timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = timeout;
-        self
-    }
-
-    /// The TCP address (default 127.0.0.1, a free port).
-    #[must_use]
-    pub fn listen(mut self, address: SocketAddr) -> Self {
-        self.tcp = address;
-        self
-    }
-
-    /// A second TCP address, where TLS begins at once.
-    #[must_use]
-    pub fn smtps(mut self, address: SocketAddr) -> Self {
-        self.smtps = Some(address);
-        self
-    }
-
-    /// A unix socket at this path, beside TCP.
-    #[must_use]
-    pub fn unix(mut self, path: impl Into<PathBuf>) -> Self {
-        self.unix = Some(path.into());
-        self
-    }
-
-    /// A certificate chain of one's own, shown as the good one.
-    #[must_use]
-    pub fn chain(mut self, chain: Chain) -> Self {
-        self.chain = Some(chain);
-        self
-    }
-
-    /// A further name or address in the good certificate.
-    #[must_use]
-    pub fn certificate_name(mut self, name: impl Into<String>) -> Self {
-        self.names.push(name.into());
-        self
-    }
-
-    /// Starts the server.
-    ///
-    /// # Panics
-    /// When it cannot; see [`try_start`](Self::try_start).
-    #[must_use]
-    #[track_caller]
-    pub fn start(self) -> Mock {
-        match self.try_start() {
-            Ok(mock) => mock,
-            Err(StartError::Bind { place, error }) => panic!("smtp-mock: cannot listen on {place}: {error}"),
-            Err(error) => panic!("smtp-mock: {error}"),
-        }
-    }
-
-    /// Starts the server.
-    ///
-    /// # Errors
-    /// When a listener cannot be opened or certificates cannot be made.
-    #[track_caller]
-    pub fn try_start(self) -> Result<Mock, StartError> {
-        let narrow = self.scenario.stops_reading();
-        let mut names = vec![self.scenario.server.hostname.clone()];
-        names.extend(self.names);
-        let authority = Arc::new(Authority::new(names).map_err(StartError::Certificates)?);
-        let server = Server::with_limits(self.scenario, self.limits);
-        let acceptors = Acceptors::new(Arc::clone(&authority), self.chain);
-        let shared = Shared::new(server.clone(), acceptors, self.sessions);
-        let open = |place: Place, implicit: bool| {
-            Listener::open(&place, implicit, narrow, &shared).map_err(|error| StartError::Bind {
-                place: match &place {
-                    Place::Tcp(address) => address.to_string(),
-                    Place::Unix(path) => path.display().to_string(),
-                },
-                error,
-            })
-        };
-        let tcp = open(Place::Tcp(self.tcp), false)?;
-        let smtps = self.smtps.map(|address| open(Place::Tcp(address), true)).transpose()?;
-        let unix = self.unix.map(|path| open(Place::Unix(path), false)).transpose()?;
-        Ok(Mock {
-            server,
-            shared,
-            authority,
-            tcp,
-            smtps,
-            unix,
-            timeout: self.timeout,
-            started: Location::caller(),
-            settled: false,
-        })
-    }
-}
-
 /// A server that runs in threads of its own, on loopback, until it is dropped.
 ///
 /// ```
@@ -347,6 +82,7 @@ pub struct Mock {
     shared: Arc<Shared>,
     authority: Arc<Authority>,
     tcp: Listener,
+    addr: SocketAddr,
     smtps: Option<Listener>,
     unix: Option<Listener>,
     timeout: Duration,
@@ -397,7 +133,7 @@ impl Mock {
     /// The TCP address.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
-        self.tcp.address().expect("the first listener is a TCP one")
+        self.addr
     }
 
     /// The TCP address where TLS begins at once, if there is one beside [`addr`](Self::addr).
@@ -488,7 +224,7 @@ impl Mock {
             })
             .ok_or_else(|| {
                 let count = self.messages().len();
-                let limit = crate::scenario::print_duration(limit);
+                let limit = print_duration(limit);
                 self.failure(format!("no such message within {limit}, {count} others came"), caller)
             })
     }
@@ -498,22 +234,20 @@ impl Mock {
     /// # Panics
     /// When fewer come in time, with the report, at the caller's line.
     #[track_caller]
+    #[allow(clippy::must_use_candidate, reason = "waiting is what it is called for as often as the messages")]
     pub fn wait_n(&self, count: u64) -> Vec<Arc<Message>> {
         let caller = Location::caller();
         let found = self
             .server
             .wait_until(self.timeout, |server| (server.accepted() >= count).then(|| server.messages()));
-        match found {
-            Some(messages) => messages,
-            None => {
-                let limit = crate::scenario::print_duration(self.timeout);
-                let came = self.server.accepted();
-                panic!(
-                    "{}",
-                    self.failure(format!("{count} messages awaited, {came} came within {limit}"), caller)
-                )
-            }
-        }
+        found.unwrap_or_else(|| {
+            let limit = print_duration(self.timeout);
+            let came = self.server.accepted();
+            panic!(
+                "{}",
+                self.failure(format!("{count} messages awaited, {came} came within {limit}"), caller)
+            )
+        })
     }
 
     /// Waits until so many connections have ended.
@@ -528,7 +262,7 @@ impl Mock {
             .wait_until(self.timeout, |server| (server.ended_connections() >= count).then_some(()))
             .is_none()
         {
-            let limit = crate::scenario::print_duration(self.timeout);
+            let limit = print_duration(self.timeout);
             let ended = self.server.ended_connections();
             panic!(
                 "{}",
@@ -570,6 +304,7 @@ impl Mock {
     }
 
     /// Stops the server and gives the report, satisfied or not.
+    #[allow(clippy::must_use_candidate, reason = "stopping is what it is called for as often as the report")]
     pub fn stop(mut self) -> Report {
         self.shut_down();
         self.settled = true;
@@ -593,7 +328,7 @@ impl Mock {
     }
 
     fn failure(&self, what: String, caller: &'static Location<'static>) -> Failure {
-        Failure { what, caller: Some(caller), report: self.server.report() }
+        Failure { what, caller: Some(caller), report: Box::new(self.server.report()) }
     }
 
     fn shut_down(&mut self) {
@@ -609,8 +344,7 @@ impl Drop for Mock {
             return;
         }
         let report = self.server.report();
-        if !report.is_satisfied() {
-            panic!("{}", self.failure("the run is not what the scenario expects".to_owned(), self.started));
-        }
+        let failure = self.failure("the run is not what the scenario expects".to_owned(), self.started);
+        assert!(report.is_satisfied(), "{failure}");
     }
 }
