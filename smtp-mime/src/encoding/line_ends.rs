@@ -18,6 +18,11 @@ impl LineEnds {
         Self { after_cr: false, at_start_of_line: true, complete: true }
     }
 
+    /// A stretch of a text: nothing is added to its last line.
+    pub(crate) fn open() -> Self {
+        Self { complete: false, ..Self::complete() }
+    }
+
     /// Converts the next octets and appends the result.
     pub(crate) fn convert(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut rest = octets;

@@ -1,6 +1,6 @@
 //! Provides changes to the header section of a message that exists.
 
-use super::{ExistingMessage, Field};
+use super::{ExistingMessage, Field, seven_bit};
 use crate::{
     Context, Error, Message,
     message::{field_from, generated},
@@ -71,6 +71,16 @@ impl Edit {
     /// When the source cannot be read.
     pub fn build(self) -> Result<Message, Error> {
         self.existing.message()
+    }
+
+    /// The same for a server that does not offer 8BITMIME (RFC 6152 §3): parts outside ASCII are encoded in
+    /// quoted-printable or base64, all others stay as they are.
+    ///
+    /// # Errors
+    /// When a part cannot be encoded anew: it is signed or encrypted, its own fields are not ASCII, or it says that it
+    /// is encoded and is not; and as [`Edit::build`].
+    pub fn build_seven_bit(self) -> Result<Message, Error> {
+        seven_bit::message(&self.existing)
     }
 
     fn push(&mut self, field: String) {

@@ -3,6 +3,7 @@
 
 mod edit;
 mod header;
+mod seven_bit;
 pub(crate) mod structure;
 
 use smtp_core::Mailbox;
