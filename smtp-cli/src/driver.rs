@@ -1,7 +1,7 @@
 //! Provides [`Driver`], the one `match` over what the protocol machine asks for.
 
 use crate::tls::{Failure, Tls};
-use crate::transcript::Transcript;
+use crate::transcript::Observer;
 use crate::transport::Transport;
 use smtp_core::{Client, Config, Event, Goal, Input, Output, Transmit};
 use std::fmt;
@@ -26,7 +26,7 @@ pub(crate) struct Driver {
     pub(crate) client: Client,
     transport: Transport,
     tls: Option<Tls>,
-    transcript: Option<Transcript>,
+    observers: Vec<Box<dyn Observer>>,
     /// What the core calls time zero.
     epoch: Instant,
     transmit: Transmit,
@@ -46,13 +46,13 @@ impl Driver {
         config: Config,
         transport: Transport,
         tls: Option<Tls>,
-        transcript: Option<Transcript>,
+        observers: Vec<Box<dyn Observer>>,
     ) -> Self {
         Self {
             client: Client::new(config),
             transport,
             tls,
-            transcript,
+            observers,
             epoch: Instant::now(),
             transmit: Transmit::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
@@ -83,8 +83,8 @@ impl Driver {
     }
 
     fn write(&mut self, until: smtp_core::Instant) {
-        if let Some(transcript) = &mut self.transcript {
-            transcript.sent(&self.transmit, self.client.is_secured());
+        for observer in &mut self.observers {
+            observer.sent(&self.transmit, self.client.is_secured());
         }
         match self.transport.write_all(self.transmit.octets(), self.epoch + until.since_epoch()) {
             Ok(()) => self.client.handle(Input::Sent),
@@ -123,23 +123,24 @@ impl Driver {
     }
 
     fn show(&mut self, event: &Event) {
-        let Some(transcript) = &mut self.transcript else { return };
-        if let Event::Reply { reply, wanted, .. } = event {
-            transcript.received(reply, *wanted, self.client.is_secured());
+        if let Event::Reply { verb, reply, wanted } = event {
+            for observer in &mut self.observers {
+                observer.received(*verb, reply, *wanted, self.client.is_secured());
+            }
         }
     }
 
     /// Says something in the transcript.
     pub(crate) fn inform(&mut self, text: &str) {
-        if let Some(transcript) = &mut self.transcript {
-            transcript.information(text);
+        for observer in &mut self.observers {
+            observer.information(text);
         }
     }
 
     /// Says in the transcript what went wrong.
     pub(crate) fn complain(&mut self, text: &str) {
-        if let Some(transcript) = &mut self.transcript {
-            transcript.error(text);
+        for observer in &mut self.observers {
+            observer.error(text);
         }
     }
 

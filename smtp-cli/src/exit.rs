@@ -55,7 +55,8 @@ impl Exit {
     }
 
     /// Of a message, by what became of its recipients.
-    pub(crate) fn of_outcomes(outcomes: &[Outcome]) -> Self {
+    pub(crate) fn of_outcomes<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
+        let outcomes: Vec<_> = outcomes.into_iter().collect();
         if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unconfirmed(_))) {
             return Self::UNKNOWN;
         }
@@ -66,7 +67,10 @@ impl Exit {
         if accepted > 0 {
             return Self::PARTLY;
         }
-        let mut statuses = outcomes.iter().filter(|outcome| !is_consequence(outcome)).map(Self::of_outcome);
+        let mut statuses = outcomes
+            .iter()
+            .filter(|outcome| !is_consequence(outcome))
+            .map(|outcome| Self::of_outcome(outcome));
         let Some(first) = statuses.next() else { return Self::SOFTWARE };
         // One that may succeed later makes the whole worth another try.
         statuses.fold(first, |worst, status| if status == Self::TEMPORARY { status } else { worst })

@@ -12,12 +12,15 @@
 //! ```
 
 mod args;
+mod bundled;
 mod compose;
 mod connect;
+mod delivery;
 mod driver;
 mod error;
 mod exit;
 mod login;
+mod mail;
 mod report;
 mod send;
 mod session;
@@ -28,7 +31,7 @@ mod transcript;
 mod transport;
 
 pub use exit::Exit;
-pub use terminal::{Stream, Terminal};
+pub use terminal::{Ask, Clock, Environment, Random, Stream, Terminal};
 
 use args::{Command, Parsed};
 use std::ffi::OsString;

@@ -2,61 +2,76 @@
 
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence};
-use smtp_core::{Cause, Envelope, ForwardPath, Outcome, Reason, Reply, Verb};
+use crate::mail::Mail;
+use smtp_core::{ForwardPath, Outcome, Reason, Reply, Verb};
 use std::fmt::Write as _;
 
-/// What became of one message.
+/// What became of one message, ready to be said.
 #[derive(Debug)]
-pub(crate) struct Report {
-    /// Who was to receive it.
-    recipients: Vec<String>,
-    /// What became of each.
-    outcomes: Vec<Outcome>,
-    /// Where failures would have been reported to.
-    from: String,
-    /// Why it could not be read to its end.
-    unreadable: Option<Error>,
+pub(crate) struct Report<'a> {
+    mail: &'a Mail,
+    /// Why nobody took it up, where nobody did.
+    left: Option<&'a Error>,
 }
 
-impl Report {
-    /// The report of a delivery: one outcome for each recipient of the envelope.
-    pub(crate) fn new(envelope: &Envelope, outcomes: Vec<Outcome>, unreadable: Option<Error>) -> Self {
-        let recipients = envelope.recipients.iter().map(|recipient| plain(&recipient.to)).collect();
-        Self { recipients, outcomes, from: envelope.from.to_string(), unreadable }
+impl<'a> Report<'a> {
+    /// The report of a message; `left` says why it was left, if it was.
+    pub(crate) fn new(mail: &'a Mail, left: Option<&'a Error>) -> Self {
+        Self { mail, left }
     }
 
     /// The exit status that it has.
     pub(crate) fn exit(&self) -> Exit {
-        match &self.unreadable {
-            Some(error) => error.exit(),
-            None => Exit::of_outcomes(&self.outcomes),
+        if let Some(error) = &self.mail.unreadable {
+            return error.exit();
         }
+        let outcomes: Vec<&Outcome> = self.mail.outcomes.iter().flatten().collect();
+        match (outcomes.len() == self.mail.outcomes.len(), outcomes.is_empty()) {
+            (true, _) => Exit::of_outcomes(outcomes),
+            (false, true) => self.left.map_or(Exit::SOFTWARE, Error::exit),
+            // Some were told and some were left: as if those had been refused.
+            (false, false) => match Exit::of_outcomes(outcomes) {
+                Exit::OK => Exit::PARTLY,
+                exit => exit,
+            },
+        }
+    }
+
+    /// The recipients with what became of them.
+    fn recipients(&self) -> impl Iterator<Item = (String, &'static str, String)> {
+        let pairs = self.mail.envelope.recipients.iter().zip(&self.mail.outcomes);
+        pairs.map(|(recipient, outcome)| {
+            let (word, why) = match outcome {
+                Some(outcome) => words(outcome),
+                None => ("unsent", self.left.map(ToString::to_string).unwrap_or_default()),
+            };
+            (plain(&recipient.to), word, why)
+        })
     }
 
     /// A line for each recipient.
     pub(crate) fn text(&self) -> String {
         let width =
-            self.recipients.iter().map(|recipient| recipient.chars().count()).max().unwrap_or_default();
+            self.recipients().map(|(recipient, ..)| recipient.chars().count()).max().unwrap_or_default();
         let mut text = String::new();
-        for (recipient, outcome) in self.recipients.iter().zip(&self.outcomes) {
-            let (word, why) = words(outcome);
+        for (recipient, word, why) in self.recipients() {
             // Writing to a string cannot fail.
             let _ =
-                writeln!(text, "{word:<8}  {:<width$}  {}", Escaped(recipient).to_string(), Escaped(&why));
+                writeln!(text, "{word:<8}  {:<width$}  {}", Escaped(&recipient).to_string(), Escaped(&why));
         }
         text
     }
 
-    /// What went wrong, if anything did; `closed` has the words for a connection that ended.
-    pub(crate) fn error(&self, closed: impl Fn(&Cause) -> Error) -> Option<Error> {
-        if let Some(error) = &self.unreadable {
+    /// What went wrong, if anything did.
+    pub(crate) fn error(&self) -> Option<Error> {
+        if let Some(error) = &self.mail.unreadable {
             return Some(error.clone());
         }
         let exit = self.exit();
         let text = match exit {
             Exit::OK => return None,
             Exit::UNKNOWN => {
-                let cause = self.outcomes.iter().find_map(|outcome| match outcome {
+                let cause = self.mail.outcomes.iter().flatten().find_map(|outcome| match outcome {
                     Outcome::Unconfirmed(cause) => Some(cause.to_string()),
                     _ => None,
                 });
@@ -68,44 +83,45 @@ impl Report {
             }
             Exit::PARTLY => {
                 let failed = self.failed();
-                format!(
-                    "{} of {} recipients did not get it: {}",
-                    failed.len(),
-                    self.outcomes.len(),
-                    failed.join("; ")
-                )
+                let count = self.mail.outcomes.len();
+                format!("{} of {count} recipients did not get it: {}", failed.len(), failed.join("; "))
             }
-            _ => return Some(self.failure(exit, closed)),
+            _ => return Some(self.failure(exit)),
         };
         Some(Error::new(exit, text))
     }
 
     /// The words where nobody was accepted.
-    fn failure(&self, exit: Exit, closed: impl Fn(&Cause) -> Error) -> Error {
-        let telling = self.outcomes.iter().find(|outcome| !is_consequence(outcome));
-        let text = match telling {
-            Some(Outcome::Unsent(Reason::Closed(cause))) => return closed(cause),
-            Some(Outcome::Refused { verb: Verb::Mail, reply }) => {
-                format!("the sender {} was refused: {reply}{}", self.from, advice(reply))
+    fn failure(&self, exit: Exit) -> Error {
+        let telling = self.mail.outcomes.iter().flatten().find(|outcome| !is_consequence(outcome));
+        let text = match (telling, &self.mail.ending) {
+            (Some(Outcome::Unsent(Reason::Closed(_))), Some(ending)) => return ending.clone(),
+            (Some(Outcome::Refused { verb: Verb::Mail, reply }), _) => {
+                format!("the sender {} was refused: {reply}{}", self.mail.envelope.from, advice(reply))
             }
-            Some(Outcome::Refused { verb: Verb::Data | Verb::Bdat | Verb::Message, reply }) => {
+            (Some(Outcome::Refused { verb: Verb::Data | Verb::Bdat | Verb::Message, reply }), _) => {
                 format!("the message was refused: {reply}{}", advice(reply))
             }
-            Some(Outcome::Refused { verb: Verb::Rcpt, .. }) => {
+            (Some(Outcome::Refused { verb: Verb::Rcpt, .. }), _) => {
                 format!("no recipient was accepted: {}", self.failed().join("; "))
             }
-            Some(outcome) => format!("the message was not sent: {}", words(outcome).1),
-            None => "the message was not sent".to_string(),
+            (Some(outcome), _) => format!("the message was not sent: {}", words(outcome).1),
+            (None, _) => match self.left {
+                Some(error) => return error.clone(),
+                None => "the message was not sent".to_string(),
+            },
         };
         Error::new(exit, text)
     }
 
     /// Who did not get it, and why.
     fn failed(&self) -> Vec<String> {
-        let pairs = self.recipients.iter().zip(&self.outcomes);
-        pairs
-            .filter(|(_, outcome)| !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome))
-            .map(|(recipient, outcome)| format!("{recipient} {}", words(outcome).1))
+        let consequences =
+            self.mail.outcomes.iter().map(|outcome| outcome.as_ref().is_some_and(is_consequence));
+        self.recipients()
+            .zip(consequences)
+            .filter(|((_, word, _), is_consequence)| *word != "accepted" && !is_consequence)
+            .map(|((recipient, _, why), _)| format!("{recipient} {why}"))
             .collect()
     }
 }
@@ -138,34 +154,44 @@ fn plain(path: &ForwardPath) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smtp_core::Code;
+    use smtp_core::{Cause, Code, Envelope};
 
     fn reply(code: u16, text: &str) -> Reply {
         Reply::new(Code::new(code).unwrap(), text)
     }
 
-    fn report(outcomes: Vec<Outcome>) -> Report {
+    fn mail(outcomes: Vec<Outcome>) -> Mail {
         let recipients = ["a@example.org", "long@example.org"].iter().take(outcomes.len());
         let envelope = Envelope::new(
             "you@example.org".parse().unwrap(),
             recipients.map(|address| address.parse().unwrap()),
         );
-        Report::new(&envelope, outcomes, None)
+        let message = smtp_mime::Message::builder()
+            .from("you@example.org".parse::<smtp_mime::AddressList>().unwrap())
+            .without_recipients()
+            .build(&smtp_mime::Context::new(
+                smtp_mime::Date::from_unix(0, 0).unwrap(),
+                [0; smtp_mime::Context::SEED],
+            ))
+            .unwrap();
+        let mut mail = Mail::new(1, envelope, message);
+        mail.outcomes = outcomes.into_iter().map(Some).collect();
+        mail.ending = Some(Error::new(Exit::TEMPORARY, "the words of the session"));
+        mail
     }
 
-    fn error(report: &Report) -> String {
-        report.error(|cause| Error::new(Exit::TEMPORARY, format!("closed: {cause}"))).unwrap().to_string()
+    fn error(outcomes: Vec<Outcome>) -> String {
+        Report::new(&mail(outcomes), None).error().unwrap().to_string()
     }
 
     #[test]
     fn each_recipient_has_a_line() {
-        let text = report(vec![
+        let mail = mail(vec![
             Outcome::Accepted(reply(250, "2.0.0 queued\nas \u{1b}[2J7")),
             Outcome::Refused { verb: Verb::Rcpt, reply: reply(550, "5.1.1 none") },
-        ])
-        .text();
+        ]);
         assert_eq!(
-            text,
+            Report::new(&mail, None).text(),
             "accepted  a@example.org     250 2.0.0 queued / as \\u{1b}[2J7\n\
              refused   long@example.org  at RCPT: 550 5.1.1 none\n"
         );
@@ -174,27 +200,21 @@ mod tests {
     #[test]
     fn the_error_names_what_was_refused() {
         let refused = |verb, code| Outcome::Refused { verb, reply: reply(code, "no") };
+        assert_eq!(error(vec![refused(Verb::Mail, 550)]), "the sender <you@example.org> was refused: 550 no");
         assert_eq!(
-            error(&report(vec![refused(Verb::Mail, 550)])),
-            "the sender <you@example.org> was refused: 550 no"
-        );
-        assert_eq!(
-            error(&report(vec![refused(Verb::Message, 451)])),
+            error(vec![refused(Verb::Message, 451)]),
             "the message was refused: 451 no; try again later"
         );
         assert_eq!(
-            error(&report(vec![refused(Verb::Rcpt, 550), Outcome::Accepted(reply(250, "ok"))])),
+            error(vec![refused(Verb::Rcpt, 550), Outcome::Accepted(reply(250, "ok"))]),
             "1 of 2 recipients did not get it: a@example.org at RCPT: 550 no"
         );
         assert_eq!(
-            error(&report(vec![refused(Verb::Rcpt, 550), Outcome::Unsent(Reason::AnotherRefused)])),
+            error(vec![refused(Verb::Rcpt, 550), Outcome::Unsent(Reason::AnotherRefused)]),
             "no recipient was accepted: a@example.org at RCPT: 550 no"
         );
-        assert_eq!(
-            error(&report(vec![Outcome::Unsent(Reason::Closed(Cause::Lost))])),
-            "closed: the connection was lost"
-        );
-        assert!(error(&report(vec![Outcome::Unconfirmed(Cause::Lost)])).contains("unknown"));
-        assert!(report(vec![Outcome::Accepted(reply(250, "ok"))]).error(|_| unreachable!()).is_none());
+        assert_eq!(error(vec![Outcome::Unsent(Reason::Closed(Cause::Lost))]), "the words of the session");
+        assert!(error(vec![Outcome::Unconfirmed(Cause::Lost)]).contains("unknown"));
+        assert!(Report::new(&mail(vec![Outcome::Accepted(reply(250, "ok"))]), None).error().is_none());
     }
 }

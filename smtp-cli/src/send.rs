@@ -1,37 +1,58 @@
 //! Provides the command `send`.
 
 use crate::args::{EnvelopeArgs, GlobalArgs, SendArgs};
+use crate::bundled;
 use crate::compose;
+use crate::delivery::{self, Plan};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::mail::Mail;
 use crate::report::Report;
-use crate::session::{Letter, Session};
+use crate::session::Session;
 use crate::settings::Settings;
 use crate::terminal::Terminal;
-use crate::transcript::Transcript;
+use crate::transcript::{Observer, Transcript};
 use std::io::Write;
 
 /// Composes a message and sends it.
 pub(crate) fn send(args: &SendArgs, global: GlobalArgs, terminal: &mut Terminal) -> Result<Exit> {
-    let settings = Settings::new(&args.connection)?;
+    let mut settings = Settings::new(&args.connection)?;
     let message = compose::message(&args.envelope, &args.message, terminal)?;
     let envelope = compose::envelope(&args.envelope, &message)?;
     let password = match &settings.login {
         Some(login) => Some(login.password.read(&login.user, terminal)?),
         None => None,
     };
-    let transcript = global.verbose.then(|| Transcript::new(terminal.error.clone()));
-    let session = Session::open(&settings, password.as_ref(), transcript)?;
-    needs_offered(&args.envelope, &session)?;
-    let letter = Letter { envelope: envelope.clone(), body: Box::new(message.into_reader()) };
-    let (delivery, session) = session.send_and_quit(letter)?;
-    let report = Report::new(&envelope, delivery.outcomes, delivery.unreadable);
+    let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
+    let stream = terminal.error.clone();
+    let plan = Plan {
+        settings: &settings,
+        password: password.as_ref(),
+        observers: &|number| {
+            let transcript = global.verbose.then(|| Transcript::new(stream.clone(), number));
+            transcript.into_iter().map(|transcript| Box::new(transcript) as Box<dyn Observer>).collect()
+        },
+        inspection: &|session| needs_offered(&args.envelope, session),
+        connections: 1,
+        retries: 0,
+        wait: &|_| {},
+        jitter: &|| 0.0,
+    };
+    let mut mail = Some(Mail::new(1, envelope, message));
+    let deliveries = delivery::deliver(&plan, Box::new(move || mail.take().map(Ok)));
+    let reports: Vec<_> =
+        deliveries.mails.iter().map(|mail| Report::new(mail, deliveries.error.as_ref())).collect();
     if !global.quiet {
-        terminal.output.write_all(report.text().as_bytes()).map_err(|error| Error::output(&error))?;
+        let mut text: String = reports.iter().map(Report::text).collect();
+        if let Some(mock) = mock {
+            text.push_str(&bundled::received(mock));
+        }
+        terminal.output.write_all(text.as_bytes()).map_err(|error| Error::output(&error))?;
     }
-    match report.error(|cause| session.closed(cause)) {
+    let exit = Exit::of_messages(reports.iter().map(Report::exit));
+    match reports.iter().find_map(Report::error) {
         Some(error) => Err(error),
-        None => Ok(Exit::OK),
+        None => Ok(exit),
     }
 }
 

@@ -7,13 +7,12 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::settings::{Destination, Encryption, Settings};
 use crate::tls::Tls;
-use crate::transcript::Transcript;
+use crate::transcript::Observer;
 use crate::transport::Transport;
 use smtp_core::{
-    Cause, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Outcome, Reason, Reveal,
-    Secret, Verb,
+    Cause, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Reason, Reveal, Secret, Verb,
 };
-use std::io::Read;
+use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
@@ -24,29 +23,12 @@ pub(crate) struct Session<'a> {
     settings: &'a Settings,
 }
 
-/// A message that is ready to leave.
-pub(crate) struct Letter {
-    /// Who sends to whom.
-    pub(crate) envelope: Envelope,
-    /// Its octets.
-    pub(crate) body: Box<dyn Read>,
-}
-
-/// What became of a message.
-#[derive(Debug)]
-pub(crate) struct Delivery {
-    /// One outcome for each recipient, in the envelope's order.
-    pub(crate) outcomes: Vec<Outcome>,
-    /// Why its octets could not be read to their end.
-    pub(crate) unreadable: Option<Error>,
-}
-
 impl<'a> Session<'a> {
     /// Connects, says hello, secures and logs in.
     pub(crate) fn open(
         settings: &'a Settings,
         password: Option<&Secret>,
-        mut transcript: Option<Transcript>,
+        mut observers: Vec<Box<dyn Observer>>,
     ) -> Result<Self> {
         // What can be wrong on our side is found before anything is said.
         let tls = match settings.encryption {
@@ -59,22 +41,18 @@ impl<'a> Session<'a> {
         };
         let deadline = Instant::now() + settings.timeouts.connect;
         let connected = crate::connect::connect(&settings.destination, deadline, &mut |text| {
-            if let Some(transcript) = &mut transcript {
-                transcript.information(text);
+            for observer in &mut observers {
+                observer.information(text);
             }
         });
-        let socket = match connected {
-            Ok(socket) => socket,
-            Err(error) => {
-                if let Some(transcript) = &mut transcript {
-                    transcript.error(&error.to_string());
-                }
-                return Err(error);
+        let socket = connected.inspect_err(|error| {
+            for observer in &mut observers {
+                observer.error(&error.to_string());
             }
-        };
+        })?;
         let transport = Transport::new(socket);
         let domain = hello_domain(settings, &transport);
-        let driver = Driver::new(config(settings, transcript.is_some()), transport, tls, transcript);
+        let driver = Driver::new(config(settings), transport, tls, observers);
         let mut session = Self { driver, settings };
         session
             .set_up(&domain, mechanisms)
@@ -140,33 +118,47 @@ impl<'a> Session<'a> {
         self.driver.client.extensions()
     }
 
-    /// Sends one message and says QUIT.
-    pub(crate) fn send_and_quit(mut self, mut letter: Letter) -> Result<(Delivery, Self)> {
-        let recipients = letter.envelope.recipients.len();
-        let goal = self.driver.client.send(letter.envelope).map_err(|misuse| invalid(&misuse))?;
-        self.driver.client.quit().map_err(|misuse| internal(&misuse))?;
-        let mut delivery = Delivery { outcomes: Vec::new(), unreadable: None };
-        let mut piece = Piece::default();
-        loop {
-            match self.driver.step() {
-                Step::Body(wanted) if wanted == goal => {
-                    if let Err(error) = piece.pass_on(&mut letter.body, &mut self.driver.client) {
-                        self.driver.client.abort_body();
-                        delivery.unreadable = Some(error);
-                    }
-                }
-                Step::Body(_) => self.driver.client.abort_body(),
-                Step::Event(Event::Done { goal: done, end }) if done == goal => {
-                    delivery.outcomes = match end {
-                        End::Delivered(outcomes) => outcomes,
-                        End::Undone(reason) => vec![Outcome::Unsent(reason); recipients],
-                        _ => vec![Outcome::Unsent(Reason::Prerequisite); recipients],
-                    };
-                }
-                Step::Event(_) => {}
-                Step::Idle | Step::Closed => return Ok((delivery, self)),
+    /// Queues a message; its octets are asked for by [`Step::Body`].
+    pub(crate) fn submit(&mut self, envelope: Envelope) -> std::result::Result<Goal, Misuse> {
+        self.driver.client.send(envelope)
+    }
+
+    /// Queues QUIT, which rides with what is queued before it; that the session is over already is as good.
+    pub(crate) fn quit(&mut self) {
+        let _ = self.driver.client.quit();
+    }
+
+    /// Says QUIT and waits for the end.
+    pub(crate) fn leave(mut self) {
+        self.quit();
+        while !matches!(self.driver.step(), Step::Closed | Step::Idle) {}
+    }
+
+    /// Does what is due until there is something to decide.
+    pub(crate) fn step(&mut self) -> Step {
+        self.driver.step()
+    }
+
+    /// Hands the machine what it asks for of a message, or says that the message is complete.
+    pub(crate) fn pass_on(&mut self, reader: &mut dyn BufRead) -> std::io::Result<()> {
+        let chunk = loop {
+            match reader.fill_buf() {
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                chunk => break chunk?,
             }
+        };
+        if chunk.is_empty() {
+            self.driver.client.end_of_body();
+        } else {
+            let taken = self.driver.client.body(chunk);
+            reader.consume(taken);
         }
+        Ok(())
+    }
+
+    /// Gives the message up that is asked for, so that no part of it can pass for the whole.
+    pub(crate) fn give_up(&mut self) {
+        self.driver.client.abort_body();
     }
 
     /// Goes on until that goal has ended.
@@ -194,47 +186,13 @@ impl<'a> Session<'a> {
     }
 }
 
-/// A piece of a message on its way from its reader to the core.
-struct Piece {
-    octets: Box<[u8]>,
-    begin: usize,
-    end: usize,
-}
-
-impl Default for Piece {
-    fn default() -> Self {
-        Self { octets: vec![0; 64 * 1024].into_boxed_slice(), begin: 0, end: 0 }
-    }
-}
-
-impl Piece {
-    /// Hands the core what it asks for, or says that the message is complete.
-    fn pass_on(&mut self, reader: &mut dyn Read, client: &mut smtp_core::Client) -> Result<()> {
-        if self.begin == self.end {
-            self.begin = 0;
-            self.end = loop {
-                match reader.read(&mut self.octets) {
-                    Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                    Err(error) => return Err(Error::new(Exit::NO_INPUT, error.to_string())),
-                    Ok(count) => break count,
-                }
-            };
-            if self.end == 0 {
-                client.end_of_body();
-                return Ok(());
-            }
-        }
-        self.begin += client.body(&self.octets[self.begin..self.end]);
-        Ok(())
-    }
-}
-
-fn config(settings: &Settings, report_replies: bool) -> Config {
+fn config(settings: &Settings) -> Config {
     let mut config = Config::default();
     config.protocol = settings.protocol;
     config.implicit_tls = settings.encryption == Encryption::Implicit;
     config.timeouts = settings.timeouts;
-    config.report_replies = report_replies;
+    config.limits.in_flight = settings.in_flight;
+    config.report_replies = true;
     let is_local = matches!(settings.destination, Destination::Unix(_));
     config.reveal = if settings.allow_plaintext_auth || is_local {
         Reveal::Always
@@ -262,15 +220,4 @@ fn hello_domain(settings: &Settings, transport: &Transport) -> EhloDomain {
 /// A call that this program must not make.
 fn internal(misuse: &Misuse) -> Error {
     Error::new(Exit::SOFTWARE, format!("a fault of this program: {misuse}"))
-}
-
-/// An envelope that cannot be said.
-fn invalid(misuse: &Misuse) -> Error {
-    match misuse {
-        Misuse::CommandTooLong { .. } => {
-            Error::new(Exit::DATA, format!("the envelope cannot be sent: {misuse}"))
-        }
-        Misuse::NoRecipients => Error::usage("there is no recipient, use --to, --cc, --bcc or --rcpt"),
-        misuse => internal(misuse),
-    }
 }

@@ -28,14 +28,14 @@ impl Destination {
     fn is_loopback(&self) -> bool {
         match self {
             Self::Unix(_) => true,
-            Self::Host { name, .. } => match name.parse::<IpAddr>() {
-                Ok(address) => address.to_canonical().is_loopback(),
-                Err(_) => {
-                    let name = name.trim_end_matches('.').to_ascii_lowercase();
-                    // RFC 6761 §6.3: these names never leave the machine.
-                    name == "localhost" || name.ends_with(".localhost")
+            Self::Host { name, .. } => {
+                if let Ok(address) = name.parse::<IpAddr>() {
+                    return address.to_canonical().is_loopback();
                 }
-            },
+                let name = name.trim_end_matches('.').to_ascii_lowercase();
+                // RFC 6761 §6.3: these names never leave the machine.
+                name == "localhost" || name.ends_with(".localhost")
+            }
         }
     }
 
@@ -97,6 +97,8 @@ pub(crate) struct Settings {
     pub(crate) allow_plaintext_auth: bool,
     pub(crate) helo: Option<EhloDomain>,
     pub(crate) timeouts: Timeouts,
+    /// How many messages may await their final reply at once on a connection.
+    pub(crate) in_flight: usize,
 }
 
 impl Settings {
@@ -116,12 +118,17 @@ impl Settings {
             is_mock: server == Server::Mock,
             protocol,
             encryption,
-            trust: Trust { ca_file: args.ca_file.clone(), anything: encryption == Encryption::Opportunistic },
+            trust: Trust {
+                ca_file: args.ca_file.clone(),
+                ca_pem: None,
+                anything: encryption == Encryption::Opportunistic,
+            },
             tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
             login: login(args, user)?,
             allow_plaintext_auth: args.allow_plaintext_auth,
             helo: args.helo.clone(),
             timeouts,
+            in_flight: 1,
             destination,
         })
     }
@@ -133,9 +140,8 @@ fn protocol(args: &ConnectionArgs, server: &Server) -> Result<Protocol> {
         Some(ProtocolName::Lmtp) => Ok(Protocol::Lmtp),
         Some(_) if by_url => Err(Error::usage("--protocol contradicts the lmtp:// of --server")),
         Some(ProtocolName::Smtp) => Ok(Protocol::Smtp),
-        Some(ProtocolName::Esmtp) => Ok(Protocol::Esmtp),
         None if args.lmtp || by_url => Ok(Protocol::Lmtp),
-        None => Ok(Protocol::Esmtp),
+        Some(ProtocolName::Esmtp) | None => Ok(Protocol::Esmtp),
     }
 }
 

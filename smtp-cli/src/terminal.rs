@@ -6,6 +6,15 @@ use std::fmt;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
+/// Asks a question and gives the answer.
+pub type Ask = Box<dyn FnMut(&str) -> io::Result<String> + Send>;
+/// Gives the value of an environment variable.
+pub type Environment = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
+/// Gives the seconds since the beginning of 1970 in UTC, and those by which the local clock is ahead of it.
+pub type Clock = Box<dyn Fn() -> (i64, i32) + Send + Sync>;
+/// Fills a buffer with random octets.
+pub type Random = Box<dyn Fn(&mut [u8]) -> io::Result<()> + Send + Sync>;
+
 /// Standard input and output, the question for a password and the environment.
 ///
 /// The process has one, [`Terminal::system`]; a test makes its own and reads what was written.
@@ -21,13 +30,13 @@ pub struct Terminal {
     /// Whether standard error is a terminal.
     pub error_is_terminal: bool,
     /// Asks for a password, without showing what is typed.
-    pub password: Box<dyn FnMut(&str) -> io::Result<String> + Send>,
+    pub password: Ask,
     /// The value of an environment variable, if it is set.
-    pub environment: Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>,
+    pub environment: Environment,
     /// The time: seconds since the beginning of 1970 in UTC, and those by which the local clock is ahead of it.
-    pub clock: Box<dyn Fn() -> (i64, i32) + Send + Sync>,
+    pub clock: Clock,
     /// Fills a buffer with octets that nobody can guess.
-    pub random: Box<dyn Fn(&mut [u8]) -> io::Result<()> + Send + Sync>,
+    pub random: Random,
 }
 
 /// An answer of more octets is cut.
@@ -88,7 +97,11 @@ impl Terminal {
         self.error.write_all(question.as_bytes()).and_then(|()| self.error.flush()).map_err(|_| ended())?;
         let mut line = String::new();
         match (&mut self.input).take(LONGEST_ANSWER).read_line(&mut line) {
-            Ok(0) | Err(_) => Err(ended()),
+            Ok(0) | Err(_) => {
+                // The complaint is not to stand behind the question.
+                let _ = self.error.write_all(b"\n");
+                Err(ended())
+            }
             Ok(_) => Ok(line.trim().to_string()),
         }
     }
@@ -113,11 +126,6 @@ impl Terminal {
                 return Ok(text);
             }
         }
-    }
-
-    /// An environment variable as text; `None` when it is not set.
-    pub(crate) fn variable(&self, name: &str) -> Option<String> {
-        (self.environment)(name).map(|value| value.to_string_lossy().into_owned())
     }
 }
 

@@ -18,6 +18,8 @@ pub(crate) struct Tls {
 pub(crate) struct Trust {
     /// Certificates in PEM that are trusted instead of the system's.
     pub(crate) ca_file: Option<PathBuf>,
+    /// The same, in memory: those of the bundled server.
+    pub(crate) ca_pem: Option<String>,
     /// Whether nothing is verified.
     pub(crate) anything: bool,
 }
@@ -27,9 +29,14 @@ impl Tls {
     pub(crate) fn new(name: &str, trust: &Trust) -> Result<Self> {
         let mut builder = TlsConnector::builder();
         builder.min_protocol_version(Some(Protocol::Tlsv12));
-        if let Some(path) = &trust.ca_file {
+        let trusted = match (&trust.ca_file, &trust.ca_pem) {
+            (Some(path), _) => Some(certificates(path)?),
+            (None, Some(pem)) => Some(Certificate::stack_from_pem(pem.as_bytes()).unwrap_or_default()),
+            (None, None) => None,
+        };
+        if let Some(trusted) = trusted {
             builder.disable_built_in_roots(true);
-            for certificate in certificates(path)? {
+            for certificate in trusted {
                 builder.add_root_certificate(certificate);
             }
         }
@@ -125,7 +132,7 @@ mod tests {
     fn a_file_without_a_certificate_is_named() {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), "no certificate\n").unwrap();
-        let trust = Trust { ca_file: Some(file.path().into()), anything: false };
+        let trust = Trust { ca_file: Some(file.path().into()), ..Trust::default() };
         let error = Tls::new("mx.example.org", &trust).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_INPUT);
         assert!(error.to_string().contains("BEGIN CERTIFICATE"), "{error}");

@@ -2,8 +2,20 @@
 
 use crate::error::Escaped;
 use crate::terminal::Stream;
-use smtp_core::{Content, Reply, Transmit};
+use smtp_core::{Content, Reply, Transmit, Verb};
 use std::io::Write;
+
+/// Looks on while a session goes its way.
+pub(crate) trait Observer: Send {
+    /// These octets leave.
+    fn sent(&mut self, transmit: &Transmit, is_secured: bool);
+    /// This reply came, to that command.
+    fn received(&mut self, verb: Option<Verb>, reply: &Reply, is_wanted: bool, is_secured: bool);
+    /// Something happened besides.
+    fn information(&mut self, text: &str);
+    /// Something went wrong.
+    fn error(&mut self, text: &str);
+}
 
 /// Writes the transcript as text.
 ///
@@ -17,6 +29,8 @@ use std::io::Write;
 #[derive(Debug)]
 pub(crate) struct Transcript {
     stream: Stream,
+    /// What every line begins with, where there are several sessions.
+    prefix: String,
     /// The line that is being sent, until its end is.
     line: String,
     message: MailData,
@@ -34,12 +48,16 @@ struct MailData {
 const LONGEST_LINE: usize = 998;
 
 impl Transcript {
-    pub(crate) fn new(stream: Stream) -> Self {
-        Self { stream, line: String::new(), message: MailData::default() }
+    /// A transcript of the session of that number, which every line bears unless it is 0.
+    pub(crate) fn new(stream: Stream, session: usize) -> Self {
+        let prefix = if session == 0 { String::new() } else { format!("{session:>2} ") };
+        Self { stream, prefix, line: String::new(), message: MailData::default() }
     }
+}
 
+impl Observer for Transcript {
     /// Shows what leaves: commands as they are, secrets masked, and of the mail data the header section and the size.
-    pub(crate) fn sent(&mut self, transmit: &Transmit, is_secured: bool) {
+    fn sent(&mut self, transmit: &Transmit, is_secured: bool) {
         let mark = if is_secured { "~>" } else { "->" };
         for (content, octets) in transmit.spans() {
             match content {
@@ -62,7 +80,7 @@ impl Transcript {
     }
 
     /// Shows a reply, line by line.
-    pub(crate) fn received(&mut self, reply: &Reply, is_wanted: bool, is_secured: bool) {
+    fn received(&mut self, _verb: Option<Verb>, reply: &Reply, is_wanted: bool, is_secured: bool) {
         self.end_message(if is_secured { "~>" } else { "->" });
         let mark = match (is_wanted, is_secured) {
             (false, _) => "<**",
@@ -77,16 +95,18 @@ impl Transcript {
     }
 
     /// Shows what happened besides.
-    pub(crate) fn information(&mut self, text: &str) {
+    fn information(&mut self, text: &str) {
         self.write("===", text);
     }
 
     /// Shows an error.
-    pub(crate) fn error(&mut self, text: &str) {
+    fn error(&mut self, text: &str) {
         self.end_message("->");
         self.write("***", text);
     }
+}
 
+impl Transcript {
     fn mail_data(&mut self, mark: &str, octets: &[u8]) {
         let mut rest = octets;
         while !self.message.is_header_shown && !rest.is_empty() {
@@ -118,7 +138,7 @@ impl Transcript {
     }
 
     fn write(&mut self, mark: &str, text: &str) {
-        let line = format!("{mark:<3} {}", Escaped(text));
+        let line = format!("{}{mark:<3} {}", self.prefix, Escaped(text));
         // A transcript that cannot be written must not end the session.
         let _ = self.stream.write_all(format!("{}\n", line.trim_end()).as_bytes());
     }

@@ -10,7 +10,7 @@ pub(crate) use connection::ConnectionArgs;
 pub(crate) use envelope::EnvelopeArgs;
 pub(crate) use message::{Attachment, MessageArgs};
 pub(crate) use server::{Scheme, Server};
-pub(crate) use values::{AuthChoice, Notify, ProtocolName, Return, TimeoutChanges, TlsMode};
+pub(crate) use values::{AuthChoice, ProtocolName, TlsMode};
 
 use crate::error::Error;
 use crate::exit::Exit;

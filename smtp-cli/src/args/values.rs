@@ -224,7 +224,7 @@ pub(crate) fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The longest that anything may take; operating systems do not take much longer timeouts of sockets.
-const LONGEST: Duration = Duration::from_secs(7 * 24 * 3600);
+const LONGEST: Duration = Duration::from_hours(7 * 24);
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,54 @@
+//! Provides `--server mock`: the bundled server, started in this process on loopback.
+
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::settings::{Destination, Encryption, Settings};
+use smtp_core::{Protocol, Secret};
+use smtp_mock::{Certificate, Mock};
+
+/// Starts the bundled server as the settings want it, and makes the settings lead to it.
+///
+/// With a login it takes just that user, and over TLS: its certificate is made for this run, and trusted.
+pub(crate) fn start(settings: &mut Settings, password: Option<&Secret>) -> Result<Mock> {
+    let mut builder = Mock::builder().hostname("mock.localhost").certificate_name(&settings.tls_name);
+    if settings.protocol == Protocol::Lmtp {
+        builder = builder.lmtp();
+    }
+    if let (Some(login), Some(password)) = (&settings.login, password) {
+        builder = builder.user(&login.user, String::from_utf8_lossy(password.expose()).into_owned());
+        if settings.encryption == Encryption::Opportunistic {
+            settings.encryption = Encryption::Required;
+            settings.trust.anything = false;
+        }
+        if settings.allow_plaintext_auth {
+            builder = builder.plaintext_auth();
+        }
+    }
+    builder = match settings.encryption {
+        Encryption::None | Encryption::Opportunistic => builder,
+        Encryption::Required => builder.starttls(Certificate::Good),
+        Encryption::Implicit => builder.implicit_tls(Certificate::Good),
+    };
+    let mock = builder
+        .try_start()
+        .map_err(|error| Error::new(Exit::OS, format!("the bundled server cannot be started: {error}")))?;
+    if settings.trust.ca_file.is_none() {
+        settings.trust.ca_pem = Some(mock.ca_pem());
+    }
+    let address = mock.addr();
+    settings.destination = Destination::Host { name: address.ip().to_string(), port: address.port() };
+    Ok(mock)
+}
+
+/// What the server received, in words.
+pub(crate) fn received(mock: Mock) -> String {
+    let messages = mock.messages();
+    // Nothing is expected of it, so its report has nothing to say.
+    drop(mock.stop());
+    if messages.is_empty() {
+        return "the server received no message\n".to_string();
+    }
+    let summaries: Vec<_> =
+        messages.iter().map(|message| format!("the server received {}", message.summary())).collect();
+    summaries.concat()
+}

@@ -1,0 +1,111 @@
+//! Provides [`Queue`], from which all sessions take their messages and to which they bring them back.
+
+use crate::error::{Error, Result};
+use crate::mail::Mail;
+use std::collections::VecDeque;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+/// Makes the messages, one at a time, so that no more of them are held than are on their way.
+pub(crate) type Supply<'a> = Box<dyn FnMut() -> Option<Result<Mail>> + Send + 'a>;
+
+/// The messages of all sessions.
+pub(crate) struct Queue<'a>(Mutex<Inside<'a>>);
+
+struct Inside<'a> {
+    supply: Option<Supply<'a>>,
+    /// Brought back, to be sent in this round.
+    again: VecDeque<Mail>,
+    /// To be sent in the next round.
+    later: VecDeque<Mail>,
+    /// Nothing more can be done for them.
+    finished: Vec<Mail>,
+    /// Why the supply ended early.
+    failure: Option<Error>,
+}
+
+impl<'a> Queue<'a> {
+    pub(crate) fn new(supply: Supply<'a>) -> Self {
+        Self(Mutex::new(Inside {
+            supply: Some(supply),
+            again: VecDeque::new(),
+            later: VecDeque::new(),
+            finished: Vec::new(),
+            failure: None,
+        }))
+    }
+
+    /// The next message of this round.
+    pub(crate) fn take(&self) -> Option<Mail> {
+        let mut inside = self.inside();
+        inside.refill();
+        inside.again.pop_front()
+    }
+
+    /// Whether there is nothing left in this round.
+    pub(crate) fn is_empty(&self) -> bool {
+        let mut inside = self.inside();
+        inside.refill();
+        inside.again.is_empty()
+    }
+
+    /// Brings a message back for this round.
+    pub(crate) fn bring_back(&self, mail: Mail) {
+        self.inside().again.push_front(mail);
+    }
+
+    /// Puts a message aside for the next round.
+    pub(crate) fn put_aside(&self, mail: Mail) {
+        self.inside().later.push_back(mail);
+    }
+
+    /// Puts a message aside for good.
+    pub(crate) fn finish(&self, mail: Mail) {
+        self.inside().finished.push(mail);
+    }
+
+    /// Begins the next round; says whether there is anything in it.
+    pub(crate) fn begin_round(&self) -> bool {
+        let mut inside = self.inside();
+        let mut later = std::mem::take(&mut inside.later);
+        later.iter_mut().for_each(Mail::try_again);
+        inside.again.append(&mut later);
+        inside.refill();
+        !inside.again.is_empty()
+    }
+
+    /// All messages, those that nobody took up included, and why there are no more.
+    pub(crate) fn into_mails(self) -> (Vec<Mail>, Option<Error>) {
+        let mut inside = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let mut mails = std::mem::take(&mut inside.finished);
+        mails.extend(inside.later.drain(..));
+        loop {
+            inside.refill();
+            match inside.again.pop_front() {
+                Some(mail) => mails.push(mail),
+                None => return (mails, inside.failure),
+            }
+        }
+    }
+
+    fn inside(&self) -> MutexGuard<'_, Inside<'a>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inside<'_> {
+    /// Asks the supply when nothing else is left.
+    fn refill(&mut self) {
+        if !self.again.is_empty() {
+            return;
+        }
+        let Some(supply) = &mut self.supply else { return };
+        match supply() {
+            Some(Ok(mail)) => self.again.push_back(mail),
+            Some(Err(error)) => {
+                self.supply = None;
+                self.failure.get_or_insert(error);
+            }
+            None => self.supply = None,
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Provides the work of one session after the other: messages taken from the queue, sent, and settled.
+
+use super::Plan;
+use super::queue::Queue;
+use crate::driver::Step;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::mail::{Mail, Next, Policy, cause_of, turned_down};
+use crate::session::Session;
+use smtp_core::{Cause, End, Event, Goal, Misuse, Outcome, Reason};
+use std::collections::VecDeque;
+
+/// Messages that are given to a session beyond those in flight, so that the next one's commands can leave with the end
+/// of the one before.
+const AHEAD: usize = 1;
+/// So many sessions in a row may break without a message having got a reply, where there are several sessions.
+const FRUITLESS: usize = 3;
+
+/// A message that a session has.
+struct Underway {
+    goal: Goal,
+    mail: Mail,
+    reader: Option<Box<smtp_mime::Reader>>,
+}
+
+/// A session and the messages that it has.
+struct Work<'a, 'q> {
+    session: Session<'a>,
+    queue: &'a Queue<'q>,
+    policy: Policy,
+    underway: VecDeque<Underway>,
+    /// How many messages got a reply.
+    fruits: usize,
+    /// The cause by which the session ended, once it has.
+    cause: Option<Cause>,
+    /// Whether the message at work when the session broke was settled.
+    is_break_settled: bool,
+}
+
+/// Sends messages until none is left in this round, over one session after the other if they break.
+pub(super) fn work(plan: &Plan<'_>, queue: &Queue<'_>, policy: Policy, number: usize) -> Result<()> {
+    let mut fruitless = 0;
+    let limit = if plan.connections > 1 { FRUITLESS } else { 1 };
+    while !queue.is_empty() {
+        let session = Session::open(plan.settings, plan.password, (plan.observers)(number))?;
+        if let Err(error) = (plan.inspection)(&session) {
+            session.leave();
+            return Err(error);
+        }
+        let mut work = Work {
+            session,
+            queue,
+            policy,
+            underway: VecDeque::new(),
+            fruits: 0,
+            cause: None,
+            is_break_settled: false,
+        };
+        work.run(plan.settings.in_flight + AHEAD);
+        if work.fruits > 0 {
+            fruitless = 0;
+        } else {
+            fruitless += 1;
+        }
+        if fruitless >= limit {
+            return match &work.cause {
+                None | Some(Cause::Quit | Cause::Aborted) => Ok(()),
+                Some(cause) => Err(work.session.closed(cause)),
+            };
+        }
+    }
+    Ok(())
+}
+
+impl Work<'_, '_> {
+    /// Sends until the queue is empty and the session over, or broken.
+    fn run(&mut self, depth: usize) {
+        loop {
+            self.fill(depth);
+            match self.session.step() {
+                Step::Body(goal) => self.pass_on(goal),
+                Step::Event(Event::Done { goal, end }) => self.settle(goal, end),
+                Step::Event(Event::Closed(cause)) => self.cause = Some(cause),
+                // Everything was said, QUIT included, and nothing is due: there is nothing to wait for.
+                Step::Idle if self.underway.is_empty() && self.queue.is_empty() => self.session.quit(),
+                Step::Event(_) | Step::Idle => {}
+                Step::Closed => break,
+            }
+        }
+        // Promise 1 of the core leaves none; should it ever, none is lost.
+        for underway in self.underway.drain(..) {
+            self.queue.finish(underway.mail);
+        }
+    }
+
+    /// Gives the session as many messages as it is to have; with the last of them, QUIT.
+    fn fill(&mut self, depth: usize) {
+        while self.cause.is_none() && self.underway.len() < depth {
+            let Some(mail) = self.queue.take() else {
+                self.session.quit();
+                return;
+            };
+            match self.session.submit(mail.transaction()) {
+                Ok(goal) => self.underway.push_back(Underway { goal, mail, reader: None }),
+                Err(Misuse::Closed | Misuse::AfterQuit) => {
+                    self.queue.bring_back(mail);
+                    return;
+                }
+                Err(misuse) => {
+                    let mut mail = mail;
+                    mail.unreadable = Some(turned_down(&misuse));
+                    self.fruits += 1;
+                    self.queue.finish(mail);
+                }
+            }
+        }
+    }
+
+    fn pass_on(&mut self, goal: Goal) {
+        let Some(underway) = self.underway.iter_mut().find(|underway| underway.goal == goal) else {
+            self.session.give_up();
+            return;
+        };
+        let reader = underway.reader.get_or_insert_with(|| Box::new(underway.mail.message.reader()));
+        let result = self.session.pass_on(reader.as_mut());
+        if let Err(error) = result {
+            // Nothing of it may pass for the whole: the connection ends without the end of the mail data.
+            underway.mail.unreadable =
+                Some(Error::new(Exit::NO_INPUT, format!("{error}; the message was not sent")));
+            self.session.give_up();
+        }
+    }
+
+    fn settle(&mut self, goal: Goal, end: End) {
+        let Some(place) = self.underway.iter().position(|underway| underway.goal == goal) else { return };
+        let Some(Underway { mut mail, .. }) = self.underway.remove(place) else { return };
+        let count = mail.transaction().recipients.len();
+        let outcomes = match end {
+            End::Delivered(outcomes) => outcomes,
+            End::Undone(reason) => vec![Outcome::Unsent(reason); count],
+            _ => vec![Outcome::Unsent(Reason::Prerequisite); count],
+        };
+        let cause = cause_of(&outcomes);
+        mail.ending = cause.map(|cause| self.session.closed(cause));
+        let is_broken = cause.is_some();
+        // The first one that the break met was at work; those behind it had not begun.
+        let is_behind = is_broken && self.is_break_settled;
+        self.is_break_settled |= is_broken || mail.unreadable.is_some();
+        if !is_broken {
+            self.fruits += 1;
+        }
+        match mail.settle(outcomes, self.policy, is_behind) {
+            Next::Finished => self.queue.finish(mail),
+            Next::Again => self.queue.bring_back(mail),
+            Next::Later => self.queue.put_aside(mail),
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! Defines [`Mail`], a message on its way to its recipients, and what became of it so far.
+
+use crate::error::Error;
+use crate::exit::Exit;
+use smtp_core::{Cause, Envelope, Outcome, Reason};
+use smtp_mime::Message;
+
+/// A message with its envelope, and what became of each recipient so far.
+#[derive(Debug)]
+pub(crate) struct Mail {
+    /// Its number, from 1.
+    pub(crate) number: usize,
+    /// Who sends to whom.
+    pub(crate) envelope: Envelope,
+    /// Its octets.
+    pub(crate) message: Message,
+    /// The last word on each recipient.
+    pub(crate) outcomes: Vec<Option<Outcome>>,
+    /// Why its octets could not be read to their end.
+    pub(crate) unreadable: Option<Error>,
+    /// How its last session ended, if that ended early.
+    pub(crate) ending: Option<Error>,
+    /// Who is in the next transaction.
+    pending: Vec<usize>,
+    /// Who is to be tried again later.
+    later: Vec<usize>,
+    /// How often a session broke before it could be sent.
+    moves: usize,
+}
+
+/// What is allowed when a transaction did not succeed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    /// Whether there is a later try for what failed for now.
+    pub(crate) has_later: bool,
+    /// How often a message may move to another session when its own broke.
+    pub(crate) moves: usize,
+}
+
+/// What to do with a message after a transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// Nothing: it is finished.
+    Finished,
+    /// A further transaction at once.
+    Again,
+    /// A further transaction in the next round.
+    Later,
+}
+
+impl Mail {
+    pub(crate) fn new(number: usize, envelope: Envelope, message: Message) -> Self {
+        let recipients = envelope.recipients.len();
+        Self {
+            number,
+            envelope,
+            message,
+            outcomes: vec![None; recipients],
+            unreadable: None,
+            ending: None,
+            pending: (0..recipients).collect(),
+            later: Vec::new(),
+            moves: 0,
+        }
+    }
+
+    /// The envelope of the next transaction.
+    pub(crate) fn transaction(&self) -> Envelope {
+        let mut envelope = self.envelope.clone();
+        envelope.recipients =
+            self.pending.iter().map(|&index| self.envelope.recipients[index].clone()).collect();
+        envelope
+    }
+
+    /// Takes what became of a transaction; `is_behind` says that it had not begun when its session ended.
+    pub(crate) fn settle(&mut self, outcomes: Vec<Outcome>, policy: Policy, is_behind: bool) -> Next {
+        let any_accepted = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Accepted(_)));
+        let all_for_now = outcomes.iter().all(|outcome| is_for_now(outcome) || is_companion(outcome));
+        let is_broken = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unsent(Reason::Closed(_))));
+        let may_move = self.unreadable.is_none() && is_broken && (is_behind || self.moves < policy.moves);
+        let mut again = Vec::new();
+        for (index, outcome) in std::mem::take(&mut self.pending).into_iter().zip(outcomes) {
+            match &outcome {
+                Outcome::Unsent(Reason::TooManyRecipients(_)) if any_accepted => again.push(index),
+                Outcome::Unsent(Reason::Closed(_)) if may_move => again.push(index),
+                outcome if policy.has_later && is_for_now(outcome) => self.later.push(index),
+                // They failed only together with others, who may succeed later.
+                outcome if policy.has_later && all_for_now && is_companion(outcome) => self.later.push(index),
+                _ => {}
+            }
+            self.outcomes[index] = Some(outcome);
+        }
+        if is_broken && !is_behind {
+            self.moves += 1;
+        }
+        self.pending = again;
+        if !self.pending.is_empty() {
+            Next::Again
+        } else if self.later.is_empty() {
+            Next::Finished
+        } else {
+            Next::Later
+        }
+    }
+
+    /// Begins the next round.
+    pub(crate) fn try_again(&mut self) {
+        self.pending.append(&mut self.later);
+        self.pending.sort_unstable();
+        self.moves = 0;
+    }
+}
+
+/// Whether the same may succeed later: never what is unknown.
+fn is_for_now(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Refused { reply, .. } => reply.is_transient(),
+        Outcome::Unsent(reason) => Exit::of_reason(reason) == Exit::TEMPORARY,
+        Outcome::Accepted(_) | Outcome::Unconfirmed(_) => false,
+    }
+}
+
+/// Whether it failed only together with another recipient.
+const fn is_companion(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unsent(Reason::AnotherRefused))
+}
+
+/// The words for an envelope that the protocol machine turns down.
+pub(crate) fn turned_down(misuse: &smtp_core::Misuse) -> Error {
+    match misuse {
+        smtp_core::Misuse::CommandTooLong { .. } => {
+            Error::new(Exit::DATA, format!("the envelope cannot be sent: {misuse}"))
+        }
+        smtp_core::Misuse::NoRecipients => {
+            Error::usage("there is no recipient, use --to, --cc, --bcc or --rcpt")
+        }
+        misuse => Error::new(Exit::SOFTWARE, format!("a fault of this program: {misuse}")),
+    }
+}
+
+/// The cause by which a transaction ended early, if it did.
+pub(crate) fn cause_of(outcomes: &[Outcome]) -> Option<&Cause> {
+    outcomes.iter().find_map(|outcome| match outcome {
+        Outcome::Unsent(Reason::Closed(cause)) | Outcome::Unconfirmed(cause) => Some(cause),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use smtp_core::{Code, Reply, Verb};
+
+    fn mail(recipients: usize) -> Mail {
+        let message = Message::builder()
+            .from("you@example.org".parse::<smtp_mime::AddressList>().unwrap())
+            .without_recipients()
+            .build(&smtp_mime::Context::new(
+                smtp_mime::Date::from_unix(0, 0).unwrap(),
+                [0; smtp_mime::Context::SEED],
+            ))
+            .unwrap();
+        let to = (0..recipients).map(|index| format!("r{index}@example.net").parse().unwrap());
+        Mail::new(1, Envelope::new("you@example.org".parse().unwrap(), to), message)
+    }
+
+    fn accepted() -> Outcome {
+        Outcome::Accepted(Reply::new(Code::OK, "ok"))
+    }
+
+    fn refused(code: u16) -> Outcome {
+        Outcome::Refused { verb: Verb::Rcpt, reply: Reply::new(Code::new(code).unwrap(), "no") }
+    }
+
+    fn too_many() -> Outcome {
+        Outcome::Unsent(Reason::TooManyRecipients(Reply::new(Code::INSUFFICIENT_STORAGE, "too many")))
+    }
+
+    fn lost() -> Outcome {
+        Outcome::Unsent(Reason::Closed(Cause::Lost))
+    }
+
+    const ONCE: Policy = Policy { has_later: false, moves: 0 };
+    const MORE: Policy = Policy { has_later: true, moves: 0 };
+
+    fn recipients(mail: &Mail) -> Vec<String> {
+        mail.transaction().recipients.iter().map(|recipient| recipient.to.to_string()).collect()
+    }
+
+    #[test]
+    fn too_many_recipients_go_into_a_further_transaction_until_one_accepts_none() {
+        let mut mail = mail(3);
+        assert_eq!(mail.settle(vec![accepted(), too_many(), too_many()], ONCE, false), Next::Again);
+        assert_eq!(recipients(&mail), ["<r1@example.net>", "<r2@example.net>"]);
+        assert_eq!(mail.settle(vec![too_many(), too_many()], ONCE, false), Next::Finished);
+        assert_eq!(mail.outcomes, [Some(accepted()), Some(too_many()), Some(too_many())]);
+    }
+
+    #[test]
+    fn only_what_failed_for_now_is_tried_later() {
+        let mut mail = mail(4);
+        let unknown = Outcome::Unconfirmed(Cause::Lost);
+        assert_eq!(
+            mail.settle(vec![accepted(), refused(450), refused(550), unknown], MORE, false),
+            Next::Later
+        );
+        mail.try_again();
+        assert_eq!(recipients(&mail), ["<r1@example.net>"]);
+        assert_eq!(mail.settle(vec![refused(450)], ONCE, false), Next::Finished);
+    }
+
+    #[test]
+    fn all_or_none_are_tried_later_only_if_all_may_succeed() {
+        let companion = || Outcome::Unsent(Reason::AnotherRefused);
+        let mut mail = mail(2);
+        assert_eq!(mail.settle(vec![companion(), refused(450)], MORE, false), Next::Later);
+        mail.try_again();
+        assert_eq!(recipients(&mail).len(), 2);
+        assert_eq!(mail.settle(vec![companion(), refused(550)], MORE, false), Next::Finished);
+    }
+
+    #[test]
+    fn a_broken_session_lets_the_message_move_so_often() {
+        let mut mail = mail(1);
+        let policy = Policy { has_later: false, moves: 1 };
+        assert_eq!(mail.settle(vec![lost()], policy, true), Next::Again);
+        assert_eq!(mail.settle(vec![lost()], policy, false), Next::Again);
+        assert_eq!(mail.settle(vec![lost()], policy, false), Next::Finished);
+    }
+}

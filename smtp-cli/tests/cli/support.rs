@@ -1,0 +1,208 @@
+//! Provides a run of the program whose output can be read, and what the tests share.
+
+use smtp_cli::{Exit, Stream, Terminal, run};
+use smtp_mock::Mock;
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::io::{self, Cursor, Write};
+use std::sync::{Arc, Mutex};
+
+/// The password of all tests; no output may hold it.
+pub(crate) const PASSWORD: &str = "corre+ct h0rse/battery";
+
+/// What a run left behind.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) exit: Exit,
+    pub(crate) output: String,
+    pub(crate) error: String,
+}
+
+/// A run that is being prepared.
+pub(crate) struct Run {
+    arguments: Vec<OsString>,
+    environment: HashMap<String, OsString>,
+    input: Vec<u8>,
+    is_terminal: bool,
+    passwords: Vec<String>,
+}
+
+/// A run of `smtp-cli` with these arguments.
+pub(crate) fn smtp_cli<const N: usize>(arguments: [&str; N]) -> Run {
+    Run {
+        arguments: std::iter::once("smtp-cli").chain(arguments).map(OsString::from).collect(),
+        environment: HashMap::new(),
+        input: Vec::new(),
+        is_terminal: false,
+        passwords: Vec::new(),
+    }
+}
+
+/// `smtp-cli send` of a small message to that server, in the server's place if it is a mock.
+pub(crate) fn send(mock: &Mock) -> Run {
+    send_to(&mock.addr().to_string())
+}
+
+/// `smtp-cli send` of a small message to that server.
+pub(crate) fn send_to(server: &str) -> Run {
+    smtp_cli([
+        "send",
+        "--server",
+        server,
+        "--helo",
+        "client.example",
+        "--from",
+        "you@example.org",
+        "--to",
+        "friend@example.net",
+        "--subject",
+        "Hello",
+        "--body",
+        "It works.",
+    ])
+}
+
+impl Run {
+    pub(crate) fn with<const N: usize>(mut self, arguments: [&str; N]) -> Self {
+        self.arguments.extend(arguments.map(OsString::from));
+        self
+    }
+
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.environment.insert(name.to_string(), value.into());
+        self
+    }
+
+    /// The login of the tests, its password from the environment.
+    pub(crate) fn login(self) -> Self {
+        self.with(["--user", "alice", "--password-env", "PASSWORD"]).environment("PASSWORD", PASSWORD)
+    }
+
+    pub(crate) fn input(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.input = input.into();
+        self
+    }
+
+    /// Somebody sits at a terminal and types the input.
+    pub(crate) fn at_terminal(mut self) -> Self {
+        self.is_terminal = true;
+        self
+    }
+
+    /// What is typed where a password is asked for.
+    pub(crate) fn typing(mut self, password: &str) -> Self {
+        self.passwords.push(password.to_string());
+        self
+    }
+
+    /// Runs it; no output may hold the password in any form.
+    #[track_caller]
+    pub(crate) fn run(self) -> Ran {
+        let (output, error) = (Buffer::default(), Buffer::default());
+        let environment = self.environment;
+        let mut passwords = self.passwords.into_iter();
+        let mut terminal = Terminal {
+            input: Box::new(Cursor::new(self.input)),
+            input_is_terminal: self.is_terminal,
+            password: Box::new(move |_| passwords.next().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())),
+            environment: Box::new(move |name| environment.get(name).cloned()),
+            clock: Box::new(|| (1_795_196_578, 3600)),
+            random: Box::new(|buffer| {
+                buffer.fill(7);
+                Ok(())
+            }),
+            ..Terminal::detached(Stream::new(output.clone()), Stream::new(error.clone()))
+        };
+        let exit = run(self.arguments, &mut terminal);
+        let ran = Ran { exit, output: output.text(), error: error.text() };
+        for (place, text) in [("output", &ran.output), ("error", &ran.error)] {
+            for form in forms_of(PASSWORD) {
+                assert!(
+                    !text.contains(&form),
+                    "the standard {place} holds the password as {form:?}:\n{text}"
+                );
+            }
+        }
+        ran
+    }
+
+    /// Runs it, and checks the status.
+    #[track_caller]
+    pub(crate) fn exits(self, exit: Exit) -> Ran {
+        let ran = self.run();
+        assert_eq!(ran.exit, exit, "\n{}\n{}", ran.output, ran.error);
+        ran
+    }
+}
+
+impl Ran {
+    /// The line that says what went wrong: there is one, and it is the last.
+    #[track_caller]
+    pub(crate) fn complaint(&self) -> &str {
+        let mut lines = self
+            .error
+            .lines()
+            .filter(|line| line.starts_with("smtp-cli: ") && !line.starts_with("smtp-cli: warning: "));
+        let line = lines.next().unwrap_or_else(|| panic!("no complaint in {:?}", self.error));
+        assert_eq!(lines.next(), None, "more than one line: {:?}", self.error);
+        line
+    }
+
+    /// Checks that the complaint has all of these words.
+    #[track_caller]
+    pub(crate) fn complains<const N: usize>(&self, words: [&str; N]) -> &Self {
+        for word in words {
+            assert!(self.complaint().contains(word), "{word:?} is not in {:?}", self.complaint());
+        }
+        self
+    }
+}
+
+/// A password as it may appear: plain, and inside base64 at each of the three alignments.
+pub(crate) fn forms_of(password: &str) -> Vec<String> {
+    let mut forms = vec![password.to_string()];
+    for shift in 0..3_usize {
+        let mut octets = vec![0; shift];
+        octets.extend_from_slice(password.as_bytes());
+        let encoded = base64(&octets);
+        // Characters that octets before or behind take part in are left out.
+        let begin = (shift * 8).div_ceil(6);
+        let end = octets.len() * 8 / 6;
+        forms.push(encoded[begin..end].to_string());
+    }
+    forms
+}
+
+fn base64(octets: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    octets
+        .chunks(3)
+        .flat_map(|chunk| {
+            let number = chunk.iter().fold(0_u32, |number, octet| (number << 8) | u32::from(*octet))
+                << (8 * (3 - chunk.len()));
+            [18, 12, 6, 0].map(|shift| char::from(ALPHABET[(number >> shift) as usize & 63]))
+        })
+        .collect()
+}
+
+/// What was written, for the test to read.
+#[derive(Clone, Default)]
+struct Buffer(Arc<Mutex<Vec<u8>>>);
+
+impl Buffer {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no test panics while it writes").clone())
+            .expect("output is UTF-8")
+    }
+}
+
+impl Write for Buffer {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("no test panics while it writes").extend_from_slice(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
