@@ -68,6 +68,7 @@ mod entity;
 mod error;
 mod existing;
 mod header;
+mod lint;
 mod message;
 mod source;
 
@@ -78,6 +79,7 @@ pub use entity::{ContentType, Disposition, Entity};
 pub use error::{Error, ValueError};
 pub use existing::{Edit, ExistingMessage};
 pub use header::{date::Date, message_id::MessageId, name::FieldName};
+pub use lint::{Finding, Lint, Severity};
 pub use message::{AutoSubmitted, BodyType, Importance, Message, MessageBuilder, Reader};
 pub use smtp_core::{Mailbox, SyntaxError};
 pub use source::Source;

@@ -107,13 +107,13 @@ pub(super) fn fields_of(header: &[u8]) -> (Vec<Field>, usize) {
         match fields.last_mut() {
             Some(last) if continues => last.octets.extend_from_slice(line),
             _ if number == 0 && (line.starts_with(b"From ") || line.starts_with(b">From ")) => continue,
-            _ => match field(line) {
-                Some(field) => fields.push(field),
-                None => {
+            _ => {
+                let Some(field) = field(line) else {
                     strays += 1;
                     continue;
-                }
-            },
+                };
+                fields.push(field);
+            }
         }
         if let Some(last) = fields.last_mut() {
             last.octets.extend_from_slice(b"\r\n");

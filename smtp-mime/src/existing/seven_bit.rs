@@ -14,7 +14,7 @@ use crate::{
 pub(super) fn message(existing: &ExistingMessage) -> Result<Message, Error> {
     let source = &existing.source;
     let failed = |rule| Error::Part { part: source.name(), rule };
-    let parts = structure(source)?;
+    let parts = structure(source)?.parts;
     if parts.iter().all(|part| !part.scan.eight_bit && !part.scan.nul) {
         return existing.message();
     }

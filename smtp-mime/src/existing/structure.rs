@@ -7,7 +7,7 @@ use super::{
     Field,
     header::{LIMIT, fields_of},
 };
-use crate::{Error, Source, encoding::Scan};
+use crate::{Error, Message, Source, encoding::Scan};
 
 /// How many parts a message may have. No message that a person sends has as many.
 const MOST_PARTS: usize = 10_000;
@@ -28,6 +28,8 @@ pub(crate) struct StoredPart {
     /// Behind the last octet of its body; the line end before a delimiter belongs to the delimiter.
     pub(crate) end: u64,
     pub(crate) fields: Vec<Field>,
+    /// How many lines of its header section are no fields.
+    pub(crate) strays: usize,
     pub(crate) content: StoredContent,
     /// What its body consists of, parts within it left out.
     pub(crate) scan: Scan,
@@ -92,20 +94,42 @@ impl StoredContent {
     }
 }
 
-/// Reads a message to its end and says which parts it has, the message itself first.
-pub(crate) fn structure(source: &Source) -> Result<Vec<StoredPart>, Error> {
-    let mut walker = Walker::new(source);
+/// A message as it was seen.
+#[derive(Debug)]
+pub(crate) struct Structure {
+    /// The entities in their order, the message itself first.
+    pub(crate) parts: Vec<StoredPart>,
+    /// How many lines end with CRLF, with LF alone and with CR alone.
+    pub(crate) line_ends: [u64; 3],
+}
+
+/// Reads a message to its end and says which parts it has.
+pub(crate) fn structure(source: &Source) -> Result<Structure, Error> {
     let mut reader = source.open()?;
+    let mut walker = Walker::new(source.name());
     while !reader.is_at_end() {
         walker.take(reader.chunk()?)?;
     }
-    walker.finish()?;
-    Ok(walker.parts)
+    walker.finish()
 }
 
-struct Walker<'a> {
-    source: &'a Source,
+/// The same of a message that is ready to be sent.
+pub(crate) fn structure_of(message: &Message) -> Result<Structure, Error> {
+    let mut reader = message.reader();
+    let mut walker = Walker::new("message".to_owned());
+    loop {
+        let chunk = reader.chunk()?;
+        if chunk.is_empty() {
+            return walker.finish();
+        }
+        walker.take(chunk)?;
+    }
+}
+
+struct Walker {
+    name: String,
     parts: Vec<StoredPart>,
+    line_ends: [u64; 3],
     /// The parts that are not ended yet, the innermost last.
     open: Vec<usize>,
     /// The header section that is being read, if one is.
@@ -121,11 +145,12 @@ struct Walker<'a> {
     after_cr: bool,
 }
 
-impl<'a> Walker<'a> {
-    fn new(source: &'a Source) -> Self {
+impl Walker {
+    fn new(name: String) -> Self {
         let mut walker = Self {
-            source,
+            name,
             parts: Vec::new(),
+            line_ends: [0; 3],
             open: Vec::new(),
             header: None,
             position: 0,
@@ -145,6 +170,7 @@ impl<'a> Walker<'a> {
             if self.after_cr {
                 self.after_cr = false;
                 let lf = rest[0] == b'\n';
+                self.line_ends[if lf { 0 } else { 2 }] += 1;
                 if lf {
                     self.position += 1;
                     self.body(b"\n");
@@ -164,6 +190,7 @@ impl<'a> Walker<'a> {
                 if ending == b'\r' {
                     self.after_cr = true;
                 } else {
+                    self.line_ends[1] += 1;
                     self.end_line(1)?;
                 }
             }
@@ -171,8 +198,9 @@ impl<'a> Walker<'a> {
         Ok(())
     }
 
-    fn finish(&mut self) -> Result<(), Error> {
+    fn finish(mut self) -> Result<Structure, Error> {
         if self.after_cr {
+            self.line_ends[2] += 1;
             self.end_line(1)?;
         } else if self.line_start < self.position {
             self.end_line(0)?;
@@ -181,7 +209,7 @@ impl<'a> Walker<'a> {
             self.end_header(&header, self.position)?;
         }
         self.close(0, self.position);
-        Ok(())
+        Ok(Structure { parts: self.parts, line_ends: self.line_ends })
     }
 
     fn text(&mut self, text: &[u8]) -> Result<(), Error> {
@@ -197,10 +225,8 @@ impl<'a> Walker<'a> {
 
     /// Lets the innermost part look at octets of its body.
     fn body(&mut self, octets: &[u8]) {
-        if self.header.is_none() {
-            if let Some(part) = self.open.last() {
-                self.parts[*part].scan.look(octets);
-            }
+        if let (None, Some(part)) = (&self.header, self.open.last()) {
+            self.parts[*part].scan.look(octets);
         }
     }
 
@@ -264,6 +290,7 @@ impl<'a> Walker<'a> {
             body: start,
             end: start,
             fields: Vec::new(),
+            strays: 0,
             content: StoredContent::of(&[], false),
             scan: Scan::new(true, "="),
         };
@@ -278,7 +305,7 @@ impl<'a> Walker<'a> {
             .parent
             .is_some_and(|parent| self.parts[parent].content.media == "multipart/digest");
         let part = &mut self.parts[index];
-        part.fields = fields_of(header).0;
+        (part.fields, part.strays) = fields_of(header);
         part.content = StoredContent::of(&part.fields, within_digest);
         part.body = body;
         let encoded = matches!(part.content.encoding.as_str(), "base64" | "quoted-printable");
@@ -301,7 +328,7 @@ impl<'a> Walker<'a> {
     }
 
     fn failed(&self, rule: &'static str) -> Error {
-        Error::Part { part: self.source.name(), rule }
+        Error::Part { part: self.name.clone(), rule }
     }
 }
 
@@ -343,7 +370,7 @@ mod tests {
 
     fn parts(text: &str) -> Vec<(String, Option<usize>, String)> {
         let source = Source::from(text);
-        let parts = structure(&source).unwrap();
+        let parts = structure(&source).unwrap().parts;
         parts
             .iter()
             .map(|part| {
@@ -387,9 +414,9 @@ mod tests {
 
     #[test]
     fn hostile_structures_end() {
-        let deep: String = (0..200)
-            .map(|level| format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n"))
-            .collect();
+        let deep = (0..200).fold(String::new(), |text, level| {
+            text + &format!("Content-Type: multipart/mixed; boundary=b{level}\n\n--b{level}\n")
+        });
         assert!(structure(&Source::from(deep)).is_err());
         let many = format!("Content-Type: multipart/mixed; boundary=b\n\n{}", "--b\n\n".repeat(20_000));
         assert!(structure(&Source::from(many)).is_err());

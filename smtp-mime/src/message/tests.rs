@@ -283,7 +283,7 @@ fn free_fields_have_the_form_of_their_kind() {
         "List-Id: Neues <news.example.org>",
         "List-Unsubscribe: <mailto:leave@example.org>, <https://example.org/leave?x=1>",
         "List-Unsubscribe-Post: List-Unsubscribe=One-Click",
-        "X-Mine: =?utf-8?Q?Gr=C3=B6=C3=9Fe?=  zwei",
+        "X-Mine: =?utf-8?Q?Gr=C3=B6=C3=9Fe__zwei?=",
         "Auto-Submitted: auto-generated",
         "Importance: high",
     ] {
