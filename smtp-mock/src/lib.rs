@@ -6,7 +6,10 @@ mod driver;
 mod duet;
 #[cfg(feature = "net")]
 mod mock;
+#[cfg(feature = "program")]
+pub mod program;
 mod random;
+mod record;
 mod report;
 mod scenario;
 mod server;
@@ -18,12 +21,13 @@ pub use self::{
     capture::{CaptureLimits, Entry, Envelope, Kind, Message, Parameter, Path, Summary, Transcript},
     driver::serve,
     duet::{ClientCore, Cuts, Duet, Ending, Turn},
+    record::Recording,
     report::{Failure, Fault, Finding, Mismatch, Nearest, Report, RuleUse, TranscriptDifference},
     scenario::{
         AuthSettings, Certificate, ChaosFault, ChaosSettings, Close, Dialogue, DialogueLine, Drip,
-        ExpectSettings, Glob, HandshakeFault, LimitSettings, Mechanism, Octets, On, Protocol, ProxyHeader,
-        Reply, Rule, Scenario, ScenarioError, ServerSettings, Step, Times, TlsMode, TlsSettings, When,
-        WireSettings, escape, parse_duration, print_duration,
+        ExpectSettings, Glob, HandshakeFault, LimitSettings, Mechanism, Octets, On, Preset, Protocol,
+        ProxyHeader, Reply, Rule, Scenario, ScenarioError, ServerSettings, Step, Times, TlsMode, TlsSettings,
+        When, WireSettings, escape, parse_duration, print_duration,
     },
     server::Server,
     session::{Handshake, Output, Secured, Session},

@@ -1,3 +1,10 @@
-//! The `smtp-mock` program.
+//! The `smtp-mock` program: a scripted SMTP server for tests.
 
-fn main() {}
+use std::{
+    io::{stderr, stdout},
+    process::ExitCode,
+};
+
+fn main() -> ExitCode {
+    ExitCode::from(smtp_mock::program::run(std::env::args_os(), &mut stdout(), &mut stderr()))
+}

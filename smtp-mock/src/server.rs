@@ -237,6 +237,12 @@ impl Server {
         value
     }
 
+    /// Wakes those who wait, so that they look again.
+    #[cfg(feature = "program")]
+    pub(crate) fn wake(&self) {
+        self.record(|_, _| ());
+    }
+
     pub(crate) fn session_ended(&self) {
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
     }

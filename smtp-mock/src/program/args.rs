@@ -266,7 +266,8 @@ mod tests {
     fn run_may_be_left_out() {
         let arguments = Arguments::try_parse_from(["smtp-mock", "a.toml", "--magic"]).unwrap();
         assert_eq!(arguments.run.scenario.as_deref(), Some(std::path::Path::new("a.toml")));
-        let arguments = Arguments::try_parse_from(["smtp-mock", "run", "a.toml", "--fault", "rcpt=452*2"]).unwrap();
+        let arguments =
+            Arguments::try_parse_from(["smtp-mock", "run", "a.toml", "--fault", "rcpt=452*2"]).unwrap();
         assert!(matches!(arguments.command, Some(Command::Run(run)) if run.options.fault.len() == 1));
         assert!(Arguments::try_parse_from(["smtp-mock", "--fault", "nonsense"]).is_err());
     }

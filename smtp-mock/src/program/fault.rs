@@ -30,7 +30,9 @@ pub(crate) fn parse(text: &str) -> Result<Rule, String> {
 /// Cuts `*2` or `@1` from the end.
 fn suffix(text: &str, mark: char) -> (&str, Option<u64>) {
     match text.rsplit_once(mark) {
-        Some((before, digits)) if !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()) => {
+        Some((before, digits))
+            if !digits.is_empty() && digits.bytes().all(|octet| octet.is_ascii_digit()) =>
+        {
             match digits.parse() {
                 Ok(number) => (before, Some(number)),
                 Err(_) => (text, None),

@@ -5,6 +5,7 @@ mod duration;
 mod file;
 mod glob;
 mod octets;
+mod preset;
 mod reply;
 mod rule;
 mod settings;
@@ -17,6 +18,7 @@ pub use self::{
     file::ScenarioError,
     glob::Glob,
     octets::{Octets, escape},
+    preset::Preset,
     reply::Reply,
     rule::{On, Rule, Times, When},
     settings::{

@@ -51,6 +51,8 @@ pub struct ServerSettings {
     pub hide: Vec<String>,
     /// The PROXY header that is expected.
     pub proxy: ProxyHeader,
+    /// The reply in place of the greeting to a client that speaks before it, and then the connection ends.
+    pub early: Option<Reply>,
 }
 
 impl Default for ServerSettings {
@@ -74,6 +76,7 @@ impl Default for ServerSettings {
             .to_vec(),
             hide: Vec::new(),
             proxy: ProxyHeader::None,
+            early: None,
         }
     }
 }

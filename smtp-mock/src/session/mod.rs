@@ -229,6 +229,11 @@ impl Session {
     pub fn input(&mut self, octets: &[u8]) {
         if !self.greeted && !matches!(self.phase, Phase::Proxy | Phase::Start | Phase::Handshake) {
             self.find(Fault::EarlyTalker, "");
+            if let Some(reply) = self.scenario().server.early.clone() {
+                self.outbox.abandon();
+                self.say_plain(&reply);
+                self.outbox.close(Close::Fin);
+            }
         }
         if matches!(self.phase, Phase::Stalled | Phase::HalfClosed | Phase::Over(_)) {
             // Nobody will look at it: a client must not make us keep it.

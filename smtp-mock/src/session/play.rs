@@ -20,10 +20,10 @@ pub(super) struct Play {
     cut: Option<Cut>,
     body: Option<Body>,
     envelope: Envelope,
+    /// Octets of a chunk that are still to come, and whether it is the last.
+    chunk: Option<(u64, bool)>,
     /// The server said 334: the client's next line is a secret.
     challenged: bool,
-    /// The last line of the script has been played.
-    done: bool,
 }
 
 impl Play {
@@ -34,8 +34,8 @@ impl Play {
             cut: None,
             body: None,
             envelope: Envelope::default(),
+            chunk: None,
             challenged: false,
-            done: false,
         }
     }
 }
@@ -50,6 +50,9 @@ impl Session {
     }
 
     fn play_line(&mut self, play: &mut Play) -> bool {
+        if play.chunk.is_some() {
+            return self.take_chunk(play);
+        }
         let Some((_, line)) = play.dialogue.line(play.at) else { return self.after_script(play) };
         match line.clone() {
             DialogueLine::Send(octets) => {
@@ -114,9 +117,32 @@ impl Session {
             }
             Command::Rcpt(Ok(path)) => play.envelope.forward_paths.push(path),
             Command::Quit { .. } => self.quit = true,
+            Command::Bdat(Ok((size, last))) => play.chunk = Some((size, last)),
             _ => {}
         }
         play.at += 1;
+        true
+    }
+
+    /// The octets behind a BDAT line; after the last chunk the message is kept.
+    fn take_chunk(&mut self, play: &mut Play) -> bool {
+        let Some((left, last)) = play.chunk else { return false };
+        let (limit, keep) = (self.size_limit(), !self.scenario().sink);
+        let count = left.min(u64::try_from(self.rest().len()).unwrap_or(u64::MAX));
+        let taken = usize::try_from(count).unwrap_or(usize::MAX);
+        let body = play.body.get_or_insert_with(|| Body::new(limit, keep));
+        body.append(&self.input[self.at..self.at + taken]);
+        body.wire += count;
+        self.consume(taken);
+        if left > count {
+            play.chunk = Some((left - count, last));
+            return self.ended
+                && self.leave_dialogue(play, "<chunk>", "(the client closed the connection)", 0);
+        }
+        play.chunk = None;
+        if last && let Some(body) = play.body.take() {
+            self.keep_played(play, body);
+        }
         true
     }
 
@@ -130,9 +156,14 @@ impl Session {
                 && self.leave_dialogue(play, "<body>", "(the client closed the connection)", 0);
         }
         let Some(body) = play.body.take() else { return false };
-        self.log(Kind::MailData(body.wire), b"", None);
         play.at += 1;
-        // The reply that the script has for it says whether it was accepted.
+        self.keep_played(play, body);
+        true
+    }
+
+    /// Keeps a message of the dialogue, with the code of the reply that the script has for it.
+    fn keep_played(&mut self, play: &Play, body: Body) {
+        self.log(Kind::MailData(body.wire), b"", None);
         let reply = play.dialogue.lines().skip(play.at).find_map(|(_, line)| match line {
             DialogueLine::Send(octets) => Some(Reply::parse(&String::from_utf8_lossy(octets)).ok()),
             DialogueLine::Line(_) | DialogueLine::Body | DialogueLine::EndOfFile => Some(None),
@@ -151,12 +182,10 @@ impl Session {
         };
         self.flush_log();
         self.server.record(|capture, limits| capture.keep_message(message, limits));
-        true
     }
 
     /// The script is played: only the end of the client's stream may follow.
     fn after_script(&mut self, play: &mut Play) -> bool {
-        play.done = true;
         if !self.rest().is_empty() {
             let Some(line) = self.next_line() else { return false };
             self.log(Kind::Command, &line, secret_of_line(&line));
