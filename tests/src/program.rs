@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use std::{iter, thread};
 
 use smtp_cli::{Stream, Terminal};
+use tempfile::TempDir;
 
 /// How long a run may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -25,6 +26,7 @@ pub struct Run {
     environment: BTreeMap<OsString, OsString>,
     directory: Option<PathBuf>,
     input: Vec<u8>,
+    kept: Option<TempDir>,
 }
 
 /// How a run ended and what it printed.
@@ -41,7 +43,14 @@ pub struct Finished {
 /// A run of `smtp-cli` with these arguments.
 pub fn smtp_cli<A: Into<OsString>>(arguments: impl IntoIterator<Item = A>) -> Run {
     let arguments = arguments.into_iter().map(Into::into).collect();
-    Run { wrapper: Vec::new(), arguments, environment: BTreeMap::new(), directory: None, input: Vec::new() }
+    Run {
+        wrapper: Vec::new(),
+        arguments,
+        environment: BTreeMap::new(),
+        directory: None,
+        input: Vec::new(),
+        kept: None,
+    }
 }
 
 impl Run {
@@ -72,6 +81,12 @@ impl Run {
     /// Gives it these octets on standard input.
     pub fn input(mut self, octets: impl Into<Vec<u8>>) -> Self {
         self.input = octets.into();
+        self
+    }
+
+    /// Keeps a directory, whose files the arguments name, until the program has ended.
+    pub fn keep(mut self, directory: TempDir) -> Self {
+        self.kept = Some(directory);
         self
     }
 

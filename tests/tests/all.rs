@@ -15,5 +15,9 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test or a helper of one")]
 
 mod bad_input;
+mod bodies;
 #[cfg(feature = "real-servers")]
 mod real_servers;
+mod secrets;
+mod sessions;
+mod tls;

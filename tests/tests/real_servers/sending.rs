@@ -204,7 +204,7 @@ fn check(message: &[u8], files: &Files) {
     let cc = parsed.cc().and_then(|cc| cc.first()).unwrap();
     assert_eq!((cc.name(), cc.address()), (Some("Doe, Jane"), Some("colleague@example.net")));
     assert_eq!(parsed.reply_to().and_then(|to| to.first()).unwrap().address(), Some("answers@example.org"));
-    assert!(parsed.bcc().is_none() && !String::from_utf8_lossy(message).to_lowercase().contains("bcc"));
+    assert!(parsed.bcc().is_none() && !String::from_utf8_lossy(message).to_lowercase().contains("\nbcc:"));
     assert!(parsed.date().is_some() && parsed.message_id().unwrap().ends_with("@example.org"));
     let text = parsed.body_text(0).unwrap().replace("\r\n", "\n");
     assert_eq!(text.trim_end_matches('\n'), BODY.trim_end_matches('\n'));
