@@ -1,9 +1,11 @@
 //! Defines replies (RFC 5321 §4.2): their codes, their text and the parser that bounds them.
 
 mod code;
+mod explain;
 mod parser;
 
 pub use code::{Code, EnhancedCode, Severity};
+pub use explain::{Explanation, Fault, Next, Occasion, explain, explain_enhanced, explained_codes};
 pub use parser::{BorrowedReply, parse};
 
 pub(crate) use parser::Parser;
