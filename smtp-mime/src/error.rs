@@ -127,6 +127,11 @@ pub enum Error {
         /// The path.
         name: String,
     },
+    /// A private key is none that can sign.
+    Key {
+        /// What it must be.
+        rule: &'static str,
+    },
     /// What the message was written to did not take it.
     Write(io::Error),
 }
@@ -159,6 +164,7 @@ impl fmt::Display for Error {
                     name.escape_debug()
                 )
             }
+            Self::Key { rule } => write!(formatter, "the key cannot sign: {rule}"),
             Self::Write(error) => write!(formatter, "cannot write the message: {error}"),
         }
     }

@@ -63,6 +63,8 @@
 
 mod address;
 mod context;
+#[cfg(feature = "dkim")]
+mod dkim;
 mod encoding;
 mod entity;
 mod error;
@@ -74,6 +76,8 @@ mod source;
 
 pub use address::{Address, AddressList, Group, NameAddr};
 pub use context::Context;
+#[cfg(feature = "dkim")]
+pub use dkim::{Canonicalization, DkimKey, DkimSigner};
 pub use encoding::ContentTransferEncoding;
 pub use entity::{ContentType, Disposition, Entity};
 pub use error::{Error, ValueError};

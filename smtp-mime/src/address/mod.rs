@@ -5,7 +5,7 @@ mod write;
 
 use std::{fmt, str::FromStr};
 
-use smtp_core::Mailbox;
+use smtp_core::{DomainPart, Mailbox};
 
 use crate::{ValueError, header::unstructured};
 
@@ -210,6 +210,16 @@ impl fmt::Display for NameAddr {
             Some(name) => write!(formatter, "{} <{}>", write::readable(name), self.mailbox),
         }
     }
+}
+
+/// Whether two domains are the same, or one is within the other.
+pub(crate) fn akin(one: &DomainPart, other: &DomainPart) -> bool {
+    let ascii = |part: &DomainPart| {
+        part.to_ascii().map_or_else(|_| part.to_string(), |part| part.to_string()).to_ascii_lowercase()
+    };
+    let (one, other) = (ascii(one), ascii(other));
+    let within = |inner: &str, outer: &str| inner.strip_suffix(outer).is_some_and(|rest| rest.ends_with('.'));
+    one == other || within(&one, &other) || within(&other, &one)
 }
 
 fn phrase(text: &str) -> Result<String, ValueError> {

@@ -99,7 +99,7 @@ impl HeaderSection {
 }
 
 /// The fields that lines make, and how many lines are none. A line of an mbox file before them is passed.
-pub(super) fn fields_of(header: &[u8]) -> (Vec<Field>, usize) {
+pub(crate) fn fields_of(header: &[u8]) -> (Vec<Field>, usize) {
     let mut fields: Vec<Field> = Vec::new();
     let mut strays = 0;
     for (number, line) in Lines(header).enumerate() {

@@ -9,6 +9,8 @@ pub(crate) mod structure;
 use smtp_core::Mailbox;
 
 pub use edit::Edit;
+#[cfg(feature = "dkim")]
+pub(crate) use header::fields_of;
 pub(crate) use header::{Field, HeaderSection};
 
 use crate::{

@@ -69,6 +69,12 @@ impl<'a> Folder<'a> {
         ENCODED_LINE.saturating_sub(self.column + self.reserve)
     }
 
+    /// How many octets the line has.
+    #[cfg(feature = "dkim")]
+    pub(crate) fn column(&self) -> usize {
+        self.column
+    }
+
     /// Whether a word may go to a new line.
     pub(crate) fn breakable(&self) -> bool {
         self.breakable

@@ -1,10 +1,11 @@
 //! Provides the findings in the header section of a message.
 
-use smtp_core::{DomainPart, Mailbox};
+use smtp_core::Mailbox;
 
 use super::{Findings, Lint, decode::decode, rules};
 use crate::{
-    AddressList, Date, MessageId, address,
+    AddressList, Date, MessageId,
+    address::{self, akin},
     existing::{
         Field,
         structure::{StoredPart, Structure},
@@ -146,16 +147,6 @@ fn author(lint: &Lint, message: &StoredPart, addresses: &AddressList, findings: 
             format!("{} is not akin to {} of the envelope", author.domain(), reverse_path.domain()),
         );
     }
-}
-
-/// Whether two domains are the same, or one is within the other.
-fn akin(one: &DomainPart, other: &DomainPart) -> bool {
-    let ascii = |part: &DomainPart| {
-        part.to_ascii().map_or_else(|_| part.to_string(), |part| part.to_string()).to_ascii_lowercase()
-    };
-    let (one, other) = (ascii(one), ascii(other));
-    let within = |inner: &str, outer: &str| inner.strip_suffix(outer).is_some_and(|rest| rest.ends_with('.'));
-    one == other || within(&one, &other) || within(&other, &one)
 }
 
 fn subject(message: &StoredPart, findings: &mut Findings) {

@@ -103,6 +103,17 @@ impl Message {
         self.body_type
     }
 
+    /// The same with a field, its line end included, before all others.
+    #[cfg(feature = "dkim")]
+    pub(crate) fn with_field(&self, field: &[u8]) -> Self {
+        use crate::entity::Segment;
+
+        let mut plan = Plan::clone(&self.plan);
+        plan.segments.insert(0, Segment::Octets(field.to_vec()));
+        let header = [field, &self.header].concat();
+        Self { octets: plan.octets(), plan: Arc::new(plan), header, ..self.clone() }
+    }
+
     /// A reader of all its octets, in chunks of constant size.
     #[must_use]
     pub fn reader(&self) -> Reader {

@@ -1,4 +1,7 @@
 //! Messages from outside: what programs that nobody here wrote make of them.
 
+// All of it is test: what cannot be unwrapped has failed.
+#![allow(clippy::unwrap_used)]
+
 mod round_trip;
 mod strict;
