@@ -45,7 +45,9 @@ pub(crate) fn drive(session: &mut Session, connection: &mut impl Connection, epo
                 continue;
             }
             Output::Handshake(handshake) => {
-                match connection.handshake(handshake) {
+                let result = connection.handshake(handshake);
+                session.now(epoch.elapsed());
+                match result {
                     Ok(secured) => session.tls_up(secured),
                     Err(why) => session.tls_failed(&why),
                 }

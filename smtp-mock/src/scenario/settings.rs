@@ -362,17 +362,18 @@ pub struct WireSettings {
     pub separate: bool,
 }
 
-/// The `[limits]` table; beyond a limit the server answers as a provider would.
+/// The `[limits]` table; beyond a limit the server answers as a provider would: with `reply`, by default a 421, which
+/// ends the connection; in place of the greeting any 4yz ends it.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct LimitSettings {
-    /// Messages in any minute, over all connections: then `reply` and the connection ends.
+    /// Messages in any minute, over all connections: then `reply` to MAIL.
     pub messages_per_minute: Option<u64>,
     /// Connections in any minute: then `reply` in place of the greeting.
     pub connections_per_minute: Option<u64>,
     /// Connections at once: then `reply` in place of the greeting.
     pub connections: Option<u64>,
-    /// Messages of one connection: then `reply` and the connection ends.
+    /// Messages of one connection: then `reply` to MAIL.
     pub messages_per_connection: Option<u64>,
     /// Recipients of one transaction: then 452 (RFC 5321 §4.5.3.1.10).
     pub recipients: Option<usize>,

@@ -92,6 +92,10 @@ impl Session {
                     if decision.is_none() {
                         decision = Some(reply.code());
                         after = self.conclude(command, reply.code(), keep);
+                        if reply.code() == 421 {
+                            // It announces the end of the connection (RFC 5321 §3.8).
+                            after = After::Close;
+                        }
                         if after == After::StoreFailed {
                             reply = self.answer(452, "4.3.1", "the store takes no more");
                             decision = Some(452);
