@@ -26,7 +26,7 @@ use canonical::{Body, data};
 /// ```
 /// use smtp_mime::{Context, Date, DkimKey, DkimSigner, Message, NameAddr};
 ///
-/// # let pem = include_str!("../../tests/messages/ed25519.pem");
+/// # let pem = include_str!("../../tests/messages/keys/ed25519.pem");
 /// let key = DkimKey::from_pem(pem)?;
 /// let signer = DkimSigner::new("example.org".parse()?, "2026", key)?;
 ///

@@ -132,9 +132,9 @@ fn what_is_no_key_is_refused() {
         assert!(matches!(DkimKey::from_pem(pem), Err(Error::Key { .. })));
     }
     assert!(DkimKey::from_ed25519_seed(&[7; 31]).is_err());
-    let rsa = include_str!("../../tests/messages/rsa.pem");
+    let rsa = include_str!("../../tests/messages/keys/rsa.pem");
     assert_eq!(DkimKey::from_pem(rsa).unwrap().algorithm(), "rsa-sha256");
-    let pkcs1 = include_str!("../../tests/messages/rsa-pkcs1.pem");
+    let pkcs1 = include_str!("../../tests/messages/keys/rsa-pkcs1.pem");
     assert_eq!(DkimKey::from_pem(pkcs1).unwrap().algorithm(), "rsa-sha256");
     assert!(!format!("{:?}", DkimKey::from_pem(rsa).unwrap()).contains("MII"));
 }
@@ -156,7 +156,7 @@ fn the_field_is_folded_and_stands_first() {
         DkimKey::from_ed25519_seed(&[7; 32]).unwrap(),
     )
     .unwrap();
-    let rsa = DkimKey::from_pem(include_str!("../../tests/messages/rsa.pem")).unwrap();
+    let rsa = DkimKey::from_pem(include_str!("../../tests/messages/keys/rsa.pem")).unwrap();
     let rsa = DkimSigner::new(Domain::new("example.org").unwrap(), "b", rsa).unwrap().lifetime(3600);
     let signed = message.signed(&ed25519, context.date()).unwrap().signed(&rsa, context.date()).unwrap();
     let mut octets = Vec::new();

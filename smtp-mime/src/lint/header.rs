@@ -109,7 +109,8 @@ fn addresses(lint: &Lint, message: &StoredPart, findings: &mut Findings) {
 }
 
 fn names(place: &str, list: &AddressList, field: &Field, findings: &mut Findings) {
-    if field.unfolded().contains("\"\" <") || field.unfolded().contains("\"\"<") {
+    let value = field.unfolded().replace([' ', '\t'], "");
+    if value.starts_with("\"\"<") || value.contains(",\"\"<") {
         findings.add(&rules::EMPTY_NAME, place, "a name is empty");
     }
     for mailbox in list.named_mailboxes() {

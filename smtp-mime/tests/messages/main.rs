@@ -3,5 +3,8 @@
 // All of it is test: what cannot be unwrapped has failed.
 #![allow(clippy::unwrap_used)]
 
+#[cfg(feature = "dkim")]
+mod dkim;
+mod kinds;
 mod round_trip;
 mod strict;
