@@ -3,6 +3,7 @@
 
 pub mod attachments;
 pub mod driver;
+pub mod joined;
 pub mod lab;
 pub mod program;
 pub mod proxy;

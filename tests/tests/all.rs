@@ -16,8 +16,10 @@
 
 mod bad_input;
 mod bodies;
+mod pipelining;
 #[cfg(feature = "real-servers")]
 mod real_servers;
 mod secrets;
 mod sessions;
+mod timeouts;
 mod tls;
