@@ -68,15 +68,15 @@ unexpected line on connection 1, line 7 of the dialogue
                           ^ differs here
   transcript
     connection 1
-         1     T.TTT  S: 220 mx.example.test ESMTP
-         2     T.TTT  C: EHLO client.test
-         3     T.TTT  S: 250-mx.example.test
-         4     T.TTT  S: 250 DSN
-         5     T.TTT  C: MAIL FROM:<alice@a.test> SIZE=3
-         6     T.TTT  S: 250 ok
-  >      7     T.TTT  C: RCPT TO:<eve@b.test>   ← here
-         8     T.TTT  S: 421 4.5.0 this is not what the dialogue expects, see the mock's report
-         9     T.TTT  -- the server closed the connection
+       1     T.TTT  S: 220 mx.example.test ESMTP
+       2     T.TTT  C: EHLO client.test
+       3     T.TTT  S: 250-mx.example.test
+       4     T.TTT  S: 250 DSN
+       5     T.TTT  C: MAIL FROM:<alice@a.test> SIZE=3
+       6     T.TTT  S: 250 ok
+  >    7     T.TTT  C: RCPT TO:<eve@b.test>   ← here
+       8     T.TTT  S: 421 4.5.0 this is not what the dialogue expects, see the mock's report
+       9     T.TTT  -- the server closed the connection
 "
     );
 }
@@ -99,22 +99,21 @@ smtp-mock: the run is not what the scenario expects   (failure_text.rs:LINE)
 rule \"greylist\" (on rcpt, to = bob@*) had to fire exactly 1 times and fired 0
   transcript
     connection 1
-         1     T.TTT  S: 220 mock.example.test ESMTP smtp-mock
-         2     T.TTT  C: EHLO x.test
-         3     T.TTT  S: 250-mock.example.test greets you ⏎ 250 PIPELINING
-         4     T.TTT  C: MAIL FROM:<a@b.test>
-         5     T.TTT  S: 250 sender ok
-         6     T.TTT  C: RCPT TO:<eve@b.test>
-         7     T.TTT  S: 250 recipient ok
-         8     T.TTT  C: NOOP \\xff\\x01
-         9     T.TTT  S: 250 ok
-        10     T.TTT  C: QUIT
-        11     T.TTT  S: 221 bye
-        12     T.TTT  -- the server closed the connection
+       1     T.TTT  S: 220 mock.example.test ESMTP smtp-mock
+       2     T.TTT  C: EHLO x.test
+       3     T.TTT  S: 250-mock.example.test greets you ⏎ 250 PIPELINING
+       4     T.TTT  C: MAIL FROM:<a@b.test>
+       5     T.TTT  S: 250 sender ok
+       6     T.TTT  C: RCPT TO:<eve@b.test>
+       7     T.TTT  S: 250 recipient ok
+       8     T.TTT  C: NOOP \\xff\\x01
+       9     T.TTT  S: 250 ok
+      10     T.TTT  C: QUIT
+      11     T.TTT  S: 221 bye
+      12     T.TTT  -- the server closed the connection
   rules that never fired
     \"greylist\" (on rcpt, to = bob@*): nearest was entry 6 of connection 1, `to` did not match
   what the client did wrong
-    connection 1: octets before the greeting
     connection 1: pipelining where it was not offered: EHLO x.test
     connection 1: octets behind a command that must wait for its reply: NOOP \\xff\\x01
   replay with seed 7
@@ -133,10 +132,10 @@ fn a_wait_that_timed_out() {
 smtp-mock: no such message within 50ms, 0 others came   (failure_text.rs:LINE)
   transcript
     connection 1
-         1     T.TTT  S: 220 mock.example.test ESMTP smtp-mock
-         2     T.TTT  C: QUIT
-         3     T.TTT  S: 221 bye
-         4     T.TTT  -- the server closed the connection
+       1     T.TTT  S: 220 mock.example.test ESMTP smtp-mock
+       2     T.TTT  C: QUIT
+       3     T.TTT  S: 221 bye
+       4     T.TTT  -- the server closed the connection
 ";
     assert!(text.starts_with(shown), "{text}");
     mock.stop();

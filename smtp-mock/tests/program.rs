@@ -213,7 +213,7 @@ fn check_names_file_line_column_and_the_words_that_are_allowed() {
         (
             "mechanism.toml",
             "[auth]\nmechanisms = [\"PLAN\"]\n",
-            "mechanism.toml:2:15: unknown mechanism `PLAN`, expected one of `PLAIN`, `LOGIN`",
+            "mechanism.toml:2:14: unknown mechanism `PLAN`, expected one of `PLAIN`, `LOGIN`",
         ),
         ("tls.toml", "[tls]\nrequire = true\n", "tls.toml:1:1: inject, handshake and require need TLS"),
         ("syntax.toml", "[tls\n", "syntax.toml:1:"),
