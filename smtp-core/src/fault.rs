@@ -80,6 +80,13 @@ pub enum Reason {
     WouldRevealPassword,
     /// The mechanism ended the exchange: this is what it found.
     Mechanism(Cow<'static, str>),
+    /// The server refused the login by this reply, and said more in the exchange itself (RFC 7628 §3.2.2).
+    LoginRefused {
+        /// The reply that ended the exchange.
+        reply: Reply,
+        /// What it said before, without what is secret.
+        why: Cow<'static, str>,
+    },
     /// The message is larger than the server takes (RFC 1870 §6.1).
     TooLarge {
         /// Octets that the server takes.
@@ -167,6 +174,7 @@ impl fmt::Display for Reason {
             Self::NoMechanism => f.write_str("the server offers no mechanism that can be used"),
             Self::WouldRevealPassword => f.write_str("the mechanism would reveal the password without TLS"),
             Self::Mechanism(why) => write!(f, "the exchange was given up: {why}"),
+            Self::LoginRefused { reply, why } => write!(f, "refused: {reply} ({why})"),
             Self::TooLarge { limit } => {
                 write!(f, "the message is larger than the {limit} octets the server takes")
             }

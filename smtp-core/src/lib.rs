@@ -107,6 +107,10 @@
 //! # Features
 //!
 //! * `idna`: [`Domain::to_ascii`] for domains in other scripts (RFC 5890).
+//! * `cram-md5`: the mechanism CRAM-MD5 (RFC 2195).
+//! * `scram`: the mechanisms SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), with -PLUS and without.
+//! * `saslprep`: SCRAM for user names and passwords beyond ASCII (RFC 4013); the one feature that needs the standard
+//!   library.
 
 #![no_std]
 #![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
@@ -136,7 +140,14 @@ mod transparency;
 pub use address::{
     AddressLiteral, Domain, DomainPart, EhloDomain, ForwardPath, LocalPart, Mailbox, ReversePath, SyntaxError,
 };
-pub use auth::{Login, Mechanism, MechanismError, Plain};
+#[cfg(feature = "cram-md5")]
+pub use auth::CramMd5;
+pub use auth::{
+    Anonymous, ChannelBinding, Credentials, External, Login, Mechanism, MechanismError, OAuthBearer, Plain,
+    XOAuth2,
+};
+#[cfg(feature = "scram")]
+pub use auth::{Scram, ScramHash};
 pub use client::Client;
 pub use config::{Config, Limits, Protocol, Reveal, Timeouts, Timer};
 pub use envelope::{BodyType, Envelope, Recipient};

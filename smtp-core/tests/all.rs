@@ -11,6 +11,10 @@ mod delivery;
 mod endings;
 mod examples;
 mod lmtp;
+mod mechanisms;
+mod mechanisms_hostile;
+#[cfg(feature = "scram")]
+mod mechanisms_scram;
 mod pipelining;
 mod properties;
 mod sessions;

@@ -1,6 +1,6 @@
 //! Provides PLAIN (RFC 4616).
 
-use super::{Mechanism, MechanismError, without_nul};
+use super::{Mechanism, MechanismError, joined, no_challenge, without_nul};
 use crate::secret::Secret;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -45,23 +45,12 @@ impl Mechanism for Plain {
     }
 
     fn initial_response(&mut self) -> Result<Option<Secret>, MechanismError> {
-        let parts = [
-            self.authorization_identity.as_bytes(),
-            b"\0",
-            self.user.as_bytes(),
-            b"\0",
-            self.password.expose(),
-        ];
-        // of the exact size, so that no copy of the password is left behind by growing
-        let mut message = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
-        for part in parts {
-            message.extend_from_slice(part);
-        }
-        Ok(Some(Secret::from(message)))
+        let (identity, user) = (self.authorization_identity.as_bytes(), self.user.as_bytes());
+        Ok(Some(joined(&[identity, b"\0", user, b"\0", self.password.expose()])))
     }
 
     fn respond(&mut self, _challenge: &[u8]) -> Result<Secret, MechanismError> {
-        Err(MechanismError::new("the server sent a challenge, and PLAIN has none"))
+        Err(no_challenge("PLAIN"))
     }
 
     fn secrets(&self) -> Vec<Secret> {

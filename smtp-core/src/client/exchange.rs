@@ -5,6 +5,7 @@ use crate::command::AUTH_LINE_LIMIT;
 use crate::config::Limits;
 use crate::extensions::Extensions;
 use crate::fault::Reason;
+use crate::reply::Reply;
 use crate::secret::Secret;
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
@@ -66,6 +67,7 @@ impl Exchange {
             }
             self.rounds = 0;
             self.deferred = None;
+            mechanism.offered(extensions);
             let response =
                 mechanism.initial_response().map_err(|error| Reason::Mechanism(error.into_inner()))?;
             let name = mechanism.name();
@@ -116,7 +118,15 @@ impl Exchange {
 
     /// What must not be seen in any reply.
     pub(super) fn secrets(&self) -> Vec<Secret> {
-        self.rest.iter().flat_map(|mechanism| mechanism.secrets()).collect()
+        self.current.iter().chain(&self.rest).flat_map(|mechanism| mechanism.secrets()).collect()
+    }
+
+    /// Why the login was refused by `reply`: the mechanism may know more of it.
+    pub(super) fn refusal(&self, reply: &Reply) -> Reason {
+        match self.current.as_ref().and_then(|mechanism| mechanism.refusal()) {
+            Some(error) => Reason::LoginRefused { reply: reply.clone(), why: error.into_inner() },
+            None => Reason::Refused(reply.clone()),
+        }
     }
 
     fn response(&mut self, challenge: &str, limits: &Limits) -> Result<Secret, Reason> {

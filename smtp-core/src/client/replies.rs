@@ -176,6 +176,10 @@ impl Client {
         match reply.code() {
             Code::CHALLENGE => {
                 let say = exchange.respond(challenge.unwrap_or_default(), &limits);
+                // proofs and digests are made from the challenge
+                for secret in exchange.secrets() {
+                    self.mask.add(secret);
+                }
                 self.say(goal, say);
             }
             code if code.is_completed() => match exchange.succeed() {
@@ -184,6 +188,7 @@ impl Client {
                     self.done(goal, End::Authenticated(reply.clone()));
                 }
                 Err(reason) => {
+                    let reason = self.masked(reason);
                     self.done(goal, End::Undone(reason));
                     self.violate(Violation::UnexpectedReply(reply.clone()));
                 }
@@ -193,7 +198,11 @@ impl Client {
                 exchange.give_up_mechanism();
                 self.begin_exchange(goal, Some(reply));
             }
-            _ => self.done(goal, End::Undone(Reason::Refused(reply.clone()))),
+            _ => {
+                let reason = exchange.refusal(reply);
+                let reason = self.masked(reason);
+                self.done(goal, End::Undone(reason));
+            }
         }
     }
 
@@ -204,7 +213,19 @@ impl Client {
         let Some(index) = self.job_index(goal) else { return };
         let Task::Authenticate(exchange) = &mut self.jobs[index].task else { return };
         let reason = exchange.cancelled.take().unwrap_or_else(|| Reason::Refused(reply.clone()));
+        let reason = self.masked(reason);
         self.done(goal, End::Undone(reason));
+    }
+
+    /// What a mechanism says may quote the server, who may quote what is secret.
+    fn masked(&self, reason: Reason) -> Reason {
+        match reason {
+            Reason::Mechanism(why) => Reason::Mechanism(self.mask.line(&why).into()),
+            Reason::LoginRefused { reply, why } => {
+                Reason::LoginRefused { reply, why: self.mask.line(&why).into() }
+            }
+            other => other,
+        }
     }
 
     fn take_rcpt_reply(&mut self, goal: Goal, index: usize, reply: &Reply) {

@@ -1,0 +1,318 @@
+//! Provides [`Credentials`], which know the mechanisms that can carry them, and the order of an automatic choice.
+
+#[cfg(feature = "cram-md5")]
+use super::CramMd5;
+use super::{
+    Anonymous, ChannelBinding, External, Login, Mechanism, MechanismError, OAuthBearer, Plain, XOAuth2,
+};
+#[cfg(feature = "scram")]
+use super::{Scram, ScramHash};
+use crate::secret::Secret;
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+/// What a client has to log in with; gives the mechanisms to be handed to
+/// [`Client::authenticate`](crate::Client::authenticate).
+///
+/// # The order of an automatic choice
+///
+/// [`mechanisms`](Self::mechanisms) gives those that can carry the credentials, the strongest first; the client uses the
+/// first that the server offers.
+///
+/// | with | in this order |
+/// |---|---|
+/// | a password | SCRAM-SHA-256-PLUS, SCRAM-SHA-1-PLUS, SCRAM-SHA-256, SCRAM-SHA-1, CRAM-MD5, PLAIN, LOGIN |
+/// | a token | OAUTHBEARER, XOAUTH2 |
+/// | a certificate | EXTERNAL |
+/// | nothing | ANONYMOUS |
+///
+/// Binding the channel counts for more than the hash: it is what keeps someone in the middle out. CRAM-MD5 stands
+/// before PLAIN because it does not hand the password over, LOGIN last because PLAIN does the same in one round trip.
+/// The -PLUS ones need a channel binding, all SCRAM ones a nonce, and LOGIN and CRAM-MD5 cannot carry an authorization
+/// identity: what is missing or in the way leaves them out.
+///
+/// ```
+/// use smtp_core::{Credentials, Secret};
+///
+/// let credentials = Credentials::password("alice", Secret::from("hunter2"));
+/// let names: Vec<_> = credentials.mechanisms()?.iter().map(|mechanism| mechanism.name()).collect();
+/// assert!(names.ends_with(&["PLAIN", "LOGIN"]));
+///
+/// let token = Credentials::token("alice@example.org", Secret::from("ya29.vF9dft4qmTc2Nvb3RlckBhdHRhdmlzdGEuY29tCg"));
+/// let names: Vec<_> = token.mechanisms()?.iter().map(|mechanism| mechanism.name()).collect();
+/// assert_eq!(names, ["OAUTHBEARER", "XOAUTH2"]);
+/// # Ok::<(), smtp_core::MechanismError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Credentials {
+    kind: Kind,
+    authorization_identity: Option<String>,
+    channel_binding: Option<ChannelBinding>,
+    nonce: Option<String>,
+    server: Option<(String, u16)>,
+}
+
+#[derive(Clone, Debug)]
+enum Kind {
+    Password { user: String, password: Secret },
+    Token { user: String, token: Secret },
+    Certificate,
+    Nothing { trace: Option<String> },
+}
+
+impl Kind {
+    /// The mechanisms for it, the strongest first.
+    const fn names(&self) -> &'static [&'static str] {
+        match self {
+            Self::Password { .. } => &[
+                "SCRAM-SHA-256-PLUS",
+                "SCRAM-SHA-1-PLUS",
+                "SCRAM-SHA-256",
+                "SCRAM-SHA-1",
+                "CRAM-MD5",
+                "PLAIN",
+                "LOGIN",
+            ],
+            Self::Token { .. } => &["OAUTHBEARER", "XOAUTH2"],
+            Self::Certificate => &["EXTERNAL"],
+            Self::Nothing { .. } => &["ANONYMOUS"],
+        }
+    }
+
+    const fn describe(&self) -> &'static str {
+        match self {
+            Self::Password { .. } => "a password",
+            Self::Token { .. } => "a token",
+            Self::Certificate => "a certificate",
+            Self::Nothing { .. } => "no credentials",
+        }
+    }
+}
+
+impl Credentials {
+    /// A user name and a password.
+    #[must_use]
+    pub fn password(user: &str, password: Secret) -> Self {
+        Self::of(Kind::Password { user: user.to_string(), password })
+    }
+
+    /// A user name and a bearer token (RFC 6750).
+    #[must_use]
+    pub fn token(user: &str, token: Secret) -> Self {
+        Self::of(Kind::Token { user: user.to_string(), token })
+    }
+
+    /// The certificate that the client showed in the TLS handshake.
+    #[must_use]
+    pub fn certificate() -> Self {
+        Self::of(Kind::Certificate)
+    }
+
+    /// Nothing, but perhaps a trace for the server's log (RFC 4505 §2).
+    #[must_use]
+    pub fn anonymous(trace: Option<&str>) -> Self {
+        Self::of(Kind::Nothing { trace: trace.map(ToString::to_string) })
+    }
+
+    /// The same, to act as `identity`.
+    #[must_use]
+    pub fn with_authorization_identity(mut self, identity: &str) -> Self {
+        self.authorization_identity = Some(identity.to_string());
+        self
+    }
+
+    /// The same, bound to the TLS session where the mechanism can be.
+    #[must_use]
+    pub fn with_channel_binding(mut self, binding: ChannelBinding) -> Self {
+        self.channel_binding = Some(binding);
+        self
+    }
+
+    /// The same, with random text for one login, which SCRAM needs: see [`Scram`](crate::Scram).
+    #[must_use]
+    pub fn with_nonce(mut self, nonce: &str) -> Self {
+        self.nonce = Some(nonce.to_string());
+        self
+    }
+
+    /// The same, with the name and port that the client connected to, which OAUTHBEARER says (RFC 7628 §3.1).
+    #[must_use]
+    pub fn with_server(mut self, host: &str, port: u16) -> Self {
+        self.server = Some((host.to_string(), port));
+        self
+    }
+
+    /// The mechanisms that can carry these credentials, the strongest first.
+    ///
+    /// # Errors
+    /// When there is none: why the strongest cannot.
+    pub fn mechanisms(&self) -> Result<Vec<Box<dyn Mechanism>>, MechanismError> {
+        let mut mechanisms = Vec::new();
+        let mut error = None;
+        for name in self.kind.names() {
+            match self.mechanism(name) {
+                Ok(mechanism) => mechanisms.push(mechanism),
+                // the last to say so needs the least, so it is what is really wrong
+                Err(why) => error = Some(why),
+            }
+        }
+        match error {
+            Some(error) if mechanisms.is_empty() => Err(error),
+            _ => Ok(mechanisms),
+        }
+    }
+
+    /// The mechanism of one name, in any case, with these credentials.
+    ///
+    /// # Errors
+    /// When it is not known, or cannot carry them.
+    pub fn mechanism(&self, name: &str) -> Result<Box<dyn Mechanism>, MechanismError> {
+        let upper = name.to_ascii_uppercase();
+        match (upper.as_str(), &self.kind) {
+            ("PLAIN", Kind::Password { user, password }) => {
+                let mechanism = Plain::new(user, password.clone())?;
+                Ok(Box::new(match &self.authorization_identity {
+                    Some(identity) => mechanism.with_authorization_identity(identity)?,
+                    None => mechanism,
+                }))
+            }
+            ("LOGIN", Kind::Password { user, password }) => {
+                self.without_authorization_identity("LOGIN")?;
+                Ok(Box::new(Login::new(user, password.clone())?))
+            }
+            #[cfg(feature = "cram-md5")]
+            ("CRAM-MD5", Kind::Password { user, password }) => {
+                self.without_authorization_identity("CRAM-MD5")?;
+                Ok(Box::new(CramMd5::new(user, password.clone())?))
+            }
+            #[cfg(feature = "scram")]
+            ("SCRAM-SHA-1", Kind::Password { user, password }) => {
+                self.scram(ScramHash::Sha1, false, user, password)
+            }
+            #[cfg(feature = "scram")]
+            ("SCRAM-SHA-1-PLUS", Kind::Password { user, password }) => {
+                self.scram(ScramHash::Sha1, true, user, password)
+            }
+            #[cfg(feature = "scram")]
+            ("SCRAM-SHA-256", Kind::Password { user, password }) => {
+                self.scram(ScramHash::Sha256, false, user, password)
+            }
+            #[cfg(feature = "scram")]
+            ("SCRAM-SHA-256-PLUS", Kind::Password { user, password }) => {
+                self.scram(ScramHash::Sha256, true, user, password)
+            }
+            ("OAUTHBEARER", Kind::Token { user, token }) => {
+                let identity = self.authorization_identity.as_ref().unwrap_or(user);
+                let mechanism = OAuthBearer::new(token.clone())?.with_authorization_identity(identity)?;
+                Ok(Box::new(match &self.server {
+                    Some((host, port)) => mechanism.with_server(host, *port)?,
+                    None => mechanism,
+                }))
+            }
+            ("XOAUTH2", Kind::Token { user, token }) => {
+                let user = self.authorization_identity.as_ref().unwrap_or(user);
+                Ok(Box::new(XOAuth2::new(user, token.clone())?))
+            }
+            ("EXTERNAL", Kind::Certificate) => Ok(Box::new(match &self.authorization_identity {
+                Some(identity) => External::new().with_authorization_identity(identity)?,
+                None => External::new(),
+            })),
+            ("ANONYMOUS", Kind::Nothing { trace }) => Ok(Box::new(match trace {
+                Some(trace) => Anonymous::new().with_trace(trace)?,
+                None => Anonymous::new(),
+            })),
+            _ => Err(MechanismError::new(format!(
+                "no mechanism {upper} is known for {}",
+                self.kind.describe()
+            ))),
+        }
+    }
+
+    const fn of(kind: Kind) -> Self {
+        Self { kind, authorization_identity: None, channel_binding: None, nonce: None, server: None }
+    }
+
+    fn without_authorization_identity(&self, name: &'static str) -> Result<(), MechanismError> {
+        match self.authorization_identity {
+            None => Ok(()),
+            Some(_) => {
+                Err(MechanismError::new(format!("{name} cannot carry an authorization identity, PLAIN can")))
+            }
+        }
+    }
+
+    #[cfg(feature = "scram")]
+    fn scram(
+        &self,
+        hash: ScramHash,
+        is_plus: bool,
+        user: &str,
+        password: &Secret,
+    ) -> Result<Box<dyn Mechanism>, MechanismError> {
+        let nonce = self.nonce.as_ref().ok_or_else(|| MechanismError::new("SCRAM needs a nonce"))?;
+        let mut mechanism = Scram::new(hash, user, password, nonce)?;
+        if let Some(identity) = &self.authorization_identity {
+            mechanism = mechanism.with_authorization_identity(identity)?;
+        }
+        Ok(Box::new(match (&self.channel_binding, is_plus) {
+            (Some(binding), true) => mechanism.with_channel_binding(binding.clone()),
+            (Some(_), false) => mechanism.without_offered_channel_binding(),
+            (None, false) => mechanism,
+            (None, true) => {
+                return Err(MechanismError::new(
+                    "a mechanism whose name ends in -PLUS needs a channel binding",
+                ));
+            }
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(credentials: &Credentials) -> Vec<&'static str> {
+        credentials.mechanisms().unwrap().iter().map(|mechanism| mechanism.name()).collect()
+    }
+
+    fn password() -> Credentials {
+        Credentials::password("alice", Secret::from("s3cret"))
+    }
+
+    #[cfg(all(feature = "scram", feature = "cram-md5"))]
+    #[test]
+    fn the_strongest_comes_first() {
+        let binding = ChannelBinding::tls_server_end_point([7; 32]).unwrap();
+        let all = password().with_nonce("rOprNGfwEbeRWgbNEkqO").with_channel_binding(binding);
+        assert_eq!(names(&all), all.kind.names());
+        let unbound = password().with_nonce("rOprNGfwEbeRWgbNEkqO");
+        assert_eq!(names(&unbound), ["SCRAM-SHA-256", "SCRAM-SHA-1", "CRAM-MD5", "PLAIN", "LOGIN"]);
+        assert_eq!(
+            names(&unbound.with_authorization_identity("bob")),
+            ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
+        );
+        assert_eq!(names(&password()), ["CRAM-MD5", "PLAIN", "LOGIN"]);
+        // what SASLprep prohibits PLAIN can still carry
+        let odd = Credentials::password("alice", Secret::from("a\x07")).with_nonce("rOprNGfwEbeRWgbNEkqO");
+        assert_eq!(names(&odd), ["CRAM-MD5", "PLAIN", "LOGIN"]);
+    }
+
+    #[test]
+    fn credentials_of_one_kind_never_leave_by_a_mechanism_of_another() {
+        let token = Credentials::token("alice", Secret::from("t0ken"));
+        assert_eq!(names(&token), ["OAUTHBEARER", "XOAUTH2"]);
+        assert_eq!(names(&Credentials::certificate()), ["EXTERNAL"]);
+        assert_eq!(names(&Credentials::anonymous(Some("sirhc"))), ["ANONYMOUS"]);
+        assert!(token.mechanism("PLAIN").is_err() && password().mechanism("XOAUTH2").is_err());
+        assert!(password().mechanism("GSSAPI").is_err());
+        assert_eq!(password().mechanism("plain").unwrap().name(), "PLAIN");
+    }
+
+    #[test]
+    fn when_nothing_can_carry_them_it_is_said_why() {
+        let error = Credentials::password("alice", Secret::from("a\0b")).mechanisms().unwrap_err();
+        assert_eq!(error.to_string(), "the password holds a NUL, which cannot be sent");
+    }
+}
