@@ -1,5 +1,12 @@
 //! Defines [`Config`] and the tables that it holds: [`Timeouts`] and [`Limits`].
 
+#[cfg(feature = "serde")]
+mod duration;
+#[cfg(feature = "serde")]
+mod limit;
+#[cfg(all(test, feature = "serde"))]
+mod tests;
+
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
@@ -51,38 +58,75 @@ pub struct Config {
 }
 
 /// How long to wait for what (RFC 5321 §4.5.3.2).
+///
+/// In a file (feature `serde`) a timeout is a string of a number and a unit, `ms`, `s`, `m` or `h`, or a number of
+/// seconds; more than zero, a week at most. What is not named keeps its default, an unknown name is an error.
+#[cfg_attr(
+    feature = "serde",
+    doc = r#"
+```
+# use smtp_core::Timeouts;
+# use core::time::Duration;
+let timeouts: Timeouts = toml::from_str("greeting = '90s'\nend = '15m'\nquit = 2.5")?;
+assert_eq!(timeouts.greeting, Duration::from_secs(90));
+assert_eq!(timeouts.end, Duration::from_secs(15 * 60));
+assert_eq!(timeouts.quit, Duration::from_millis(2500));
+assert_eq!(timeouts.mail, Timeouts::default().mail);
+# Ok::<(), toml::de::Error>(())
+```"#
+)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub struct Timeouts {
     /// The connection; the driver's, the core never uses it.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub connect: Duration,
     /// The greeting.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub greeting: Duration,
     /// The reply to EHLO, HELO or LHLO.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub hello: Duration,
     /// The reply to STARTTLS, and the handshake.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub tls: Duration,
     /// Each reply of AUTH.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub auth: Duration,
     /// The reply to MAIL.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub mail: Duration,
     /// The reply to RCPT.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub rcpt: Duration,
     /// The reply to DATA.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub data: Duration,
     /// The sending of each block of mail data.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub block: Duration,
     /// The reply to the end of the mail data.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub end: Duration,
     /// The reply to RSET.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub reset: Duration,
     /// The reply to NOOP.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub noop: Duration,
     /// The reply to any other command.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub other: Duration,
     /// The reply to QUIT.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub quit: Duration,
     /// After a write failed: how long to look for the reply that explains it.
+    #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub last_words: Duration,
 }
 
@@ -218,25 +262,41 @@ impl Timer {
 }
 
 /// What a server may make the client hold, and how far ahead of its replies the client goes.
+///
+/// In a file (feature `serde`) each is a number of at least 1, `in_flight` of at most 64. What is not named keeps its
+/// default, an unknown name is an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(
+    feature = "serde",
+    derive(serde::Serialize, serde::Deserialize),
+    serde(default, deny_unknown_fields)
+)]
 #[non_exhaustive]
 pub struct Limits {
     /// Octets in one line of a reply, its line end included. RFC 5321 §4.5.3.1.5 says 512; servers exceed it.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub reply_line: usize,
     /// Lines in one reply.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub reply_lines: usize,
     /// Octets in one reply.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub reply_octets: usize,
     /// Replies owed at once under PIPELINING: 128 of them fit the smallest socket buffers in use, so that a
     /// driver that does not read while it writes cannot deadlock (RFC 2920 §3.1). 1 switches PIPELINING off.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub window: usize,
     /// Octets of mail data that are held at once: one block of DATA or one chunk of BDAT.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub chunk: usize,
     /// Messages that may await their final reply at once under CHUNKING, 1 to 64.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::in_flight"))]
     pub in_flight: usize,
     /// Challenges in one AUTH exchange.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub auth_rounds: usize,
     /// Octets in one challenge, decoded.
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub challenge: usize,
 }
 

@@ -107,6 +107,7 @@
 //! # Features
 //!
 //! * `idna`: [`Domain::to_ascii`] for domains in other scripts (RFC 5890).
+//! * `serde`: [`Timeouts`] and [`Limits`] can be read from and written to configuration files.
 //! * `cram-md5`: the mechanism CRAM-MD5 (RFC 2195).
 //! * `scram`: the mechanisms SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), with -PLUS and without.
 //! * `saslprep`: SCRAM for user names and passwords beyond ASCII (RFC 4013); the one feature that needs the standard

@@ -1,0 +1,164 @@
+//! Defines how a duration is written in a file: a number with a unit, as in `"5m"` or `"1.5s"`, or one of seconds.
+
+use core::fmt;
+use core::time::Duration;
+use serde::de::{Error, Unexpected, Visitor};
+use serde::{Deserializer, Serializer};
+
+const LONGEST: Duration = Duration::from_hours(7 * 24);
+
+/// From the longest to the shortest, in nanoseconds.
+const UNITS: [(&str, u128); 4] =
+    [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
+
+pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(&Written(*duration))
+}
+
+pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let duration = deserializer.deserialize_any(NumberOrText)?;
+    if duration.is_zero() {
+        return Err(D::Error::custom("a duration of zero leaves no time, try \"1s\""));
+    }
+    if duration > LONGEST {
+        return Err(D::Error::custom("the duration is longer than a week, try \"1h\""));
+    }
+    Ok(duration)
+}
+
+struct NumberOrText;
+
+impl Visitor<'_> for NumberOrText {
+    type Value = Duration;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a duration such as \"30s\", \"500ms\" or \"5m\", or a number of seconds")
+    }
+
+    fn visit_u64<E: Error>(self, seconds: u64) -> Result<Duration, E> {
+        Ok(Duration::from_secs(seconds))
+    }
+
+    fn visit_i64<E: Error>(self, seconds: i64) -> Result<Duration, E> {
+        u64::try_from(seconds)
+            .map(Duration::from_secs)
+            .map_err(|_| E::invalid_value(Unexpected::Signed(seconds), &self))
+    }
+
+    fn visit_f64<E: Error>(self, seconds: f64) -> Result<Duration, E> {
+        Duration::try_from_secs_f64(seconds).map_err(|_| E::invalid_value(Unexpected::Float(seconds), &self))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Duration, E> {
+        parse(text).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+    }
+}
+
+/// `None` for what is no duration; what is more than exact to the nanosecond is cut off.
+fn parse(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
+    let per_unit = match unit {
+        "" => 1_000_000_000,
+        unit => UNITS.iter().find(|(name, _)| *name == unit)?.1,
+    };
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
+    let fraction_digits = u32::try_from(fraction.len()).ok().filter(|digits| *digits <= 9)?;
+    let nanoseconds = u128::from(digits(whole)?) * per_unit
+        + u128::from(digits(fraction)?) * per_unit / 10_u128.pow(fraction_digits);
+    let seconds = u64::try_from(nanoseconds / 1_000_000_000).ok()?;
+    let rest = u32::try_from(nanoseconds % 1_000_000_000).ok()?;
+    Some(Duration::new(seconds, rest))
+}
+
+/// The value of digits alone: no sign, not nothing.
+fn digits(text: &str) -> Option<u64> {
+    text.bytes().all(|octet| octet.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// As [`parse`] takes it: in the longest unit of which it is a whole number, else as a fraction of seconds.
+struct Written(Duration);
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let nanoseconds = self.0.as_nanos();
+        match UNITS.iter().find(|(_, per_unit)| nanoseconds.is_multiple_of(*per_unit)) {
+            Some((name, per_unit)) => write!(f, "{}{name}", nanoseconds / per_unit),
+            None => write!(f, "{}.{:09}s", self.0.as_secs(), self.0.subsec_nanos()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::string::ToString;
+    use proptest::prelude::*;
+
+    #[test]
+    fn durations_are_read() {
+        for (text, milliseconds) in [
+            ("30", 30_000),
+            ("30s", 30_000),
+            ("0.25", 250),
+            ("1.5s", 1500),
+            ("500ms", 500),
+            ("5m", 300_000),
+            ("0.5h", 1_800_000),
+            ("007s", 7000),
+        ] {
+            assert_eq!(parse(text), Some(Duration::from_millis(milliseconds)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        for text in [
+            "",
+            "s",
+            ".",
+            ".5s",
+            "5.s",
+            "-1s",
+            "+1s",
+            "1 s",
+            " 1s",
+            "1s ",
+            "1S",
+            "1d",
+            "1m30s",
+            "1.2.3s",
+            "1e3",
+            "1_000s",
+            "1.0000000000s",
+            "٣s",
+            "99999999999999999999s",
+            "18446744073709551615h",
+        ] {
+            assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn durations_are_written_in_the_longest_unit_that_fits() {
+        for (milliseconds, text) in
+            [(7_200_000, "2h"), (300_000, "5m"), (90_000, "90s"), (1500, "1500ms"), (1, "1ms")]
+        {
+            assert_eq!(Written(Duration::from_millis(milliseconds)).to_string(), text);
+        }
+        assert_eq!(Written(Duration::new(1, 1)).to_string(), "1.000000001s");
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_back(seconds: u64, nanoseconds in 0_u32..1_000_000_000) {
+            for duration in [Duration::new(seconds, nanoseconds), Duration::from_secs(seconds)] {
+                prop_assert_eq!(parse(&Written(duration).to_string()), Some(duration));
+            }
+        }
+
+        #[test]
+        fn nothing_makes_reading_panic(text in "[0-9.]{0,24}[hms]{0,3}|\\PC{0,12}") {
+            let _ = parse(&text);
+        }
+    }
+}
