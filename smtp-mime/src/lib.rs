@@ -70,6 +70,8 @@ mod entity;
 mod error;
 mod existing;
 mod header;
+#[cfg(feature = "html")]
+mod html;
 mod lint;
 mod message;
 mod source;
@@ -79,10 +81,12 @@ pub use context::Context;
 #[cfg(feature = "dkim")]
 pub use dkim::{Canonicalization, DkimKey, DkimSigner};
 pub use encoding::ContentTransferEncoding;
-pub use entity::{ContentType, Disposition, Entity};
+pub use entity::{ContentType, Disposition, Entity, PreparedEntity, Signature};
 pub use error::{Error, ValueError};
 pub use existing::{Edit, ExistingMessage};
 pub use header::{date::Date, message_id::MessageId, name::FieldName};
+#[cfg(feature = "html")]
+pub use html::text_from_html;
 pub use lint::{Finding, Lint, Severity};
 pub use message::{AutoSubmitted, BodyType, Importance, Message, MessageBuilder, Reader};
 pub use smtp_core::{Mailbox, SyntaxError};

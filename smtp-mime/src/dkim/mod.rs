@@ -28,7 +28,7 @@ use canonical::{Body, data};
 ///
 /// # let pem = include_str!("../../tests/messages/keys/ed25519.pem");
 /// let key = DkimKey::from_pem(pem)?;
-/// let signer = DkimSigner::new("example.org".parse()?, "2026", key)?;
+/// let signer = DkimSigner::new(&"example.org".parse()?, "2026", key)?;
 ///
 /// let you: NameAddr = "you@example.org".parse()?;
 /// let context = Context::new(Date::from_unix(1_795_196_578, 0)?, [7; Context::SEED]);
@@ -53,11 +53,11 @@ impl DkimSigner {
     ///
     /// # Errors
     /// When the selector is no domain name in ASCII (RFC 6376 §3.1), or the domain has no A-labels.
-    pub fn new(domain: Domain, selector: &str, key: DkimKey) -> Result<Self, Error> {
+    pub fn new(domain: &Domain, selector: &str, key: DkimKey) -> Result<Self, Error> {
         let failed = |error| {
             Error::field("DKIM-Signature")(crate::ValueError::Address { address: selector.to_owned(), error })
         };
-        Domain::new(selector).and_then(|selector| smtp_core::EhloDomain::new(selector)).map_err(failed)?;
+        Domain::new(selector).and_then(smtp_core::EhloDomain::new).map_err(failed)?;
         Ok(Self {
             domain: domain.to_ascii().map_err(failed)?,
             selector: selector.to_owned(),
@@ -122,7 +122,9 @@ impl DkimSigner {
         }
         tags.push(format!("bh={};", STANDARD.encode(body_hash)));
         tags.push("b=".to_owned());
-        tags.iter().for_each(|tag| folder.word(" ", tag));
+        for tag in &tags {
+            folder.word(" ", tag);
+        }
         let column = folder.column();
         // What is signed is the field with an empty b=, without its line end (RFC 6376 §3.7).
         let signature = STANDARD.encode(self.key.sign(&data(&fields, &names, &field, self.header))?);

@@ -10,12 +10,19 @@ pub(crate) struct LineEnds {
     at_start_of_line: bool,
     /// Whether the last line gets an end if it has none.
     complete: bool,
+    /// Whether a line that begins with a blank gets one more (RFC 3676 §4.4).
+    stuffed: bool,
 }
 
 impl LineEnds {
     /// A text that is a body: its last line is ended.
     pub(crate) fn complete() -> Self {
-        Self { after_cr: false, at_start_of_line: true, complete: true }
+        Self { after_cr: false, at_start_of_line: true, complete: true, stuffed: false }
+    }
+
+    /// A text that a reader may wrap anew.
+    pub(crate) fn flowed() -> Self {
+        Self { stuffed: true, ..Self::complete() }
     }
 
     /// A stretch of a text: nothing is added to its last line.
@@ -31,6 +38,7 @@ impl LineEnds {
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);
         }
         while let Some(at) = memchr2(b'\r', b'\n', rest) {
+            self.stuff(rest, out);
             // A CRLF goes with its line in one copy.
             if rest[at..].starts_with(b"\r\n") {
                 out.extend_from_slice(&rest[..at + 2]);
@@ -44,8 +52,15 @@ impl LineEnds {
             self.at_start_of_line = true;
         }
         if !rest.is_empty() {
+            self.stuff(rest, out);
             out.extend_from_slice(rest);
             self.at_start_of_line = false;
+        }
+    }
+
+    fn stuff(&self, line: &[u8], out: &mut Vec<u8>) {
+        if self.stuffed && self.at_start_of_line && line.first() == Some(&b' ') {
+            out.push(b' ');
         }
     }
 

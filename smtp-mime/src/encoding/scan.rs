@@ -23,6 +23,8 @@ pub(crate) struct Scan {
     pub(crate) longest_line: u64,
     /// Whether a line ends with a blank that some relays would drop; a signature's `-- ` does not count.
     pub(crate) trailing_blank: bool,
+    /// Whether there is a line `-- `, which divides a text from a signature.
+    pub(crate) signature_line: bool,
     /// Whether a line begins with `From `, which mail stores change.
     pub(crate) from_line: bool,
     /// Whether a line begins as a boundary of this crate does.
@@ -54,6 +56,7 @@ impl Scan {
             bare: false,
             longest_line: 0,
             trailing_blank: false,
+            signature_line: false,
             from_line: false,
             boundary_like: false,
             collides: false,
@@ -150,7 +153,9 @@ impl Scan {
         // What stands before CRLF is what ends the line.
         if octet == b'\r' || octet == b'\n' {
             let signature = self.line == 3 && self.head.starts_with(b"-- ");
-            self.trailing_blank |= matches!(self.last, b' ' | b'\t') && !signature;
+            let blank = matches!(self.last, b' ' | b'\t');
+            self.trailing_blank |= blank && !signature;
+            self.signature_line |= blank && signature;
         }
         self.last = octet;
         if octet == b'\n' {

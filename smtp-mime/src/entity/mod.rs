@@ -2,11 +2,13 @@
 
 mod content_type;
 mod plan;
+mod security;
 
 use std::path::Path;
 
 pub use content_type::ContentType;
-pub(crate) use plan::{Plan, PlanReader, Requirements, Segment, plan};
+pub(crate) use plan::{Plan, PlanReader, Requirements, Segment, plan, plan_part};
+pub use security::{PreparedEntity, Signature};
 
 use crate::{ContentTransferEncoding, Error, MessageId, Source, ValueError, header::unstructured};
 
@@ -49,6 +51,10 @@ enum Body {
     Octets(Source),
     /// A whole message.
     Message(Source),
+    /// Lines of UTF-8 that a reader may wrap anew (RFC 3676).
+    Flowed(Source),
+    /// Octets that are decided already, the Content- fields among them.
+    Prepared(PreparedEntity),
     Multipart(Vec<Entity>),
 }
 
@@ -57,6 +63,15 @@ impl Entity {
     #[must_use]
     pub fn text(source: impl Into<Source>) -> Self {
         Self::new(ContentType::known("text", "plain"), Body::Text(source.into()))
+    }
+
+    /// Plain text whose lines a reader may wrap anew where they end with a blank (RFC 3676); a line that begins with a
+    /// blank gets one more, which the reader takes away.
+    #[must_use]
+    pub fn flowed(source: impl Into<Source>) -> Self {
+        let mut content_type = ContentType::known("text", "plain");
+        content_type.set_parameter("format", "flowed");
+        Self::new(content_type, Body::Flowed(source.into()))
     }
 
     /// HTML in UTF-8.
@@ -249,8 +264,8 @@ impl Entity {
                 self.encoding == Some(ContentTransferEncoding::Base64)
                     || (self.encoding.is_none() && self.content_type.main() != "text")
             }
-            Body::Text(_) | Body::Multipart(_) => true,
-            Body::Message(_) => false,
+            Body::Text(_) | Body::Flowed(_) | Body::Multipart(_) => true,
+            Body::Message(_) | Body::Prepared(_) => false,
         }
     }
 

@@ -1,5 +1,7 @@
 //! Provides the plan of a body: what is written as it is, what is encoded from where, and how long all of it is.
 
+use std::sync::Arc;
+
 use super::{Body, Disposition, Entity};
 use crate::{
     BodyType, ContentTransferEncoding, Context, Error, Source,
@@ -59,6 +61,8 @@ pub(crate) struct Requirements {
     pub(crate) body_type: BodyType,
     /// Whether header fields may be in UTF-8.
     pub(crate) smtputf8: bool,
+    /// Whether it is going to be signed, so that not even a blank may be lost.
+    pub(crate) signed: bool,
 }
 
 /// Plans an entity as the body of a message, its Content- fields included; says what the server must offer for it.
@@ -67,19 +71,36 @@ pub(crate) fn plan(
     context: &Context,
     requirements: Requirements,
 ) -> Result<(Plan, BodyType), Error> {
+    let (mut plan, prepared) = planned(entity, context, requirements)?;
+    if !prepared.lines {
+        plan.tail().extend_from_slice(b"\r\n");
+    }
+    Ok((plan, prepared.body_type()))
+}
+
+/// Plans an entity as a part of another one: the line end behind it belongs to the delimiter.
+pub(crate) fn plan_part(
+    entity: &Entity,
+    context: &Context,
+    requirements: Requirements,
+) -> Result<(Plan, BodyType), Error> {
+    planned(entity, context, requirements).map(|(plan, prepared)| (plan, prepared.body_type()))
+}
+
+fn planned(
+    entity: &Entity,
+    context: &Context,
+    requirements: Requirements,
+) -> Result<(Plan, Prepared), Error> {
     for attempt in 0..ATTEMPTS {
         let boundary = context.boundary(attempt);
         let planner = Planner { boundary: &boundary, requirements };
         let (prepared, collides) = planner.prepare(entity, 0)?;
-        if collides {
-            continue;
+        if !collides {
+            let mut plan = Plan::default();
+            planner.write(entity, &prepared, &mut plan, &mut 0);
+            return Ok((plan, prepared));
         }
-        let mut plan = Plan::default();
-        planner.write(entity, &prepared, &mut plan, &mut 0);
-        if !prepared.ends_line() {
-            plan.tail().extend_from_slice(b"\r\n");
-        }
-        return Ok((plan, prepared.body_type()));
     }
     Err(Error::Part {
         part: entity.label(),
@@ -92,7 +113,8 @@ pub(crate) fn plan(
 struct Prepared {
     encoding: ContentTransferEncoding,
     charset: Option<&'static str>,
-    leaf: Option<Segment>,
+    /// What the body of a leaf is made of.
+    leaf: Option<Vec<Segment>>,
     parts: Vec<Self>,
     /// Whether its octets end with a line end, if there are any.
     lines: bool,
@@ -106,10 +128,6 @@ impl Prepared {
             _ => BodyType::SevenBit,
         }
     }
-
-    fn ends_line(&self) -> bool {
-        self.lines
-    }
 }
 
 struct Planner<'a> {
@@ -122,7 +140,9 @@ impl Planner<'_> {
     fn prepare(&self, entity: &Entity, depth: usize) -> Result<(Prepared, bool), Error> {
         match &entity.body {
             Body::Multipart(parts) => self.prepare_parts(entity, parts, depth),
-            Body::Text(source) => self.prepare_text(entity, source),
+            Body::Text(source) => self.prepare_text(entity, source, &LineEnds::complete()),
+            Body::Flowed(source) => self.prepare_text(entity, source, &LineEnds::flowed()),
+            Body::Prepared(prepared) => self.prepare_prepared(&prepared.plan),
             Body::Message(source) => self.prepare_message(entity, source),
             Body::Octets(source) => self.prepare_octets(entity, source),
         }
@@ -158,9 +178,14 @@ impl Planner<'_> {
         Ok((Prepared { encoding, charset: None, leaf: None, parts: prepared, lines: false }, collides))
     }
 
-    fn prepare_text(&self, entity: &Entity, source: &Source) -> Result<(Prepared, bool), Error> {
+    fn prepare_text(
+        &self,
+        entity: &Entity,
+        source: &Source,
+        lines: &LineEnds,
+    ) -> Result<(Prepared, bool), Error> {
         let failed = |rule| Error::Part { part: entity.label(), rule };
-        let mut encoder = Encoder::Lines(LineEnds::complete());
+        let mut encoder = Encoder::Lines(lines.clone());
         let scan = self.scan(source, true, Some(&mut encoder))?;
         if !scan.utf8.is_valid() {
             return Err(failed("the text is not UTF-8: convert it, or attach it as a file"));
@@ -168,7 +193,9 @@ impl Planner<'_> {
         let eight_bit_fits = scan.fits_lines() && !scan.control && !scan.boundary_like;
         let encoding = match entity.encoding {
             Some(encoding) => encoding,
-            None if scan.is_seven_bit() => ContentTransferEncoding::SevenBit,
+            None if scan.is_seven_bit() && !(self.requirements.signed && scan.signature_line) => {
+                ContentTransferEncoding::SevenBit
+            }
             None if self.requirements.body_type != BodyType::SevenBit
                 && eight_bit_fits
                 && !scan.from_line =>
@@ -188,29 +215,45 @@ impl Planner<'_> {
                 return Err(failed("8bit needs lines of at most 998 octets without control characters"));
             }
             ContentTransferEncoding::QuotedPrintable => (
-                Encoder::TextQuotedPrintable(LineEnds::complete(), QuotedPrintable::text(), Vec::new()),
+                Encoder::TextQuotedPrintable(lines.clone(), QuotedPrintable::text(), Vec::new()),
                 scan.quoted_printable_len(),
             ),
             ContentTransferEncoding::Base64 => (
-                Encoder::TextBase64(LineEnds::complete(), Base64::default(), Vec::new()),
+                Encoder::TextBase64(lines.clone(), Base64::default(), Vec::new()),
                 Base64::encoded_len(scan.octets),
             ),
-            _ => (Encoder::Lines(LineEnds::complete()), scan.octets),
+            _ => (Encoder::Lines(lines.clone()), scan.octets),
         };
         let prepared = Prepared {
             encoding,
-            charset: Some("utf-8"),
-            leaf: Some(Segment::Encoded {
-                source: source.clone(),
-                from: 0,
-                until: source.octets(),
-                encoder,
-                octets,
-            }),
+            charset: (entity.content_type.main() == "text").then_some("utf-8"),
+            leaf: Some(encoded(source, encoder, octets)),
             parts: Vec::new(),
             lines: encoding != ContentTransferEncoding::Base64,
         };
         Ok((prepared, scan.boundary_like && scan.collides))
+    }
+
+    /// Octets that are decided are only searched for the boundary of what stands around them.
+    fn prepare_prepared(&self, plan: &Arc<Plan>) -> Result<(Prepared, bool), Error> {
+        let mut scan = Scan::new(true, self.boundary);
+        let mut reader = PlanReader::new(Arc::clone(plan));
+        let mut octets = Vec::new();
+        loop {
+            reader.chunk(&mut octets)?;
+            if octets.is_empty() {
+                break;
+            }
+            scan.look(&octets);
+        }
+        let prepared = Prepared {
+            encoding: ContentTransferEncoding::SevenBit,
+            charset: None,
+            leaf: Some(plan.segments.clone()),
+            parts: Vec::new(),
+            lines: false,
+        };
+        Ok((prepared, scan.collides))
     }
 
     /// A message is never encoded: its parts are (RFC 2046 §5.2.1).
@@ -236,13 +279,7 @@ impl Planner<'_> {
         let prepared = Prepared {
             encoding,
             charset: None,
-            leaf: Some(Segment::Encoded {
-                source: source.clone(),
-                from: 0,
-                until: source.octets(),
-                encoder: Encoder::Lines(LineEnds::complete()),
-                octets: scan.octets,
-            }),
+            leaf: Some(encoded(source, Encoder::Lines(LineEnds::complete()), scan.octets)),
             parts: Vec::new(),
             lines: true,
         };
@@ -300,13 +337,7 @@ impl Planner<'_> {
                 _ => (Encoder::Verbatim, source.octets()),
             }
         };
-        prepared.leaf = Some(Segment::Encoded {
-            source: source.clone(),
-            from: 0,
-            until: source.octets(),
-            encoder,
-            octets,
-        });
+        prepared.leaf = Some(encoded(source, encoder, octets));
         Ok((prepared, false))
     }
 
@@ -337,10 +368,13 @@ impl Planner<'_> {
     /// Writes the Content- fields, the blank line and the body.
     fn write(&self, entity: &Entity, prepared: &Prepared, plan: &mut Plan, index: &mut usize) {
         let boundary = format!("{}.{index:x}=", self.boundary);
-        self.write_fields(entity, prepared, &boundary, plan.tail());
-        plan.tail().extend_from_slice(b"\r\n");
+        // What is prepared has its fields among its octets.
+        if !matches!(entity.body, Body::Prepared(_)) {
+            self.write_fields(entity, prepared, &boundary, plan.tail());
+            plan.tail().extend_from_slice(b"\r\n");
+        }
         if let Some(leaf) = &prepared.leaf {
-            plan.segments.push(leaf.clone());
+            plan.segments.extend_from_slice(leaf);
             return;
         }
         *index += 1;
@@ -391,10 +425,15 @@ impl Planner<'_> {
     }
 }
 
+/// A whole source as an encoder writes it.
+fn encoded(source: &Source, encoder: Encoder, octets: u64) -> Vec<Segment> {
+    vec![Segment::Encoded { source: source.clone(), from: 0, until: source.octets(), encoder, octets }]
+}
+
 /// One reading of a plan.
 #[derive(Debug)]
 pub(crate) struct PlanReader {
-    plan: std::sync::Arc<Plan>,
+    plan: Arc<Plan>,
     next: usize,
     current: Option<Current>,
 }
@@ -407,7 +446,7 @@ struct Current {
 }
 
 impl PlanReader {
-    pub(crate) fn new(plan: std::sync::Arc<Plan>) -> Self {
+    pub(crate) fn new(plan: Arc<Plan>) -> Self {
         Self { plan, next: 0, current: None }
     }
 

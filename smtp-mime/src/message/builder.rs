@@ -37,6 +37,8 @@ pub struct MessageBuilder {
     inline: Vec<Entity>,
     attachments: Vec<Entity>,
     body: Option<Entity>,
+    #[cfg(feature = "html")]
+    text_from_html: bool,
 }
 
 impl MessageBuilder {
@@ -259,6 +261,14 @@ impl MessageBuilder {
         self
     }
 
+    /// Makes a plain text from the HTML if none is given.
+    #[cfg(feature = "html")]
+    #[must_use]
+    pub fn text_from_html(mut self) -> Self {
+        self.text_from_html = true;
+        self
+    }
+
     /// Adds a further form of the text, such as an invitation, behind plain text and HTML.
     #[must_use]
     pub fn alternative(mut self, entity: Entity) -> Self {
@@ -292,13 +302,18 @@ impl MessageBuilder {
     /// # Errors
     /// When a value breaks a rule, From is missing, nobody would receive it, or a file cannot be read.
     pub fn build(mut self, context: &Context) -> Result<Message, Error> {
+        #[cfg(feature = "html")]
+        if let (true, None, Some(html)) = (self.text_from_html, &self.text, &self.html) {
+            self.text = Some(crate::html::text_from_source(html)?);
+        }
         let entity = self.structure();
         let needs_utf8 = [&self.from, &self.reply_to, &self.to, &self.cc, &self.bcc]
             .into_iter()
             .flat_map(AddressList::mailboxes)
             .chain(self.sender.as_ref().map(NameAddr::mailbox))
             .any(|mailbox| !mailbox.local_part().is_ascii());
-        let requirements = Requirements { body_type: self.body_type, smtputf8: self.smtputf8 || needs_utf8 };
+        let requirements =
+            Requirements { body_type: self.body_type, smtputf8: self.smtputf8 || needs_utf8, signed: false };
         write::message(&self, &entity, context, requirements)
     }
 

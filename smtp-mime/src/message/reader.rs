@@ -7,7 +7,10 @@ use std::{
 };
 
 use super::Message;
-use crate::{Error, entity::PlanReader};
+use crate::{
+    Error,
+    entity::{Plan, PlanReader},
+};
 
 /// Reads a message from its first octet to its last, with constant memory.
 ///
@@ -26,13 +29,12 @@ pub struct Reader {
 
 impl Reader {
     pub(super) fn new(message: &Message) -> Self {
-        Self {
-            plan: PlanReader::new(Arc::clone(&message.plan)),
-            chunk: Vec::new(),
-            position: 0,
-            left: message.octets,
-            failed: false,
-        }
+        Self::of(Arc::clone(&message.plan))
+    }
+
+    pub(crate) fn of(plan: Arc<Plan>) -> Self {
+        let left = plan.octets();
+        Self { plan: PlanReader::new(plan), chunk: Vec::new(), position: 0, left, failed: false }
     }
 
     /// The next octets, none at the end of the message. What was returned counts as read.

@@ -293,3 +293,53 @@ fn free_fields_have_the_form_of_their_kind() {
     assert!(plain().list_unsubscribe(&["https://example.org/> x"], false).is_err());
     assert!(plain().list_unsubscribe(&[], false).is_err());
 }
+
+#[test]
+fn flowed_text_is_stuffed_and_says_so() {
+    let message = plain().body(Entity::flowed("one \n two\n  three\n")).build(&context()).unwrap();
+    let text = text(&message);
+    assert!(text.contains("Content-Type: text/plain; format=flowed; charset=utf-8\r\n"), "{text}");
+    assert!(text.ends_with("\r\n\r\none=20\r\n  two\r\n   three\r\n"), "{text}");
+}
+
+#[test]
+fn what_is_signed_stands_in_the_message_octet_for_octet() {
+    let content = Entity::mixed(vec![
+        Entity::text("Grüße\n-- \nme"),
+        Entity::attachment("a.bin", vec![7; 100_000]).unwrap(),
+    ]);
+    let prepared = content.prepare(&context()).unwrap();
+    let mut signed = Vec::new();
+    io::Read::read_to_end(&mut prepared.reader(), &mut signed).unwrap();
+    assert_eq!(signed.len() as u64, prepared.encoded_len());
+    assert!(signed.is_ascii() && !signed.windows(3).any(|window| window == b" \r\n"));
+    let signature = crate::Signature::Pgp { micalg: "pgp-sha512".to_owned(), armour: "-----BEGIN\n".into() };
+    let entity = Entity::signed(prepared, signature).unwrap();
+    let octets = octets(&plain().body(entity).build(&context()).unwrap());
+    let at = memchr::memmem::find(&octets, &signed).unwrap();
+    assert!(octets[..at].ends_with(b"\r\n") && octets[at + signed.len()..].starts_with(b"\r\n--=_"));
+    let text = String::from_utf8(octets).unwrap();
+    assert!(
+        text.contains("multipart/signed; protocol=\"application/pgp-signature\";\r\n micalg=pgp-sha512;")
+    );
+    assert!(text.contains("Content-Type: application/pgp-signature\r\nContent-Transfer-Encoding: 7bit\r\n"));
+    // The containers have boundaries of their own, though both came from one context.
+    let boundaries: std::collections::HashSet<_> =
+        text.split("boundary=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    assert_eq!(boundaries.len(), 2);
+    assert!(Entity::message("Subject: é\n\n").prepare(&context()).is_err());
+}
+
+#[test]
+fn what_is_encrypted_has_its_container() {
+    let message =
+        plain().body(Entity::encrypted_pgp("-----BEGIN PGP MESSAGE-----\n")).build(&context()).unwrap();
+    let armoured = text(&message);
+    assert!(armoured.contains("multipart/encrypted; protocol=\"application/pgp-encrypted\";"));
+    assert!(armoured.contains(
+        "Content-Type: application/pgp-encrypted\r\nContent-Transfer-Encoding: 7bit\r\n\r\nVersion: 1\r\n"
+    ));
+    let der = Entity::encrypted_smime("enveloped-data", &[0x30_u8, 0x80][..]).unwrap();
+    let enveloped = text(&plain().body(der).build(&context()).unwrap());
+    assert!(enveloped.contains("Content-Type: application/pkcs7-mime; smime-type=enveloped-data;\r\n name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=smime.p7m\r\n\r\nMIA=\r\n"), "{enveloped}");
+}

@@ -24,7 +24,7 @@ fn dkimpy_verifies_every_kind_and_no_changed_octet() {
         let signer = |selector: &str, pem| {
             // The kinds with an IDN sender are signed for its A-labels.
             let domain = kind.message.sender().unwrap().domain().to_string().parse().unwrap();
-            DkimSigner::new(domain, selector, DkimKey::from_pem(pem).unwrap())
+            DkimSigner::new(&domain, selector, DkimKey::from_pem(pem).unwrap())
                 .unwrap()
                 .canonicalization(forms[index % 2], forms[index / 2 % 2])
         };
