@@ -151,7 +151,7 @@ fn the_field_is_folded_and_stands_first() {
         .build(&context)
         .unwrap();
     let ed25519 = DkimSigner::new(
-        Domain::new("example.org").unwrap(),
+        &Domain::new("example.org").unwrap(),
         "a",
         DkimKey::from_ed25519_seed(&[7; 32]).unwrap(),
     )

@@ -21,15 +21,15 @@ fn dkimpy_verifies_every_kind_and_no_changed_octet() {
     let mut count = 0;
     for (index, kind) in kinds().into_iter().enumerate() {
         let forms = [Canonicalization::Simple, Canonicalization::Relaxed];
-        let signer = |selector: &str, pem| {
+        let with = |selector: &str, pem| {
             // The kinds with an IDN sender are signed for its A-labels.
             let domain = kind.message.sender().unwrap().domain().to_string().parse().unwrap();
             DkimSigner::new(&domain, selector, DkimKey::from_pem(pem).unwrap())
                 .unwrap()
                 .canonicalization(forms[index % 2], forms[index / 2 % 2])
         };
-        let signed = kind.message.signed(&signer("rsa", RSA), &now()).unwrap();
-        let signed = signed.signed(&signer("ed25519", ED25519), &now()).unwrap();
+        let signed = kind.message.signed(&with("rsa", RSA), &now()).unwrap();
+        let signed = signed.signed(&with("ed25519", ED25519), &now()).unwrap();
         input += &json!({ "kind": kind.name, "message": STANDARD.encode(octets(&signed)) }).to_string();
         input.push('\n');
         count += 1;

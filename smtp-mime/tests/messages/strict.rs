@@ -80,8 +80,7 @@ fn entity(
     match encoding.as_str() {
         "7bit" if eight_bit || body.contains(&0) => found.push(format!("8-bit octets in 7bit {media}")),
         "8bit" if body.contains(&0) => found.push("NUL in 8bit".to_owned()),
-        "7bit" | "8bit" => {}
-        "binary" => {}
+        "7bit" | "8bit" | "binary" => {}
         "quoted-printable" => quoted_printable(body, found),
         "base64" => base64(body, found),
         other => found.push(format!("unknown encoding {other}")),
@@ -91,10 +90,9 @@ fn entity(
             parameters(&value, found);
         }
     }
-    if media.starts_with("multipart/") || media == "message/rfc822" {
-        if !matches!(encoding.as_str(), "7bit" | "8bit" | "binary") {
-            found.push(format!("{media} is encoded"));
-        }
+    let container = media.starts_with("multipart/") || media == "message/rfc822";
+    if container && !matches!(encoding.as_str(), "7bit" | "8bit" | "binary") {
+        found.push(format!("{media} is encoded"));
     }
     if media.starts_with("multipart/") {
         parts(&content_type, body, &encoding, allowed, depth, found);
@@ -168,7 +166,7 @@ fn fields(header: &[u8], allowed: Allowed, found: &mut Vec<String>) -> Vec<(Stri
         found.push("octets outside ASCII in a header section".to_owned());
     }
     for line in text.split_terminator("\r\n") {
-        if line.chars().any(|character| character.is_control()) {
+        if line.chars().any(char::is_control) {
             found.push(format!("a control character in {line:?}"));
         }
         // A name that is alone longer than a line cannot be folded; no test has one.
