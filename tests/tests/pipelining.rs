@@ -11,7 +11,8 @@ const END: &str = "Subject: x\r\n\r\nIt works.\r\n.\r\n";
 fn mail_rcpt_and_data_leave_in_one_write() {
     let mut duet = join(client(&["a@example.net", "b@example.net"]), MESSAGE, offering(&["PIPELINING"]));
     duet.run();
-    let envelope = "MAIL FROM:<you@example.org>\r\nRCPT TO:<a@example.net>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n";
+    let envelope =
+        "MAIL FROM:<you@example.org>\r\nRCPT TO:<a@example.net>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n";
     assert_eq!(writes(&duet), ["EHLO client.example\r\n", envelope, &format!("{END}QUIT\r\n")]);
     assert_eq!(outcomes(&mut duet), ["accepted", "accepted"]);
 }
