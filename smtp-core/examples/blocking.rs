@@ -53,20 +53,19 @@ fn send(
         match client.poll(now, &mut transmit) {
             Output::Write { until } => {
                 stream.set_write_timeout(Some(remaining(until, now)))?;
-                let input = if stream.write_all(transmit.octets()).is_ok() {
-                    Input::Sent
-                } else {
-                    Input::WriteFailed
-                };
-                client.handle(input);
+                match stream.write_all(transmit.octets()) {
+                    Ok(()) => client.handle(Input::Sent),
+                    // `until` has come: the next poll sees to it
+                    Err(error) if is_timeout(&error) => {}
+                    Err(_) => client.handle(Input::WriteFailed),
+                }
             }
             Output::Read { until } => {
                 stream.set_read_timeout(Some(remaining(until, now)))?;
                 match stream.read(&mut octets) {
                     Ok(0) => client.handle(Input::Lost),
                     Ok(count) => client.handle(Input::Received(&octets[..count])),
-                    // `until` has come: the next poll sees to it
-                    Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {}
+                    Err(error) if is_timeout(&error) => {}
                     Err(_) => client.handle(Input::Lost),
                 }
             }
@@ -96,6 +95,10 @@ fn send(
 /// What is left until then; a socket takes no zero for a timeout.
 fn remaining(until: Instant, now: Instant) -> Duration {
     until.saturating_since(now).max(Duration::from_millis(1))
+}
+
+fn is_timeout(error: &std::io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted)
 }
 
 #[cfg(test)]

@@ -59,6 +59,10 @@ pub struct Config {
 
 /// How long to wait for what (RFC 5321 §4.5.3.2).
 ///
+/// What runs is the limit of the oldest reply that is owed; it starts anew with each whole reply and each write that is
+/// done, never with a part of either. `Timeouts::all(Duration::MAX)` is for ever: an `until` so far away does not fit
+/// every clock, so reckon with [`Instant::saturating_since`](crate::Instant::saturating_since).
+///
 /// In a file (feature `serde`) a timeout is a string of a number and a unit, `ms`, `s`, `m` or `h`, or a number of
 /// seconds; more than zero, a week at most. What is not named keeps its default, an unknown name is an error.
 #[cfg_attr(
@@ -83,49 +87,49 @@ assert_eq!(timeouts.mail, Timeouts::default().mail);
 )]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// The connection; the driver's, the core never uses it.
+    /// The connection; the driver's, the core never uses it; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub connect: Duration,
-    /// The greeting.
+    /// The greeting; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub greeting: Duration,
-    /// The reply to EHLO, HELO or LHLO.
+    /// The reply to EHLO, HELO or LHLO; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub hello: Duration,
-    /// The reply to STARTTLS, and the handshake.
+    /// The reply to STARTTLS, and the handshake; 2 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub tls: Duration,
-    /// Each reply of AUTH.
+    /// Each reply of AUTH; 2 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub auth: Duration,
-    /// The reply to MAIL.
+    /// The reply to MAIL; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub mail: Duration,
-    /// The reply to RCPT.
+    /// The reply to RCPT; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub rcpt: Duration,
-    /// The reply to DATA.
+    /// The reply to DATA; 2 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub data: Duration,
-    /// The sending of each block of mail data.
+    /// The sending of each block of mail data; 3 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub block: Duration,
-    /// The reply to the end of the mail data.
+    /// The reply to the end of the mail data; 10 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub end: Duration,
-    /// The reply to RSET.
+    /// The reply to RSET; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub reset: Duration,
-    /// The reply to NOOP.
+    /// The reply to NOOP; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub noop: Duration,
-    /// The reply to any other command.
+    /// The reply to any other command; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub other: Duration,
-    /// The reply to QUIT.
+    /// The reply to QUIT; 1 minute.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub quit: Duration,
-    /// After a write failed: how long to look for the reply that explains it.
+    /// After a write failed: how long to look for the reply that explains it; 2 seconds.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub last_words: Duration,
 }

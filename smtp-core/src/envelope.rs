@@ -10,15 +10,17 @@ use alloc::vec::Vec;
 pub struct Envelope {
     /// Where failures are reported to.
     pub from: ReversePath,
-    /// Parameters of MAIL besides those that the core sets itself (SIZE, BODY, SMTPUTF8).
+    /// Parameters of MAIL besides those that the core sets itself (SIZE, BODY, SMTPUTF8). Those of extensions are checked
+    /// against what the server offers before MAIL leaves.
     pub parameters: Vec<Parameter>,
     /// Who receives; at least one.
     pub recipients: Vec<Recipient>,
     /// Send to all recipients or, when one is refused, to none.
     pub all_or_nothing: bool,
-    /// Octets of the message with CRLF line ends; declared where SIZE is offered, and checked (RFC 1870).
+    /// Octets of the message as they leave: with CRLF line ends, doubled dots not counted. Declared where SIZE is offered,
+    /// and compared with the server's limit (RFC 1870), not with the body.
     pub size: Option<u64>,
-    /// Which octets the message has.
+    /// Which octets the message has; the core does not look.
     pub body: BodyType,
     /// Whether its header section holds UTF-8 (RFC 6532), which needs SMTPUTF8 like an address that is not ASCII.
     pub utf8_headers: bool,
@@ -30,7 +32,7 @@ pub struct Envelope {
 pub struct Recipient {
     /// Whom to.
     pub to: ForwardPath,
-    /// Parameters of RCPT.
+    /// Parameters of RCPT, checked as those of MAIL are.
     pub parameters: Vec<Parameter>,
 }
 
@@ -43,6 +45,9 @@ pub enum BodyType {
     SevenBit,
     /// Octets above 127 too: needs 8BITMIME (RFC 6152).
     EightBitMime,
+    /// Any octets in lines of any length: needs BINARYMIME and CHUNKING (RFC 3030), and leaves by BDAT as it is, without
+    /// a repair of line ends.
+    Binary,
 }
 
 impl Envelope {

@@ -13,15 +13,17 @@ pub struct Goal(pub(crate) u64);
 #[derive(Clone, Copy, Debug)]
 #[allow(clippy::exhaustive_enums)] // a driver names all that it can say
 pub enum Input<'a> {
-    /// These octets came. Welcome at any time.
+    /// These octets came. Welcome at any time but between [`Output::Handshake`] and [`Secured`](Self::Secured): what comes
+    /// then belongs to TLS, and octets in clear are taken for an attack.
     Received(&'a [u8]),
     /// All of the transmit buffer left.
     Sent,
-    /// The write failed; what came before may still be read.
+    /// The write failed, for another reason than that `until` has come; what came before may still be read.
     WriteFailed,
     /// The TLS handshake is done and the certificate is trusted.
     Secured,
-    /// The transport ended: end of file, reset, or a handshake that failed.
+    /// The transport ended: end of file, reset, or a handshake that failed. Why it failed the core cannot know: keep the
+    /// error, and show it.
     Lost,
 }
 
@@ -45,12 +47,18 @@ pub enum Output {
         until: Instant,
     },
     /// Hand in octets of this goal's message by [`Client::body`](crate::Client::body), or end it.
+    ///
+    /// Find the message by its goal: it may be asked for before a recipient was taken (CHUNKING), before the message
+    /// before it is done, or not at all.
     Body(Goal),
     /// Something to tell the application.
     Event(Event),
     /// Nothing is due: set a goal. Reading is welcome, there is no deadline.
+    ///
+    /// On a connection that has rested, read what is there before the next goal: the server may have said 421 or closed
+    /// it, and a message that is handed out to nobody ends as unconfirmed.
     Idle,
-    /// All is said; close the transport.
+    /// All is said; close the transport (over TLS with a close_notify, which is the driver's).
     Closed,
 }
 
@@ -69,7 +77,7 @@ pub enum Event {
         /// Whether it is what was hoped for.
         wanted: bool,
     },
-    /// The reply to one recipient of a message or check, as it came.
+    /// The reply to one recipient of a message or check, as it came. What counts in the end is its [`Outcome`].
     Recipient {
         /// Which message or check.
         goal: Goal,
@@ -89,7 +97,8 @@ pub enum Event {
     Closed(Cause),
 }
 
-/// How a goal ended.
+/// How a goal ended. A message always ends as [`Delivered`](Self::Delivered) and a check as [`Checked`](Self::Checked),
+/// even when it was never begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
@@ -103,15 +112,18 @@ pub enum End {
     Delivered(Vec<Outcome>),
     /// A check: one outcome for each recipient, in the envelope's order.
     Checked(Vec<Outcome>),
-    /// It was not done.
+    /// It was not done; never of a message or check.
     Undone(Reason),
 }
 
 /// What became of one recipient.
+///
+/// A refusal may be for now only: see [`Reply::is_transient`]. That something is unsent means that sending it again
+/// cannot duplicate it, not that it will help.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // there are four, and an application must tell them apart
 pub enum Outcome {
-    /// The server took responsibility; of a check: it would take the recipient.
+    /// The server took responsibility, by any reply of 2yz but 220 and 221; of a check: it would take the recipient.
     Accepted(Reply),
     /// The server refused the recipient or the message.
     Refused {
@@ -120,7 +132,8 @@ pub enum Outcome {
         /// By which reply.
         reply: Reply,
     },
-    /// The end of the mail data was handed out and no reply came: it may have been delivered, a retry may duplicate it.
+    /// [`Client::poll`](crate::Client::poll) handed out the end of the mail data and no reply came, whatever became of the
+    /// write: it may have been delivered, and a retry may duplicate it.
     Unconfirmed(Cause),
     /// Not sent as a whole: safe to send again.
     Unsent(Reason),
@@ -140,6 +153,8 @@ pub enum Verb {
     StartTls,
     /// AUTH and what follows it (RFC 4954).
     Auth,
+    /// XCLIENT (Postfix).
+    Xclient,
     /// MAIL.
     Mail,
     /// RCPT.
@@ -176,6 +191,7 @@ impl Verb {
             Self::Lhlo => "LHLO",
             Self::StartTls => "STARTTLS",
             Self::Auth => "AUTH",
+            Self::Xclient => "XCLIENT",
             Self::Mail => "MAIL",
             Self::Rcpt => "RCPT",
             Self::Data => "DATA",
@@ -195,5 +211,17 @@ impl Verb {
 impl core::fmt::Display for Verb {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+/// In words for people.
+impl core::fmt::Display for Outcome {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::Accepted(reply) => write!(f, "accepted: {reply}"),
+            Self::Refused { verb, reply } => write!(f, "refused at {verb}: {reply}"),
+            Self::Unconfirmed(cause) => write!(f, "unknown, it may have been delivered: {cause}"),
+            Self::Unsent(reason) => write!(f, "unsent: {reason}"),
+        }
     }
 }

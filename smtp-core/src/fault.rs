@@ -2,6 +2,7 @@
 //! something was not sent and [`Cause`] why the connection ended.
 
 use crate::config::Timer;
+use crate::parameter::Parameter;
 use crate::reply::Reply;
 use alloc::borrow::Cow;
 use core::fmt;
@@ -14,7 +15,7 @@ pub enum Misuse {
     Closed,
     /// QUIT was asked for already.
     AfterQuit,
-    /// No hello was asked for before what needs one.
+    /// No hello was asked for before what needs one, or none after STARTTLS.
     HelloFirst,
     /// TLS is up already, or asked for already.
     AlreadySecured,
@@ -29,6 +30,12 @@ pub enum Misuse {
         /// The most that a command line may have.
         limit: usize,
     },
+    /// A parameter that comes twice, or that the core sets itself from what the envelope says.
+    RepeatedParameter,
+    /// XCLIENT without an attribute.
+    NoAttribute,
+    /// A name in another script where only ASCII can be sent.
+    NotAscii,
     /// A raw command that would change the protocol's state behind the client's back.
     StateChangingCommand,
 }
@@ -62,7 +69,8 @@ pub enum Violation {
     UnexpectedReply(Reply),
     /// Octets in clear behind the reply to STARTTLS (RFC 3207 §4.2).
     InjectedOctets,
-    /// Mail data taken although no recipient was accepted.
+    /// The end of the mail data was taken although no recipient was. (A lone dot that is taken is none: it is what RFC 2920
+    /// §3.1 has a client say when DATA was taken without need.)
     AcceptedWithoutRecipients(Reply),
 }
 
@@ -74,6 +82,15 @@ pub enum Reason {
     Refused(Reply),
     /// The server does not offer the extension of this EHLO keyword, which it needs.
     NotOffered(&'static str),
+    /// What this extension offers needs TLS, and there is none.
+    NeedsTls(&'static str),
+    /// The parameter goes beyond the limit that the server names with this extension.
+    BeyondOffer {
+        /// What was asked for.
+        parameter: Parameter,
+        /// The EHLO keyword of the extension.
+        extension: &'static str,
+    },
     /// The server offers none of the mechanisms, or none that may be used.
     NoMechanism,
     /// Only mechanisms that reveal the password are left, and they may not be used here.
@@ -108,7 +125,7 @@ pub enum Reason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// QUIT was said and replied to.
+    /// QUIT was said and replied to. A QUIT without a reply ends as any loss, and changes no outcome of a message.
     Quit,
     /// The server does not serve: its greeting was negative, or it refused a message before its end.
     Refused(Reply),
@@ -116,7 +133,7 @@ pub enum Cause {
     Unavailable(Reply),
     /// The transport ended, or a write failed.
     Lost,
-    /// The body of a message was given up when a part of it had left.
+    /// The body of a message was given up when its end, or the end of the connection, was all that could follow.
     Aborted,
     /// This timer ran out.
     TimedOut(Timer),
@@ -137,6 +154,11 @@ impl fmt::Display for Misuse {
             Self::CommandTooLong { limit } => {
                 write!(f, "the command line is longer than {limit} octets")
             }
+            Self::RepeatedParameter => {
+                f.write_str("a parameter of MAIL or RCPT is given twice, or set by the envelope already")
+            }
+            Self::NoAttribute => f.write_str("XCLIENT has no attribute"),
+            Self::NotAscii => f.write_str("a name is not ASCII, give its A-labels"),
             Self::StateChangingCommand => {
                 f.write_str("the command changes the protocol's state, use the goal that bears its name")
             }
@@ -171,6 +193,10 @@ impl fmt::Display for Reason {
         match self {
             Self::Refused(reply) => write!(f, "refused: {reply}"),
             Self::NotOffered(keyword) => write!(f, "the server does not offer {keyword}"),
+            Self::NeedsTls(keyword) => write!(f, "{keyword} needs TLS, use STARTTLS or implicit TLS"),
+            Self::BeyondOffer { parameter, extension } => {
+                write!(f, "{parameter} is beyond the limit that the server names with {extension}")
+            }
             Self::NoMechanism => f.write_str("the server offers no mechanism that can be used"),
             Self::WouldRevealPassword => f.write_str("the mechanism would reveal the password without TLS"),
             Self::Mechanism(why) => write!(f, "the exchange was given up: {why}"),

@@ -18,13 +18,13 @@
 //! 3. The driver says by [`Client::handle`] what came of it.
 //!
 //! What the application gets in the end is an [`Outcome`] for each recipient, and it never lies: *accepted*,
-//! *refused* (and at which command), *unsent* (safe to send again) or *unconfirmed* (all of the message left and no
-//! reply came: it may have been delivered).
+//! *refused* (and at which command), *unsent* (safe to send again) or *unconfirmed* (the end of the message was handed out
+//! and no reply came: it may have been delivered).
 //!
 //! # A complete driver
 //!
-//! This one is for any blocking stream. It has a single `match`, and keeps no buffer of replies of its own, so that
-//! nothing can hide in one while the stream is secured.
+//! This one is for any blocking stream that has its own deadline. It has a single `match`, and keeps no buffer of replies
+//! of its own, so that nothing can hide in one while the stream is secured.
 //!
 //! ```
 //! use smtp_core::{Client, Config, End, Envelope, Event, Input, Instant, Outcome, Output, Transmit};
@@ -90,6 +90,38 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! The crate's examples hold three whole programs: `blocking` for `std::net`, `tokio` with reading while writing, and
+//! `in_memory`, a client and a server in one thread.
+//!
+//! # Deadlines
+//!
+//! A driver for sockets turns `until` into a timeout, and takes what a timeout makes of a read for what it is:
+//!
+//! ```
+//! use smtp_core::{Client, Input, Instant};
+//! use std::io::{ErrorKind, Read};
+//! use std::net::TcpStream;
+//! use std::time::Duration;
+//!
+//! fn read(stream: &mut TcpStream, client: &mut Client, now: Instant, until: Instant) -> std::io::Result<()> {
+//!     // a socket takes no zero for a timeout
+//!     stream.set_read_timeout(Some(until.saturating_since(now).max(Duration::from_millis(1))))?;
+//!     let mut octets = [0; 4096];
+//!     match stream.read(&mut octets) {
+//!         Ok(0) => client.handle(Input::Lost),
+//!         Ok(count) => client.handle(Input::Received(&octets[..count])),
+//!         // nothing to say: the next poll sees that `until` has come
+//!         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
+//!         Err(_) => client.handle(Input::Lost),
+//!     }
+//!     Ok(())
+//! }
+//! ```
+//!
+//! A write that was cut short by its timeout is no [`Input::WriteFailed`]: poll, and go on behind what has left, or be told
+//! that the time is over. Who can read without waiting does so before each write of mail data, and so learns of a refusal
+//! before the rest is sent.
+//!
 //! # What it does by itself
 //!
 //! * **One round trip.** Where the server offers PIPELINING, a message's commands leave together, and the next
@@ -106,7 +138,7 @@
 //!
 //! # Features
 //!
-//! * `idna`: [`Domain::to_ascii`] for domains in other scripts (RFC 5890).
+//! * `idna`: `Domain::to_ascii` for domains in other scripts (RFC 5890).
 //! * `serde`: [`Timeouts`] and [`Limits`] can be read from and written to configuration files.
 //! * `cram-md5`: the mechanism CRAM-MD5 (RFC 2195).
 //! * `scram`: the mechanisms SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), with -PLUS and without.

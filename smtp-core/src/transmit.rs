@@ -39,7 +39,7 @@ impl Transmit {
         &self.octets
     }
 
-    /// The same octets cut into spans of one kind each.
+    /// The same octets cut into spans of one kind each; a line that holds a secret is cut within.
     pub fn spans(&self) -> impl Iterator<Item = (Content, &[u8])> {
         let mut rest = self.octets.as_slice();
         self.spans.iter().map(move |&(content, length)| {

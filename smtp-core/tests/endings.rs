@@ -267,3 +267,33 @@ fn what_quit_does_then_does_not_matter_to_the_message() {
         assert_eq!(delivered(&run), [accepted("250 queued")]);
     }
 }
+
+#[test]
+fn a_reply_that_speaks_of_the_connection_delivers_nothing() {
+    for odd in ["220 mx\r\n", "221 2.0.0 closing\r\n"] {
+        let run = play(
+            one,
+            &[say("220 mx\r\n"), say(PIPELINING), say("250 ok\r\n250 ok\r\n354 go\r\n"), Step::Say(odd)],
+        );
+        let cause = Cause::Violation(Violation::UnexpectedReply(reply(odd.trim_end())));
+        assert_eq!(delivered(&run), [Outcome::Unconfirmed(cause)]);
+    }
+}
+
+#[test]
+fn limits_of_zero_are_taken_for_one() {
+    let mut config = Config::default();
+    (config.limits.chunk, config.limits.window, config.limits.in_flight) = (0, 0, 0);
+    let run = play(
+        || sending(config.clone(), &[&["bob@example.net"]]),
+        &[
+            say("220 mx\r\n"),
+            say("250 mx\r\n"),
+            say("250 ok\r\n"),
+            say("250 ok\r\n"),
+            say("354 go\r\n"),
+            say("250 ok\r\n"),
+        ],
+    );
+    assert_eq!(delivered(&run), [accepted("250 ok")]);
+}

@@ -268,7 +268,7 @@ fn any_domain_part() -> impl Strategy<Value = DomainPart> {
         "[A-Za-z0-9ü漢]{1,8}(\\.[a-z0-9]([a-z-]{0,4}[a-z])?){0,4}"
             .prop_map(|text| DomainPart::new(&text).unwrap()),
         any::<IpAddr>().prop_map(|address| AddressLiteral::from(address).into()),
-        ("[g-hj-z][a-z0-9]{0,6}", "[!-Z^-~]{1,20}").prop_map(|(tag, content)| AddressLiteral::general(
+        ("[g-hj-z][a-z0-9]{0,6}", "[!-;=?-Z^-~]{1,20}").prop_map(|(tag, content)| AddressLiteral::general(
             &tag, &content
         )
         .unwrap()

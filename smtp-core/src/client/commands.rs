@@ -8,9 +8,11 @@ use crate::command;
 use crate::config::{Protocol, Reveal};
 use crate::envelope::BodyType;
 use crate::event::{End, Goal, Verb};
+use crate::extension_parameters;
 use crate::fault::Reason;
 use crate::reply::Reply;
 use crate::transmit::Content;
+use alloc::vec::Vec;
 
 impl Client {
     /// Goes on until nothing more can be put out, or there is enough for one write.
@@ -86,6 +88,26 @@ impl Client {
         }
     }
 
+    /// Says XCLIENT, if the server takes each of the attributes.
+    fn say_xclient(&mut self, goal: Goal) {
+        let Some(Job { task: Task::Xclient(attributes), .. }) = self.jobs.get_mut(self.cursor) else {
+            return;
+        };
+        let Some(offer) = self.extensions.parameters("XCLIENT") else {
+            return self.done(goal, End::Undone(Reason::NotOffered("XCLIENT")));
+        };
+        let is_taken =
+            |keyword: &str| offer.split_ascii_whitespace().any(|name| name.eq_ignore_ascii_case(keyword));
+        if let Some((name, _)) = attributes.iter().find(|(_, attribute)| !is_taken(attribute.keyword())) {
+            let reason = Reason::NotOffered(name);
+            return self.done(goal, End::Undone(reason));
+        }
+        let attributes: Vec<_> =
+            core::mem::take(attributes).into_iter().map(|(_, attribute)| attribute).collect();
+        command::xclient(&mut self.pending, &attributes);
+        self.owe(goal, Expect::Xclient);
+    }
+
     /// Begins AUTH, or after `refusal` goes on with the next mechanism.
     pub(super) fn begin_exchange(&mut self, goal: Goal, refusal: Option<&Reply>) {
         let may_reveal = match self.config.reveal {
@@ -119,7 +141,11 @@ impl Client {
             Task::Send(_) => self.step_transaction(goal),
             Task::Simple(verb, _) => self.step_simple(goal, *verb),
             // the session changes with these: nothing rides with them
-            Task::Hello(_) | Task::StartTls | Task::Authenticate(_) if !self.owed.is_empty() => false,
+            Task::Hello(_) | Task::StartTls | Task::Xclient(_) | Task::Authenticate(_)
+                if !self.owed.is_empty() =>
+            {
+                false
+            }
             Task::Hello(_) => {
                 let verb = match self.config.protocol {
                     Protocol::Esmtp => Verb::Ehlo,
@@ -136,6 +162,10 @@ impl Client {
             }
             Task::StartTls => {
                 self.done(goal, End::Undone(Reason::NotOffered("STARTTLS")));
+                true
+            }
+            Task::Xclient(_) => {
+                self.say_xclient(goal);
                 true
             }
             Task::Authenticate(_) => {
@@ -196,7 +226,7 @@ impl Client {
                 }
                 let gathers =
                     is_chunking && !self.transaction(goal).is_some_and(|transaction| transaction.is_check);
-                if gathers && self.awaiting_final_reply() >= self.config.limits.in_flight.clamp(1, 64) {
+                if gathers && self.awaiting_final_reply() >= self.config.limits.in_flight {
                     return false;
                 }
                 self.chunk.clear();
@@ -387,12 +417,25 @@ impl Client {
     fn obstacle(&mut self, goal: Goal) -> Option<Reason> {
         let (eight_bit, utf8) = (self.extensions.eight_bit_mime, self.extensions.smtputf8);
         let limit = self.extensions.size_limit();
-        let envelope = &self.transaction(goal)?.envelope;
-        if envelope.body == BodyType::EightBitMime && !eight_bit {
-            return Some(Reason::NotOffered("8BITMIME"));
+        let binary = self.extensions.has("BINARYMIME");
+        let chunking = self.extensions.chunking;
+        let index = self.job_index(goal)?;
+        let Task::Send(transaction) = &self.jobs.get(index)?.task else { return None };
+        let envelope = &transaction.envelope;
+        let needed = match envelope.body {
+            BodyType::SevenBit => None,
+            BodyType::EightBitMime => (!eight_bit).then_some("8BITMIME"),
+            BodyType::Binary if !binary => Some("BINARYMIME"),
+            BodyType::Binary => (!chunking).then_some("CHUNKING"),
+        };
+        if let Some(keyword) = needed {
+            return Some(Reason::NotOffered(keyword));
         }
         if envelope.needs_smtputf8() && !utf8 {
             return Some(Reason::NotOffered("SMTPUTF8"));
+        }
+        if let Some(reason) = extension_parameters::obstacle(envelope, &self.extensions, self.is_secured) {
+            return Some(reason);
         }
         limit
             .filter(|&limit| envelope.size.is_some_and(|size| size > limit))

@@ -8,11 +8,12 @@ use crate::address::EhloDomain;
 use crate::auth::Mechanism;
 use crate::command;
 use crate::config::Protocol;
-use crate::envelope::Envelope;
+use crate::envelope::{BodyType, Envelope};
 use crate::event::{Goal, Verb};
 use crate::fault::{Cause, Misuse};
 use crate::text::Text;
 use crate::transmit::Content;
+use crate::xclient::XclientAttribute;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
@@ -35,6 +36,21 @@ impl Client {
 
     /// Asks for TLS (RFC 3207). Afterwards everything learnt is forgotten and a new hello is due.
     ///
+    /// Where TLS is a must, all goals may be set beforehand: when it is refused or not offered, what stands behind it is
+    /// not done, and nothing leaves in clear. Where it is a wish, wait for the end of this goal before setting another: the
+    /// old hello still holds.
+    ///
+    /// ```
+    /// # use smtp_core::{Client, Config, Plain, Secret};
+    /// # let mut client = Client::new(Config::default());
+    /// client.hello("client.example".parse()?)?;
+    /// client.start_tls()?;
+    /// client.hello("client.example".parse()?)?;
+    /// client.authenticate(vec![Box::new(Plain::new("alice", Secret::from("password"))?)])?;
+    /// client.quit()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`Misuse::HelloFirst`], [`Misuse::AlreadySecured`], or as [`hello`](Self::hello).
     pub fn start_tls(&mut self) -> Result<Goal, Misuse> {
@@ -45,6 +61,27 @@ impl Client {
         let goal = self.take(Task::StartTls)?;
         self.plan.secured = true;
         self.plan.hello = false;
+        Ok(goal)
+    }
+
+    /// Tells the server which client it is to believe in (Postfix, XCLIENT). Afterwards the session is where it was at the
+    /// greeting, and a new hello is due; a login is possible again.
+    ///
+    /// # Errors
+    /// [`Misuse::NoAttribute`], [`Misuse::NotAscii`], [`Misuse::CommandTooLong`], or as
+    /// [`start_tls`](Self::start_tls).
+    pub fn xclient(&mut self, attributes: &[XclientAttribute]) -> Result<Goal, Misuse> {
+        self.needs_hello()?;
+        if attributes.is_empty() {
+            return Err(Misuse::NoAttribute);
+        }
+        let parameters: Result<Vec<_>, _> = attributes.iter().map(XclientAttribute::to_parameter).collect();
+        let parameters = parameters.map_err(|_| Misuse::NotAscii)?;
+        command::check_xclient(&parameters)?;
+        let goal = self
+            .take(Task::Xclient(attributes.iter().map(XclientAttribute::name).zip(parameters).collect()))?;
+        self.plan.hello = false;
+        self.plan.authenticated = false;
         Ok(goal)
     }
 
@@ -156,7 +193,9 @@ impl Client {
 
     /// Takes octets of the message that [`Output::Body`](crate::Output::Body) asks for, and says how many of them.
     ///
-    /// Poll when it takes fewer than all; the rest is asked for again.
+    /// Poll when it takes fewer than all; the rest is asked for again. Each of CR, LF and CRLF is a line end and leaves as
+    /// CRLF; a last line without one gets one. No octets say nothing: call [`end_of_body`](Self::end_of_body). Octets
+    /// that nothing asked for are not taken.
     pub fn body(&mut self, octets: &[u8]) -> usize {
         if self.wanted_body().is_none() {
             return 0;
@@ -174,11 +213,19 @@ impl Client {
             return taken;
         }
         let taken = octets.len().min(limit.saturating_sub(chunk.len()));
-        transaction.line_ends.encode::<false>(&octets[..taken], chunk);
+        if transaction.envelope.body == BodyType::Binary {
+            // RFC 3030 §3: a line end is two octets like any other
+            chunk.extend_from_slice(&octets[..taken]);
+        } else {
+            transaction.line_ends.encode::<false>(&octets[..taken], chunk);
+        }
         taken
     }
 
-    /// Says that the message that [`Output::Body`](crate::Output::Body) asks for is complete.
+    /// Says that the message that [`Output::Body`](crate::Output::Body) asks for is complete; without effect when none is.
+    ///
+    /// To the core a source that ended too early is a complete message: a driver that knows how long it should be compares,
+    /// and calls [`abort_body`](Self::abort_body).
     pub fn end_of_body(&mut self) {
         if self.unfinished_body().is_none() {
             return;
@@ -190,14 +237,15 @@ impl Client {
             let before = pending.octets.len();
             transaction.line_ends.finish(&mut pending.octets);
             pending.mark(Content::Message, pending.octets.len() - before);
-        } else {
+        } else if transaction.envelope.body != BodyType::Binary {
             transaction.line_ends.finish(chunk);
         }
     }
 
     /// Gives up the message that [`Output::Body`](crate::Output::Body) asks for: it ends as
-    /// [`Outcome::Unsent`](crate::Outcome::Unsent). When some of it has left, or may only be followed by the rest, the
-    /// connection is closed without the end of the mail data, so that no part can pass for the whole.
+    /// [`Outcome::Unsent`](crate::Outcome::Unsent). Behind the 354 of DATA, even when nothing was handed in, and behind a
+    /// first chunk of BDAT the connection is closed without the end of the mail data, so that no part can pass for the
+    /// whole; what is queued behind it is then unsent too ([`Cause::Aborted`]).
     pub fn abort_body(&mut self) {
         let Some((goal, _)) = self.unfinished_body() else { return };
         let Some(transaction) = self.transaction(goal) else { return };

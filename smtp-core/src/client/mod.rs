@@ -104,9 +104,13 @@ struct Plan {
 }
 
 impl Client {
-    /// A client for a transport that is connected already.
+    /// A client for a transport that is connected already. A limit of zero is taken for one.
     #[must_use]
-    pub fn new(config: Config) -> Self {
+    pub fn new(mut config: Config) -> Self {
+        let limits = &mut config.limits;
+        limits.chunk = limits.chunk.max(1);
+        limits.window = limits.window.max(1);
+        limits.in_flight = limits.in_flight.clamp(1, 64);
         let phase = if config.implicit_tls { Phase::Handshake } else { Phase::Greeting };
         Self {
             plan: Plan { secured: config.implicit_tls, ..Plan::default() },
@@ -154,11 +158,15 @@ impl Client {
         }
     }
 
-    /// Gives what to do next; fills `transmit` when that is [`Output::Write`], and leaves it alone otherwise.
+    /// Gives what to do next.
     ///
-    /// Call it again after each answer, until that is one that waits: [`Write`](Output::Write),
-    /// [`Read`](Output::Read), [`Handshake`](Output::Handshake), [`Body`](Output::Body) or [`Idle`](Output::Idle)
-    /// with nothing new to say to it.
+    /// Poll after every [`handle`](Self::handle), every goal, every piece of a [`body`](Self::body), and when `until` has
+    /// come: a timer has run out when `now` is `until` or later. An [`Event`](Output::Event) wants nothing but another
+    /// poll, and [`Closed`](Output::Closed) is repeated for ever.
+    ///
+    /// Use one `transmit` for the life of the client. It is filled once for each write: polled again before
+    /// [`Input::Sent`], the answer is [`Output::Write`] again with the same octets still in `transmit`, so that a driver
+    /// that was interrupted goes on where it stopped. With any other answer it is left alone.
     pub fn poll(&mut self, now: Instant, transmit: &mut Transmit) -> Output {
         if self.restarts_timer {
             self.restarts_timer = false;

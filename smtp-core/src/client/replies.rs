@@ -76,7 +76,10 @@ impl Client {
             return self.take_unavailable(owed, reply);
         }
         let is_intermediate = reply.code().severity() == Severity::Intermediate;
-        if is_intermediate && !matches!(owed.expect, Expect::Auth | Expect::Data) {
+        // 220 and 221 speak of the connection: as the reply to a message, say, they would be those of another command
+        let is_of_the_connection = matches!(reply.code(), Code::READY | Code::CLOSING)
+            && !matches!(owed.expect, Expect::StartTls | Expect::Simple(_));
+        if is_of_the_connection || is_intermediate && !matches!(owed.expect, Expect::Auth | Expect::Data) {
             return self.violate(Violation::UnexpectedReply(reply.clone()));
         }
         self.dispatch(owed, reply, challenge);
@@ -114,6 +117,12 @@ impl Client {
             Expect::StartTls if reply.code() == Code::READY => self.phase = Phase::Upgrade,
             Expect::StartTls if is_completed => self.violate(Violation::UnexpectedReply(reply.clone())),
             Expect::StartTls => self.done(goal, End::Undone(Reason::Refused(reply.clone()))),
+            Expect::Xclient if reply.code() == Code::READY => {
+                self.return_to_greeting();
+                self.done(goal, End::Replied(reply.clone()));
+            }
+            Expect::Xclient if is_completed => self.violate(Violation::UnexpectedReply(reply.clone())),
+            Expect::Xclient => self.done(goal, End::Undone(Reason::Refused(reply.clone()))),
             Expect::Auth => self.take_auth_reply(goal, reply, challenge),
             Expect::Cancel => self.take_cancel_reply(goal, reply),
             Expect::ResetBefore | Expect::Mail if is_completed => {}
@@ -167,6 +176,14 @@ impl Client {
         } else {
             self.done(goal, End::Undone(Reason::Refused(reply.clone())));
         }
+    }
+
+    /// XCLIENT was taken: to the server this is a new client that has said nothing yet.
+    fn return_to_greeting(&mut self) {
+        self.is_hello_done = false;
+        self.is_authenticated = false;
+        self.extensions = Extensions::default();
+        self.open_transaction = None;
     }
 
     fn take_auth_reply(&mut self, goal: Goal, reply: &Reply, challenge: Option<&str>) {
@@ -318,7 +335,7 @@ impl Client {
                 }
             }
             Expect::Simple(_) => self.done(goal, End::Replied(reply.clone())),
-            Expect::Hello(_) | Expect::StartTls | Expect::Auth | Expect::Cancel => {
+            Expect::Hello(_) | Expect::StartTls | Expect::Xclient | Expect::Auth | Expect::Cancel => {
                 self.done(goal, End::Undone(Reason::Refused(reply.clone())));
             }
             Expect::ResetBefore | Expect::ResetAfter | Expect::LoneDot => {}
