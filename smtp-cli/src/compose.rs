@@ -1,21 +1,108 @@
 //! Composes a message from its options, and asks for what is missing where somebody sits.
 
-use crate::args::{Attachment, EnvelopeArgs, MessageArgs};
+mod existing;
+mod signing;
+
+use crate::args::{Attachment, EnvelopeArgs, MessageArgs, SendArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::terminal::Terminal;
+use crate::mail::Mail;
+use crate::terminal::{Outside, Terminal};
+use existing::Opened;
 use smtp_core::{Envelope, ForwardPath, Mailbox, Parameter, Recipient, ReversePath};
-use smtp_mime::{AddressList, ContentType, Context, Date, Entity, Message, MessageBuilder, Source};
+use smtp_mime::{
+    AddressList, ContentType, Context, Date, Disposition, Entity, Message, MessageBuilder, MessageId,
+    NameAddr, Source,
+};
+use std::collections::HashSet;
 use std::path::Path;
 
-/// Composes the message.
-pub(crate) fn message(
-    envelope: &EnvelopeArgs,
-    message: &MessageArgs,
-    terminal: &mut Terminal,
-) -> Result<Message> {
-    let draft = draft(envelope, message, terminal)?;
-    build(draft, terminal)
+/// Composes the messages and prints them.
+pub(crate) fn print(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
+    let prepared = prepare(args, terminal)?;
+    let messages: Vec<_> =
+        prepared.mails(args, terminal.outside()).map(|mail| mail.map(|mail| mail.message)).collect();
+    for message in messages {
+        print_message(&message?, terminal)?;
+    }
+    Ok(Exit::OK)
+}
+
+/// Prints a message, octet for octet.
+pub(crate) fn print_message(message: &Message, terminal: &mut Terminal) -> Result<()> {
+    match message.write_to(&mut terminal.output) {
+        Ok(_) => Ok(()),
+        Err(smtp_mime::Error::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        Err(smtp_mime::Error::Write(error)) => Err(Error::output(&error)),
+        Err(error) => Err(of_mime(&error)),
+    }
+}
+
+/// Messages that are ready to be made, as many of them as are wanted.
+#[derive(Debug)]
+pub(crate) enum Prepared {
+    /// A message that is composed; the first one is made already, so that what is wrong is said at once.
+    Draft(Box<MessageBuilder>, Box<Message>),
+    /// Messages that exist.
+    Existing(Vec<Opened>),
+}
+
+/// Takes from options, files and whoever sits at the terminal what the messages need.
+pub(crate) fn prepare(args: &SendArgs, terminal: &mut Terminal) -> Result<Prepared> {
+    if !args.message.eml.is_empty() {
+        return existing::open_all(args, terminal).map(Prepared::Existing);
+    }
+    if args.envelope.recipients_from_headers {
+        return Err(Error::usage("--recipients-from-headers is for messages that exist, use --eml as well"));
+    }
+    let draft = draft(&args.envelope, &args.message, terminal)?;
+    let first = build(draft.clone(), &args.message, terminal.outside())?;
+    envelope(&args.envelope, &first)?;
+    Ok(Prepared::Draft(Box::new(draft), Box::new(first)))
+}
+
+impl Prepared {
+    /// How many messages a run sends.
+    pub(crate) fn count(&self, repeat: u32) -> usize {
+        let messages = match self {
+            Self::Draft(..) => 1,
+            Self::Existing(opened) => opened.len(),
+        };
+        messages * repeat as usize
+    }
+
+    /// The octets of all messages of a run, about.
+    pub(crate) fn octets(&self, repeat: u32) -> u64 {
+        let octets = match self {
+            Self::Draft(_, first) => first.encoded_len(),
+            Self::Existing(opened) => opened.iter().map(Opened::octets).sum(),
+        };
+        octets * u64::from(repeat)
+    }
+
+    /// The messages of a run, each made when it is asked for.
+    pub(crate) fn mails<'a>(
+        self,
+        args: &'a SendArgs,
+        outside: Outside<'a>,
+    ) -> Box<dyn Iterator<Item = Result<Mail>> + Send + 'a> {
+        let numbers = 1..=self.count(args.run.repeat);
+        match self {
+            Self::Draft(draft, first) => {
+                let mut first = Some(first);
+                Box::new(numbers.map(move |number| {
+                    let message = match first.take() {
+                        Some(first) => *first,
+                        None => build((*draft).clone(), &args.message, outside)?,
+                    };
+                    Ok(Mail::new(number, envelope(&args.envelope, &message)?, message))
+                }))
+            }
+            Self::Existing(opened) => Box::new(
+                numbers.map(move |number| opened[(number - 1) / args.run.repeat as usize].mail(args, number)),
+            ),
+        }
+    }
 }
 
 /// All of the message but its date, its Message-ID and its boundaries.
@@ -54,9 +141,40 @@ pub(crate) fn draft(
     for value in &message.reply_to {
         builder = builder.reply_to(addresses("--reply-to", value)?);
     }
-    builder = builder.subject(subject(message, terminal)?);
+    if let Some(sender) = &message.sender {
+        let sender: NameAddr = sender.parse().map_err(|error| Error::usage(format!("--sender: {error}")))?;
+        builder = builder.sender(sender);
+    }
+    if message.subject.is_some() || !message.header.iter().any(|header| is_field(header, "Subject")) {
+        builder = builder.subject(subject(message, terminal)?);
+    }
+    for header in &message.header {
+        let (name, value) = header
+            .split_once(':')
+            .ok_or_else(|| Error::usage(format!("--header: {header:?} has no colon, write 'Name: value'")))?;
+        builder = builder
+            .header(name.trim_end(), value.trim())
+            .map_err(|error| Error::usage(format!("--header: {error}")))?;
+    }
+    builder = builder.smtputf8(message.smtputf8);
     for attachment in &message.attach {
+        if attachment.content_id.is_some() {
+            let text = format!(
+                "--attach {}: cid is for what the HTML shows, use --inline",
+                attachment.path.display()
+            );
+            return Err(Error::usage(text));
+        }
         builder = builder.attach(attached(attachment)?);
+    }
+    for attachment in &message.inline {
+        builder = builder.inline(inline(attachment)?);
+    }
+    if let Some(path) = &message.html_file {
+        builder = builder.html(source(path, terminal)?);
+        if message.text_from_html {
+            builder = builder.text_from_html();
+        }
     }
     match text(message, terminal)? {
         Some(text) => Ok(builder.text(text)),
@@ -65,14 +183,21 @@ pub(crate) fn draft(
 }
 
 /// Builds the message: now, and with randomness of its own.
-pub(crate) fn build(draft: MessageBuilder, terminal: &Terminal) -> Result<Message> {
-    let (seconds, offset) = (terminal.clock)();
+fn build(draft: MessageBuilder, args: &MessageArgs, outside: Outside<'_>) -> Result<Message> {
+    let context = context(outside)?;
+    let message = draft.build(&context).map_err(|error| of_mime(&error))?;
+    signing::signed(message, args, context.date())
+}
+
+/// What a message takes from outside.
+fn context(outside: Outside<'_>) -> Result<Context> {
+    let (seconds, offset) = (outside.clock)();
     let date = Date::from_unix(seconds, offset)
         .map_err(|error| Error::new(Exit::OS, format!("the clock of this machine is wrong: {error}")))?;
     let mut seed = [0; Context::SEED];
-    (terminal.random)(&mut seed)
+    (outside.random)(&mut seed)
         .map_err(|error| Error::new(Exit::OS, format!("the system gives no random octets: {error}")))?;
-    draft.build(&Context::new(date, seed)).map_err(|error| of_mime(&error))
+    Ok(Context::new(date, seed))
 }
 
 /// The subject; that it is empty is worth a warning, and on a terminal a question.
@@ -93,7 +218,7 @@ fn text(message: &MessageArgs, terminal: &mut Terminal) -> Result<Option<Source>
     if let Some(path) = &message.body_file {
         return source(path, terminal).map(Some);
     }
-    if !message.attach.is_empty() {
+    if !message.attach.is_empty() || message.html_file.is_some() {
         return Ok(None);
     }
     if terminal.input_is_terminal {
@@ -132,10 +257,26 @@ fn attached(attachment: &Attachment) -> Result<Entity> {
         let media_type = ContentType::new(main.trim(), subtype.trim()).map_err(|error| wrong(&error))?;
         entity = entity.with_content_type(media_type).map_err(|error| wrong(&error))?;
     }
-    if attachment.content_id.is_some() {
-        return Err(wrong(&"cid is for what the HTML shows"));
-    }
     Ok(entity)
+}
+
+/// A part that the HTML shows.
+fn inline(attachment: &Attachment) -> Result<Entity> {
+    let name = attachment.path.display();
+    let Some(id) = &attachment.content_id else {
+        return Err(Error::usage(format!("--inline {name}: ;cid=ID is missing, by which the HTML shows it")));
+    };
+    let id = MessageId::new(id).map_err(|error| {
+        Error::usage(format!(
+            "--inline {name}: {error}; write cid=left@right here, and src=\"cid:left@right\" in the HTML"
+        ))
+    })?;
+    Ok(attached(attachment)?.with_disposition(Disposition::Inline).with_content_id(id))
+}
+
+/// Whether a header of `--header` is of that name.
+fn is_field(header: &str, name: &str) -> bool {
+    header.split_once(':').is_some_and(|(field, _)| field.trim().eq_ignore_ascii_case(name))
 }
 
 /// The addresses of an option.
@@ -157,28 +298,36 @@ pub(crate) fn of_mime(error: &smtp_mime::Error) -> Error {
 }
 
 /// The envelope of a message: its sender and recipients, unless the options name others.
-pub(crate) fn envelope(args: &EnvelopeArgs, message: &Message) -> Result<Envelope> {
-    let from = match (&args.envelope_from, message.sender()) {
+fn envelope(args: &EnvelopeArgs, message: &Message) -> Result<Envelope> {
+    envelope_of(args, message, message.sender(), message.recipients())
+}
+
+/// The envelope of a message from that sender to these recipients, unless the options name others.
+fn envelope_of(
+    args: &EnvelopeArgs,
+    message: &Message,
+    sender: Option<&Mailbox>,
+    recipients: &[Mailbox],
+) -> Result<Envelope> {
+    let from = match (&args.envelope_from, sender) {
         (Some(path), _) => path.clone(),
         (None, Some(sender)) => ReversePath::new(on_the_wire(sender)?),
         (None, None) => ReversePath::null(),
     };
-    let recipients = if args.rcpt.is_empty() {
-        message
-            .recipients()
-            .iter()
-            .map(|mailbox| on_the_wire(mailbox).map(ForwardPath::new))
-            .collect::<Result<_>>()?
-    } else {
-        let mut paths: Vec<ForwardPath> = Vec::new();
-        for path in &args.rcpt {
-            if !paths.contains(path) {
-                paths.push(path.clone());
-            }
+    let mut paths: Vec<ForwardPath> = Vec::new();
+    let mut seen = HashSet::new();
+    let mut add = |path: ForwardPath| {
+        if seen.insert(path.clone()) {
+            paths.push(path);
         }
-        paths
     };
-    let mut envelope = Envelope::new(from, recipients);
+    args.rcpt.iter().cloned().for_each(&mut add);
+    if args.rcpt.is_empty() {
+        for mailbox in recipients {
+            add(ForwardPath::new(on_the_wire(mailbox)?));
+        }
+    }
+    let mut envelope = Envelope::new(from, paths);
     envelope.size = Some(message.encoded_len());
     envelope.utf8_headers = message.needs_smtputf8();
     if message.needs_8bitmime() {

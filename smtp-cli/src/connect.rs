@@ -3,7 +3,7 @@
 
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
-use crate::settings::Destination;
+use crate::settings::{Destination, Family};
 use crate::transport::Socket;
 use std::io;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
@@ -17,12 +17,24 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// Connects by `deadline`; `tell` hears of each attempt.
 pub(crate) fn connect(
     destination: &Destination,
+    family: Option<Family>,
     deadline: Instant,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Socket> {
     match destination {
         Destination::Host { name, port } => {
-            let addresses = look_up(name, *port, deadline)?;
+            let mut addresses = look_up(name, *port, deadline)?;
+            addresses.retain(|address| match family {
+                None => true,
+                Some(Family::V4) => address.is_ipv4(),
+                Some(Family::V6) => address.is_ipv6(),
+            });
+            if addresses.is_empty() {
+                return Err(Error::new(
+                    Exit::NO_HOST,
+                    format!("{name} has no address of the family that -4 or -6 asks for"),
+                ));
+            }
             let socket =
                 first_to_connect(&addresses, deadline, tell).map_err(|error| refused(name, *port, &error))?;
             // A window leaves in one write, which must not wait for the acknowledgement of the one before.
@@ -208,10 +220,10 @@ mod tests {
     #[test]
     fn a_refused_port_and_an_unknown_host_are_told_apart() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let error = connect(&host("127.0.0.1", port), soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&host("127.0.0.1", port), None, soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::TEMPORARY);
         assert!(error.to_string().contains(&port.to_string()), "{error}");
-        let error = connect(&host("no-such-host.invalid", 25), soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&host("no-such-host.invalid", 25), None, soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_HOST);
         assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
     }

@@ -31,10 +31,14 @@ pub(crate) struct Plan<'a> {
     pub(crate) observers: &'a Observers<'a>,
     /// What a session must offer.
     pub(crate) inspection: &'a Inspection<'a>,
+    /// Hears of each message for which nothing more can be done.
+    pub(crate) finished: &'a (dyn Fn(&Mail) + Sync),
     /// How many sessions there are at once.
     pub(crate) connections: usize,
     /// How many further rounds there are for what failed for now.
     pub(crate) retries: u32,
+    /// Whether the recipients are only asked for: MAIL, RCPT, RSET.
+    pub(crate) is_check: bool,
     /// Waits between the rounds.
     pub(crate) wait: &'a (dyn Fn(Duration) + Sync),
     /// A number between 0 and 1 that nobody can foresee, so that many senders do not come back at the same moment.
@@ -76,7 +80,7 @@ pub(crate) fn deliver(plan: &Plan<'_>, supply: Supply<'_>) -> Deliveries {
             break;
         }
     }
-    let (mut mails, failure) = queue.into_mails();
+    let (mut mails, failure) = queue.into_mails(plan.finished);
     mails.sort_by_key(|mail| mail.number);
     Deliveries { mails, error: failure.or(error) }
 }

@@ -1,5 +1,6 @@
 //! Provides [`Driver`], the one `match` over what the protocol machine asks for.
 
+use crate::measure::{Measure, phase_of};
 use crate::tls::{Failure, Tls};
 use crate::transcript::Observer;
 use crate::transport::Transport;
@@ -33,6 +34,12 @@ pub(crate) struct Driver {
     buffer: Box<[u8]>,
     /// Why the handshake failed, if it did.
     failure: Option<Failure>,
+    /// What the session cost so far.
+    measure: Measure,
+    /// Until when time was put to an account.
+    accounted: Instant,
+    /// Whether something was written since the last read.
+    has_written: bool,
 }
 
 /// As much as one read may take; nothing stays in it.
@@ -57,6 +64,9 @@ impl Driver {
             transmit: Transmit::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             failure: None,
+            measure: Measure::default(),
+            accounted: Instant::now(),
+            has_written: false,
         }
     }
 
@@ -87,7 +97,11 @@ impl Driver {
             observer.sent(&self.transmit, self.client.is_secured());
         }
         match self.transport.write_all(self.transmit.octets(), self.epoch + until.since_epoch()) {
-            Ok(()) => self.client.handle(Input::Sent),
+            Ok(()) => {
+                self.measure.sent += self.transmit.octets().len() as u64;
+                self.has_written = true;
+                self.client.handle(Input::Sent);
+            }
             // The deadline has passed, and the next poll says what follows from that.
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Err(_) => self.client.handle(Input::WriteFailed),
@@ -95,9 +109,13 @@ impl Driver {
     }
 
     fn read(&mut self, until: smtp_core::Instant) {
+        self.measure.turns += u64::from(std::mem::take(&mut self.has_written));
         match self.transport.read(&mut self.buffer, self.epoch + until.since_epoch()) {
             Ok(0) => self.client.handle(Input::Lost),
-            Ok(count) => self.client.handle(Input::Received(&self.buffer[..count])),
+            Ok(count) => {
+                self.measure.received += count as u64;
+                self.client.handle(Input::Received(&self.buffer[..count]));
+            }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Err(_) => self.client.handle(Input::Lost),
         }
@@ -111,6 +129,7 @@ impl Driver {
         };
         match done {
             Ok(()) => {
+                self.account("tls");
                 self.inform("TLS is up");
                 self.client.handle(Input::Secured);
             }
@@ -122,8 +141,16 @@ impl Driver {
         }
     }
 
+    /// Puts the time since the last call to a phase's account.
+    fn account(&mut self, phase: &'static str) {
+        let now = Instant::now();
+        self.measure.add(phase, now.saturating_duration_since(self.accounted));
+        self.accounted = now;
+    }
+
     fn show(&mut self, event: &Event) {
         if let Event::Reply { verb, reply, wanted } = event {
+            self.account(phase_of(*verb));
             for observer in &mut self.observers {
                 observer.received(*verb, reply, *wanted, self.client.is_secured());
             }
@@ -142,6 +169,16 @@ impl Driver {
         for observer in &mut self.observers {
             observer.error(text);
         }
+    }
+
+    /// What the session cost since this was last asked.
+    pub(crate) fn take_measure(&mut self) -> Measure {
+        std::mem::take(&mut self.measure)
+    }
+
+    /// Notes how long the connection took.
+    pub(crate) fn connected_in(&mut self, time: Duration) {
+        self.measure.add("connect", time);
     }
 
     /// Why the handshake failed, if it did.

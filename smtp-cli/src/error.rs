@@ -30,6 +30,14 @@ impl Error {
         Self::new(Exit::NO_INPUT, format!("cannot read {what} {}: {}", path.display(), Reworded(error)))
     }
 
+    /// A file that cannot be created.
+    pub(crate) fn cannot_create(what: &str, path: &Path, error: &std::io::Error) -> Self {
+        Self::new(
+            Exit::CANNOT_CREATE,
+            format!("cannot create {what} {}: {}", path.display(), Reworded(error)),
+        )
+    }
+
     /// Standard output that cannot be written.
     pub(crate) fn output(error: &std::io::Error) -> Self {
         Self::new(Exit::IO, format!("cannot write to standard output: {}", Reworded(error)))

@@ -14,15 +14,24 @@
 mod args;
 mod bundled;
 mod compose;
+mod config;
+mod configure;
 mod connect;
 mod delivery;
 mod driver;
 mod error;
 mod exit;
+mod explain;
+mod layers;
+mod lint;
+mod log_file;
 mod login;
 mod mail;
+mod manual;
+mod measure;
 mod report;
 mod send;
+mod sendmail;
 mod session;
 mod settings;
 mod terminal;
@@ -31,7 +40,7 @@ mod transcript;
 mod transport;
 
 pub use exit::Exit;
-pub use terminal::{Ask, Clock, Environment, Random, Stream, Terminal};
+pub use terminal::{Ask, Clock, Environment, Random, Sleep, Stream, Terminal};
 
 use args::{Command, Parsed};
 use std::ffi::OsString;
@@ -41,7 +50,7 @@ use std::io::Write;
 ///
 /// Results go to the terminal's output, transcript and errors to its error stream; what remains is the exit status.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Terminal) -> Exit {
-    match carry_out(arguments, terminal) {
+    match carry_out(arguments.into_iter().collect(), terminal) {
         Ok(exit) => exit,
         Err(error) => {
             // Where even this cannot be written, the exit status is all that is left to say it.
@@ -51,15 +60,31 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Termina
     }
 }
 
-fn carry_out(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Terminal) -> error::Result<Exit> {
-    let args = match args::parse(arguments)? {
-        Parsed::Args(args) => args,
+fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result<Exit> {
+    if let Some(words) = sendmail::words(&arguments) {
+        return sendmail::sendmail(words, terminal);
+    }
+    let (args, matches) = match args::parse(arguments.clone())? {
+        Parsed::Args(args, matches) => (args, matches),
         Parsed::Text(text) => {
-            terminal.output.write_all(text.as_bytes()).map_err(|error| error::Error::output(&error))?;
+            terminal.print(&text)?;
             return Ok(Exit::OK);
         }
     };
     match args.command {
-        Command::Send(send) => send::send(&send, args.global, terminal),
+        Command::Send(_) | Command::Compose(_) | Command::Lint(_) => {
+            let settled = layers::settle(arguments, &args.global, &matches, terminal)?;
+            match settled.args.command {
+                Command::Send(send) => send::send(&send, &settled.args.global, settled.program, terminal),
+                Command::Compose(send) => compose::print(&send, terminal),
+                Command::Lint(send) => lint::lint(&send, terminal),
+                _ => Ok(Exit::SOFTWARE),
+            }
+        }
+        Command::Explain(explain) => explain::explain(&explain, terminal),
+        Command::Config(config) => configure::configure(&config, &args.global, terminal),
+        Command::Sendmail(sendmail) => sendmail::sendmail(sendmail.words, terminal),
+        Command::Completions(completions) => manual::completions(&completions, terminal),
+        Command::Man(man) => manual::man(&man, terminal),
     }
 }

@@ -2,23 +2,38 @@
 
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
-use crate::settings::Login;
+use crate::settings::{Destination, Login, LoginKind};
 use crate::terminal::Terminal;
 use smtp_core::Secret;
-use smtp_core::{Mechanism, MechanismError};
+use smtp_core::{ChannelBinding, Credentials, Mechanism, MechanismError};
+use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
-/// The mechanisms that are known, the strongest first: the order of `auto`.
-pub(crate) const MECHANISMS: [&str; 2] = ["PLAIN", "LOGIN"];
+/// The mechanisms that are known.
+pub(crate) const MECHANISMS: [&str; 11] = [
+    "SCRAM-SHA-256-PLUS",
+    "SCRAM-SHA-1-PLUS",
+    "SCRAM-SHA-256",
+    "SCRAM-SHA-1",
+    "CRAM-MD5",
+    "PLAIN",
+    "LOGIN",
+    "OAUTHBEARER",
+    "XOAUTH2",
+    "EXTERNAL",
+    "ANONYMOUS",
+];
 
 /// Where a password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum PasswordSource {
     /// Whoever sits at the terminal.
     Prompt,
+    /// The configuration file itself.
+    Given(Secret),
     /// An environment variable of this name.
     Variable(String),
     /// The first line of a file.
@@ -35,6 +50,7 @@ impl PasswordSource {
     pub(crate) fn read(&self, user: &str, terminal: &mut Terminal) -> Result<Secret> {
         let secret = match self {
             Self::Prompt => prompt(user, terminal)?,
+            Self::Given(password) => password.clone(),
             Self::Variable(name) => {
                 let value = (terminal.environment)(name).ok_or_else(|| {
                     Error::usage(format!("the environment variable {name} of --password-env is not set"))
@@ -125,29 +141,53 @@ fn first_line(octets: &[u8]) -> Option<Secret> {
 }
 
 impl Login {
-    /// The mechanisms to try, in order, each knowing user and password.
-    pub(crate) fn mechanisms(&self, password: &Secret) -> Result<Vec<Box<dyn Mechanism>>> {
-        let names: Vec<&str> = match self.mechanisms.as_slice() {
-            [] => MECHANISMS.to_vec(),
-            names => names.iter().map(String::as_str).collect(),
+    /// Reads the password or token, where there is one.
+    pub(crate) fn read_secret(&self, terminal: &mut Terminal) -> Result<Option<Secret>> {
+        self.secret.as_ref().map(|source| source.read(&self.user, terminal)).transpose()
+    }
+
+    /// The mechanisms to try, in order, each knowing what it needs to.
+    ///
+    /// `binding` is what binds the login to the TLS session, where there is one.
+    pub(crate) fn mechanisms(
+        &self,
+        secret: Option<&Secret>,
+        binding: Option<ChannelBinding>,
+        destination: &Destination,
+    ) -> Result<Vec<Box<dyn Mechanism>>> {
+        let secret = || secret.cloned().ok_or_else(|| Error::usage("the password or token is missing"));
+        let mut credentials = match self.kind {
+            LoginKind::Password => Credentials::password(&self.user, secret()?).with_nonce(&nonce()?),
+            LoginKind::Token => Credentials::token(&self.user, secret()?),
+            LoginKind::Certificate => Credentials::certificate(),
+            LoginKind::Anonymous => {
+                Credentials::anonymous(Some(&self.user).filter(|user| !user.is_empty()).map(String::as_str))
+            }
         };
-        names
-            .into_iter()
-            .map(|name| mechanism(name, &self.user, password))
-            .collect::<std::result::Result<_, MechanismError>>()
-            .map_err(|error| Error::usage(error.to_string()))
+        if let Some(binding) = binding {
+            credentials = credentials.with_channel_binding(binding);
+        }
+        if let Destination::Host { name, port } = destination {
+            credentials = credentials.with_server(name, *port);
+        }
+        let mechanisms = match self.mechanisms.as_slice() {
+            [] => credentials.mechanisms(),
+            names => names.iter().map(|name| credentials.mechanism(name)).collect(),
+        };
+        mechanisms.map_err(|error: MechanismError| Error::usage(format!("the login cannot be done: {error}")))
     }
 }
 
-fn mechanism(
-    name: &str,
-    user: &str,
-    password: &Secret,
-) -> std::result::Result<Box<dyn Mechanism>, MechanismError> {
-    Ok(match name {
-        "LOGIN" => Box::new(smtp_core::Login::new(user, password.clone())?),
-        _ => Box::new(smtp_core::Plain::new(user, password.clone())?),
-    })
+/// Random text for one login.
+fn nonce() -> Result<String> {
+    let mut octets = [0; 18];
+    getrandom::fill(&mut octets)
+        .map_err(|error| Error::new(Exit::OS, format!("the system gives no random octets: {error}")))?;
+    Ok(octets.iter().fold(String::new(), |mut text, octet| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{octet:02x}");
+        text
+    }))
 }
 
 #[cfg(test)]

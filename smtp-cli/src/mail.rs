@@ -2,8 +2,9 @@
 
 use crate::error::Error;
 use crate::exit::Exit;
-use smtp_core::{Cause, Envelope, Outcome, Reason};
-use smtp_mime::Message;
+use crate::measure::Measure;
+use smtp_core::{BodyType, Cause, Envelope, Extensions, Outcome, Reason};
+use smtp_mime::{Edit, Message};
 
 /// A message with its envelope, and what became of each recipient so far.
 #[derive(Debug)]
@@ -14,12 +15,16 @@ pub(crate) struct Mail {
     pub(crate) envelope: Envelope,
     /// Its octets.
     pub(crate) message: Message,
+    /// From what it can be encoded anew, for a server without 8BITMIME.
+    pub(crate) edit: Option<Box<Edit>>,
     /// The last word on each recipient.
     pub(crate) outcomes: Vec<Option<Outcome>>,
     /// Why its octets could not be read to their end.
     pub(crate) unreadable: Option<Error>,
     /// How its last session ended, if that ended early.
     pub(crate) ending: Option<Error>,
+    /// What its transactions cost, with the time that the session took to be ready for it.
+    pub(crate) measure: Measure,
     /// Who is in the next transaction.
     pending: Vec<usize>,
     /// Who is to be tried again later.
@@ -55,13 +60,33 @@ impl Mail {
             number,
             envelope,
             message,
+            edit: None,
             outcomes: vec![None; recipients],
             unreadable: None,
             ending: None,
+            measure: Measure::default(),
             pending: (0..recipients).collect(),
             later: Vec::new(),
             moves: 0,
         }
+    }
+
+    /// Encodes the message anew where it is not ASCII and the server does not offer 8BITMIME (RFC 6152 §3).
+    pub(crate) fn fit(&mut self, extensions: &Extensions) -> Result<(), Error> {
+        let Some(edit) = self.edit.as_ref().filter(|_| !extensions.has("8BITMIME")) else { return Ok(()) };
+        let message =
+            (**edit).clone().build_seven_bit().map_err(|error| match crate::compose::of_mime(&error) {
+                error if error.exit() == Exit::USAGE => Error::new(
+                    Exit::UNAVAILABLE,
+                    format!("the server does not offer 8BITMIME, which the message needs, and {error}"),
+                ),
+                error => error,
+            })?;
+        self.envelope.body = BodyType::SevenBit;
+        self.envelope.size = Some(message.encoded_len());
+        self.message = message;
+        self.edit = None;
+        Ok(())
     }
 
     /// The envelope of the next transaction.

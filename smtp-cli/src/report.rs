@@ -1,5 +1,9 @@
 //! Provides the result in words: a line for each recipient, and one for what went wrong.
 
+mod json;
+
+pub(crate) use json::document;
+
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence};
 use crate::mail::Mail;
@@ -38,14 +42,28 @@ impl<'a> Report<'a> {
     }
 
     /// The recipients with what became of them.
-    fn recipients(&self) -> impl Iterator<Item = (String, &'static str, String)> {
+    fn fates(&self) -> impl Iterator<Item = (&'a ForwardPath, Fate<'a>)> {
+        let left = self.left;
         let pairs = self.mail.envelope.recipients.iter().zip(&self.mail.outcomes);
-        pairs.map(|(recipient, outcome)| {
-            let (word, why) = match outcome {
-                Some(outcome) => words(outcome),
-                None => ("unsent", self.left.map(ToString::to_string).unwrap_or_default()),
+        pairs.map(move |(recipient, outcome)| {
+            let fate = match outcome {
+                Some(outcome) => Fate::Told(outcome),
+                None => Fate::Left(left),
             };
-            (plain(&recipient.to), word, why)
+            (&recipient.to, fate)
+        })
+    }
+
+    /// The same in words.
+    fn recipients(&self) -> impl Iterator<Item = (String, &'static str, String)> {
+        self.fates().map(|(path, fate)| (plain(path), fate.word(), fate.why()))
+    }
+
+    /// What the server calls the message, as far as its last reply says so.
+    fn queue_id(&self) -> Option<String> {
+        self.mail.outcomes.iter().flatten().find_map(|outcome| match outcome {
+            Outcome::Accepted(reply) => queue_id(reply.text()),
+            _ => None,
         })
     }
 
@@ -60,6 +78,21 @@ impl<'a> Report<'a> {
                 writeln!(text, "{word:<8}  {:<width$}  {}", Escaped(&recipient).to_string(), Escaped(&why));
         }
         text
+    }
+
+    /// A line for the log: who to whom, how large, what became of it.
+    pub(crate) fn log_line(&self) -> String {
+        let fates: Vec<_> =
+            self.recipients().map(|(recipient, word, why)| format!("{recipient} {word}: {why}")).collect();
+        format!(
+            "message {} {} from={} octets={} exit={} {}",
+            self.mail.number,
+            self.mail.message.message_id().map_or("-", smtp_mime::MessageId::as_str),
+            self.mail.envelope.from,
+            self.mail.message.encoded_len(),
+            self.exit().status(),
+            fates.join("; ")
+        )
     }
 
     /// What went wrong, if anything did.
@@ -124,6 +157,55 @@ impl<'a> Report<'a> {
             .map(|((recipient, _, why), _)| format!("{recipient} {why}"))
             .collect()
     }
+}
+
+/// What became of a recipient.
+#[derive(Clone, Copy, Debug)]
+enum Fate<'a> {
+    /// The protocol machine told it.
+    Told(&'a Outcome),
+    /// Nobody took the message up.
+    Left(Option<&'a Error>),
+}
+
+impl Fate<'_> {
+    /// Which of the four it is.
+    fn word(&self) -> &'static str {
+        match self {
+            Self::Told(outcome) => words(outcome).0,
+            Self::Left(_) => "unsent",
+        }
+    }
+
+    /// Why.
+    fn why(&self) -> String {
+        match self {
+            Self::Told(outcome) => words(outcome).1,
+            Self::Left(error) => error.map(ToString::to_string).unwrap_or_default(),
+        }
+    }
+
+    /// The command at which it was decided, and the reply.
+    fn reply(&self) -> (Option<Verb>, Option<&Reply>) {
+        match self {
+            Self::Told(Outcome::Accepted(reply)) => (None, Some(reply)),
+            Self::Told(Outcome::Refused { verb, reply }) => (Some(*verb), Some(reply)),
+            Self::Told(Outcome::Unsent(Reason::Refused(reply) | Reason::TooManyRecipients(reply))) => {
+                (None, Some(reply))
+            }
+            _ => (None, None),
+        }
+    }
+}
+
+/// The queue identifier in a reply, as the servers of this world write it.
+fn queue_id(text: &str) -> Option<String> {
+    const MARKS: [&str; 4] = ["queued as ", " id=", "Message accepted for delivery: ", "mail accepted: "];
+    let found = MARKS.iter().find_map(|mark| text.find(mark).map(|place| &text[place + mark.len()..]))?;
+    let id: String =
+        found.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.+@".contains(*c)).collect();
+    let id = id.trim_end_matches('.');
+    (!id.is_empty()).then(|| id.to_string())
 }
 
 /// An outcome in words: which of the four it is, and why.
@@ -195,6 +277,19 @@ mod tests {
             "accepted  a@example.org     250 2.0.0 queued / as \\u{1b}[2J7\n\
              refused   long@example.org  at RCPT: 550 5.1.1 none\n"
         );
+    }
+
+    #[test]
+    fn queue_identifiers_are_found() {
+        for (text, id) in [
+            ("2.0.0 Ok: queued as 4XyZ1", Some("4XyZ1")),
+            ("OK id=1rAbCd-000000001Ab-0x2Y", Some("1rAbCd-000000001Ab-0x2Y")),
+            ("2.0.0 queued as 1.1", Some("1.1")),
+            ("thanks", None),
+            ("queued as \u{1b}", None),
+        ] {
+            assert_eq!(queue_id(text).as_deref(), id, "{text}");
+        }
     }
 
     #[test]

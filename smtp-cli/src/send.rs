@@ -1,58 +1,173 @@
 //! Provides the command `send`.
 
-use crate::args::{EnvelopeArgs, GlobalArgs, SendArgs};
+mod output;
+
+use crate::args::{EnvelopeArgs, Format, GlobalArgs, SendArgs, Until};
 use crate::bundled;
 use crate::compose;
 use crate::delivery::{self, Plan};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::layers::Program;
 use crate::mail::Mail;
-use crate::report::Report;
+use crate::measure::Measure;
+use crate::report::{self, Report};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::terminal::Terminal;
-use crate::transcript::{Observer, Transcript};
-use std::io::Write;
+use output::Outputs;
+use smtp_core::Secret;
 
-/// Composes a message and sends it.
-pub(crate) fn send(args: &SendArgs, global: GlobalArgs, terminal: &mut Terminal) -> Result<Exit> {
-    let mut settings = Settings::new(&args.connection)?;
-    let message = compose::message(&args.envelope, &args.message, terminal)?;
-    let envelope = compose::envelope(&args.envelope, &message)?;
-    let password = match &settings.login {
-        Some(login) => Some(login.password.read(&login.user, terminal)?),
-        None => None,
-    };
+/// Composes messages, or takes ready ones, and sends them.
+pub(crate) fn send(
+    args: &SendArgs,
+    global: &GlobalArgs,
+    program: Program,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    let mut settings = Settings::new(&args.connection, program.password)?;
+    settings.in_flight = usize::from(args.run.in_flight);
+    let log = program.log;
+    if let Some(log) = &log {
+        log.check()?;
+    }
+    if matches!(args.run.until, Some(Until::Connect | Until::Hello | Until::Auth)) {
+        return go_until(args, global, settings, log, terminal);
+    }
+    let prepared = compose::prepare(args, terminal)?;
+    if args.run.dry_run {
+        return dry_run(args, &settings, prepared, terminal);
+    }
+    let password = password(&settings, terminal)?;
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let stream = terminal.error.clone();
-    let plan = Plan {
-        settings: &settings,
-        password: password.as_ref(),
-        observers: &|number| {
-            let transcript = global.verbose.then(|| Transcript::new(stream.clone(), number));
-            transcript.into_iter().map(|transcript| Box::new(transcript) as Box<dyn Observer>).collect()
-        },
-        inspection: &|session| needs_offered(&args.envelope, session),
-        connections: 1,
-        retries: 0,
-        wait: &|_| {},
-        jitter: &|| 0.0,
+    let is_checked = args.run.until == Some(Until::Rcpt);
+    let count = prepared.count(args.run.repeat);
+    let outputs = Outputs::new(&args.run, global, log, &settings, terminal)?;
+    outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
+    let deliveries = {
+        let random = &terminal.random;
+        let plan = Plan {
+            settings: &settings,
+            password: password.as_ref(),
+            observers: &|number| outputs.observers(number),
+            inspection: &|session| needs_offered(&args.envelope, session),
+            finished: &|mail: &Mail| outputs.finished(mail),
+            connections: usize::from(args.run.connections).min(count),
+            retries: args.run.retry,
+            is_check: is_checked,
+            wait: &terminal.sleep,
+            jitter: &|| fraction(random),
+        };
+        delivery::deliver(&plan, prepared.mails(args, terminal.outside()))
     };
-    let mut mail = Some(Mail::new(1, envelope, message));
-    let deliveries = delivery::deliver(&plan, Box::new(move || mail.take().map(Ok)));
+    let failure = outputs.end()?;
     let reports: Vec<_> =
         deliveries.mails.iter().map(|mail| Report::new(mail, deliveries.error.as_ref())).collect();
-    if !global.quiet {
-        let mut text: String = reports.iter().map(Report::text).collect();
-        if let Some(mock) = mock {
-            text.push_str(&bundled::received(mock));
-        }
-        terminal.output.write_all(text.as_bytes()).map_err(|error| Error::output(&error))?;
+    let mut exit = Exit::of_messages(reports.iter().map(Report::exit));
+    let mut error = reports.iter().filter(|report| report.exit() == exit).find_map(Report::error);
+    if reports.is_empty() || exit.is_ok() {
+        error = deliveries.error.clone().or(failure);
+        exit = error.as_ref().map_or(exit, Error::exit);
     }
-    let exit = Exit::of_messages(reports.iter().map(Report::exit));
-    match reports.iter().find_map(Report::error) {
+    let text = match args.run.format.unwrap_or_default() {
+        Format::Json => report::document(&reports, exit, error.as_ref())?,
+        Format::Text if global.quiet => String::new(),
+        Format::Text => {
+            let mut text: String = reports.iter().map(Report::text).collect::<Vec<_>>().concat();
+            if args.run.stats {
+                let mut total = Measure::default();
+                deliveries.mails.iter().for_each(|mail| total.join(&mail.measure));
+                text.push_str(&format!("{}\n", total.text()));
+            }
+            if let Some(mock) = mock {
+                text.push_str(&bundled::received(mock));
+            }
+            text
+        }
+    };
+    terminal.print(&text)?;
+    match error {
         Some(error) => Err(error),
         None => Ok(exit),
+    }
+}
+
+/// The password, if there is a login.
+fn password(settings: &Settings, terminal: &mut Terminal) -> Result<Option<Secret>> {
+    Ok(settings.login.as_ref().map(|login| login.read_secret(terminal)).transpose()?.flatten())
+}
+
+/// Goes as far as the connection, the hello or the login, and says QUIT.
+fn go_until(
+    args: &SendArgs,
+    global: &GlobalArgs,
+    mut settings: Settings,
+    log: Option<crate::log_file::Log>,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    let until = args.run.until;
+    if until != Some(Until::Auth) {
+        settings.login = None;
+    }
+    let password = password(&settings, terminal)?;
+    let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
+    let outputs = Outputs::new(&args.run, global, log, &settings, terminal)?;
+    let observers = outputs.observers(0);
+    let session = if until == Some(Until::Connect) {
+        Session::greet(&settings, observers)
+    } else {
+        Session::open(&settings, password.as_ref(), observers)
+    };
+    let session = session?;
+    let text = format!("{} {}\n", settings.destination, session.state());
+    session.leave();
+    if let Some(error) = outputs.end()? {
+        return Err(error);
+    }
+    if !global.quiet {
+        terminal.print(&text)?;
+    }
+    Ok(Exit::OK)
+}
+
+/// Shows the commands and the message.
+fn dry_run(
+    args: &SendArgs,
+    settings: &Settings,
+    prepared: compose::Prepared,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    let mails: Vec<Mail> = prepared.mails(args, terminal.outside()).collect::<Result<_>>()?;
+    terminal.print(&format!("=== {}, TLS {:?}\n", settings.destination, settings.encryption))?;
+    if let Some(login) = &settings.login {
+        terminal.print(&format!("=== login as {}\n", crate::error::Escaped(&login.user)))?;
+    }
+    for mail in mails {
+        let parameters = |parameters: &[smtp_core::Parameter]| {
+            parameters.iter().map(|parameter| format!(" {parameter}")).collect::<Vec<_>>().concat()
+        };
+        let envelope = &mail.envelope;
+        let mut text = format!(
+            "->  MAIL FROM:{} SIZE={}{}\n",
+            envelope.from,
+            mail.message.encoded_len(),
+            parameters(&envelope.parameters)
+        );
+        for recipient in &envelope.recipients {
+            text.push_str(&format!("->  RCPT TO:{}{}\n", recipient.to, parameters(&recipient.parameters)));
+        }
+        terminal.print(&text)?;
+        compose::print_message(&mail.message, terminal)?;
+    }
+    Ok(Exit::OK)
+}
+
+/// A number between 0 and 1.
+fn fraction(random: &crate::terminal::Random) -> f64 {
+    let mut octets = [0; 4];
+    match random(&mut octets) {
+        Ok(()) => f64::from(u32::from_le_bytes(octets)) / f64::from(u32::MAX),
+        Err(_) => 0.5,
     }
 }
 

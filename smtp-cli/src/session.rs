@@ -5,6 +5,7 @@ mod diagnosis;
 use crate::driver::{Driver, Step};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::measure::Measure;
 use crate::settings::{Destination, Encryption, Settings};
 use crate::tls::Tls;
 use crate::transcript::Observer;
@@ -28,39 +29,69 @@ impl<'a> Session<'a> {
     pub(crate) fn open(
         settings: &'a Settings,
         password: Option<&Secret>,
-        mut observers: Vec<Box<dyn Observer>>,
+        observers: Vec<Box<dyn Observer>>,
     ) -> Result<Self> {
-        // What can be wrong on our side is found before anything is said.
+        let mut session = Self::connect(settings, observers)?;
+        let domain = hello_domain(settings, session.driver.transport());
+        session.set_up(&domain, password).inspect_err(|error| session.driver.complain(&error.to_string()))?;
+        Ok(session)
+    }
+
+    /// Connects and waits for the greeting.
+    pub(crate) fn greet(settings: &'a Settings, observers: Vec<Box<dyn Observer>>) -> Result<Self> {
+        let mut session = Self::connect(settings, observers)?;
+        let mut cause = Cause::Lost;
+        let error = loop {
+            match session.driver.step() {
+                Step::Event(Event::Greeting(_)) => return Ok(session),
+                Step::Event(Event::Closed(why)) => cause = why,
+                Step::Event(_) => {}
+                Step::Body(_) => session.give_up(),
+                Step::Idle | Step::Closed => break session.closed(&cause),
+            }
+        };
+        session.driver.complain(&error.to_string());
+        Err(error)
+    }
+
+    /// How far the session is, in words.
+    pub(crate) fn state(&self) -> String {
+        let client = &self.driver.client;
+        let mut state = "is connected and greeted".to_string();
+        if client.is_secured() {
+            state.push_str(", under TLS");
+        }
+        if client.is_authenticated() {
+            state.push_str(", logged in");
+        }
+        state
+    }
+
+    fn connect(settings: &'a Settings, mut observers: Vec<Box<dyn Observer>>) -> Result<Self> {
         let tls = match settings.encryption {
             Encryption::None => None,
             _ => Some(Tls::new(&settings.tls_name, &settings.trust)?),
         };
-        let mechanisms = match (&settings.login, password) {
-            (Some(login), Some(password)) => login.mechanisms(password)?,
-            _ => Vec::new(),
-        };
-        let deadline = Instant::now() + settings.timeouts.connect;
-        let connected = crate::connect::connect(&settings.destination, deadline, &mut |text| {
-            for observer in &mut observers {
-                observer.information(text);
-            }
-        });
+        let begin = Instant::now();
+        let deadline = begin + settings.timeouts.connect;
+        let connected =
+            crate::connect::connect(&settings.destination, settings.family, deadline, &mut |text| {
+                for observer in &mut observers {
+                    observer.information(text);
+                }
+            });
         let socket = connected.inspect_err(|error| {
             for observer in &mut observers {
                 observer.error(&error.to_string());
             }
         })?;
         let transport = Transport::new(socket);
-        let domain = hello_domain(settings, &transport);
-        let driver = Driver::new(config(settings), transport, tls, observers);
-        let mut session = Self { driver, settings };
-        session
-            .set_up(&domain, mechanisms)
-            .inspect_err(|error| session.driver.complain(&error.to_string()))?;
-        Ok(session)
+        let mut driver = Driver::new(config(settings), transport, tls, observers);
+        driver.connected_in(begin.elapsed());
+        Ok(Self { driver, settings })
     }
 
-    fn set_up(&mut self, domain: &EhloDomain, mechanisms: Vec<Box<dyn smtp_core::Mechanism>>) -> Result<()> {
+    fn set_up(&mut self, domain: &EhloDomain, password: Option<&Secret>) -> Result<()> {
         self.hello(domain)?;
         match self.settings.encryption {
             Encryption::Required => {
@@ -74,9 +105,12 @@ impl<'a> Session<'a> {
             }
             Encryption::Opportunistic | Encryption::None | Encryption::Implicit => {}
         }
-        if mechanisms.is_empty() {
-            return Ok(());
-        }
+        let Some(login) = &self.settings.login else { return Ok(()) };
+        let binding = self.driver.transport().channel_binding();
+        let mechanisms = match login.mechanisms(password, binding, &self.settings.destination) {
+            Ok(mechanisms) => mechanisms,
+            Err(error) => return Err(self.farewell(|_| error)),
+        };
         let goal = self.driver.client.authenticate(mechanisms).map_err(|misuse| internal(&misuse))?;
         match self.end_of(goal) {
             End::Authenticated(_) => Ok(()),
@@ -118,9 +152,19 @@ impl<'a> Session<'a> {
         self.driver.client.extensions()
     }
 
+    /// What the session cost since this was last asked.
+    pub(crate) fn take_measure(&mut self) -> Measure {
+        self.driver.take_measure()
+    }
+
     /// Queues a message; its octets are asked for by [`Step::Body`].
     pub(crate) fn submit(&mut self, envelope: Envelope) -> std::result::Result<Goal, Misuse> {
         self.driver.client.send(envelope)
+    }
+
+    /// Queues the question whether these recipients would be taken.
+    pub(crate) fn check(&mut self, envelope: Envelope) -> std::result::Result<Goal, Misuse> {
+        self.driver.client.check(envelope)
     }
 
     /// Queues QUIT, which rides with what is queued before it; that the session is over already is as good.
@@ -191,6 +235,7 @@ fn config(settings: &Settings) -> Config {
     config.protocol = settings.protocol;
     config.implicit_tls = settings.encryption == Encryption::Implicit;
     config.timeouts = settings.timeouts;
+    config.ignored_extensions.clone_from(&settings.ignored_extensions);
     config.limits.in_flight = settings.in_flight;
     config.report_replies = true;
     let is_local = matches!(settings.destination, Destination::Unix(_));

@@ -4,7 +4,7 @@ use crate::args::{AuthChoice, ConnectionArgs, ProtocolName, Scheme, Server, TlsM
 use crate::error::{Error, Result};
 use crate::login::PasswordSource;
 use crate::tls::Trust;
-use smtp_core::{EhloDomain, Protocol, Timeouts};
+use smtp_core::{EhloDomain, Protocol, Secret, Timeouts};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -78,8 +78,23 @@ pub(crate) struct Login {
     pub(crate) user: String,
     /// The names of mechanisms, in the order in which they are tried; none means the strongest first.
     pub(crate) mechanisms: Vec<String>,
-    /// Where the password comes from.
-    pub(crate) password: PasswordSource,
+    /// What it is done with.
+    pub(crate) kind: LoginKind,
+    /// Where the password or token comes from; `None` where there is none.
+    pub(crate) secret: Option<PasswordSource>,
+}
+
+/// What a login is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoginKind {
+    /// A user name and a password.
+    Password,
+    /// A user name and an OAuth token.
+    Token,
+    /// The certificate of the handshake.
+    Certificate,
+    /// Nothing.
+    Anonymous,
 }
 
 /// All that a connection needs to know.
@@ -99,11 +114,24 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     /// How many messages may await their final reply at once on a connection.
     pub(crate) in_flight: usize,
+    /// Extensions to be treated as not offered, in upper case.
+    pub(crate) ignored_extensions: Vec<String>,
+    /// The family of addresses that may be used, if not both.
+    pub(crate) family: Option<Family>,
+}
+
+/// A family of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Family {
+    /// IPv4.
+    V4,
+    /// IPv6.
+    V6,
 }
 
 impl Settings {
     /// What these arguments mean.
-    pub(crate) fn new(args: &ConnectionArgs) -> Result<Self> {
+    pub(crate) fn new(args: &ConnectionArgs, password: Option<Secret>) -> Result<Self> {
         let server = args.server.clone().ok_or_else(|| {
             Error::usage("no server is named, use --server host[:port], or --server mock for a try")
         })?;
@@ -121,14 +149,26 @@ impl Settings {
             trust: Trust {
                 ca_file: args.ca_file.clone(),
                 ca_pem: None,
-                anything: encryption == Encryption::Opportunistic,
+                identity: args.client_cert.clone().zip(args.client_key.clone()),
+                pin: args.tls_pin,
+                anything: encryption == Encryption::Opportunistic || args.insecure || args.tls_pin.is_some(),
             },
             tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
-            login: login(args, user)?,
+            login: login(args, user, password)?,
             allow_plaintext_auth: args.allow_plaintext_auth,
             helo: args.helo.clone(),
             timeouts,
             in_flight: 1,
+            ignored_extensions: args
+                .no_extension
+                .iter()
+                .map(|keyword| keyword.to_ascii_uppercase())
+                .collect(),
+            family: match (args.v4, args.v6) {
+                (true, _) => Some(Family::V4),
+                (_, true) => Some(Family::V6),
+                _ => None,
+            },
             destination,
         })
     }
@@ -200,11 +240,16 @@ fn encryption(args: &ConnectionArgs, server: &Server, destination: &Destination)
     Ok(encryption)
 }
 
-fn login(args: &ConnectionArgs, user_of_url: Option<String>) -> Result<Option<Login>> {
-    let password = match (&args.password_env, &args.password_file, &args.password_command) {
+fn login(
+    args: &ConnectionArgs,
+    user_of_url: Option<String>,
+    password: Option<Secret>,
+) -> Result<Option<Login>> {
+    let password = match (&args.password_env, &args.password_file, &args.password_command, password) {
         (Some(name), ..) => Some(PasswordSource::Variable(name.clone())),
-        (_, Some(path), _) => Some(PasswordSource::File(path.clone())),
-        (.., Some(command)) => Some(PasswordSource::Command(command.clone())),
+        (_, Some(path), ..) => Some(PasswordSource::File(path.clone())),
+        (_, _, Some(command), _) => Some(PasswordSource::Command(command.clone())),
+        (.., Some(password)) => Some(PasswordSource::Given(password)),
         _ => None,
     };
     let user = match (&args.user, user_of_url) {
@@ -218,13 +263,30 @@ fn login(args: &ConnectionArgs, user_of_url: Option<String>) -> Result<Option<Lo
         Some(AuthChoice::Mechanisms(names)) => names.clone(),
         Some(AuthChoice::Auto) | None => Vec::new(),
     };
+    let token = match (&args.token_env, &args.token_command) {
+        (Some(name), _) => Some(PasswordSource::Variable(name.clone())),
+        (_, Some(command)) => Some(PasswordSource::Command(command.clone())),
+        _ => None,
+    };
+    let is_all = |wanted: &str| !mechanisms.is_empty() && mechanisms.iter().all(|name| name == wanted);
+    if is_all("EXTERNAL") || is_all("ANONYMOUS") {
+        let kind = if is_all("EXTERNAL") { LoginKind::Certificate } else { LoginKind::Anonymous };
+        return Ok(Some(Login { user: user.unwrap_or_default(), mechanisms, kind, secret: None }));
+    }
+    let (kind, secret) = match (password, token) {
+        (Some(_), Some(_)) => return Err(Error::usage("a password and a token exclude each other")),
+        (None, Some(token)) => (LoginKind::Token, Some(token)),
+        (password, None) => (LoginKind::Password, password),
+    };
     match user {
-        None if password.is_some() => Err(Error::usage("a password without a user name, use --user as well")),
+        None if secret.is_some() => {
+            Err(Error::usage("a password or token without a user name, use --user as well"))
+        }
         None if !mechanisms.is_empty() => Err(Error::usage("--auth without a user name, use --user as well")),
         None => Ok(None),
         Some(user) if user.is_empty() => Err(Error::usage("the user name is empty")),
         Some(user) => {
-            Ok(Some(Login { user, mechanisms, password: password.unwrap_or(PasswordSource::Prompt) }))
+            Ok(Some(Login { user, mechanisms, kind, secret: Some(secret.unwrap_or(PasswordSource::Prompt)) }))
         }
     }
 }
@@ -253,7 +315,7 @@ mod tests {
             ("unix:/run/lmtp", Encryption::Opportunistic),
             ("lmtp://mx.example.org", Encryption::Required),
         ] {
-            assert_eq!(Settings::new(&args(server)).unwrap().encryption, encryption, "{server}");
+            assert_eq!(Settings::new(&args(server), None).unwrap().encryption, encryption, "{server}");
         }
     }
 
@@ -265,10 +327,10 @@ mod tests {
             ("smtps://mx.example.org", "mx.example.org:465"),
             ("lmtp://::1", "[::1]:24"),
         ] {
-            assert_eq!(Settings::new(&args(server)).unwrap().destination.to_string(), text);
+            assert_eq!(Settings::new(&args(server), None).unwrap().destination.to_string(), text);
         }
         let implicit = ConnectionArgs { tls: Some(TlsMode::Implicit), ..args("mx") };
-        assert_eq!(Settings::new(&implicit).unwrap().destination.to_string(), "mx:465");
+        assert_eq!(Settings::new(&implicit, None).unwrap().destination.to_string(), "mx:465");
     }
 
     #[test]
@@ -284,7 +346,7 @@ mod tests {
             ConnectionArgs { password_env: Some("P".into()), ..args("mx") },
             ConnectionArgs { auth: Some(AuthChoice::Mechanisms(vec!["PLAIN".into()])), ..args("mx") },
         ] {
-            let error = Settings::new(&contradiction).unwrap_err();
+            let error = Settings::new(&contradiction, None).unwrap_err();
             assert_eq!(error.exit(), crate::Exit::USAGE, "{contradiction:?}");
         }
     }

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Asks a question and gives the answer.
 pub type Ask = Box<dyn FnMut(&str) -> io::Result<String> + Send>;
@@ -14,6 +15,9 @@ pub type Environment = Box<dyn Fn(&str) -> Option<OsString> + Send + Sync>;
 pub type Clock = Box<dyn Fn() -> (i64, i32) + Send + Sync>;
 /// Fills a buffer with random octets.
 pub type Random = Box<dyn Fn(&mut [u8]) -> io::Result<()> + Send + Sync>;
+
+/// Lets time pass.
+pub type Sleep = Box<dyn Fn(Duration) + Send + Sync>;
 
 /// Standard input and output, the question for a password and the environment.
 ///
@@ -37,10 +41,21 @@ pub struct Terminal {
     pub clock: Clock,
     /// Fills a buffer with octets that nobody can guess.
     pub random: Random,
+    /// Lets time pass between tries.
+    pub sleep: Sleep,
 }
 
 /// An answer of more octets is cut.
 const LONGEST_ANSWER: u64 = 64 * 1024;
+
+/// What messages take from outside: the time and randomness.
+#[derive(Clone, Copy)]
+pub(crate) struct Outside<'a> {
+    /// The time.
+    pub(crate) clock: &'a Clock,
+    /// Randomness.
+    pub(crate) random: &'a Random,
+}
 
 impl Terminal {
     /// That of the process.
@@ -56,6 +71,7 @@ impl Terminal {
             environment: Box::new(|name| std::env::var_os(name)),
             clock: Box::new(clock),
             random: Box::new(random),
+            sleep: Box::new(std::thread::sleep),
         }
     }
 
@@ -72,6 +88,22 @@ impl Terminal {
             environment: Box::new(|_| None),
             clock: Box::new(clock),
             random: Box::new(random),
+            sleep: Box::new(std::thread::sleep),
+        }
+    }
+
+    /// Time and randomness alone, which several threads may use.
+    pub(crate) fn outside(&self) -> Outside<'_> {
+        Outside { clock: &self.clock, random: &self.random }
+    }
+
+    /// Prints to standard output.
+    pub(crate) fn print(&mut self, text: &str) -> crate::error::Result<()> {
+        let written = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());
+        match written {
+            // Whoever read has read enough.
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            result => result.map_err(|error| Error::output(&error)),
         }
     }
 
@@ -126,6 +158,11 @@ impl Terminal {
                 return Ok(text);
             }
         }
+    }
+
+    /// An environment variable as text; `None` when it is not set.
+    pub(crate) fn variable(&self, name: &str) -> Option<String> {
+        (self.environment)(name).map(|value| value.to_string_lossy().into_owned())
     }
 }
 

@@ -1,16 +1,20 @@
 //! Provides [`Tls`]: what is verified of a server's certificate, and the handshake, by the platform's own library.
 
+use crate::args::Pin;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::transport::Timed;
-use native_tls::{Certificate, HandshakeError, Protocol, TlsConnector, TlsStream};
+use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsStream};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::path::{Path, PathBuf};
+use zeroize::Zeroizing;
 
 /// How a handshake is done.
 pub(crate) struct Tls {
     connector: TlsConnector,
     name: String,
+    pin: Option<Pin>,
 }
 
 /// What is trusted.
@@ -20,6 +24,10 @@ pub(crate) struct Trust {
     pub(crate) ca_file: Option<PathBuf>,
     /// The same, in memory: those of the bundled server.
     pub(crate) ca_pem: Option<String>,
+    /// Our own certificate and its key, in PEM.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    /// The public key that the server must have.
+    pub(crate) pin: Option<Pin>,
     /// Whether nothing is verified.
     pub(crate) anything: bool,
 }
@@ -40,6 +48,9 @@ impl Tls {
                 builder.add_root_certificate(certificate);
             }
         }
+        if let Some((certificate, key)) = &trust.identity {
+            builder.identity(identity(certificate, key)?);
+        }
         if trust.anything {
             builder.danger_accept_invalid_certs(true);
             builder.danger_accept_invalid_hostnames(true);
@@ -49,15 +60,19 @@ impl Tls {
         let connector = builder
             .build()
             .map_err(|error| Error::new(Exit::OS, format!("TLS cannot be set up: {error}")))?;
-        Ok(Self { connector, name: name.to_string() })
+        Ok(Self { connector, name: name.to_string(), pin: trust.pin })
     }
 
     /// Does the handshake over a stream that is connected.
     pub(crate) fn handshake(&self, stream: Timed) -> std::result::Result<TlsStream<Timed>, Failure> {
-        self.connector.connect(&self.name, stream).map_err(|error| match error {
+        let stream = self.connector.connect(&self.name, stream).map_err(|error| match error {
             HandshakeError::Failure(error) => Failure::of(&error, &self.name),
             HandshakeError::WouldBlock(_) => Failure::new("it took too long"),
-        })
+        })?;
+        if let Some(pin) = self.pin {
+            check_pin(pin, &stream)?;
+        }
+        Ok(stream)
     }
 }
 
@@ -99,6 +114,37 @@ impl Failure {
         let reason = known.into_iter().find(|(words, _)| certificate && lower.contains(words));
         Self { certificate, reason: reason.map_or_else(|| brief(&text), |(_, reason)| reason) }
     }
+}
+
+/// Checks that the server has the key that was named, which stands for an authority's word.
+fn check_pin(pin: Pin, stream: &TlsStream<Timed>) -> std::result::Result<(), Failure> {
+    let failed = |reason: String| Failure { certificate: true, reason };
+    let certificate =
+        stream.peer_certificate().ok().flatten().and_then(|certificate| certificate.to_der().ok());
+    let certificate = certificate.ok_or_else(|| failed("the server showed no certificate".to_string()))?;
+    let (_, parsed) = x509_parser::parse_x509_certificate(&certificate)
+        .map_err(|_| failed("the certificate cannot be read".to_string()))?;
+    let found = Pin(Sha256::digest(parsed.public_key().raw).into());
+    if found == pin { Ok(()) } else { Err(failed(format!("its key is {found}, and --tls-pin wants {pin}"))) }
+}
+
+/// Our own certificate and key.
+fn identity(certificate: &Path, key: &Path) -> Result<Identity> {
+    let read =
+        |what: &str, path: &Path| std::fs::read(path).map_err(|error| Error::unreadable(what, path, &error));
+    let pem = read("the certificate of --client-cert", certificate)?;
+    let key_pem = Zeroizing::new(read("the key of --client-key", key)?);
+    Identity::from_pkcs8(&pem, &key_pem).map_err(|error| {
+        Error::new(
+            Exit::NO_INPUT,
+            format!(
+                "{} and {} are no certificate and key: {error}; the key must be PKCS #8 in PEM without a password \
+                 (-----BEGIN PRIVATE KEY-----), which openssl pkcs8 -topk8 -nodes makes of others",
+                certificate.display(),
+                key.display()
+            ),
+        )
+    })
 }
 
 /// The library's words without the places in its source.

@@ -1,5 +1,11 @@
 //! Provides the transcript of a session: what left and what came, with its marks and without its secrets.
 
+mod json_lines;
+mod recorder;
+
+pub(crate) use json_lines::JsonLines;
+pub(crate) use recorder::Recordings;
+
 use crate::error::Escaped;
 use crate::terminal::Stream;
 use smtp_core::{Content, Reply, Transmit, Verb};

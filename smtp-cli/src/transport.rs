@@ -2,6 +2,7 @@
 //! clear or under TLS.
 
 use crate::tls::{Failure, Tls};
+use smtp_core::ChannelBinding;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -206,6 +207,17 @@ impl Transport {
             State::Clear(stream) => stream.socket.local_address(),
             State::Tls(stream) => stream.get_ref().socket.local_address(),
             State::Broken => None,
+        }
+    }
+
+    /// What binds a login to the TLS session (RFC 5929 §4), where the session is under TLS and has it.
+    pub(crate) fn channel_binding(&self) -> Option<ChannelBinding> {
+        match &self.state {
+            State::Tls(stream) => {
+                let hash = stream.tls_server_end_point().ok().flatten()?;
+                ChannelBinding::tls_server_end_point(hash).ok()
+            }
+            State::Clear(_) | State::Broken => None,
         }
     }
 

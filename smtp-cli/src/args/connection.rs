@@ -1,5 +1,6 @@
 //! Defines the options that say where to and how.
 
+use super::pin::Pin;
 use super::server::Server;
 use super::values::{AuthChoice, ProtocolName, TimeoutChanges, TlsMode};
 use smtp_core::EhloDomain;
@@ -12,6 +13,9 @@ pub(crate) struct ConnectionArgs {
     /// The server: host[:port], smtp://[user@]host[:port], smtps://…, lmtp://…, unix:PATH, or mock (the bundled one)
     #[arg(short, long, value_name = "SERVER", value_parser = str::parse::<Server>)]
     pub(crate) server: Option<Server>,
+    /// An account of the configuration file
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
     /// The port: 587 if not said, 465 for smtps://, 24 for LMTP
     #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
@@ -27,9 +31,21 @@ pub(crate) struct ConnectionArgs {
     /// Trust the certificates of this PEM file instead of the system's
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
+    /// Show this certificate to the server: a PEM file, with what leads to its authority behind it
+    #[arg(long, value_name = "FILE", requires = "client_key")]
+    pub(crate) client_cert: Option<PathBuf>,
+    /// The key of that certificate: a PEM file
+    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    pub(crate) client_key: Option<PathBuf>,
     /// The name that the server's certificate must bear, when it is not the host's
     #[arg(long, value_name = "NAME")]
     pub(crate) tls_name: Option<String>,
+    /// Trust the certificate with this public key, and no other: sha256: and 64 digits
+    #[arg(long, value_name = "sha256:HEX", value_parser = str::parse::<Pin>, conflicts_with = "insecure")]
+    pub(crate) tls_pin: Option<Pin>,
+    /// Trust any certificate
+    #[arg(long)]
+    pub(crate) insecure: bool,
     /// Mechanisms to log in with, in this order: auto, none or names with commas
     #[arg(long, value_name = "MECH[,MECH…]", value_parser = str::parse::<AuthChoice>)]
     pub(crate) auth: Option<AuthChoice>,
@@ -45,12 +61,27 @@ pub(crate) struct ConnectionArgs {
     /// Take the password from the first line that this command prints
     #[arg(long, value_name = "CMD", group = "password")]
     pub(crate) password_command: Option<String>,
-    /// Let a password leave unencrypted
+    /// Take an OAuth token from this environment variable
+    #[arg(long, value_name = "VAR", group = "token")]
+    pub(crate) token_env: Option<String>,
+    /// Take an OAuth token from the first line that this command prints
+    #[arg(long, value_name = "CMD", group = "token")]
+    pub(crate) token_command: Option<String>,
+    /// Let a password or token leave unencrypted
     #[arg(long)]
     pub(crate) allow_plaintext_auth: bool,
     /// The name to say in EHLO, when it is not the machine's
     #[arg(long, value_name = "NAME", value_parser = str::parse::<EhloDomain>)]
     pub(crate) helo: Option<EhloDomain>,
+    /// Use IPv4 only
+    #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
+    pub(crate) v4: bool,
+    /// Use IPv6 only
+    #[arg(short = '6', long = "ipv6")]
+    pub(crate) v6: bool,
+    /// Treat this extension as not offered
+    #[arg(long, value_name = "KEYWORD")]
+    pub(crate) no_extension: Vec<String>,
     /// Time limits: one for all phases, or PHASE=DUR with commas; connect greeting hello tls auth mail rcpt data block
     /// end other quit
     #[arg(long, value_name = "DUR|PHASE=DUR,…", value_parser = str::parse::<TimeoutChanges>)]

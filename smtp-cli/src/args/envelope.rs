@@ -25,6 +25,9 @@ pub(crate) struct EnvelopeArgs {
     /// Send to this address instead of those in the headers
     #[arg(long, value_name = "ADDR", value_parser = str::parse::<ForwardPath>)]
     pub(crate) rcpt: Vec<ForwardPath>,
+    /// Take the recipients from To, Cc and Bcc of the messages, besides those of the options
+    #[arg(long)]
+    pub(crate) recipients_from_headers: bool,
     /// When reports about delivery are wanted
     #[arg(long, value_name = "WHEN", value_enum, value_delimiter = ',')]
     pub(crate) notify: Vec<Notify>,

@@ -16,12 +16,45 @@ pub(crate) struct MessageArgs {
     /// The text from a file, or from standard input (-)
     #[arg(long, value_name = "FILE|-", group = "text")]
     pub(crate) body_file: Option<PathBuf>,
+    /// The text as HTML, beside the plain one
+    #[arg(long, value_name = "FILE|-")]
+    pub(crate) html_file: Option<PathBuf>,
+    /// Make the plain text from the HTML
+    #[arg(long, requires = "html_file", conflicts_with = "text")]
+    pub(crate) text_from_html: bool,
     /// A file to attach; its type and the name it bears may be said
     #[arg(long, value_name = "PATH[;type=T][;name=N]", value_parser = str::parse::<Attachment>)]
     pub(crate) attach: Vec<Attachment>,
+    /// A file that the HTML shows by cid:ID
+    #[arg(long, value_name = "PATH;cid=ID[;type=T]", value_parser = str::parse::<Attachment>)]
+    pub(crate) inline: Vec<Attachment>,
     /// Where answers go, when it is not the author
     #[arg(long, value_name = "ADDR")]
     pub(crate) reply_to: Vec<String>,
+    /// Who sends the message for its author
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) sender: Option<String>,
+    /// Write the headers in UTF-8 (RFC 6532), for servers that offer SMTPUTF8
+    #[arg(long)]
+    pub(crate) smtputf8: bool,
+    /// A further header field
+    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    pub(crate) header: Vec<String>,
+    /// Sign by DKIM with this key: a PEM file
+    #[arg(long, value_name = "FILE", requires = "dkim_selector")]
+    pub(crate) dkim_key: Option<PathBuf>,
+    /// The selector under which the key is published
+    #[arg(long, value_name = "S", requires = "dkim_key")]
+    pub(crate) dkim_selector: Option<String>,
+    /// The domain to sign for, when it is not the author's
+    #[arg(long, value_name = "D", requires = "dkim_key")]
+    pub(crate) dkim_domain: Option<String>,
+    /// Send this message, which exists, or the one of standard input (-)
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header"])]
+    pub(crate) eml: Vec<PathBuf>,
+    /// Send it as it is, without adding a missing Date or Message-ID and removing Bcc
+    #[arg(long, requires = "eml")]
+    pub(crate) no_fix: bool,
 }
 
 /// A file that goes with a message, as it was typed.

@@ -1,22 +1,32 @@
 //! Defines [`Args`], exactly what was typed; what it means is [`settings`](crate::settings)' matter.
 
+mod commands;
 mod connection;
 mod envelope;
 mod message;
+mod pin;
+mod run;
 mod server;
 mod values;
 
+pub(crate) use commands::{
+    CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ImportArgs, ImportKind, ManArgs, SendmailArgs,
+    ShowArgs,
+};
 pub(crate) use connection::ConnectionArgs;
 pub(crate) use envelope::EnvelopeArgs;
 pub(crate) use message::{Attachment, MessageArgs};
+pub(crate) use pin::Pin;
+pub(crate) use run::RunArgs;
 pub(crate) use server::{Scheme, Server};
-pub(crate) use values::{AuthChoice, ProtocolName, TlsMode};
+pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
 
 use crate::error::Error;
 use crate::exit::Exit;
 use clap::error::ErrorKind;
-use clap::{Parser, Subcommand};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// Sends mail from a shell or a script.
 #[derive(Debug, Parser)]
@@ -31,7 +41,7 @@ pub(crate) struct Args {
 }
 
 /// Options that may stand before the command and behind it.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GlobalArgs {
     /// Show the session on standard error, without secrets
     #[arg(short, long, global = true)]
@@ -39,6 +49,9 @@ pub(crate) struct GlobalArgs {
     /// Print nothing but errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
+    /// Use this configuration file, and no other
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
 }
 
 /// The commands.
@@ -46,6 +59,20 @@ pub(crate) struct GlobalArgs {
 pub(crate) enum Command {
     /// Compose a message and send it
     Send(Box<SendArgs>),
+    /// Compose a message and print it
+    Compose(Box<SendArgs>),
+    /// Say what a reply code, an enhanced status code or both mean
+    Explain(ExplainArgs),
+    /// Say what a receiver may mistake for spam or cannot read in a message
+    Lint(Box<SendArgs>),
+    /// Show, check and make the configuration
+    Config(ConfigArgs),
+    /// Send as sendmail(8) does: the message comes from standard input
+    Sendmail(SendmailArgs),
+    /// Print what completes the options in a shell
+    Completions(CompletionsArgs),
+    /// Print the manual pages
+    Man(ManArgs),
 }
 
 /// What `send` takes.
@@ -57,31 +84,50 @@ pub(crate) struct SendArgs {
     pub(crate) envelope: EnvelopeArgs,
     #[command(flatten)]
     pub(crate) message: MessageArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
 }
 
 /// What the arguments amount to.
 #[derive(Debug)]
 pub(crate) enum Parsed {
-    /// A command.
-    Args(Box<Args>),
+    /// A command, with what clap knows of where its values come from.
+    Args(Box<Args>, Box<ArgMatches>),
     /// A text that was asked for, like the help.
     Text(String),
 }
 
 /// Reads the arguments, the first of which is the program's name.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Error> {
-    match Args::try_parse_from(arguments) {
-        Ok(args) => Ok(Parsed::Args(Box::new(args))),
-        Err(error) => match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
-                Ok(Parsed::Text(error.render().to_string()))
-            }
-            ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-                Err(Error::usage("a command is missing, smtp-cli --help lists them"))
-            }
-            _ => Err(Error::new(Exit::USAGE, one_line(&error))),
-        },
-    }
+    let parsed = command().try_get_matches_from(arguments).and_then(|matches| {
+        let args = Args::from_arg_matches(&matches)?;
+        Ok(Parsed::Args(Box::new(args), Box::new(matches)))
+    });
+    parsed.or_else(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Parsed::Text(error.render().to_string())),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            Err(Error::usage("a command is missing, smtp-cli --help lists them"))
+        }
+        _ => Err(Error::new(Exit::USAGE, one_line(&error))),
+    })
+}
+
+/// The grammar, complete: global options are in every command too.
+pub(crate) fn command() -> clap::Command {
+    let mut command = Args::command();
+    command.build();
+    command
+}
+
+/// The options of a command that has a long name, those apart that ask for help.
+pub(crate) fn options(name: &str) -> Vec<Arg> {
+    let command = command();
+    let Some(command) = command.find_subcommand(name) else { return Vec::new() };
+    let takes_part = |arg: &&Arg| {
+        arg.get_long().is_some()
+            && !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::Version)
+    };
+    command.get_arguments().filter(takes_part).cloned().collect()
 }
 
 /// The message of a usage error and its tips on one line, without the usage that clap adds.
@@ -114,7 +160,6 @@ fn one_line(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn error(arguments: &[&str]) -> String {
         let arguments = ["smtp-cli"].iter().chain(arguments).map(OsString::from);

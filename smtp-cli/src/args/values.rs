@@ -20,6 +20,29 @@ pub(crate) enum TlsMode {
     Implicit,
 }
 
+/// How a result is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    #[default]
+    Text,
+    /// For programs: one document
+    Json,
+}
+
+/// How far a session goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+pub(crate) enum Until {
+    /// The connection is there, and greeted
+    Connect,
+    /// The server has said hello, and said so again under TLS
+    Hello,
+    /// Logged in
+    Auth,
+    /// The recipients were taken or refused
+    Rcpt,
+}
+
 /// Which protocol is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProtocolName {

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Makes the messages, one at a time, so that no more of them are held than are on their way.
-pub(crate) type Supply<'a> = Box<dyn FnMut() -> Option<Result<Mail>> + Send + 'a>;
+pub(crate) type Supply<'a> = Box<dyn Iterator<Item = Result<Mail>> + Send + 'a>;
 
 /// The messages of all sessions.
 pub(crate) struct Queue<'a>(Mutex<Inside<'a>>);
@@ -74,14 +74,22 @@ impl<'a> Queue<'a> {
     }
 
     /// All messages, those that nobody took up included, and why there are no more.
-    pub(crate) fn into_mails(self) -> (Vec<Mail>, Option<Error>) {
+    ///
+    /// `finished` hears of those that nobody had finished.
+    pub(crate) fn into_mails(self, finished: &dyn Fn(&Mail)) -> (Vec<Mail>, Option<Error>) {
         let mut inside = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut mails = std::mem::take(&mut inside.finished);
-        mails.extend(inside.later.drain(..));
+        for mail in inside.later.drain(..) {
+            finished(&mail);
+            mails.push(mail);
+        }
         loop {
             inside.refill();
             match inside.again.pop_front() {
-                Some(mail) => mails.push(mail),
+                Some(mail) => {
+                    finished(&mail);
+                    mails.push(mail);
+                }
                 None => return (mails, inside.failure),
             }
         }
@@ -99,7 +107,7 @@ impl Inside<'_> {
             return;
         }
         let Some(supply) = &mut self.supply else { return };
-        match supply() {
+        match supply.next() {
             Some(Ok(mail)) => self.again.push_back(mail),
             Some(Err(error)) => {
                 self.supply = None;

@@ -26,6 +26,7 @@ struct Underway {
 /// A session and the messages that it has.
 struct Work<'a, 'q> {
     session: Session<'a>,
+    plan: &'a Plan<'a>,
     queue: &'a Queue<'q>,
     policy: Policy,
     underway: VecDeque<Underway>,
@@ -38,7 +39,12 @@ struct Work<'a, 'q> {
 }
 
 /// Sends messages until none is left in this round, over one session after the other if they break.
-pub(super) fn work(plan: &Plan<'_>, queue: &Queue<'_>, policy: Policy, number: usize) -> Result<()> {
+pub(super) fn work<'a>(
+    plan: &'a Plan<'a>,
+    queue: &'a Queue<'_>,
+    policy: Policy,
+    number: usize,
+) -> Result<()> {
     let mut fruitless = 0;
     let limit = if plan.connections > 1 { FRUITLESS } else { 1 };
     while !queue.is_empty() {
@@ -49,6 +55,7 @@ pub(super) fn work(plan: &Plan<'_>, queue: &Queue<'_>, policy: Policy, number: u
         }
         let mut work = Work {
             session,
+            plan,
             queue,
             policy,
             underway: VecDeque::new(),
@@ -89,6 +96,7 @@ impl Work<'_, '_> {
         }
         // Promise 1 of the core leaves none; should it ever, none is lost.
         for underway in self.underway.drain(..) {
+            (self.plan.finished)(&underway.mail);
             self.queue.finish(underway.mail);
         }
     }
@@ -96,24 +104,39 @@ impl Work<'_, '_> {
     /// Gives the session as many messages as it is to have; with the last of them, QUIT.
     fn fill(&mut self, depth: usize) {
         while self.cause.is_none() && self.underway.len() < depth {
-            let Some(mail) = self.queue.take() else {
+            let Some(mut mail) = self.queue.take() else {
                 self.session.quit();
                 return;
             };
-            match self.session.submit(mail.transaction()) {
+            if let Err(error) = mail.fit(self.session.extensions()) {
+                mail.unreadable = Some(error);
+                self.finish(mail);
+                continue;
+            }
+            let submitted = if self.plan.is_check {
+                self.session.check(mail.transaction())
+            } else {
+                self.session.submit(mail.transaction())
+            };
+            match submitted {
                 Ok(goal) => self.underway.push_back(Underway { goal, mail, reader: None }),
                 Err(Misuse::Closed | Misuse::AfterQuit) => {
                     self.queue.bring_back(mail);
                     return;
                 }
                 Err(misuse) => {
-                    let mut mail = mail;
                     mail.unreadable = Some(turned_down(&misuse));
                     self.fruits += 1;
-                    self.queue.finish(mail);
+                    self.finish(mail);
                 }
             }
         }
+    }
+
+    /// Nothing more can be done for a message.
+    fn finish(&self, mail: Mail) {
+        (self.plan.finished)(&mail);
+        self.queue.finish(mail);
     }
 
     fn pass_on(&mut self, goal: Goal) {
@@ -136,10 +159,11 @@ impl Work<'_, '_> {
         let Some(Underway { mut mail, .. }) = self.underway.remove(place) else { return };
         let count = mail.transaction().recipients.len();
         let outcomes = match end {
-            End::Delivered(outcomes) => outcomes,
+            End::Delivered(outcomes) | End::Checked(outcomes) => outcomes,
             End::Undone(reason) => vec![Outcome::Unsent(reason); count],
             _ => vec![Outcome::Unsent(Reason::Prerequisite); count],
         };
+        mail.measure.join(&self.session.take_measure());
         let cause = cause_of(&outcomes);
         mail.ending = cause.map(|cause| self.session.closed(cause));
         let is_broken = cause.is_some();
@@ -150,7 +174,7 @@ impl Work<'_, '_> {
             self.fruits += 1;
         }
         match mail.settle(outcomes, self.policy, is_behind) {
-            Next::Finished => self.queue.finish(mail),
+            Next::Finished => self.finish(mail),
             Next::Again => self.queue.bring_back(mail),
             Next::Later => self.queue.put_aside(mail),
         }

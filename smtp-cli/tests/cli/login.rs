@@ -81,19 +81,23 @@ fn the_user_may_stand_in_the_url() {
 #[test]
 fn a_password_never_leaves_in_clear_unless_that_is_allowed() {
     let mock = Mock::builder().user("alice", PASSWORD).plaintext_auth().start();
-    let ran = send(&mock).login().exits(Exit::NO_PERMISSION);
+    let ran = send(&mock).login().with(["--auth", "plain,login"]).exits(Exit::NO_PERMISSION);
     ran.complains(["in clear", "--allow-plaintext-auth"]);
     assert!(mock.messages().is_empty());
     assert!(
         !mock.transcript().commands().iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL"))
     );
-    send(&mock).login().with(["--allow-plaintext-auth"]).exits(Exit::OK);
+    send(&mock).login().with(["--auth", "plain,login", "--allow-plaintext-auth"]).exits(Exit::OK);
 }
 
 #[test]
 fn a_certificate_that_nobody_checked_is_as_good_as_none() {
     let mock = server();
-    send(&mock).login().exits(Exit::NO_PERMISSION).complains(["certificate", "--tls starttls"]);
+    send(&mock)
+        .login()
+        .with(["--auth", "plain"])
+        .exits(Exit::NO_PERMISSION)
+        .complains(["certificate", "--tls starttls"]);
     assert!(mock.messages().is_empty());
 }
 

@@ -1,0 +1,93 @@
+//! Defines the options of the small commands.
+
+use clap::{Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// What `explain` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    /// A reply code like 550, an enhanced status code like 5.7.26, or both
+    #[arg(required = true, num_args = 1..=2, value_name = "CODE")]
+    pub(crate) codes: Vec<String>,
+}
+
+/// What `config` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ConfigArgs {
+    #[command(subcommand)]
+    pub(crate) action: ConfigAction,
+}
+
+/// What is done about the configuration.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Show the effective settings, each with its source, secrets masked
+    Show(ShowArgs),
+    /// Read the configuration files and say what is wrong
+    Check,
+    /// Say where the configuration files are looked for
+    Path,
+    /// Ask for what an account needs, and write it to the user's configuration file
+    Init,
+    /// Print the configuration that an msmtprc or swaksrc amounts to
+    Import(ImportArgs),
+}
+
+/// What `config show` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// The account to show
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) account: Option<String>,
+    /// The author, by whom an account may be chosen
+    #[arg(short, long, value_name = "ADDR")]
+    pub(crate) from: Option<String>,
+}
+
+/// What `config import` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ImportArgs {
+    /// An msmtprc or a swaksrc
+    pub(crate) file: PathBuf,
+    /// Which of them it is, when its name does not tell
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub(crate) kind: Option<ImportKind>,
+}
+
+/// Files that can be imported.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ImportKind {
+    /// Of msmtp
+    Msmtprc,
+    /// Of swaks
+    Swaksrc,
+}
+
+/// What `sendmail` takes; it has a grammar of its own.
+#[derive(Clone, Debug, clap::Args)]
+#[command(disable_help_flag = true)]
+pub(crate) struct SendmailArgs {
+    /// The options of sendmail(8) and msmtp(1), then recipients
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION|RECIPIENT")]
+    pub(crate) words: Vec<OsString>,
+}
+
+/// What `completions` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL", value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// What `man` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ManArgs {
+    /// Write the pages into this directory instead of printing that of smtp-cli(1)
+    #[arg(long, value_name = "DIR")]
+    pub(crate) directory: Option<PathBuf>,
+    /// The page of this command
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Option<String>,
+}

@@ -1,0 +1,40 @@
+//! Defines the options of the run: how often, how far, and what is told of it.
+
+use super::values::{Format, Until};
+use std::path::PathBuf;
+
+/// How often, how far, and what is told of it.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Run and output")]
+pub(crate) struct RunArgs {
+    /// Send each message so many times
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) repeat: u32,
+    /// Spread the messages over so many connections
+    #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub(crate) connections: u16,
+    /// Let so many messages await their final reply at once on a connection
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) in_flight: u16,
+    /// Stop there, and say QUIT
+    #[arg(long, value_name = "PHASE", value_enum)]
+    pub(crate) until: Option<Until>,
+    /// Show the message and the commands, and open no connection
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Try again so often what failed for now, waiting longer each time
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
+    pub(crate) retry: u32,
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub(crate) format: Option<Format>,
+    /// Write the session to this file: text, or JSON Lines when it ends in .jsonl
+    #[arg(long, value_name = "FILE")]
+    pub(crate) transcript: Option<PathBuf>,
+    /// Write the session to this file as a scenario that smtp-mock plays
+    #[arg(long, value_name = "FILE")]
+    pub(crate) record: Option<PathBuf>,
+    /// Print turns, octets and milliseconds
+    #[arg(long)]
+    pub(crate) stats: bool,
+}

@@ -1,0 +1,107 @@
+//! Takes messages that exist: completes their header section, and their envelope from it.
+
+use super::signing;
+use super::{addresses, context, envelope_of, of_mime, source};
+use crate::args::SendArgs;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::mail::Mail;
+use crate::terminal::{Outside, Terminal};
+use smtp_core::Mailbox;
+use smtp_mime::{Edit, ExistingMessage, Message};
+use std::path::PathBuf;
+
+/// Opens the messages of `--eml`.
+pub(super) fn open_all(args: &SendArgs, terminal: &mut Terminal) -> Result<Vec<Opened>> {
+    let open = |path: &PathBuf| {
+        let source = source(path, terminal)?;
+        open(args, &path.display().to_string(), source, terminal.outside())
+    };
+    args.message.eml.iter().map(open).collect()
+}
+
+/// A message that was read, ready to leave.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    message: Message,
+    /// From what it can be encoded anew, for a server without 8BITMIME.
+    edit: Option<Box<Edit>>,
+    sender: Option<Mailbox>,
+    recipients: Vec<Mailbox>,
+}
+
+impl Opened {
+    /// Its octets.
+    pub(super) fn octets(&self) -> u64 {
+        self.message.encoded_len()
+    }
+
+    /// The message of that number.
+    pub(super) fn mail(&self, args: &SendArgs, number: usize) -> Result<Mail> {
+        let envelope = envelope_of(&args.envelope, &self.message, self.sender.as_ref(), &self.recipients)?;
+        let mut mail = Mail::new(number, envelope, self.message.clone());
+        mail.edit.clone_from(&self.edit);
+        Ok(mail)
+    }
+}
+
+fn open(args: &SendArgs, name: &str, source: smtp_mime::Source, outside: Outside<'_>) -> Result<Opened> {
+    let invalid = |error: &smtp_mime::Error| match of_mime(error) {
+        error if error.exit() == Exit::USAGE => {
+            Error::new(Exit::DATA, format!("the message {name}: {error}"))
+        }
+        error => error,
+    };
+    let existing = ExistingMessage::open(source).map_err(|error| invalid(&error))?;
+    let (sender, recipients) = ends(args, &existing).map_err(|error| match error {
+        Ends::Header(error) => invalid(&error),
+        Ends::Option(error) => error,
+    })?;
+    if recipients.is_empty() && args.envelope.rcpt.is_empty() {
+        return Err(Error::usage(format!("the message {name} names no recipient, use --to or --rcpt ADDR")));
+    }
+    let edit = if args.message.no_fix {
+        None
+    } else {
+        let edit = existing.edit().complete(&context(outside)?).map_err(|error| invalid(&error))?;
+        Some(Box::new(edit.remove("Bcc")))
+    };
+    let message = match &edit {
+        Some(edit) => (**edit).clone().build(),
+        None => existing.message(),
+    };
+    let message = message.map_err(|error| invalid(&error))?;
+    let edit = edit.filter(|_| message.needs_8bitmime());
+    let message = signing::signed(message, &args.message, context(outside)?.date())?;
+    Ok(Opened { message, edit, sender, recipients })
+}
+
+/// What is wrong with sender or recipients: the message's fields, or the options.
+enum Ends {
+    Header(smtp_mime::Error),
+    Option(Error),
+}
+
+/// Sender and recipients: those of the options, else those of the header section.
+fn ends(
+    args: &SendArgs,
+    existing: &ExistingMessage,
+) -> std::result::Result<(Option<Mailbox>, Vec<Mailbox>), Ends> {
+    let envelope = &args.envelope;
+    let sender = match &envelope.from {
+        Some(from) => addresses("--from", from).map_err(Ends::Option)?.mailboxes().next().cloned(),
+        None if envelope.envelope_from.is_some() => None,
+        None => existing.sender().map_err(Ends::Header)?,
+    };
+    let mut recipients = Vec::new();
+    for (option, values) in [("--to", &envelope.to), ("--cc", &envelope.cc), ("--bcc", &envelope.bcc)] {
+        for value in values {
+            recipients.extend(addresses(option, value).map_err(Ends::Option)?.mailboxes().cloned());
+        }
+    }
+    let named = !recipients.is_empty() || !envelope.rcpt.is_empty();
+    if !named || envelope.recipients_from_headers {
+        recipients.extend(existing.recipients().map_err(Ends::Header)?);
+    }
+    Ok((sender, recipients))
+}

@@ -1,0 +1,68 @@
+//! Provides the commands `completions` and `man`, made from the grammar that also makes the help.
+
+use crate::args::{self, CompletionsArgs, ManArgs};
+use crate::config::nearest;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::terminal::Terminal;
+use clap_mangen::Man;
+use std::io::Write;
+
+/// What the manual says besides the options.
+const EXTRA: &str = include_str!("manual.roff");
+
+/// Prints what completes the options in a shell.
+pub(crate) fn completions(args: &CompletionsArgs, terminal: &mut Terminal) -> Result<Exit> {
+    let mut octets = Vec::new();
+    clap_complete::generate(args.shell, &mut args::command(), "smtp-cli", &mut octets);
+    terminal.output.write_all(&octets).map_err(|error| Error::output(&error))?;
+    Ok(Exit::OK)
+}
+
+/// Prints a manual page, or writes all of them.
+pub(crate) fn man(args: &ManArgs, terminal: &mut Terminal) -> Result<Exit> {
+    let command = args::command();
+    let names: Vec<String> =
+        command.get_subcommands().map(|command| command.get_name().to_string()).collect();
+    if let Some(directory) = &args.directory {
+        for (name, page) in pages(&command)? {
+            let path = directory.join(format!("{name}.1"));
+            std::fs::write(&path, page)
+                .map_err(|error| Error::cannot_create("the manual page", &path, &error))?;
+        }
+        return Ok(Exit::OK);
+    }
+    let wanted = match &args.command {
+        None => "smtp-cli".to_string(),
+        Some(name) if names.contains(name) => format!("smtp-cli-{name}"),
+        Some(name) => {
+            let near = nearest(name, names.iter().map(String::as_str));
+            let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+            return Err(Error::usage(format!("there is no command {name:?}{near}")));
+        }
+    };
+    for (name, page) in pages(&command)? {
+        if name == wanted {
+            terminal.output.write_all(&page).map_err(|error| Error::output(&error))?;
+        }
+    }
+    Ok(Exit::OK)
+}
+
+/// All pages: that of the program, and one for each command.
+fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
+    let failed =
+        |error: std::io::Error| Error::new(Exit::SOFTWARE, format!("a manual page cannot be made: {error}"));
+    let mut pages = Vec::new();
+    let mut page = Vec::new();
+    Man::new(command.clone()).render(&mut page).map_err(failed)?;
+    page.extend_from_slice(EXTRA.as_bytes());
+    pages.push(("smtp-cli".to_string(), page));
+    for command in command.get_subcommands() {
+        let name = format!("smtp-cli-{}", command.get_name());
+        let mut page = Vec::new();
+        Man::new(command.clone()).title(name.clone()).render(&mut page).map_err(failed)?;
+        pages.push((name, page));
+    }
+    Ok(pages)
+}

@@ -1,0 +1,94 @@
+//! Provides the result as one JSON document for programs.
+
+use super::{Fate, Report, plain};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::measure::Measured;
+use serde::Serialize;
+use smtp_core::{Reply, Verb};
+
+/// The schema of the document; it changes when a program that reads it would have to.
+const SCHEMA: &str = "smtp-cli/result/1";
+
+/// The result of a run.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    messages: Vec<Message<'a>>,
+}
+
+/// What became of one message.
+#[derive(Serialize)]
+struct Message<'a> {
+    number: usize,
+    message_id: Option<&'a str>,
+    from: &'a str,
+    exit: u8,
+    /// What the server calls it, where its last reply says so.
+    queue_id: Option<String>,
+    octets: u64,
+    recipients: Vec<Recipient>,
+    cost: Measured,
+}
+
+/// What became of one recipient.
+#[derive(Serialize)]
+struct Recipient {
+    address: String,
+    /// `accepted`, `refused`, `unknown` or `unsent`.
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enhanced: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// The document of a run, with a line end behind it.
+pub(crate) fn document(reports: &[Report<'_>], exit: Exit, error: Option<&Error>) -> Result<String, Error> {
+    let document = Document {
+        schema: SCHEMA,
+        exit: exit.status(),
+        error: error.map(ToString::to_string),
+        messages: reports.iter().map(message).collect(),
+    };
+    let mut text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Error::new(Exit::SOFTWARE, format!("a fault of this program: {error}")))?;
+    text.push('\n');
+    Ok(text)
+}
+
+fn message<'a>(report: &Report<'a>) -> Message<'a> {
+    let mail = report.mail;
+    Message {
+        number: mail.number,
+        message_id: mail.message.message_id().map(smtp_mime::MessageId::as_str),
+        from: mail.envelope.from.as_str(),
+        exit: report.exit().status(),
+        queue_id: report.queue_id(),
+        octets: mail.message.encoded_len(),
+        recipients: report.fates().map(|(path, fate)| recipient(plain(path), &fate)).collect(),
+        cost: mail.measure.measured(),
+    }
+}
+
+fn recipient(address: String, fate: &Fate<'_>) -> Recipient {
+    let (at, reply): (Option<Verb>, Option<&Reply>) = fate.reply();
+    Recipient {
+        address,
+        outcome: fate.word(),
+        at: at.map(Verb::name),
+        code: reply.map(|reply| reply.code().value()),
+        enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
+        reply: reply.map(|reply| reply.text().to_string()),
+        reason: reply.is_none().then(|| fate.why()),
+    }
+}

@@ -1,0 +1,179 @@
+//! Provides [`Outputs`]: all that looks on while messages are sent, to the terminal, to files and to the log.
+
+use crate::args::{GlobalArgs, RunArgs};
+use crate::error::{Error, Result, Reworded};
+use crate::exit::Exit;
+use crate::log_file::Log;
+use crate::mail::Mail;
+use crate::report::Report;
+use crate::settings::{Encryption, Settings};
+use crate::terminal::{Stream, Terminal};
+use crate::transcript::{JsonLines, Observer, Recordings, Transcript};
+use indicatif::{ProgressBar, ProgressStyle};
+use log::Level;
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
+
+/// All that looks on.
+pub(super) struct Outputs {
+    terminal: Option<Stream>,
+    file: Option<(Stream, bool, Failing)>,
+    recordings: Option<(Recordings, PathBuf, bool)>,
+    log: Option<Arc<Log>>,
+    bar: Mutex<Option<ProgressBar>>,
+    is_quiet: bool,
+    epoch: Instant,
+}
+
+/// The first error of a file that is being written.
+type Failing = Arc<Mutex<Option<io::Error>>>;
+
+/// A bar is shown from so many messages on.
+const MANY: usize = 20;
+/// Or from so many octets.
+const LARGE: u64 = 8 << 20;
+
+impl Outputs {
+    /// Creates the files that the options name.
+    pub(super) fn new(
+        args: &RunArgs,
+        global: &GlobalArgs,
+        log: Option<Log>,
+        settings: &Settings,
+        terminal: &Terminal,
+    ) -> Result<Self> {
+        let file = match &args.transcript {
+            Some(path) => {
+                let file = File::create(path)
+                    .map_err(|error| Error::cannot_create("the transcript", path, &error))?;
+                let failing = Failing::default();
+                let stream = Stream::new(Watched { file, failing: Arc::clone(&failing) });
+                let is_json = path.extension().is_some_and(|extension| extension == "jsonl");
+                Some((stream, is_json, failing))
+            }
+            None => None,
+        };
+        if let Some(path) = &args.record {
+            File::create(path).map_err(|error| Error::cannot_create("the recording", path, &error))?;
+        }
+        let is_implicit = settings.encryption == Encryption::Implicit;
+        Ok(Self {
+            terminal: global.verbose.then(|| terminal.error.clone()),
+            file,
+            recordings: args.record.clone().map(|path| (Recordings::default(), path, is_implicit)),
+            log: log.map(Arc::new),
+            bar: Mutex::new(None),
+            is_quiet: global.quiet || global.verbose,
+            epoch: Instant::now(),
+        })
+    }
+
+    /// Shows a bar where it takes long and somebody looks.
+    pub(super) fn begin(&self, count: usize, octets: u64, is_terminal: bool) {
+        if self.is_quiet || !is_terminal || (count < MANY && octets < LARGE) {
+            return;
+        }
+        let bar = ProgressBar::new(count as u64);
+        if let Ok(style) =
+            ProgressStyle::with_template("{bar:40} {pos}/{len} messages, {per_sec}, {eta} to go")
+        {
+            bar.set_style(style);
+        }
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+    }
+
+    /// The observers of the session of that number.
+    pub(super) fn observers(&self, number: usize) -> Vec<Box<dyn Observer>> {
+        let mut observers: Vec<Box<dyn Observer>> = Vec::new();
+        if let Some(stream) = &self.terminal {
+            observers.push(Box::new(Transcript::new(stream.clone(), number)));
+        }
+        match &self.file {
+            Some((stream, true, _)) => {
+                observers.push(Box::new(JsonLines::new(stream.clone(), number, self.epoch)));
+            }
+            Some((stream, false, _)) => observers.push(Box::new(Transcript::new(stream.clone(), number))),
+            None => {}
+        }
+        if let Some((recordings, _, is_implicit)) = &self.recordings {
+            observers.push(Box::new(recordings.recorder(*is_implicit)));
+        }
+        if let Some(log) = self.log.as_ref().filter(|log| log.keeps(Level::Debug)) {
+            let stream = Stream::new(LogLines { log: Arc::clone(log) });
+            observers.push(Box::new(Transcript::new(stream, number)));
+        }
+        observers
+    }
+
+    /// A message is finished.
+    pub(super) fn finished(&self, mail: &Mail) {
+        if let Some(bar) = &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+            bar.inc(1);
+        }
+        if let Some(log) = &self.log {
+            let report = Report::new(mail, None);
+            let level = if report.exit().is_ok() { Level::Info } else { Level::Error };
+            log.write(level, &report.log_line());
+        }
+    }
+
+    /// Writes what is written at the end; gives the first error of a file that could not be written.
+    pub(super) fn end(&self) -> Result<Option<Error>> {
+        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
+            bar.finish_and_clear();
+        }
+        if let Some((recordings, path, _)) = &self.recordings {
+            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            std::fs::write(path, recordings.scenario(&name))
+                .map_err(|error| Error::cannot_create("the recording", path, &error))?;
+        }
+        let failed = self
+            .file
+            .as_ref()
+            .and_then(|(_, _, failing)| failing.lock().unwrap_or_else(PoisonError::into_inner).take());
+        Ok(failed.map(|error| {
+            Error::new(Exit::IO, format!("the transcript cannot be written to its end: {}", Reworded(&error)))
+        }))
+    }
+}
+
+/// A file whose first error is kept.
+struct Watched {
+    file: File,
+    failing: Failing,
+}
+
+impl Write for Watched {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.file.write(octets).map_err(|error| {
+            let kind = error.kind();
+            self.failing.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            kind.into()
+        })
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Lines of a transcript that go to the log.
+struct LogLines {
+    log: Arc<Log>,
+}
+
+impl Write for LogLines {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        for line in String::from_utf8_lossy(octets).lines() {
+            self.log.write(Level::Debug, line);
+        }
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,186 @@
+//! Provides the sendmail personality: what programs that call `sendmail` expect, with msmtp's options.
+
+use crate::args::{self, Command, Parsed};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::layers;
+use crate::send;
+use crate::terminal::Terminal;
+use std::ffi::OsString;
+use std::path::Path;
+
+/// The words behind the program's name, where that or the command is sendmail.
+pub(crate) fn words(arguments: &[OsString]) -> Option<Vec<OsString>> {
+    let (program, rest) = arguments.split_first()?;
+    let is_sendmail = Path::new(program).file_stem().is_some_and(|name| name == "sendmail");
+    match rest.split_first() {
+        _ if is_sendmail => Some(rest.to_vec()),
+        Some((command, rest)) if command == "sendmail" => Some(rest.to_vec()),
+        _ => None,
+    }
+}
+
+/// Sends the message of standard input to the recipients that are named.
+pub(crate) fn sendmail(words: Vec<OsString>, terminal: &mut Terminal) -> Result<Exit> {
+    let arguments = translated(words)?;
+    if arguments.is_empty() {
+        return Ok(Exit::OK);
+    }
+    let (args, matches) = match args::parse(arguments.clone())? {
+        Parsed::Args(args, matches) => (args, matches),
+        Parsed::Text(text) => {
+            terminal.print(&text)?;
+            return Ok(Exit::OK);
+        }
+    };
+    let settled = layers::settle(arguments, &args.global, &matches, terminal)?;
+    match settled.args.command {
+        Command::Send(send) => send::send(&send, &settled.args.global, settled.program, terminal),
+        _ => Err(Error::new(Exit::SOFTWARE, "a fault of this program: sendmail became another command")),
+    }
+}
+
+/// Options of one letter that have a value which nothing depends on.
+const IGNORED_WITH_VALUE: &str = "ABLhmOopqRrX";
+/// Options of one letter without a value, which nothing depends on.
+const IGNORED: &str = "GinmU";
+
+/// The arguments of `send` that sendmail's amount to.
+fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
+    let mut arguments: Vec<OsString> =
+        ["smtp-cli", "send", "--quiet", "--eml=-"].map(OsString::from).to_vec();
+    let mut recipients = Vec::new();
+    let mut from_headers = false;
+    let mut words = words.into_iter();
+    let mut only_recipients = false;
+    while let Some(word) = words.next() {
+        let text = word
+            .to_str()
+            .ok_or_else(|| Error::usage(format!("sendmail: {} is not UTF-8", word.to_string_lossy())))?
+            .to_string();
+        if only_recipients || !text.starts_with('-') || text == "-" {
+            recipients.push(text);
+            continue;
+        }
+        if text == "--" {
+            only_recipients = true;
+            continue;
+        }
+        if let Some(long) = text.strip_prefix("--") {
+            match long.split_once('=').map_or(long, |(name, _)| name) {
+                "read-recipients" => from_headers = true,
+                // Options of `send` keep their meaning, like --account=NAME.
+                _ => arguments.push(word),
+            }
+            continue;
+        }
+        // The value behind the letter, or the next word.
+        let value = |at: usize, words: &mut dyn Iterator<Item = OsString>| -> Result<String> {
+            if text.len() > at {
+                return Ok(text[at..].to_string());
+            }
+            let next = words.next().and_then(|word| word.into_string().ok());
+            next.ok_or_else(|| Error::usage(format!("sendmail: the option {text} needs a value")))
+        };
+        match text.as_bytes().get(1).copied().map(char::from) {
+            Some('t') => from_headers = true,
+            Some('f' | 'r') => {
+                let address = value(2, &mut words)?;
+                arguments.push(
+                    format!("--envelope-from={}", if address.is_empty() { "<>" } else { &address }).into(),
+                );
+            }
+            // The full name of the author, which the message bears already.
+            Some('F') => {
+                value(2, &mut words)?;
+            }
+            Some('a') => arguments.push(format!("--account={}", value(2, &mut words)?).into()),
+            Some('C') => arguments.push(format!("--config={}", value(2, &mut words)?).into()),
+            Some('N') => {
+                let when = value(2, &mut words)?;
+                arguments.push(format!("--notify={}", when.to_lowercase()).into());
+            }
+            Some('V') => arguments.push(format!("--envid={}", value(2, &mut words)?).into()),
+            Some('R') if text.len() > 2 || IGNORED_WITH_VALUE.contains('R') => {
+                let part = value(2, &mut words)?;
+                arguments.push(format!("--ret={}", part.to_lowercase()).into());
+            }
+            Some('v') => arguments.push("--verbose".into()),
+            Some('b') => match text.as_str() {
+                "-bm" => {}
+                "-bp" | "-bi" => return Ok(Vec::new()),
+                other => {
+                    return Err(Error::usage(format!(
+                        "sendmail: the mode {other} is not available, only -bm: there is no queue and no server"
+                    )));
+                }
+            },
+            Some('q') => return Ok(Vec::new()),
+            // -oi and its like say it in one word; -O and the others may have theirs behind them.
+            Some('o' | 'd' | 'e') => {}
+            Some(letter) if IGNORED.contains(letter) => {}
+            Some(letter) if IGNORED_WITH_VALUE.contains(letter) => {
+                value(2, &mut words)?;
+            }
+            _ => return Err(Error::usage(format!("sendmail: the option {text} is not known"))),
+        }
+    }
+    if recipients.is_empty() && !from_headers {
+        return Err(Error::usage("sendmail: there is no recipient, name one or use -t"));
+    }
+    // Without -t the headers count for nothing; with it, both do.
+    for recipient in recipients {
+        arguments.push(format!("--to={recipient}").into());
+    }
+    if from_headers {
+        arguments.push("--recipients-from-headers".into());
+    }
+    Ok(arguments)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn translate(words: &[&str]) -> Result<Vec<String>> {
+        translated(words.iter().map(OsString::from).collect())
+            .map(|words| words.into_iter().skip(4).map(|word| word.into_string().unwrap()).collect())
+    }
+
+    #[test]
+    fn the_program_or_the_command_is_sendmail() {
+        let words_of = |words: &[&str]| super::words(&words.iter().map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(words_of(&["/usr/sbin/sendmail", "-t"]), Some(vec!["-t".into()]));
+        assert_eq!(words_of(&["smtp-cli", "sendmail", "-t"]), Some(vec!["-t".into()]));
+        assert_eq!(words_of(&["smtp-cli", "send", "sendmail"]), None);
+    }
+
+    #[test]
+    fn the_options_of_sendmail_become_those_of_send() {
+        for (words, expected) in [
+            (&["-t"][..], &["--recipients-from-headers"][..]),
+            (&["-oi", "-bm", "a@b", "c@d"], &["--to=a@b", "--to=c@d"]),
+            (&["-fyou@x", "-F", "You Name", "--", "-odd@x"], &["--envelope-from=you@x", "--to=-odd@x"]),
+            (&["-f", "", "-i", "a@b"], &["--envelope-from=<>", "--to=a@b"]),
+            (
+                &["-N", "SUCCESS,delay", "-V", "id", "-R", "full", "a@b"],
+                &["--notify=success,delay", "--envid=id", "--ret=full", "--to=a@b"],
+            ),
+            (
+                &["-B8BITMIME", "-om", "-O", "x=y", "-L", "tag", "-a", "work", "a@b"],
+                &["--account=work", "--to=a@b"],
+            ),
+            (&["--account=work", "--read-recipients"], &["--account=work", "--recipients-from-headers"]),
+        ] {
+            assert_eq!(translate(words).unwrap(), expected, "{words:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_available_is_refused() {
+        for words in [&["-bs"][..], &["-bd"], &["-Z", "a@b"], &["-f"], &[]] {
+            assert_eq!(translate(words).unwrap_err().exit(), Exit::USAGE, "{words:?}");
+        }
+        assert!(translated(vec!["-bp".into()]).unwrap().is_empty());
+    }
+}
