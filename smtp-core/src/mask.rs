@@ -4,6 +4,8 @@ use crate::reply::{BorrowedReply, Reply};
 use crate::secret::Secret;
 use alloc::string::String;
 use alloc::vec::Vec;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 /// What stands where a secret stood.
 const MASKED: &str = "***";
@@ -15,14 +17,23 @@ const SHORTEST: usize = 4;
 #[derive(Debug, Default)]
 pub(crate) struct Mask {
     secrets: Vec<Secret>,
+    /// What base64 makes of a secret wherever it stands in what is encoded: no word that holds one is shown.
+    digits: Vec<Secret>,
 }
 
 impl Mask {
     /// Hides `secret` from now on.
     pub(crate) fn add(&mut self, secret: Secret) {
-        if !secret.is_empty() && !self.secrets.contains(&secret) {
-            self.secrets.push(secret);
+        if secret.is_empty() || self.secrets.contains(&secret) {
+            return;
         }
+        for offset in 0..3 {
+            let digits = digits_at(&secret, offset);
+            if digits.expose().len() >= SHORTEST {
+                self.digits.push(digits);
+            }
+        }
+        self.secrets.push(secret);
     }
 
     /// The reply as a value of its own, without what is secret.
@@ -65,11 +76,27 @@ impl Mask {
 
     fn hides(&self, word: &str) -> bool {
         let word = word.as_bytes();
+        if self.digits.iter().any(|digits| memchr::memmem::find(word, digits.expose()).is_some()) {
+            return true;
+        }
         self.secrets.iter().any(|secret| {
             let secret = secret.expose();
             word == secret || (word.len() >= SHORTEST && memchr::memmem::find(secret, word).is_some())
         })
     }
+}
+
+/// The base64 digits that depend on `secret` alone when `offset` octets, modulo three, stand before it.
+fn digits_at(secret: &Secret, offset: usize) -> Secret {
+    let mut octets = Vec::with_capacity(offset + secret.expose().len());
+    octets.resize(offset, 0);
+    octets.extend_from_slice(secret.expose());
+    let whole = octets.len() * 8 / 6;
+    let encoded = Secret::from(STANDARD_NO_PAD.encode(&octets));
+    zeroize::Zeroize::zeroize(&mut octets);
+    // the first digits hold bits of what stands before, the last one bits of what follows
+    let first = (offset * 8).div_ceil(6);
+    Secret::from(encoded.expose().get(first..whole).unwrap_or_default().to_vec())
 }
 
 /// Whether base64 or a password could hold it; what a server writes around an echo is not.
@@ -98,6 +125,11 @@ mod tests {
             ("password s3cret pass is wrong", "password *** is wrong"),
             ("xs3cret passx", "x***x"),
             ("abc", "***"),
+            // other strings that hold the password, at each of the three alignments
+            ("is AHgAczNjcmV0IHBhc3M= it", "is *** it"),
+            ("is AHh4AHMzY3JldCBwYXNz it", "is *** it"),
+            ("is AHh4eABzM2NyZXQgcGFzcw== it", "is *** it"),
+            ("is czNjcmV0IHBhc3M= it", "is *** it"),
             (
                 "authentication failed: see https://example.com/abcd",
                 "authentication failed: see https://example.com/abcd",
