@@ -12,6 +12,9 @@ use core::fmt::Write as _;
 /// The longest command line: the 512 octets of RFC 5321 §4.5.3.1.4 and what extensions add to MAIL and RCPT.
 const LINE_LIMIT: usize = 2048;
 
+/// The longest command line that no extension lengthens (RFC 5321 §4.5.3.1.4).
+const PLAIN_LINE_LIMIT: usize = 512;
+
 /// The longest AUTH command (RFC 4954 §4: it is subject to the limit of RFC 5321).
 pub(crate) const AUTH_LINE_LIMIT: usize = 512;
 
@@ -36,8 +39,10 @@ pub(crate) fn mail(transmit: &mut Transmit, envelope: &Envelope, extensions: &Ex
         out.extend_from_slice(b" SIZE=");
         out.extend_from_slice(digits.as_bytes());
     }
-    if envelope.body == BodyType::EightBitMime {
-        out.extend_from_slice(b" BODY=8BITMIME");
+    match envelope.body {
+        BodyType::SevenBit => {}
+        BodyType::EightBitMime => out.extend_from_slice(b" BODY=8BITMIME"),
+        BodyType::Binary => out.extend_from_slice(b" BODY=BINARYMIME"),
     }
     if envelope.needs_smtputf8() {
         out.extend_from_slice(b" SMTPUTF8");
@@ -64,6 +69,24 @@ pub(crate) fn bdat(transmit: &mut Transmit, length: usize, is_last: bool) {
     line(transmit, &["BDAT ", digits.as_str(), if is_last { " LAST" } else { "" }]);
 }
 
+/// Turns down an XCLIENT of these attributes when it is too long.
+pub(crate) fn check_xclient(attributes: &[Parameter]) -> Result<(), Misuse> {
+    let length: usize = attributes.iter().map(|attribute| attribute.as_str().len() + 1).sum();
+    if "XCLIENT\r\n".len() + length > PLAIN_LINE_LIMIT {
+        return Err(Misuse::CommandTooLong { limit: PLAIN_LINE_LIMIT });
+    }
+    Ok(())
+}
+
+/// Puts out XCLIENT.
+pub(crate) fn xclient(transmit: &mut Transmit, attributes: &[Parameter]) {
+    let before = transmit.octets.len();
+    transmit.octets.extend_from_slice(b"XCLIENT");
+    parameters(transmit, attributes);
+    transmit.octets.extend_from_slice(b"\r\n");
+    transmit.mark(Content::Command, transmit.octets.len() - before);
+}
+
 /// Turns down a command line of these lengths when it is too long.
 pub(crate) fn check_length(lengths: impl IntoIterator<Item = usize>) -> Result<(), Misuse> {
     // the longest verb and the parameters that the core adds itself
@@ -72,16 +95,38 @@ pub(crate) fn check_length(lengths: impl IntoIterator<Item = usize>) -> Result<(
     if length + OWN > LINE_LIMIT { Err(Misuse::CommandTooLong { limit: LINE_LIMIT }) } else { Ok(()) }
 }
 
-/// Turns down an envelope one of whose lines would be too long.
+/// Turns down an envelope one of whose lines would be too long, or hold a parameter twice.
 pub(crate) fn check_envelope(envelope: &Envelope) -> Result<(), Misuse> {
     let of = |parameters: &[Parameter]| {
         parameters.iter().map(|parameter| parameter.as_str().len() + 1).sum::<usize>()
     };
     check_length([envelope.from.as_str().len(), of(&envelope.parameters)])?;
+    check_repetition(&envelope.parameters)?;
+    let is_set = |parameter: &Parameter| match parameter.keyword() {
+        "SIZE" => envelope.size.is_some(),
+        "BODY" => envelope.body != BodyType::SevenBit,
+        "SMTPUTF8" => envelope.needs_smtputf8(),
+        _ => false,
+    };
+    if envelope.parameters.iter().any(is_set) {
+        return Err(Misuse::RepeatedParameter);
+    }
     for recipient in &envelope.recipients {
         check_length([recipient.to.as_str().len(), of(&recipient.parameters)])?;
+        check_repetition(&recipient.parameters)?;
     }
     Ok(())
+}
+
+/// A server that takes one of two is as likely to take the wrong one.
+fn check_repetition(parameters: &[Parameter]) -> Result<(), Misuse> {
+    // RFC 4865 §4: of these two a message has one
+    let is_hold = |keyword: &str| matches!(keyword, "HOLDFOR" | "HOLDUNTIL");
+    let is_same = |a: &str, b: &str| a == b || (is_hold(a) && is_hold(b));
+    let is_repeated = |(at, parameter): (usize, &Parameter)| {
+        parameters[..at].iter().any(|before| is_same(before.keyword(), parameter.keyword()))
+    };
+    if parameters.iter().enumerate().any(is_repeated) { Err(Misuse::RepeatedParameter) } else { Ok(()) }
 }
 
 fn parameters(transmit: &mut Transmit, parameters: &[Parameter]) {

@@ -1,5 +1,10 @@
 //! Defines [`Extensions`], what the server offered in its reply to EHLO (RFC 5321 §4.1.1.1).
 
+mod explanation;
+mod limits;
+
+pub use limits::SessionLimits;
+
 use crate::reply::Reply;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

@@ -159,16 +159,19 @@ mod command;
 mod config;
 mod envelope;
 mod event;
+mod extension_parameters;
 mod extensions;
 mod fault;
 mod mask;
 mod parameter;
+mod proxy_header;
 pub mod reply;
 mod secret;
 mod text;
 mod time;
 mod transmit;
 mod transparency;
+mod xclient;
 
 pub use address::{
     AddressLiteral, Domain, DomainPart, EhloDomain, ForwardPath, LocalPart, Mailbox, ReversePath, SyntaxError,
@@ -185,11 +188,17 @@ pub use client::Client;
 pub use config::{Config, Limits, Protocol, Reveal, Timeouts, Timer};
 pub use envelope::{BodyType, Envelope, Recipient};
 pub use event::{End, Event, Goal, Input, Outcome, Output, Verb};
-pub use extensions::{Extension, Extensions};
+pub use extension_parameters::{
+    AuthParameter, ByMode, DateTime, DeliverBy, EnvelopeId, FutureRelease, MtPriority, Notify,
+    OriginalRecipient, RequireTls, Ret, Rrvs, RrvsAction,
+};
+pub use extensions::{Extension, Extensions, SessionLimits};
 pub use fault::{Cause, Misuse, Reason, Violation};
 pub use parameter::Parameter;
+pub use proxy_header::{MixedFamilies, ProxyHeader};
 pub use reply::{Code, EnhancedCode, Explanation, Fault, Next, Occasion, Reply, Severity, explain};
 pub use secret::Secret;
 pub use text::Text;
 pub use time::Instant;
 pub use transmit::{Content, Transmit};
+pub use xclient::{XclientAttribute, XclientLogin};

@@ -15,6 +15,7 @@ mod mechanisms;
 mod mechanisms_hostile;
 #[cfg(feature = "scram")]
 mod mechanisms_scram;
+mod parameters;
 mod pipelining;
 mod properties;
 mod sessions;

@@ -293,7 +293,7 @@ fn what_is_offered_and_needed_is_declared() {
     let script = [
         say("220 mx\r\n"),
         expect("EHLO client.example\r\n"),
-        say("250-mx\r\n250-SIZE 100\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n"),
+        say("250-mx\r\n250-SIZE 100\r\n250-DSN\r\n250-SMTPUTF8\r\n250 8BITMIME\r\n"),
         expect("MAIL FROM:<alice@example.org> SIZE=100 BODY=8BITMIME SMTPUTF8 X-ODD=1\r\n"),
         say("250 ok\r\n"),
         expect("RCPT TO:<björn@example.net> NOTIFY=NEVER\r\n"),

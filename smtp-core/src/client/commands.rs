@@ -401,7 +401,7 @@ impl Client {
         let taken = |standing: &super::transaction::Standing| {
             matches!(standing, super::transaction::Standing::Taken(_))
         };
-        let taken: alloc::vec::Vec<usize> = transaction
+        let taken: Vec<usize> = transaction
             .standings
             .iter()
             .enumerate()

@@ -5,8 +5,10 @@ use super::transaction::Transaction;
 use crate::address::EhloDomain;
 use crate::config::Timer;
 use crate::event::{End, Goal, Verb};
+use crate::parameter::Parameter;
 use crate::text::Text;
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 
 /// A goal on its way.
 #[derive(Debug)]
@@ -22,6 +24,8 @@ pub(super) struct Job {
 pub(super) enum Task {
     Hello(EhloDomain),
     StartTls,
+    /// The attributes, each with how it is named where the server does not take it.
+    Xclient(Vec<(&'static str, Parameter)>),
     Authenticate(Box<Exchange>),
     Send(Box<Transaction>),
     Simple(Verb, Option<Text>),
@@ -30,7 +34,7 @@ pub(super) enum Task {
 impl Task {
     /// Whether what was queued behind it must not be done when it was not.
     pub(super) const fn is_set_up(&self) -> bool {
-        matches!(self, Self::Hello(_) | Self::StartTls | Self::Authenticate(_))
+        matches!(self, Self::Hello(_) | Self::StartTls | Self::Xclient(_) | Self::Authenticate(_))
     }
 }
 
@@ -46,6 +50,7 @@ pub(super) struct Owed {
 pub(super) enum Expect {
     Hello(Verb),
     StartTls,
+    Xclient,
     Auth,
     /// The answer to `*`.
     Cancel,
@@ -71,6 +76,7 @@ impl Expect {
         match self {
             Self::Hello(verb) | Self::Simple(verb) => verb,
             Self::StartTls => Verb::StartTls,
+            Self::Xclient => Verb::Xclient,
             Self::Auth | Self::Cancel => Verb::Auth,
             Self::ResetBefore | Self::ResetAfter => Verb::Rset,
             Self::Mail => Verb::Mail,
@@ -94,7 +100,7 @@ impl Expect {
             Verb::Rset => Timer::Reset,
             Verb::Noop => Timer::Noop,
             Verb::Quit => Timer::Quit,
-            Verb::Vrfy | Verb::Expn | Verb::Help | Verb::Raw => Timer::Other,
+            Verb::Vrfy | Verb::Expn | Verb::Help | Verb::Raw | Verb::Xclient => Timer::Other,
         }
     }
 }

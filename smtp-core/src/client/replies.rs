@@ -78,7 +78,7 @@ impl Client {
         let is_intermediate = reply.code().severity() == Severity::Intermediate;
         // 220 and 221 speak of the connection: as the reply to a message, say, they would be those of another command
         let is_of_the_connection = matches!(reply.code(), Code::READY | Code::CLOSING)
-            && !matches!(owed.expect, Expect::StartTls | Expect::Simple(_));
+            && !matches!(owed.expect, Expect::StartTls | Expect::Xclient | Expect::Simple(_));
         if is_of_the_connection || is_intermediate && !matches!(owed.expect, Expect::Auth | Expect::Data) {
             return self.violate(Violation::UnexpectedReply(reply.clone()));
         }

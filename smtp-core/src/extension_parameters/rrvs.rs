@@ -1,0 +1,78 @@
+//! Defines [`Rrvs`], RRVS on RCPT (RFC 7293).
+
+use super::{DateTime, printed, value_of};
+use crate::address::SyntaxError;
+use crate::parameter::Parameter;
+
+/// RRVS on RCPT (RFC 7293 §3): deliver only if the mailbox has been the same person's since then.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Rrvs {
+    since: DateTime,
+    action: Option<RrvsAction>,
+}
+
+/// What a server does whose next hop has no RRVS (RFC 7293 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[allow(clippy::exhaustive_enums)] // the RFC has these two
+pub enum RrvsAction {
+    /// `R`: it rejects the message.
+    Reject,
+    /// `C`: it passes the message on without the parameter.
+    Continue,
+}
+
+impl Rrvs {
+    /// Takes the time since which the mailbox must have been the same person's.
+    #[must_use]
+    pub const fn new(since: DateTime) -> Self {
+        Self { since, action: None }
+    }
+
+    /// The same, and says what to do where the next hop has no RRVS.
+    #[must_use]
+    pub const fn with_action(mut self, action: RrvsAction) -> Self {
+        self.action = Some(action);
+        self
+    }
+
+    /// Since when.
+    #[must_use]
+    pub const fn since(&self) -> &DateTime {
+        &self.since
+    }
+
+    /// What to do where the next hop has no RRVS, if it is said.
+    #[must_use]
+    pub const fn action(&self) -> Option<RrvsAction> {
+        self.action
+    }
+}
+
+impl From<Rrvs> for Parameter {
+    fn from(rrvs: Rrvs) -> Self {
+        let action = match rrvs.action {
+            None => "",
+            Some(RrvsAction::Reject) => ";R",
+            Some(RrvsAction::Continue) => ";C",
+        };
+        printed("RRVS", &alloc::format!("{}{action}", rrvs.since))
+    }
+}
+
+impl TryFrom<&Parameter> for Rrvs {
+    type Error = SyntaxError;
+
+    fn try_from(parameter: &Parameter) -> Result<Self, SyntaxError> {
+        let value = value_of(parameter, "RRVS")?;
+        let (since, action) = match value.split_once(';') {
+            None => return Ok(Self::new(value.parse()?)),
+            Some(split) => split,
+        };
+        let action = match action {
+            _ if action.eq_ignore_ascii_case("R") => RrvsAction::Reject,
+            _ if action.eq_ignore_ascii_case("C") => RrvsAction::Continue,
+            _ => return Err(SyntaxError::Malformed { value: "RRVS", rule: "behind the date stands C or R" }),
+        };
+        Ok(Self::new(since.parse()?).with_action(action))
+    }
+}
