@@ -5,6 +5,7 @@
 
 #[cfg(feature = "dkim")]
 mod dkim;
+mod filters;
 mod kinds;
 mod round_trip;
 mod strict;
