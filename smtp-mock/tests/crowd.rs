@@ -19,12 +19,12 @@ fn status(field: &str) -> u64 {
 fn a_thousand_sessions_at_once_lose_no_message() {
     const SESSIONS: u64 = 1000;
     const EACH: u64 = 3;
-    let mock = Mock::builder().timeout(Duration::from_secs(60)).start();
+    let mock = Mock::builder().timeout(Duration::from_mins(1)).start();
     let before = status("VmRSS:");
     let mut streams: Vec<_> = (0..SESSIONS)
         .map(|_| {
             let stream = TcpStream::connect(mock.addr()).expect("the mock listens");
-            stream.set_read_timeout(Some(Duration::from_secs(60))).expect("a timeout can be set");
+            stream.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout can be set");
             stream
         })
         .collect();
@@ -33,7 +33,7 @@ fn a_thousand_sessions_at_once_lose_no_message() {
     }
     let all_open = mock
         .server()
-        .wait_until(Duration::from_secs(60), |server| (server.open_connections() == SESSIONS).then_some(()));
+        .wait_until(Duration::from_mins(1), |server| (server.open_connections() == SESSIONS).then_some(()));
     assert!(all_open.is_some(), "{} of {SESSIONS} are open", mock.server().open_connections());
     let (threads, memory) = (status("Threads:"), status("VmRSS:"));
     for number in 0..EACH {

@@ -9,16 +9,16 @@ fn verdict(certificate: Certificate, starttls: bool) -> String {
     let builder = Mock::builder();
     let mock =
         if starttls { builder.starttls(certificate) } else { builder.implicit_tls(certificate) }.start();
-    let directory = tempfile::tempdir().unwrap();
+    let directory = tempfile::tempdir().expect("the set-up of the test works");
     let authority = directory.path().join("ca.pem");
-    std::fs::write(&authority, mock.ca_pem()).unwrap();
+    std::fs::write(&authority, mock.ca_pem()).expect("the set-up of the test works");
     let address = mock.addr().to_string();
     let mut arguments = vec![
         "s_client",
         "-connect",
         &address,
         "-CAfile",
-        authority.to_str().unwrap(),
+        authority.to_str().expect("the set-up of the test works"),
         "-no-CApath",
         "-no-CAstore",
         "-verify_return_error",

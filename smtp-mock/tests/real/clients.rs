@@ -54,9 +54,9 @@ fn check(client: impl Fn(&Job) -> std::process::Output) {
             Case::Refused => builder.rule(Rule::on(On::Rcpt).reply("550 5.1.1 no such user here").expect(1)),
         };
         let mock = builder.start();
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir().expect("the set-up of the test works");
         let authority = directory.path().join("ca.pem");
-        fs::write(&authority, mock.ca_pem()).unwrap();
+        fs::write(&authority, mock.ca_pem()).expect("the set-up of the test works");
         let job = Job { case, port: mock.addr().port().to_string(), authority, directory };
         let output = client(&job);
         let told = text(&output);
@@ -140,7 +140,7 @@ fn swaks() {
         ];
         match job.case {
             Case::StarttlsAuth => {
-                arguments.extend(["--tls", "--tls-verify", "--tls-ca-path", job.authority()])
+                arguments.extend(["--tls", "--tls-verify", "--tls-ca-path", job.authority()]);
             }
             Case::Implicit => arguments.extend(["--tlsc", "--tls-verify", "--tls-ca-path", job.authority()]),
             _ => {}

@@ -22,19 +22,27 @@ struct Postfix {
 
 impl Postfix {
     fn start() -> Self {
-        let directory = tempfile::Builder::new().prefix("mock-postfix-").tempdir_in("/tmp").unwrap();
+        let directory = tempfile::Builder::new()
+            .prefix("mock-postfix-")
+            .tempdir_in("/tmp")
+            .expect("the set-up of the test works");
         let root = directory.path();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let port = TcpListener::bind("127.0.0.1:0")
+            .expect("the set-up of the test works")
+            .local_addr()
+            .expect("the set-up of the test works")
+            .port();
         for name in ["etc", "queue", "data", "mail"] {
-            fs::create_dir(root.join(name)).unwrap();
+            fs::create_dir(root.join(name)).expect("the set-up of the test works");
         }
         // Postfix's own processes run as its user and must reach the directory.
-        run("chmod", &["755", root.to_str().unwrap()], b"");
-        run("chown", &["postfix", root.join("data").to_str().unwrap()], b"");
+        run("chmod", &["755", root.to_str().expect("the set-up of the test works")], b"");
+        run("chown", &["postfix", root.join("data").to_str().expect("the set-up of the test works")], b"");
         let path = |name: &str| root.join(name).display().to_string();
         let certificates = root.join("certificates");
         let program = env!("CARGO_BIN_EXE_smtp-mock");
-        let made = run(program, &["certs", certificates.to_str().unwrap()], b"");
+        let made =
+            run(program, &["certs", certificates.to_str().expect("the set-up of the test works")], b"");
         assert!(made.status.success(), "{}", text(&made));
         let main = format!(
             "compatibility_level = 3.6\nqueue_directory = {}\ndata_directory = {}\nmail_owner = postfix\n\
@@ -57,8 +65,8 @@ impl Postfix {
              error unix - - n - - error\nanvil unix - - n - 1 anvil\ntlsmgr unix - - n 1000? 1 tlsmgr\n\
              scache unix - - n - 1 scache\npostlog unix-dgram n - n - 1 postlogd\n"
         );
-        fs::write(root.join("etc/main.cf"), main).unwrap();
-        fs::write(root.join("etc/master.cf"), services).unwrap();
+        fs::write(root.join("etc/main.cf"), main).expect("the set-up of the test works");
+        fs::write(root.join("etc/master.cf"), services).expect("the set-up of the test works");
         // The first call makes the directories of the queue; the master itself is our own child.
         let check = run("postfix", &["-c", &path("etc"), "check"], b"");
         assert!(root.join("queue/pid").exists(), "{}", text(&check));
@@ -68,7 +76,7 @@ impl Postfix {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
-            .unwrap();
+            .expect("the set-up of the test works");
         let begin = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
             let log = fs::read_to_string(root.join("mail/log")).unwrap_or_default();
@@ -99,14 +107,16 @@ fn start(arguments: &[&str]) -> (Child, String) {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
-        .unwrap();
+        .expect("the set-up of the test works");
     let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    BufReader::new(child.stdout.as_mut().expect("the set-up of the test works"))
+        .read_line(&mut line)
+        .expect("the set-up of the test works");
     let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| {
         let output = Command::new("true").output();
         panic!("{error}: {line} {output:?}")
     });
-    (child, line["smtp"].as_str().unwrap().to_owned())
+    (child, line["smtp"].as_str().expect("the set-up of the test works").to_owned())
 }
 
 /// What a client says and hears, by its own log. What it says of itself, such as the time, is left out.
@@ -132,7 +142,7 @@ client.quit()
     let starttls = if starttls { "yes" } else { "no" };
     let output = run("python3", &["-c", script, address, authority, starttls], b"");
     assert!(output.status.success(), "{}", text(&output));
-    let (_, port) = address.rsplit_once(':').unwrap();
+    let (_, port) = address.rsplit_once(':').expect("the set-up of the test works");
     text(&output).lines().filter(|line| !line.contains(port)).collect::<Vec<_>>().join("\n")
 }
 
@@ -141,41 +151,41 @@ fn a_recorded_session_replays() {
     let postfix = Postfix::start();
     let upstream = format!("localhost:{}", postfix.port);
     let upstream_authority = postfix.path().join("certificates/ca.pem");
-    let (recorded, authority) = (postfix.path().join("recorded.toml"), postfix.path().join("relay.pem"));
+    let (file_path, authority) = (postfix.path().join("recorded.toml"), postfix.path().join("relay.pem"));
     for starttls in [false, true] {
         let (recorder, address) = start(&[
             "record",
             "--upstream",
             &upstream,
             "--upstream-ca-file",
-            upstream_authority.to_str().unwrap(),
+            upstream_authority.to_str().expect("the set-up of the test works"),
             "--ca-file",
-            authority.to_str().unwrap(),
+            authority.to_str().expect("the set-up of the test works"),
             "--timeout",
             "30s",
             "-o",
-            recorded.to_str().unwrap(),
+            file_path.to_str().expect("the set-up of the test works"),
         ]);
-        let first = client(&address, authority.to_str().unwrap(), starttls);
-        let output = recorder.wait_with_output().unwrap();
+        let first = client(&address, authority.to_str().expect("the set-up of the test works"), starttls);
+        let output = recorder.wait_with_output().expect("the set-up of the test works");
         assert!(output.status.success(), "{}", text(&output));
         assert!(first.contains("Ok: queued as"), "{first}");
-        let file = fs::read_to_string(&recorded).unwrap();
+        let file = fs::read_to_string(&file_path).expect("the set-up of the test works");
         assert!(file.contains("S: 220 mail.postfix.test ESMTP Postfix") && !file.contains("first"), "{file}");
         assert_eq!(file.contains("!starttls"), starttls, "{file}");
 
         let (replayer, address) = start(&[
             "replay",
-            recorded.to_str().unwrap(),
+            file_path.to_str().expect("the set-up of the test works"),
             "--ca-file",
-            authority.to_str().unwrap(),
+            authority.to_str().expect("the set-up of the test works"),
             "--exit-after",
             "1 sessions",
             "--timeout",
             "30s",
         ]);
-        let second = client(&address, authority.to_str().unwrap(), starttls);
-        let output = replayer.wait_with_output().unwrap();
+        let second = client(&address, authority.to_str().expect("the set-up of the test works"), starttls);
+        let output = replayer.wait_with_output().expect("the set-up of the test works");
         assert!(output.status.success(), "{}", text(&output));
         assert_eq!(first, second, "starttls {starttls}");
     }
