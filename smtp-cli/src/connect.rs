@@ -37,8 +37,9 @@ pub(crate) fn connect(
             }
             let socket =
                 first_to_connect(&addresses, deadline, tell).map_err(|error| refused(name, *port, &error))?;
-            // A window leaves in one write, which must not wait for the acknowledgement of the one before.
-            socket.set_nodelay(true).map_err(|error| refused(name, *port, &error))?;
+            // A window leaves in one write, which must not wait for the acknowledgement of the one before. A connection
+            // that is gone already says so at the first read.
+            let _ = socket.set_nodelay(true);
             Ok(Socket::Tcp(socket))
         }
         Destination::Unix(path) => {

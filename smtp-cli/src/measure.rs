@@ -66,7 +66,7 @@ impl Measure {
         let milliseconds = self
             .phases
             .iter()
-            .map(|(phase, time)| ((*phase).to_string(), (time.as_micros() as f64 / 1000.0).into()))
+            .map(|(phase, time)| ((*phase).to_string(), (time.as_secs_f64() * 1000.0).into()))
             .collect();
         Measured { turns: self.turns, octets_sent: self.sent, octets_received: self.received, milliseconds }
     }

@@ -17,6 +17,7 @@ use crate::settings::Settings;
 use crate::terminal::Terminal;
 use output::Outputs;
 use smtp_core::Secret;
+use std::fmt::Write as _;
 
 /// Composes messages, or takes ready ones, and sends them.
 pub(crate) fn send(
@@ -77,7 +78,8 @@ pub(crate) fn send(
             if args.run.stats {
                 let mut total = Measure::default();
                 deliveries.mails.iter().for_each(|mail| total.join(&mail.measure));
-                text.push_str(&format!("{}\n", total.text()));
+                text.push_str(&total.text());
+                text.push('\n');
             }
             if let Some(mock) = mock {
                 text.push_str(&bundled::received(mock));
@@ -154,7 +156,8 @@ fn dry_run(
             parameters(&envelope.parameters)
         );
         for recipient in &envelope.recipients {
-            text.push_str(&format!("->  RCPT TO:{}{}\n", recipient.to, parameters(&recipient.parameters)));
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "->  RCPT TO:{}{}", recipient.to, parameters(&recipient.parameters));
         }
         terminal.print(&text)?;
         compose::print_message(&mail.message, terminal)?;

@@ -97,6 +97,15 @@ impl Terminal {
         Outside { clock: &self.clock, random: &self.random }
     }
 
+    /// Whether standard error shows colours: a terminal that has them, where nobody objects (no-color.org).
+    pub(crate) fn has_colours(&self) -> bool {
+        let is_set = |name: &str| self.variable(name).is_some_and(|value| !value.is_empty());
+        self.error_is_terminal
+            && !is_set("NO_COLOR")
+            && (cfg!(not(windows)) || is_set("WT_SESSION"))
+            && self.variable("TERM").as_deref() != Some("dumb")
+    }
+
     /// Prints to standard output.
     pub(crate) fn print(&mut self, text: &str) -> crate::error::Result<()> {
         let written = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());

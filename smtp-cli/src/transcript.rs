@@ -8,6 +8,7 @@ pub(crate) use recorder::Recordings;
 
 use crate::error::Escaped;
 use crate::terminal::Stream;
+use anstyle::{AnsiColor, Style};
 use smtp_core::{Content, Reply, Transmit, Verb};
 use std::io::Write;
 
@@ -35,6 +36,8 @@ pub(crate) trait Observer: Send {
 #[derive(Debug)]
 pub(crate) struct Transcript {
     stream: Stream,
+    /// Whether marks and errors are coloured.
+    is_coloured: bool,
     /// What every line begins with, where there are several sessions.
     prefix: String,
     /// The line that is being sent, until its end is.
@@ -57,7 +60,15 @@ impl Transcript {
     /// A transcript of the session of that number, which every line bears unless it is 0.
     pub(crate) fn new(stream: Stream, session: usize) -> Self {
         let prefix = if session == 0 { String::new() } else { format!("{session:>2} ") };
-        Self { stream, prefix, line: String::new(), message: MailData::default() }
+        Self { stream, is_coloured: false, prefix, line: String::new(), message: MailData::default() }
+    }
+}
+
+impl Transcript {
+    /// The same with colours, for a terminal.
+    pub(crate) fn coloured(mut self, wanted: bool) -> Self {
+        self.is_coloured = wanted;
+        self
     }
 }
 
@@ -145,6 +156,19 @@ impl Transcript {
 
     fn write(&mut self, mark: &str, text: &str) {
         let line = format!("{}{mark:<3} {}", self.prefix, Escaped(text));
+        let style = match mark {
+            "<**" => Some(AnsiColor::Yellow),
+            "***" => Some(AnsiColor::Red),
+            "===" => Some(AnsiColor::Cyan),
+            _ => None,
+        };
+        let line = match style.filter(|_| self.is_coloured) {
+            Some(colour) => {
+                let style = Style::new().fg_color(Some(colour.into()));
+                format!("{style}{}{style:#}", line.trim_end())
+            }
+            None => line,
+        };
         // A transcript that cannot be written must not end the session.
         let _ = self.stream.write_all(format!("{}\n", line.trim_end()).as_bytes());
     }

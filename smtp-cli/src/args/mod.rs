@@ -30,7 +30,7 @@ use std::path::PathBuf;
 
 /// Sends mail from a shell or a script.
 #[derive(Debug, Parser)]
-#[command(name = "smtp-cli", version, max_term_width = 100, disable_help_subcommand = true)]
+#[command(name = "smtp-cli", version, term_width = 100, disable_help_subcommand = true)]
 #[command(after_help = "A try without any server: smtp-cli send --server mock --from you@example.org \
                         --to friend@example.net --subject Hello --body 'It works.' -v")]
 pub(crate) struct Args {
@@ -133,6 +133,10 @@ pub(crate) fn options(name: &str) -> Vec<Arg> {
 /// The message of a usage error and its tips on one line, without the usage that clap adds.
 fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
+    // clap repeats the value that it refuses, and this one holds a password.
+    if let Some(place) = text.find(server::PASSWORD_IN_URL) {
+        return format!("--server: {}", &text[place..place + server::PASSWORD_IN_URL.len()]);
+    }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let mut parts: Vec<String> = Vec::new();
     let mut joins = false;

@@ -4,6 +4,9 @@ use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+/// Why a password is not taken from an URL.
+pub(super) const PASSWORD_IN_URL: &str = "a password in an URL shows in the list of processes, use --password-env, --password-file or --password-command";
+
 /// Where a message is sent to, as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Server {
@@ -67,9 +70,7 @@ impl FromStr for Server {
         }
         let (user, rest) = match rest.rsplit_once('@') {
             Some((user, _)) if user.contains(':') => {
-                return Err("a password in an URL shows in the list of processes, use --password-env, \
-                            --password-file or --password-command"
-                    .to_string());
+                return Err(PASSWORD_IN_URL.to_string());
             }
             Some((user, rest)) => (Some(percent_decoded(user)?), rest),
             None => (None, rest),

@@ -94,7 +94,7 @@ pub(crate) fn parse(text: &str, options: &[String]) -> std::result::Result<File,
         let line = lines.of(key.span().start);
         match (name, value.get_ref()) {
             ("defaults", DeValue::Table(table)) => {
-                file.defaults = section(table, options, &["password"], &lines)?
+                file.defaults = section(table, options, &["password"], &lines)?;
             }
             ("account", DeValue::Table(accounts)) => {
                 for (name, table) in in_order(accounts) {

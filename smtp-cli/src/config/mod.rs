@@ -46,13 +46,10 @@ impl Configuration {
     pub(crate) fn load(named: Option<&Path>, terminal: &mut Terminal, options: &[String]) -> Result<Self> {
         let mut files = Vec::new();
         match named {
-            Some(path) => match file::read(path, options)? {
-                Some(file) => files.push(file),
-                None => {
-                    let text = format!("the configuration {} is not there", path.display());
-                    return Err(Error::new(Exit::CONFIGURATION, text));
-                }
-            },
+            Some(path) => {
+                let text = format!("the configuration {} is not there", path.display());
+                files.push(file::read(path, options)?.ok_or_else(|| Error::new(Exit::CONFIGURATION, text))?);
+            }
             None => {
                 for path in paths(terminal) {
                     files.extend(file::read(&path, options)?);

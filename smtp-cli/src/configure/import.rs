@@ -12,14 +12,15 @@ pub(super) fn import(args: &ImportArgs, terminal: &mut Terminal) -> Result<()> {
     let text = std::fs::read_to_string(&args.file)
         .map_err(|error| Error::unreadable("the file", &args.file, &error))?;
     let name = args.file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    let kind = args.kind.or(match name.as_str() {
+    let by_name = match name.as_str() {
         name if name.contains("msmtp") => Some(ImportKind::Msmtprc),
         name if name.contains("swaks") => Some(ImportKind::Swaksrc),
         _ => None,
-    });
+    };
+    let kind = args.kind.or(by_name);
     let (written, warnings) = match kind {
         Some(ImportKind::Msmtprc) => msmtprc(&text),
-        Some(ImportKind::Swaksrc) => swaksrc(&text),
+        Some(ImportKind::Swaksrc) => Ok(swaksrc(&text)),
         None => {
             return Err(Error::usage(format!(
                 "{} may be an msmtprc or a swaksrc, say so by --kind",
@@ -185,21 +186,18 @@ fn msmtp_setting(account: &mut Account, keyword: &str, value: &str) -> Option<St
         "passwordeval" => account.set("password-command", quoted(value)),
         "domain" => account.set("helo", quoted(value)),
         "tls_trust_file" if value != "system" => account.set("ca-file", quoted(value)),
-        "tls_trust_file" => {}
         "tls_cert_file" => account.set("client-cert", quoted(value)),
         "tls_key_file" => account.set("client-key", quoted(value)),
         "tls_host_override" => account.set("tls-name", quoted(value)),
         "tls_certcheck" if !is_on => account.set("insecure", "true".to_string()),
-        "tls_certcheck" => {}
         "timeout" if value != "off" => account.set("timeout", quoted(value)),
-        "timeout" => {}
         "auth" if value == "off" => account.set("auth", quoted("none")),
-        "auth" if is_on => {}
-        "auth" => account.set("auth", quoted(value)),
+        "auth" if !is_on => account.set("auth", quoted(value)),
         "dsn_notify" if value != "off" => account.set("notify", format!("[{}]", quoted(value))),
         "dsn_return" if value == "headers" => account.set("ret", quoted("hdrs")),
         "dsn_return" if value != "off" => account.set("ret", quoted(value)),
-        "dsn_notify" | "dsn_return" => {}
+        // On as it always is, or off as it is here unless asked for.
+        "tls_trust_file" | "tls_certcheck" | "timeout" | "auth" | "dsn_notify" | "dsn_return" => {}
         "logfile" => return Some("logfile: write log-file = … before the first table".to_string()),
         keyword => return Some(format!("{keyword} has no counterpart and was left out")),
     }
@@ -207,7 +205,7 @@ fn msmtp_setting(account: &mut Account, keyword: &str, value: &str) -> Option<St
 }
 
 /// One option in each line, dashes or none before it, the rest of the line its argument.
-fn swaksrc(text: &str) -> Imported {
+fn swaksrc(text: &str) -> (String, Vec<(usize, String)>) {
     let mut warnings = Vec::new();
     let mut account = Account { name: "swaks".to_string(), tls: Some(false), ..Account::default() };
     for (index, line) in text.lines().enumerate() {
@@ -243,7 +241,7 @@ fn swaksrc(text: &str) -> Imported {
     }
     let mut written = "default-account = \"swaks\"\n".to_string();
     account.write("account.swaks", &mut written);
-    Ok((written, warnings))
+    (written, warnings)
 }
 
 /// The value without the double quotes around it.
@@ -283,8 +281,7 @@ mod tests {
     #[test]
     fn a_swaksrc_becomes_an_account() {
         let (written, warnings) =
-            swaksrc("--server mx.example.org\n-tls\nfrom you@example.org\nau you\n--xclient-name x\n")
-                .unwrap();
+            swaksrc("--server mx.example.org\n-tls\nfrom you@example.org\nau you\n--xclient-name x\n");
         assert_eq!(
             written,
             "default-account = \"swaks\"\n\n[account.swaks]\nserver = \"mx.example.org\"\nport = 25\n\

@@ -22,6 +22,7 @@ struct Document<'a> {
 
 /// What became of one message.
 #[derive(Serialize)]
+#[allow(clippy::struct_field_names)] // Message-ID is what the header field is called
 struct Message<'a> {
     number: usize,
     message_id: Option<&'a str>,

@@ -25,6 +25,7 @@ pub(super) struct Outputs {
     log: Option<Arc<Log>>,
     bar: Mutex<Option<ProgressBar>>,
     is_quiet: bool,
+    is_coloured: bool,
     epoch: Instant,
 }
 
@@ -67,6 +68,7 @@ impl Outputs {
             log: log.map(Arc::new),
             bar: Mutex::new(None),
             is_quiet: global.quiet || global.verbose,
+            is_coloured: terminal.has_colours(),
             epoch: Instant::now(),
         })
     }
@@ -89,7 +91,7 @@ impl Outputs {
     pub(super) fn observers(&self, number: usize) -> Vec<Box<dyn Observer>> {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         if let Some(stream) = &self.terminal {
-            observers.push(Box::new(Transcript::new(stream.clone(), number)));
+            observers.push(Box::new(Transcript::new(stream.clone(), number).coloured(self.is_coloured)));
         }
         match &self.file {
             Some((stream, true, _)) => {

@@ -54,7 +54,10 @@ fn a_connection_that_ends_at_any_step() {
     for how in [Close::Fin, Close::Rst] {
         for on in [On::Connect, On::Ehlo, On::Mail, On::Rcpt, On::Data] {
             let mock = server().rule(Rule::on(on).close(how)).start();
-            send(&mock).exits(Exit::TEMPORARY).complains(["ended the connection"]);
+            let ran = send(&mock).exits(Exit::TEMPORARY);
+            // A reset may come before the connection counts as made.
+            let words = ["ended the connection", "connection reset"];
+            assert!(words.iter().any(|word| ran.complaint().contains(word)), "{}", ran.complaint());
             assert!(mock.messages().is_empty());
         }
         let mock = server().rule(Rule::on(On::Body).close(how)).start();

@@ -1,9 +1,14 @@
 //! The program from outside, in process, against the scripted server: octets on the wire and exit statuses.
 
 mod bad_input;
+mod commands;
+mod config;
 mod envelope;
+mod exit_statuses;
 mod login;
 mod message;
+mod run_options;
 mod session;
+mod snapshots;
 mod support;
 mod tls;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::io::{self, Cursor, Write};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// The password of all tests; no output may hold it.
 pub(crate) const PASSWORD: &str = "corre+ct h0rse/battery";
@@ -16,6 +17,8 @@ pub(crate) struct Ran {
     pub(crate) exit: Exit,
     pub(crate) output: String,
     pub(crate) error: String,
+    /// How long it waited between tries, without anybody having waited.
+    pub(crate) waits: Vec<Duration>,
 }
 
 /// A run that is being prepared.
@@ -99,6 +102,7 @@ impl Run {
     #[track_caller]
     pub(crate) fn run(self) -> Ran {
         let (output, error) = (Buffer::default(), Buffer::default());
+        let waits = Arc::new(Mutex::new(Vec::new()));
         let environment = self.environment;
         let mut passwords = self.passwords.into_iter();
         let mut terminal = Terminal {
@@ -106,6 +110,10 @@ impl Run {
             input_is_terminal: self.is_terminal,
             password: Box::new(move |_| passwords.next().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())),
             environment: Box::new(move |name| environment.get(name).cloned()),
+            sleep: Box::new({
+                let waits = Arc::clone(&waits);
+                move |wait| waits.lock().expect("no test panics while it waits").push(wait)
+            }),
             clock: Box::new(|| (1_795_196_578, 3600)),
             random: Box::new(|buffer| {
                 buffer.fill(7);
@@ -114,7 +122,9 @@ impl Run {
             ..Terminal::detached(Stream::new(output.clone()), Stream::new(error.clone()))
         };
         let exit = run(self.arguments, &mut terminal);
-        let ran = Ran { exit, output: output.text(), error: error.text() };
+        drop(terminal);
+        let waits = waits.lock().expect("no test panics while it waits").clone();
+        let ran = Ran { exit, output: output.text(), error: error.text(), waits };
         for (place, text) in [("output", &ran.output), ("error", &ran.error)] {
             for form in forms_of(PASSWORD) {
                 assert!(

@@ -1,0 +1,115 @@
+//! The small commands: compose, explain, lint, completions, man, sendmail.
+
+use crate::support::{Run, smtp_cli};
+use smtp_cli::Exit;
+use smtp_mock::Mock;
+
+#[test]
+fn compose_prints_the_message_and_sends_nothing() {
+    let ran =
+        smtp_cli(["compose", "-f", "you@example.org", "-t", "friend@example.net", "--bcc", "h@example.net"])
+            .with(["--subject", "Hello", "--body", "It works.", "-H", "X-Tag: one"])
+            .exits(Exit::OK);
+    assert!(
+        ran.output.starts_with("From: you@example.org\r\nTo: friend@example.net\r\nSubject: Hello\r\n"),
+        "{}",
+        ran.output
+    );
+    assert!(
+        ran.output.contains("\r\nX-Tag: one\r\n") && ran.output.ends_with("\r\n\r\nIt works.\r\n"),
+        "{}",
+        ran.output
+    );
+    assert!(!ran.output.contains("h@example.net"));
+}
+
+#[test]
+fn explain_says_what_codes_mean() {
+    let ran = smtp_cli(["explain", "550", "5.1.1"]).exits(Exit::OK);
+    assert!(
+        ran.output.starts_with("550 5.1.1: ") && ran.output.contains("whose fault: the recipient"),
+        "{}",
+        ran.output
+    );
+    smtp_cli(["explain", "421"]).exits(Exit::OK);
+    smtp_cli(["explain", "5.7.26"]).exits(Exit::OK);
+    for codes in [["explain", "999"], ["explain", "x"], ["explain", "5.1"]] {
+        smtp_cli(codes).exits(Exit::USAGE).complains(["is no code"]);
+    }
+    smtp_cli(["explain", "450", "5.1.1"]).exits(Exit::USAGE).complains(["contradict"]);
+}
+
+#[test]
+fn lint_finds_what_breaks_a_rule() {
+    let ran = smtp_cli(["lint", "--eml", "-"])
+        .input("From: you@example.org\nSubject: hello\n\nx\n")
+        .exits(Exit::DATA);
+    assert!(ran.output.contains("broken    missing-date"), "{}", ran.output);
+    let ran = smtp_cli([
+        "lint",
+        "-f",
+        "you@example.org",
+        "-t",
+        "b@example.org",
+        "--subject",
+        "Hello",
+        "--body",
+        "It works.",
+    ])
+    .exits(Exit::OK);
+    assert!(ran.output.contains("nothing to say"), "{}", ran.output);
+}
+
+#[test]
+fn completions_and_manual_pages_know_the_options() {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let ran = smtp_cli(["completions", shell]).exits(Exit::OK);
+        assert!(ran.output.contains("recipients-from-headers"), "{shell}");
+    }
+    let page = smtp_cli(["man"]).exits(Exit::OK).output;
+    assert!(page.contains(".TH smtp-cli 1") && page.contains("EXIT STATUS"), "{page}");
+    let page = smtp_cli(["man", "send"]).exits(Exit::OK).output;
+    assert!(page.contains("require\\-all"), "{page}");
+    smtp_cli(["man", "sned"]).exits(Exit::USAGE).complains(["did you mean send?"]);
+    let directory = tempfile::tempdir().unwrap();
+    smtp_cli(["man", "--directory", &directory.path().display().to_string()]).exits(Exit::OK);
+    assert!(
+        directory.path().join("smtp-cli.1").exists() && directory.path().join("smtp-cli-config.1").exists()
+    );
+}
+
+const MESSAGE: &str = "From: you@example.org\nTo: one@example.net, Two <two@example.net>\nBcc: three@example.net\n\
+                       Subject: from a program\n\nbody\n..\n.\nend\n";
+
+fn sendmail<const N: usize>(mock: &Mock, arguments: [&str; N]) -> Run {
+    smtp_cli(["sendmail"])
+        .with(arguments)
+        .environment("SMTP_CLI_SERVER", &mock.addr().to_string())
+        .input(MESSAGE)
+}
+
+#[test]
+fn sendmail_takes_the_recipients_from_the_headers_with_t() {
+    let mock = Mock::start();
+    let ran = sendmail(&mock, ["-t", "-oi"]).exits(Exit::OK);
+    assert_eq!((ran.output.as_str(), ran.error.as_str()), ("", ""));
+    let message = &mock.messages()[0];
+    assert_eq!(message.to(), ["one@example.net", "two@example.net", "three@example.net"]);
+    assert_eq!(message.from(), "you@example.org");
+    assert!(
+        message.header("Bcc").is_none()
+            && message.header("Date").is_some()
+            && message.header("Message-ID").is_some()
+    );
+    assert!(message.octets.ends_with(b"\r\n\r\nbody\r\n..\r\n.\r\nend\r\n"));
+}
+
+#[test]
+fn sendmail_takes_its_recipients_from_the_words_without_t() {
+    let mock = Mock::start();
+    sendmail(&mock, ["-i", "-f", "bounces@example.org", "--", "x@example.net"]).exits(Exit::OK);
+    let message = &mock.messages()[0];
+    assert_eq!((message.from(), message.to()), ("bounces@example.org", vec!["x@example.net"]));
+    sendmail(&mock, ["-i"]).exits(Exit::USAGE).complains(["recipient"]);
+    sendmail(&mock, ["-bs"]).exits(Exit::USAGE).complains(["-bs"]);
+}

@@ -1,0 +1,216 @@
+//! Configuration: layers and their order, accounts, and the command `config`.
+
+use crate::support::{PASSWORD, Run, smtp_cli};
+use smtp_cli::Exit;
+use smtp_mock::{Certificate, Mock};
+use std::path::Path;
+
+/// A run whose user's configuration file is this text.
+fn with_file<const N: usize>(directory: &Path, text: &str, arguments: [&str; N]) -> Run {
+    let path = directory.join("smtp-cli");
+    std::fs::create_dir_all(&path).expect("a directory can be made");
+    std::fs::write(path.join("config.toml"), text).expect("a file can be written");
+    in_directory(directory, arguments)
+}
+
+/// The text with each run of blanks as one.
+fn narrow(text: &str) -> String {
+    let lines: Vec<_> =
+        text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
+    lines.join("\n") + "\n"
+}
+
+fn in_directory<const N: usize>(directory: &Path, arguments: [&str; N]) -> Run {
+    let directory = directory.display().to_string();
+    smtp_cli(arguments)
+        .environment("XDG_CONFIG_HOME", &directory)
+        .environment("XDG_CONFIG_DIRS", &format!("{directory}/system"))
+}
+
+#[test]
+fn layers_count_option_over_variable_over_account_over_defaults() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "default-account = 'work'\n[defaults]\nhelo = 'defaults.example'\nsubject = 'from defaults'\n\
+                [account.base]\nserver = 'mx.example.org'\nsubject = 'from base'\n\
+                [account.work]\ninherit = 'base'\nfrom = 'you@example.org'\n";
+    let show = || with_file(directory.path(), text, ["config", "show"]);
+    let ran = show().exits(Exit::OK);
+    for row in [
+        "account work\n",
+        "server mx.example.org",
+        "subject from base",
+        "helo defaults.example",
+        "# [account.base] of",
+        "# [account.work] of",
+        "# [defaults] of",
+        "# built in\n",
+    ] {
+        assert!(narrow(&ran.output).contains(row), "{row}:\n{}", ran.output);
+    }
+    let ran = show().environment("SMTP_CLI_SUBJECT", "from the variable").exits(Exit::OK);
+    assert!(narrow(&ran.output).contains("subject from the variable"), "{}", ran.output);
+    assert!(ran.output.contains("# environment variable SMTP_CLI_SUBJECT\n"), "{}", ran.output);
+    let ran = show().with(["--from", "other@example.org"]).exits(Exit::OK);
+    assert!(ran.output.contains("# option\n"), "{}", ran.output);
+}
+
+#[test]
+fn a_message_goes_by_the_account() {
+    let mock = Mock::builder()
+        .user("alice", PASSWORD)
+        .starttls(Certificate::Good)
+        .certificate_name("127.0.0.1")
+        .start();
+    let directory = tempfile::tempdir().unwrap();
+    let ca = directory.path().join("ca.pem");
+    std::fs::write(&ca, mock.ca_pem()).unwrap();
+    let text = format!(
+        "[account.work]\nserver = '{}'\ntls = 'starttls'\nca-file = '{}'\nfrom = 'You <you@example.org>'\n\
+         user = 'alice'\npassword = '{PASSWORD}'\nmatch-from = ['*@example.org']\nhelo = 'work.example'\n",
+        mock.addr(),
+        ca.display()
+    );
+    let base = |arguments: [&str; 5]| {
+        with_file(directory.path(), &text, arguments).with(["--subject", "s", "--body", "x", "-v"])
+    };
+    let ran = base(["send", "--account", "work", "--to", "friend@example.net"]).exits(Exit::OK);
+    // Others may read the file, which was made with the usual permissions.
+    if cfg!(unix) {
+        assert!(ran.error.contains("warning: others can read"), "{}", ran.error);
+    }
+    base(["send", "--from", "me@example.org", "--to", "friend@example.net"]).exits(Exit::OK);
+    let messages = mock.messages();
+    assert_eq!(
+        messages.iter().map(|message| message.from()).collect::<Vec<_>>(),
+        ["you@example.org", "me@example.org"]
+    );
+    assert!(messages.iter().all(|message| message.envelope.user.as_deref() == Some("alice")));
+    assert!(messages.iter().all(|message| message.envelope.hello == "work.example"));
+    let shown = with_file(directory.path(), &text, ["config", "show", "-a", "work"]).exits(Exit::OK);
+    assert!(narrow(&shown.output).contains("password ***"), "{}", shown.output);
+}
+
+#[test]
+fn the_password_of_an_account_does_not_go_to_another_server() {
+    let mock = Mock::builder().user("alice", PASSWORD).plaintext_auth().start();
+    let directory = tempfile::tempdir().unwrap();
+    let text = format!(
+        "default-account = 'work'\n[account.work]\nserver = 'mx.example.org'\nuser = 'alice'\npassword = '{PASSWORD}'\n\
+         allow-plaintext-auth = true\n"
+    );
+    with_file(directory.path(), &text, ["send", "--server", &mock.addr().to_string(), "-f", "a@example.org"])
+        .with(["-t", "b@example.org", "--subject", "s", "--body", "x"])
+        .exits(Exit::OK);
+    assert!(!mock.transcript().commands().iter().any(|line| line.starts_with("AUTH")));
+}
+
+#[test]
+fn what_is_wrong_in_a_file_is_named_with_its_line() {
+    let directory = tempfile::tempdir().unwrap();
+    for (text, words) in [
+        ("[account.a]\nsevrer = 'x'\n", ["line 2", "did you mean server?"]),
+        ("[account.a]\nserver = 'x'\nport = 'smtp'\n", ["line 3", "port"]),
+        ("[account.a]\ninherit = 'b'\n", ["b of inherit", "there"]),
+        ("[account.a]\nrequire-all = 'yes'\n", ["line 2", "true or false"]),
+        ("server = 'x'\n", ["line 1", "[defaults]"]),
+        ("[defaults\n", ["line 1", "configuration"]),
+    ] {
+        with_file(directory.path(), text, ["config", "check"]).exits(Exit::CONFIGURATION).complains(words);
+    }
+    with_file(directory.path(), "[account.a]\nserver='x'\n", ["send", "-a", "b"])
+        .exits(Exit::CONFIGURATION)
+        .complains(["account b", "--account"]);
+    smtp_cli(["config", "check", "--config", "no/such.toml"])
+        .exits(Exit::CONFIGURATION)
+        .complains(["no/such.toml"]);
+    smtp_cli(["send", "--server", "mock"])
+        .environment("SMTP_CLI_PORT", "smtp")
+        .exits(Exit::USAGE)
+        .complains(["SMTP_CLI_PORT", "port"]);
+}
+
+#[test]
+fn every_option_has_a_variable() {
+    let mock = Mock::start();
+    smtp_cli(["send"])
+        .environment("SMTP_CLI_SERVER", &mock.addr().to_string())
+        .environment("SMTP_CLI_FROM", "a@example.org")
+        .environment("SMTP_CLI_TO", "b@example.org, c@example.org")
+        .environment("SMTP_CLI_SUBJECT", "s")
+        .environment("SMTP_CLI_BODY", "x")
+        .environment("SMTP_CLI_REQUIRE_ALL", "1")
+        .environment("SMTP_CLI_QUIET", "yes")
+        .exits(Exit::OK);
+    assert_eq!(mock.messages()[0].to(), ["b@example.org", "c@example.org"]);
+}
+
+#[test]
+fn init_asks_and_writes_an_account_that_works() {
+    let mock = Mock::start();
+    let directory = tempfile::tempdir().unwrap();
+    in_directory(directory.path(), ["config", "init"])
+        .at_terminal()
+        .input(format!("home\n{}\nYou <you@example.org>\n\n", mock.addr()))
+        .exits(Exit::OK);
+    in_directory(directory.path(), ["config", "check"]).exits(Exit::OK);
+    in_directory(directory.path(), ["send", "-t", "b@example.org", "--subject", "s", "--body", "x"])
+        .exits(Exit::OK);
+    assert_eq!(mock.messages()[0].from(), "you@example.org");
+    in_directory(directory.path(), ["config", "init"])
+        .at_terminal()
+        .exits(Exit::CANNOT_CREATE)
+        .complains(["already"]);
+    let empty = tempfile::tempdir().unwrap();
+    in_directory(empty.path(), ["config", "init"]).exits(Exit::USAGE).complains(["terminal"]);
+    in_directory(empty.path(), ["config", "init"])
+        .at_terminal()
+        .input("home\n")
+        .exits(Exit::USAGE)
+        .complains(["Server"]);
+}
+
+#[test]
+fn path_and_import_print() {
+    let directory = tempfile::tempdir().unwrap();
+    let ran = in_directory(directory.path(), ["config", "path"]).exits(Exit::OK);
+    assert_eq!(ran.output.matches("(not there)").count(), 2, "{}", ran.output);
+    let rc = directory.path().join(".msmtprc");
+    std::fs::write(
+        &rc,
+        "account work\nhost mx.example.org\ntls on\nfrom you@example.org\nuser you\nlogfile x\n",
+    )
+    .unwrap();
+    let ran = smtp_cli(["config", "import", &rc.display().to_string()]).exits(Exit::OK);
+    assert!(ran.error.contains("line 6: logfile"), "{}", ran.error);
+    with_file(directory.path(), &ran.output, ["config", "check"]).exits(Exit::OK);
+    let shown = with_file(directory.path(), &ran.output, ["config", "show"]).exits(Exit::OK);
+    assert!(narrow(&shown.output).contains("server mx.example.org"), "{}", shown.output);
+}
+
+#[test]
+fn a_log_has_a_line_for_each_message() {
+    let mock =
+        Mock::builder().rule(smtp_mock::Rule::on(smtp_mock::On::Rcpt).to("bad@*").reply("550 no")).start();
+    let directory = tempfile::tempdir().unwrap();
+    let log = directory.path().join("smtp.log");
+    let text = format!("log-file = '{}'\n[defaults]\nserver = '{}'\n", log.display(), mock.addr());
+    let base = |to: &str| {
+        with_file(
+            directory.path(),
+            &text,
+            ["send", "-f", "a@example.org", "-t", to, "--subject", "s", "--body", "x"],
+        )
+        .run()
+    };
+    assert_eq!(base("b@example.org").exit, Exit::OK);
+    assert_eq!(base("bad@example.org").exit, Exit::NO_USER);
+    let lines = std::fs::read_to_string(&log).unwrap();
+    let lines: Vec<_> = lines.lines().collect();
+    assert_eq!(lines.len(), 2);
+    assert!(lines[0].contains(" INFO ") && lines[0].contains("b@example.org accepted: 250 "), "{}", lines[0]);
+    assert!(
+        lines[1].contains(" ERROR") && lines[1].contains("exit=67 bad@example.org refused: at RCPT: 550 no"),
+        "{}",
+        lines[1]
+    );
+}
