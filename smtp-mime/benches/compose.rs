@@ -5,10 +5,11 @@
 use std::{
     hint::black_box,
     io,
+    sync::Arc,
     time::{Duration, Instant},
 };
 
-use smtp_mime::{AddressList, Context, Date, Disposition, Entity, Message, MessageId};
+use smtp_mime::{AddressList, Context, Date, Disposition, Entity, Message, MessageId, Source};
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
@@ -20,13 +21,16 @@ const TEXT: &str =
 struct Large {
     text: String,
     html: String,
-    image: Vec<u8>,
-    attachments: [Vec<u8>; 3],
+    image: Arc<Vec<u8>>,
+    attachments: [Arc<Vec<u8>>; 3],
 }
 
 impl Large {
     fn new() -> Self {
-        let octets = |count: usize| (0..=255_u8).cycle().step_by(7).take(count).collect::<Vec<_>>();
+        let octets = |count: usize| -> Arc<Vec<u8>> {
+            let octets: Vec<_> = (0..=255_u8).cycle().step_by(7).take(count).collect();
+            octets.into()
+        };
         Self {
             text: TEXT.repeat(100),
             html: format!(
@@ -48,14 +52,16 @@ fn ours(context: &Context, large: Option<&Large>) -> u64 {
     let builder = match large {
         None => builder.text(TEXT.repeat(10)),
         Some(large) => {
-            let image = Entity::attachment("a.png", large.image.as_slice())
+            let image = Entity::attachment("a.png", Source::shared(large.image.clone()))
                 .expect("a name")
                 .with_disposition(Disposition::Inline)
                 .with_content_id(MessageId::new("a@example.org").expect("an identifier"));
             let builder = builder.text(large.text.as_str()).html(large.html.as_str()).inline(image);
             large.attachments.iter().enumerate().fold(builder, |builder, (index, octets)| {
-                builder
-                    .attach(Entity::attachment(&format!("{index}.bin"), octets.as_slice()).expect("a name"))
+                builder.attach(
+                    Entity::attachment(&format!("{index}.bin"), Source::shared(octets.clone()))
+                        .expect("a name"),
+                )
             })
         }
     };
@@ -99,13 +105,14 @@ fn lettre(large: Option<&Large>) -> u64 {
             let image = ContentType::parse("image/png").expect("a content type");
             let binary = ContentType::parse("application/octet-stream").expect("a content type");
             let related = MultiPart::related().singlepart(SinglePart::html(large.html.clone())).singlepart(
-                Attachment::new_inline("a@example.org".to_owned()).body(large.image.clone(), image),
+                Attachment::new_inline("a@example.org".to_owned()).body(large.image.to_vec(), image),
             );
             let alternative =
                 MultiPart::alternative().singlepart(SinglePart::plain(large.text.clone())).multipart(related);
             let mixed = MultiPart::mixed().multipart(alternative);
             let mixed = large.attachments.iter().enumerate().fold(mixed, |mixed, (index, octets)| {
-                mixed.singlepart(Attachment::new(format!("{index}.bin")).body(octets.clone(), binary.clone()))
+                mixed
+                    .singlepart(Attachment::new(format!("{index}.bin")).body(octets.to_vec(), binary.clone()))
             });
             builder.multipart(mixed)
         }

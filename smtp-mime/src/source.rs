@@ -35,9 +35,11 @@ pub struct Source {
     octets: u64,
 }
 
+type Shared = Arc<dyn AsRef<[u8]> + Send + Sync>;
+
 #[derive(Clone)]
 enum Origin {
-    Memory(Arc<Vec<u8>>),
+    Memory(Shared),
     File { path: Arc<PathBuf>, modified: Option<SystemTime> },
     Spooled { name: Arc<str>, file: Arc<NamedTempFile> },
 }
@@ -86,6 +88,12 @@ impl Source {
             octets: head.len() as u64 + rest,
             origin: Origin::Spooled { name: name.into(), file: Arc::new(file) },
         })
+    }
+
+    /// Octets in memory that others hold too: they are not copied, and must not change.
+    #[must_use]
+    pub fn shared(octets: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
+        Self { octets: octets.as_ref().as_ref().len() as u64, origin: Origin::Memory(octets) }
     }
 
     /// How many octets it has.
@@ -138,7 +146,7 @@ impl Source {
 
 impl From<Vec<u8>> for Source {
     fn from(octets: Vec<u8>) -> Self {
-        Self { octets: octets.len() as u64, origin: Origin::Memory(Arc::new(octets)) }
+        Self::shared(Arc::new(octets))
     }
 }
 
@@ -182,7 +190,7 @@ pub(crate) struct SourceReader {
 }
 
 enum Opened {
-    Memory(Arc<Vec<u8>>),
+    Memory(Shared),
     File(File),
 }
 
@@ -207,8 +215,9 @@ impl SourceReader {
             Opened::File(_) => Ok(&self.buffer),
             Opened::Memory(memory) => {
                 // A position within memory fits a usize.
+                let memory = memory.as_ref().as_ref();
                 let start = usize::try_from(start).unwrap_or(usize::MAX).min(memory.len());
-                Ok(&memory[start..start + octets])
+                memory.get(start..start + octets).ok_or_else(|| Error::Changed { name: self.source.name() })
             }
         }
     }

@@ -10,7 +10,7 @@ use smtp_core::{DomainPart, Mailbox};
 use crate::{ValueError, header::unstructured};
 
 pub(crate) use parse::lenient;
-pub(crate) use write::{field, ready};
+pub(crate) use write::{Style, field, ready};
 
 /// A mailbox with a display name or without one (RFC 5322 §3.4).
 ///

@@ -8,7 +8,7 @@ fn list(text: &str) -> AddressList {
 
 fn written(list: &AddressList) -> String {
     let mut out = Vec::new();
-    field(&mut out, "To", list, false).unwrap();
+    field(&mut out, "To", list, Style::default()).unwrap();
     String::from_utf8(out).unwrap()
 }
 

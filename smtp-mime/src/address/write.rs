@@ -9,8 +9,17 @@ use crate::{
 };
 use smtp_core::Mailbox;
 
+/// How addresses are written.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Style {
+    /// In UTF-8 as they are, instead of encoded-words and A-labels.
+    pub(crate) smtputf8: bool,
+    /// With angle brackets around a mailbox without a name: beside HTML, filters count it as spam without them.
+    pub(crate) brackets: bool,
+}
+
 /// Writes a field of addresses.
-pub(crate) fn field(out: &mut Vec<u8>, name: &str, list: &AddressList, smtputf8: bool) -> Result<(), Error> {
+pub(crate) fn field(out: &mut Vec<u8>, name: &str, list: &AddressList, style: Style) -> Result<(), Error> {
     // The end of a group and a comma may stand behind a mailbox.
     let mut folder = Folder::new(out, name).reserving(2);
     for (index, address) in list.addresses().iter().enumerate() {
@@ -18,15 +27,15 @@ pub(crate) fn field(out: &mut Vec<u8>, name: &str, list: &AddressList, smtputf8:
             folder.glue(",");
         }
         match address {
-            Address::Mailbox(mailbox) => write_mailbox(&mut folder, name, mailbox, smtputf8)?,
+            Address::Mailbox(mailbox) => write_mailbox(&mut folder, name, mailbox, style)?,
             Address::Group(group) => {
-                phrase::write(&mut folder, " ", group.display_name(), smtputf8);
+                phrase::write(&mut folder, " ", group.display_name(), style.smtputf8);
                 folder.glue(":");
                 for (index, mailbox) in group.mailboxes().iter().enumerate() {
                     if index > 0 {
                         folder.glue(",");
                     }
-                    write_mailbox(&mut folder, name, mailbox, smtputf8)?;
+                    write_mailbox(&mut folder, name, mailbox, style)?;
                 }
                 folder.glue(";");
             }
@@ -54,13 +63,14 @@ fn write_mailbox(
     folder: &mut Folder<'_>,
     field: &str,
     name_addr: &NameAddr,
-    smtputf8: bool,
+    style: Style,
 ) -> Result<(), Error> {
-    let mailbox = ready(name_addr.mailbox(), smtputf8).map_err(Error::field(field))?;
+    let mailbox = ready(name_addr.mailbox(), style.smtputf8).map_err(Error::field(field))?;
     match name_addr.display_name() {
+        None if style.brackets => folder.word(" ", &format!("<{mailbox}>")),
         None => folder.word(" ", mailbox.as_str()),
         Some(name) => {
-            phrase::write(folder, " ", name, smtputf8);
+            phrase::write(folder, " ", name, style.smtputf8);
             folder.word(" ", &format!("<{mailbox}>"));
         }
     }

@@ -33,6 +33,9 @@ pub(crate) struct Scan {
     pub(crate) collides: bool,
     /// Whether it is UTF-8 so far.
     pub(crate) utf8: Utf8,
+    /// How many characters of UTF-8 there are, and how many of them are ASCII.
+    characters: u64,
+    ascii: u64,
     line: u64,
     /// The first octets of the line.
     head: [u8; HEAD],
@@ -61,6 +64,8 @@ impl Scan {
             boundary_like: false,
             collides: false,
             utf8: Utf8::default(),
+            characters: 0,
+            ascii: 0,
             line: 0,
             head: [0; HEAD],
             delimiter: format!("--{boundary}").into_bytes(),
@@ -76,6 +81,9 @@ impl Scan {
         self.octets += octets.len() as u64;
         for octet in octets {
             self.octet(*octet);
+            // What continues a character of UTF-8 begins none.
+            self.characters += u64::from(octet & 0xc0 != 0x80);
+            self.ascii += u64::from(octet.is_ascii());
         }
         self.utf8.look(octets);
         self.quoted.clear();
@@ -113,9 +121,11 @@ impl Scan {
             && !self.boundary_like
     }
 
-    /// Whether quoted-printable serves it better than base64: ASCII always stays readable, the rest if it costs little.
+    /// Whether quoted-printable serves it better than base64: where a third of the characters are ASCII the text can
+    /// be followed without a decoder, and filters count it less; the rest only if it costs little.
     pub(crate) fn is_mostly_ascii(&self) -> bool {
-        (!self.eight_bit && !self.control)
+        (self.ascii * 3 >= self.characters && self.utf8.is_valid() && !self.control)
+            || (!self.eight_bit && !self.control)
             || self.quoted_printable_len() * 100 <= Base64::encoded_len(self.octets) * 115
     }
 

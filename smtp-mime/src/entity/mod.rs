@@ -269,6 +269,12 @@ impl Entity {
         }
     }
 
+    /// Whether a part of it is HTML that is not attached.
+    pub(crate) fn shows_html(&self) -> bool {
+        let html = self.content_type.is("text", "html") && matches!(self.body, Body::Text(_));
+        html || self.parts().iter().any(Self::shows_html)
+    }
+
     fn new(content_type: ContentType, body: Body) -> Self {
         Self {
             content_type,

@@ -98,7 +98,9 @@ impl FreeField {
                 }
                 folder.end();
             }
-            Self::Addresses(name, list) => address::field(out, name.as_str(), list, smtputf8)?,
+            Self::Addresses(name, list) => {
+                address::field(out, name.as_str(), list, address::Style { smtputf8, brackets: false })?
+            }
             Self::Identified(name, words, identifier) => {
                 let mut folder = Folder::new(out, name.as_str());
                 if !words.is_empty() {

@@ -7,7 +7,8 @@ use smtp_core::{DomainPart, Mailbox};
 
 use super::{BodyType, Message, MessageBuilder};
 use crate::{
-    Address, AddressList, Context, Entity, Error, MessageId, NameAddr, ValueError, address,
+    Address, AddressList, Context, Entity, Error, MessageId, NameAddr, ValueError,
+    address::{self, Style},
     entity::{Plan, Requirements, Segment, plan},
     header::{fold::Folder, unstructured},
 };
@@ -31,7 +32,8 @@ pub(super) fn message(
         None => generated(context, &envelope_sender)?,
     };
     let mut header = Vec::new();
-    fields(builder, sender, context, &message_id, smtputf8, &mut header)?;
+    let style = Style { smtputf8, brackets: entity.shows_html() };
+    fields(builder, sender, context, &message_id, style, &mut header)?;
     let (body, body_type) = plan(entity, context, requirements)?;
     Ok(finish(
         header,
@@ -92,11 +94,11 @@ fn fields(
     sender: &NameAddr,
     context: &Context,
     message_id: &MessageId,
-    smtputf8: bool,
+    style: Style,
     out: &mut Vec<u8>,
 ) -> Result<(), Error> {
     let list = |out: &mut Vec<u8>, name: &str, list: &AddressList| -> Result<(), Error> {
-        if list.is_empty() { Ok(()) } else { address::field(out, name, list, smtputf8) }
+        if list.is_empty() { Ok(()) } else { address::field(out, name, list, style) }
     };
     list(out, "From", &builder.from)?;
     let mut authors = builder.from.mailboxes();
@@ -114,7 +116,7 @@ fn fields(
         folder.end();
     }
     unstructured::check("subject", &builder.subject).map_err(Error::field("Subject"))?;
-    unstructured::write(out, "Subject", &builder.subject, smtputf8);
+    unstructured::write(out, "Subject", &builder.subject, style.smtputf8);
     let date = builder.date.as_ref().unwrap_or_else(|| context.date());
     out.extend_from_slice(format!("Date: {date}\r\n").as_bytes());
     out.extend_from_slice(format!("Message-ID: {message_id}\r\n").as_bytes());
@@ -132,7 +134,7 @@ fn fields(
         .iter()
         .partition(|field| field.name().as_str().to_ascii_lowercase().starts_with("list-"));
     for field in lists.into_iter().chain(others) {
-        field.write(out, smtputf8)?;
+        field.write(out, style.smtputf8)?;
     }
     out.extend_from_slice(b"MIME-Version: 1.0\r\n");
     Ok(())

@@ -114,10 +114,17 @@ fn no_filter_likes_another_composer_better() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Symbols that hold one of the marks and mean nothing bad.
+/// Symbols that hold one of the marks, each with its reason.
 fn harmless(symbol: &str) -> bool {
-    matches!(symbol, "FROM_NEEDS_ENCODING_NO" | "MID_RHS_MATCH_FROM" | "MULTIPLE_UNIQUE_NO")
-        || symbol.starts_with("MIME_GOOD")
+    matches!(
+        symbol,
+        // Text of other scripts has half the size in base64. It weighs 0.1, and 8bit, as others have it, no less.
+        "MIME_BASE64_TEXT"
+        // The words themselves mix scripts.
+        | "R_MIXED_CHARSET"
+        // Several authors were asked for.
+        | "MULTIPLE_FROM"
+    )
 }
 
 /// What a filter says of one message.
