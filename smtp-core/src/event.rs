@@ -58,7 +58,7 @@ pub enum Output {
     /// On a connection that has rested, read what is there before the next goal: the server may have said 421 or closed
     /// it, and a message that is handed out to nobody ends as unconfirmed.
     Idle,
-    /// All is said; close the transport (over TLS with a close_notify, which is the driver's).
+    /// All is said; close the transport (over TLS with a `close_notify`, which is the driver's).
     Closed,
 }
 

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 use core::fmt;
 use core::net::{IpAddr, SocketAddr};
 
-/// A header of the PROXY protocol, version 1 or 2 (HAProxy, doc/proxy-protocol.txt).
+/// A header of the PROXY protocol, version 1 or 2 (defined in `doc/proxy-protocol.txt` of `HAProxy`).
 ///
 /// It is the driver's: it leaves before the TLS handshake of implicit TLS and before the greeting is read.
 ///

@@ -7,8 +7,10 @@ use smtp_core::*;
 const PASSWORD: &str = "correct horse battery";
 const TOKEN: &str = "ya29.vF9dft4qmTc2Nvb";
 
+type Make = fn() -> Box<dyn Mechanism>;
+
 /// Every mechanism there is, by its name.
-fn every_mechanism() -> Vec<(&'static str, fn() -> Box<dyn Mechanism>)> {
+fn every_mechanism() -> Vec<(&'static str, Make)> {
     vec![
         ("PLAIN", || Box::new(Plain::new("alice", Secret::from(PASSWORD)).unwrap())),
         ("LOGIN", || Box::new(Login::new("alice", Secret::from(PASSWORD)).unwrap())),

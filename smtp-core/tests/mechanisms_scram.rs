@@ -18,7 +18,7 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
 /// What a server stores of a user (RFC 5802 §3), and what it knows of the channel.
 struct Server {
     stored_key: Vec<u8>,
-    server_key: Vec<u8>,
+    proving_key: Vec<u8>,
     channel: Vec<u8>,
     first_bare: String,
     first_header: String,
@@ -31,7 +31,7 @@ impl Server {
         pbkdf2::pbkdf2_hmac::<Sha256>(password.as_bytes(), SALT, 4096, &mut salted);
         Self {
             stored_key: Sha256::digest(hmac(&salted, b"Client Key")).to_vec(),
-            server_key: hmac(&salted, b"Server Key"),
+            proving_key: hmac(&salted, b"Server Key"),
             channel: channel.to_vec(),
             first_bare: String::new(),
             first_header: String::new(),
@@ -73,7 +73,7 @@ impl Server {
         if Sha256::digest(client_key).to_vec() != self.stored_key {
             return None;
         }
-        Some(format!("v={}", STANDARD.encode(hmac(&self.server_key, auth_message.as_bytes()))))
+        Some(format!("v={}", STANDARD.encode(hmac(&self.proving_key, auth_message.as_bytes()))))
     }
 }
 

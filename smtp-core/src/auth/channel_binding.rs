@@ -10,8 +10,8 @@ use alloc::vec::Vec;
 pub struct ChannelBinding(Vec<u8>);
 
 impl ChannelBinding {
-    /// The name that SCRAM gives it (RFC 5929 §4).
-    pub(crate) const NAME: &'static str = "tls-server-end-point";
+    /// Its name in the registry of channel bindings (RFC 5929 §4).
+    pub const NAME: &'static str = "tls-server-end-point";
 
     /// Takes the hash of the server's certificate, as it came in the handshake: by the hash of its signature, but by
     /// SHA-256 where that is MD5 or SHA-1.

@@ -130,7 +130,8 @@ impl Credentials {
         self
     }
 
-    /// The same, with random text for one login, which SCRAM needs: see [`Scram`](crate::Scram).
+    /// The same, with random text for one login, which SCRAM needs: 16 or more visible ASCII characters other than the comma; 24
+    /// octets of randomness in base64, say.
     #[must_use]
     pub fn with_nonce(mut self, nonce: &str) -> Self {
         self.nonce = Some(nonce.to_string());

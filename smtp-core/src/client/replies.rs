@@ -115,14 +115,16 @@ impl Client {
         match expect {
             Expect::Hello(verb) => self.take_hello_reply(goal, verb, reply),
             Expect::StartTls if reply.code() == Code::READY => self.phase = Phase::Upgrade,
-            Expect::StartTls if is_completed => self.violate(Violation::UnexpectedReply(reply.clone())),
-            Expect::StartTls => self.done(goal, End::Undone(Reason::Refused(reply.clone()))),
             Expect::Xclient if reply.code() == Code::READY => {
                 self.return_to_greeting();
                 self.done(goal, End::Replied(reply.clone()));
             }
-            Expect::Xclient if is_completed => self.violate(Violation::UnexpectedReply(reply.clone())),
-            Expect::Xclient => self.done(goal, End::Undone(Reason::Refused(reply.clone()))),
+            Expect::StartTls | Expect::Xclient if is_completed => {
+                self.violate(Violation::UnexpectedReply(reply.clone()));
+            }
+            Expect::StartTls | Expect::Xclient => {
+                self.done(goal, End::Undone(Reason::Refused(reply.clone())));
+            }
             Expect::Auth => self.take_auth_reply(goal, reply, challenge),
             Expect::Cancel => self.take_cancel_reply(goal, reply),
             Expect::ResetBefore | Expect::Mail if is_completed => {}

@@ -64,10 +64,7 @@ impl TryFrom<&Parameter> for Rrvs {
 
     fn try_from(parameter: &Parameter) -> Result<Self, SyntaxError> {
         let value = value_of(parameter, "RRVS")?;
-        let (since, action) = match value.split_once(';') {
-            None => return Ok(Self::new(value.parse()?)),
-            Some(split) => split,
-        };
+        let Some((since, action)) = value.split_once(';') else { return Ok(Self::new(value.parse()?)) };
         let action = match action {
             _ if action.eq_ignore_ascii_case("R") => RrvsAction::Reject,
             _ if action.eq_ignore_ascii_case("C") => RrvsAction::Continue,
