@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Condvar, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
@@ -15,6 +15,7 @@ use crate::{
     report::{Nearest, Report, RuleUse},
     scenario::{On, Rule, Scenario, When},
     session::Session,
+    signal::{Change, Signal},
 };
 
 /// What all sessions of one mock share. Clones are handles on the same server.
@@ -33,7 +34,7 @@ pub(crate) struct Shared {
     // Read before the lock is taken: without rules, sessions never meet.
     has_rules: AtomicBool,
     capture: Mutex<Capture>,
-    changed: Condvar,
+    signal: Signal,
     connections: AtomicU64,
     open: AtomicU64,
     rates: Mutex<Rates>,
@@ -94,7 +95,7 @@ impl Server {
                 scenario: Arc::new(scenario),
                 limits,
                 capture: Mutex::default(),
-                changed: Condvar::new(),
+                signal: Signal::default(),
                 connections: AtomicU64::new(0),
                 open: AtomicU64::new(0),
                 rates: Mutex::default(),
@@ -206,18 +207,27 @@ impl Server {
     }
 
     /// Waits, without polling, until `ready` gives something or the time is over.
-    pub fn wait_until<T>(&self, limit: Duration, mut ready: impl FnMut(&Self) -> Option<T>) -> Option<T> {
+    pub fn wait_until<T>(&self, limit: Duration, ready: impl FnMut(&Self) -> Option<T>) -> Option<T> {
+        self.wait_for_change(Change::Entry, limit, ready)
+    }
+
+    /// As [`wait_until`](Self::wait_until), woken only by this kind of change.
+    pub(crate) fn wait_for_change<T>(
+        &self,
+        change: Change,
+        limit: Duration,
+        mut ready: impl FnMut(&Self) -> Option<T>,
+    ) -> Option<T> {
         let clock = std::time::Instant::now();
         loop {
-            let before = self.capture().version();
+            let before = self.capture().version(change);
             if let Some(value) = ready(self) {
                 return Some(value);
             }
             let mut capture = self.capture();
-            while capture.version() == before {
+            while capture.version(change) == before {
                 let left = limit.checked_sub(clock.elapsed()).filter(|left| !left.is_zero())?;
-                capture =
-                    self.shared.changed.wait_timeout(capture, left).unwrap_or_else(PoisonError::into_inner).0;
+                capture = self.shared.signal.wait(capture, change, left);
             }
         }
     }
@@ -227,20 +237,20 @@ impl Server {
     }
 
     /// Changes what was kept, and wakes those who wait for it.
-    pub(crate) fn record<T>(&self, change: impl FnOnce(&mut Capture, &CaptureLimits) -> T) -> T {
+    pub(crate) fn record<T>(&self, change: Change, act: impl FnOnce(&mut Capture, &CaptureLimits) -> T) -> T {
         let value = {
             let mut capture = self.capture();
-            capture.touch();
-            change(&mut capture, &self.shared.limits)
+            capture.touch(change);
+            act(&mut capture, &self.shared.limits)
         };
-        self.shared.changed.notify_all();
+        self.shared.signal.notify(change);
         value
     }
 
     /// Wakes those who wait, so that they look again.
     #[cfg(feature = "program")]
     pub(crate) fn wake(&self) {
-        self.record(|_, _| ());
+        self.record(Change::Call, |_, _| ());
     }
 
     pub(crate) fn session_ended(&self) {

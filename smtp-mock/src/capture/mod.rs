@@ -14,7 +14,10 @@ pub use self::{
     message::{Envelope, Message, Parameter, Path, Summary},
     transcript::{Entry, Kind, Transcript},
 };
-use crate::report::{Finding, Mismatch};
+use crate::{
+    report::{Finding, Mismatch},
+    signal::Change,
+};
 
 /// How much a server keeps; what goes beyond makes it forget the oldest, never refuse.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -58,17 +61,19 @@ pub(crate) struct Capture {
     pub(crate) quit: u64,
     message_octets: usize,
     transcript_octets: usize,
-    version: u64,
+    versions: [u64; 3],
 }
 
 impl Capture {
-    /// Changes whenever anything was recorded, so that a waiter sees what came between its look and its wait.
-    pub(crate) fn version(&self) -> u64 {
-        self.version
+    /// Counts the changes that a waiter wants to hear of, so that it sees what came between its look and its wait.
+    pub(crate) fn version(&self, change: Change) -> u64 {
+        self.versions[change as usize]
     }
 
-    pub(crate) fn touch(&mut self) {
-        self.version += 1;
+    pub(crate) fn touch(&mut self, change: Change) {
+        for version in &mut self.versions[..=change as usize] {
+            *version += 1;
+        }
     }
 
     pub(crate) fn keep_message(&mut self, message: Message, limits: &CaptureLimits) -> u64 {

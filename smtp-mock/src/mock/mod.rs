@@ -17,6 +17,7 @@ use crate::{
     report::{Failure, Report},
     scenario::{Protocol, Rule, Scenario, ScenarioError, TlsMode, print_duration},
     server::Server,
+    signal::Change,
     tls::Authority,
 };
 
@@ -219,7 +220,7 @@ impl Mock {
     ) -> Result<Arc<Message>, Failure> {
         let caller = Location::caller();
         self.server
-            .wait_until(limit, |server| {
+            .wait_for_change(Change::Milestone, limit, |server| {
                 server.capture().messages.iter().find(|message| wanted(message)).cloned()
             })
             .ok_or_else(|| {
@@ -237,9 +238,9 @@ impl Mock {
     #[allow(clippy::must_use_candidate, reason = "waiting is what it is called for as often as the messages")]
     pub fn wait_n(&self, count: u64) -> Vec<Arc<Message>> {
         let caller = Location::caller();
-        let found = self
-            .server
-            .wait_until(self.timeout, |server| (server.accepted() >= count).then(|| server.messages()));
+        let found = self.server.wait_for_change(Change::Milestone, self.timeout, |server| {
+            (server.accepted() >= count).then(|| server.messages())
+        });
         found.unwrap_or_else(|| {
             let limit = print_duration(self.timeout);
             let came = self.server.accepted();
@@ -259,7 +260,9 @@ impl Mock {
         let caller = Location::caller();
         if self
             .server
-            .wait_until(self.timeout, |server| (server.ended_connections() >= count).then_some(()))
+            .wait_for_change(Change::Milestone, self.timeout, |server| {
+                (server.ended_connections() >= count).then_some(())
+            })
             .is_none()
         {
             let limit = print_duration(self.timeout);

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     CaptureLimits, Chain, ChaosSettings, Message, Mock, Protocol, Scenario, Server, StartError, Store,
-    StoreFormat, TlsMode,
+    StoreFormat, TlsMode, signal::Change,
 };
 
 /// Runs a server.
@@ -228,12 +228,20 @@ fn follow(
     let begin = Instant::now();
     let mut progress = Progress::default();
     let mut trouble = None;
+    // Nobody is woken for what nobody wants to see: a load test measures the client.
+    let interest = if options.verbose {
+        Change::Entry
+    } else if options.json_lines || options.exit_after.is_some() {
+        Change::Milestone
+    } else {
+        Change::Call
+    };
     loop {
         let left = match options.timeout {
             Some(timeout) => timeout.saturating_sub(begin.elapsed()),
             None => Duration::from_hours(24),
         };
-        let ended = mock.server().wait_until(left, |server| {
+        let ended = mock.server().wait_for_change(interest, left, |server| {
             if let Err(error) = print_news(server, options, &mut progress, out, err) {
                 trouble = Some(error);
                 return Some(());

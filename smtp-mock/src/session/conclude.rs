@@ -5,6 +5,7 @@ use crate::{
     auth::{Context, Exchange},
     capture::Message,
     scenario::{On, TlsMode},
+    signal::Change,
 };
 
 /// Mail data beyond this is refused even when SIZE sets no limit: it bounds memory.
@@ -108,7 +109,7 @@ impl Session {
             let sink = self.scenario().sink;
             if stored {
                 self.accepted += 1;
-                self.server.record(|capture, limits| {
+                self.server.record(Change::Milestone, |capture, limits| {
                     if sink {
                         capture.count_message();
                     } else {

@@ -31,6 +31,7 @@ use crate::{
     report::{Fault, Finding},
     scenario::{Certificate, Close, HandshakeFault, On, Scenario, TlsMode},
     server::Server,
+    signal::Change,
 };
 
 /// The longest command line: RFC 4954 §4 wants 12,288 octets for AUTH; more is answered with 500 and thrown away.
@@ -513,7 +514,7 @@ impl Session {
             return;
         }
         let (entries, findings) = (&mut self.entries, &mut self.findings);
-        self.server.record(|capture, limits| {
+        self.server.record(Change::Entry, |capture, limits| {
             capture.keep_entries(entries, limits);
             capture.keep_findings(findings, limits);
         });
@@ -528,7 +529,7 @@ impl Session {
         self.flush_log();
         let quit = u64::from(self.quit);
         self.server.session_ended();
-        self.server.record(|capture, _| {
+        self.server.record(Change::Milestone, |capture, _| {
             capture.ended += 1;
             capture.quit += quit;
         });

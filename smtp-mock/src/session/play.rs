@@ -10,6 +10,7 @@ use crate::{
     capture::{Envelope, Kind, Message},
     report::Mismatch,
     scenario::{Close, Dialogue, DialogueLine, Glob, Reply, escape},
+    signal::Change,
 };
 
 /// A dialogue under way.
@@ -181,7 +182,7 @@ impl Session {
             code,
         };
         self.flush_log();
-        self.server.record(|capture, limits| capture.keep_message(message, limits));
+        self.server.record(Change::Milestone, |capture, limits| capture.keep_message(message, limits));
     }
 
     /// The script is played: only the end of the client's stream may follow.
@@ -227,7 +228,7 @@ impl Session {
             differs_at,
         };
         self.flush_log();
-        self.server.record(|capture, _| capture.mismatches.push(mismatch));
+        self.server.record(Change::Milestone, |capture, _| capture.mismatches.push(mismatch));
         if self.ended {
             self.over(Close::Fin);
         } else {

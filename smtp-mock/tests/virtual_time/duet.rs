@@ -1,10 +1,8 @@
 //! The session joined to a small client of the tests' own: virtual time, cuts, blocked writes, handshakes.
 
-mod client;
-
 use std::time::Duration;
 
-use client::{Client, Ended};
+use crate::client::{Client, Ended};
 use smtp_mock::{
     Certificate, Close, Cuts, Drip, Duet, Ending, HandshakeFault, On, Rule, Scenario, Server, Step, TlsMode,
 };

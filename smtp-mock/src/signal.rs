@@ -1,0 +1,57 @@
+//! Wakes those who wait for what was captured, and costs nothing while nobody does.
+
+use core::time::Duration;
+use std::sync::{
+    Condvar, MutexGuard, PoisonError,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// What has changed, or what a waiter wants to hear of; each includes those behind it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Change {
+    /// Something was said.
+    Entry,
+    /// A message was kept, or a connection ended.
+    Milestone,
+    /// Someone outside wants the waiters to look again.
+    Call,
+}
+
+/// Three levels of waiting, so that a session that talks need not wake who waits for a message: a wake-up is a system
+/// call and a change of threads, which is more than all else that a reply costs.
+#[derive(Debug, Default)]
+pub(crate) struct Signal {
+    levels: [Level; 3],
+}
+
+#[derive(Debug, Default)]
+struct Level {
+    waiting: AtomicUsize,
+    changed: Condvar,
+}
+
+impl Signal {
+    /// Wakes who wants to hear of this change. What changed must be under the lock that waiters hold.
+    pub(crate) fn notify(&self, change: Change) {
+        for level in &self.levels[..=change as usize] {
+            if level.waiting.load(Ordering::SeqCst) > 0 {
+                level.changed.notify_all();
+            }
+        }
+    }
+
+    /// Waits for a change, at most so long.
+    pub(crate) fn wait<'a, T>(
+        &self,
+        guard: MutexGuard<'a, T>,
+        change: Change,
+        limit: Duration,
+    ) -> MutexGuard<'a, T> {
+        let level = &self.levels[change as usize];
+        // Counted while the lock is held: whoever changes anything afterwards sees it.
+        level.waiting.fetch_add(1, Ordering::SeqCst);
+        let guard = level.changed.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0;
+        level.waiting.fetch_sub(1, Ordering::SeqCst);
+        guard
+    }
+}

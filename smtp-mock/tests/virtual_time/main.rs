@@ -1,0 +1,6 @@
+//! What needs no socket: sessions joined to a small client in virtual time, scenario files, presets.
+
+mod client;
+mod duet;
+mod presets;
+mod scenarios;
