@@ -71,6 +71,14 @@ impl Prepared {
         messages * repeat as usize
     }
 
+    /// Who sends the first message.
+    pub(crate) fn sender(&self) -> Option<String> {
+        match self {
+            Self::Draft(_, first) => first.sender().map(ToString::to_string),
+            Self::Existing(opened) => opened.first().and_then(Opened::sender),
+        }
+    }
+
     /// The octets of all messages of a run, about.
     pub(crate) fn octets(&self, repeat: u32) -> u64 {
         let octets = match self {

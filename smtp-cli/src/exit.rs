@@ -105,7 +105,11 @@ impl Exit {
     pub(crate) fn of_reason(reason: &Reason) -> Self {
         match reason {
             Reason::Refused(reply) => Self::of_refusal(None, reply),
-            Reason::NotOffered(_) | Reason::NoMechanism => Self::UNAVAILABLE,
+            Reason::NotOffered(_)
+            | Reason::NeedsTls(_)
+            | Reason::BeyondOffer { .. }
+            | Reason::NoMechanism => Self::UNAVAILABLE,
+            Reason::LoginRefused { reply, .. } => Self::of_refusal(Some(Verb::Auth), reply),
             Reason::WouldRevealPassword | Reason::Mechanism(_) => Self::NO_PERMISSION,
             Reason::TooLarge { .. } | Reason::AnotherRefused => Self::DATA,
             Reason::TooManyRecipients(_) => Self::TEMPORARY,

@@ -159,6 +159,9 @@ pub(crate) fn turned_down(misuse: &smtp_core::Misuse) -> Error {
         smtp_core::Misuse::NoRecipients => {
             Error::usage("there is no recipient, use --to, --cc, --bcc or --rcpt")
         }
+        smtp_core::Misuse::RepeatedParameter | smtp_core::Misuse::NotAscii => {
+            Error::usage(format!("the envelope cannot be sent: {misuse}"))
+        }
         misuse => Error::new(Exit::SOFTWARE, format!("a fault of this program: {misuse}")),
     }
 }

@@ -39,11 +39,14 @@ pub(crate) fn send(
     if args.run.dry_run {
         return dry_run(args, &settings, prepared, terminal);
     }
+    if global.verbose {
+        warn_of_another_sender(&settings, &prepared, terminal);
+    }
     let password = password(&settings, terminal)?;
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let is_checked = args.run.until == Some(Until::Rcpt);
     let count = prepared.count(args.run.repeat);
-    let outputs = Outputs::new(&args.run, global, log, &settings, terminal)?;
+    let mut outputs = Outputs::new(&args.run, global, log, &settings, terminal)?;
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
     let deliveries = {
         let random = &terminal.random;
@@ -91,6 +94,17 @@ pub(crate) fn send(
     match error {
         Some(error) => Err(error),
         None => Ok(exit),
+    }
+}
+
+/// Many servers take mail only from the one who logged in.
+fn warn_of_another_sender(settings: &Settings, prepared: &compose::Prepared, terminal: &mut Terminal) {
+    let user = settings.login.as_ref().map(|login| login.user.as_str()).filter(|user| user.contains('@'));
+    if let (Some(user), Some(sender)) = (user, prepared.sender())
+        && !user.eq_ignore_ascii_case(&sender)
+    {
+        terminal
+            .warn(&format!("the sender {sender} is not the login name {user}, which the server may refuse"));
     }
 }
 

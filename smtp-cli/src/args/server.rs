@@ -51,6 +51,11 @@ impl FromStr for Server {
             }
             return Ok(Self::Unix(PathBuf::from(path)));
         }
+        let behind_scheme = text.split_once("://").map_or(text, |(_, rest)| rest);
+        // Before anything else, so that no other complaint repeats it.
+        if behind_scheme.rsplit_once('@').is_some_and(|(user, _)| user.contains(':')) {
+            return Err(PASSWORD_IN_URL.to_string());
+        }
         let Some((scheme, rest)) = text.split_once("://") else {
             if text.contains('@') {
                 return Err("a user belongs into --user, or into an URL like smtp://user@host".to_string());
@@ -69,9 +74,6 @@ impl FromStr for Server {
             return Err("a path, a query or a fragment has no meaning here, use options instead".to_string());
         }
         let (user, rest) = match rest.rsplit_once('@') {
-            Some((user, _)) if user.contains(':') => {
-                return Err(PASSWORD_IN_URL.to_string());
-            }
             Some((user, rest)) => (Some(percent_decoded(user)?), rest),
             None => (None, rest),
         };
@@ -172,6 +174,8 @@ mod tests {
             ("[::1]25", "only :port"),
             ("http://mx", "http://"),
             ("smtp://you:secret@mx", "--password-env"),
+            ("smtp://you:sec/ret@mx", "--password-env"),
+            ("you:secret@mx", "--password-env"),
             ("smtp://mx/path", "no meaning"),
             ("you@mx", "--user"),
             ("unix:", "path of a socket"),

@@ -31,6 +31,11 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Who sends it.
+    pub(super) fn sender(&self) -> Option<String> {
+        self.sender.as_ref().map(ToString::to_string)
+    }
+
     /// Its octets.
     pub(super) fn octets(&self) -> u64 {
         self.message.encoded_len()

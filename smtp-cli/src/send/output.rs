@@ -11,6 +11,7 @@ use crate::terminal::{Stream, Terminal};
 use crate::transcript::{JsonLines, Observer, Recordings, Transcript};
 use indicatif::{ProgressBar, ProgressStyle};
 use log::Level;
+use smtp_core::{Content, Reply, Transmit, Verb};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -23,7 +24,8 @@ pub(super) struct Outputs {
     file: Option<(Stream, bool, Failing)>,
     recordings: Option<(Recordings, PathBuf, bool)>,
     log: Option<Arc<Log>>,
-    bar: Mutex<Option<ProgressBar>>,
+    bar: Option<ProgressBar>,
+    counts_octets: bool,
     is_quiet: bool,
     is_coloured: bool,
     epoch: Instant,
@@ -66,25 +68,30 @@ impl Outputs {
             file,
             recordings: args.record.clone().map(|path| (Recordings::default(), path, is_implicit)),
             log: log.map(Arc::new),
-            bar: Mutex::new(None),
+            bar: None,
+            counts_octets: false,
             is_quiet: global.quiet || global.verbose,
             is_coloured: terminal.has_colours(),
             epoch: Instant::now(),
         })
     }
 
-    /// Shows a bar where it takes long and somebody looks.
-    pub(super) fn begin(&self, count: usize, octets: u64, is_terminal: bool) {
+    /// Shows a bar where it takes long and somebody looks: of messages where they are many, else of octets.
+    pub(super) fn begin(&mut self, count: usize, octets: u64, is_terminal: bool) {
         if self.is_quiet || !is_terminal || (count < MANY && octets < LARGE) {
             return;
         }
-        let bar = ProgressBar::new(count as u64);
-        if let Ok(style) =
-            ProgressStyle::with_template("{bar:40} {pos}/{len} messages, {per_sec}, {eta} to go")
-        {
+        self.counts_octets = count < MANY;
+        let (length, template) = if self.counts_octets {
+            (octets, "{bar:40} {bytes}/{total_bytes}, {bytes_per_sec}, {eta} to go")
+        } else {
+            (count as u64, "{bar:40} {pos}/{len} messages, {per_sec}, {eta} to go")
+        };
+        let bar = ProgressBar::new(length);
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
-        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+        self.bar = Some(bar);
     }
 
     /// The observers of the session of that number.
@@ -107,12 +114,15 @@ impl Outputs {
             let stream = Stream::new(LogLines { log: Arc::clone(log) });
             observers.push(Box::new(Transcript::new(stream, number)));
         }
+        if let Some(bar) = self.bar.as_ref().filter(|_| self.counts_octets) {
+            observers.push(Box::new(Progress(bar.clone())));
+        }
         observers
     }
 
     /// A message is finished.
     pub(super) fn finished(&self, mail: &Mail) {
-        if let Some(bar) = &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
+        if let Some(bar) = self.bar.as_ref().filter(|_| !self.counts_octets) {
             bar.inc(1);
         }
         if let Some(log) = &self.log {
@@ -124,7 +134,7 @@ impl Outputs {
 
     /// Writes what is written at the end; gives the first error of a file that could not be written.
     pub(super) fn end(&self) -> Result<Option<Error>> {
-        if let Some(bar) = self.bar.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         if let Some((recordings, path, _)) = &self.recordings {
@@ -140,6 +150,22 @@ impl Outputs {
             Error::new(Exit::IO, format!("the transcript cannot be written to its end: {}", Reworded(&error)))
         }))
     }
+}
+
+/// Moves a bar by the octets of mail data that leave.
+struct Progress(ProgressBar);
+
+impl Observer for Progress {
+    fn sent(&mut self, transmit: &Transmit, _is_secured: bool) {
+        let message = transmit.spans().filter(|(content, _)| *content == Content::Message);
+        self.0.inc(message.map(|(_, octets)| octets.len() as u64).sum());
+    }
+
+    fn received(&mut self, _verb: Option<Verb>, _reply: &Reply, _is_wanted: bool, _is_secured: bool) {}
+
+    fn information(&mut self, _text: &str) {}
+
+    fn error(&mut self, _text: &str) {}
 }
 
 /// A file whose first error is kept.

@@ -3,8 +3,8 @@
 use super::Session;
 use crate::error::Error;
 use crate::exit::{Exit, phase};
-use crate::settings::Encryption;
-use smtp_core::{Cause, End, Reason, Timer, Verb, Violation};
+use crate::settings::{Encryption, LoginKind};
+use smtp_core::{Cause, End, Reason, Reply, Timer, Verb, Violation};
 
 impl Session<'_> {
     /// The words for a set-up step that was not done.
@@ -45,13 +45,8 @@ impl Session<'_> {
             if names.is_empty() { "no mechanism at all".to_string() } else { names.join(" ") }
         };
         match end {
-            End::Undone(Reason::Refused(reply)) => {
-                let user = self.settings.login.as_ref().map(|login| login.user.as_str()).unwrap_or_default();
-                Error::new(
-                    Exit::of_refusal(Some(Verb::Auth), &reply),
-                    format!("{server} refused the login of {user}: {reply}; check --user and the password"),
-                )
-            }
+            End::Undone(Reason::Refused(reply)) => self.login_refused(&reply, ""),
+            End::Undone(Reason::LoginRefused { reply, why }) => self.login_refused(&reply, &why),
             End::Undone(Reason::NotOffered(_)) => Error::new(
                 Exit::UNAVAILABLE,
                 format!(
@@ -60,7 +55,10 @@ impl Session<'_> {
             ),
             End::Undone(Reason::NoMechanism) => Error::new(
                 Exit::UNAVAILABLE,
-                format!("{server} offers none of the mechanisms that --auth names: it offers {}", offered()),
+                format!(
+                    "{server} offers no mechanism that can be used for this login: it offers {}",
+                    offered()
+                ),
             ),
             End::Undone(Reason::WouldRevealPassword) => Error::new(
                 Exit::NO_PERMISSION,
@@ -76,6 +74,28 @@ impl Session<'_> {
             ),
             end => self.failure("the login", Some(Verb::Auth), end),
         }
+    }
+
+    /// The words for a login that the server refused; `why` is what it said besides.
+    fn login_refused(&self, reply: &Reply, why: &str) -> Error {
+        let server = &self.settings.destination;
+        let login = self.settings.login.as_ref();
+        let user = login.map(|login| login.user.as_str()).unwrap_or_default();
+        let secret = match login.map(|login| login.kind) {
+            Some(LoginKind::Token) => "the token",
+            Some(LoginKind::Certificate) => "the certificate",
+            _ => "the password",
+        };
+        let more = if why.is_empty() { String::new() } else { format!(" ({why})") };
+        let advice = if reply.is_transient() {
+            "try again later".to_string()
+        } else {
+            format!("check --user and {secret}")
+        };
+        Error::new(
+            Exit::of_refusal(Some(Verb::Auth), reply),
+            format!("{server} refused the login of {user}: {reply}{more}; {advice}"),
+        )
     }
 
     /// The words for a connection that ended before all was done.
@@ -126,6 +146,8 @@ impl Session<'_> {
         let first = self.driver.transport().first_octets();
         let hint = if self.settings.encryption == Encryption::Implicit && first.starts_with(b"220") {
             "; the server spoke 220 in clear: try --tls starttls"
+        } else if self.settings.encryption == Encryption::Opportunistic {
+            "; --tls none sends in clear"
         } else {
             ""
         };

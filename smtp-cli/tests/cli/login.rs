@@ -161,3 +161,62 @@ fn an_echoed_secret_is_masked_in_the_transcript() {
         send(&mock).login().with(["--tls", "starttls", "--ca-file", &ca, "-v"]).exits(Exit::NO_PERMISSION);
     assert!(ran.error.contains("535 5.7.8 not"), "{}", ran.error);
 }
+
+#[test]
+fn the_strongest_mechanism_is_used_and_a_token_has_its_own() {
+    let mock = server();
+    let (_file, ca) = ca_file(&mock);
+    let tls = |run: crate::support::Run| run.with(["--tls", "starttls", "--ca-file", &ca, "-v"]);
+    let ran = tls(send(&mock)).login().exits(Exit::OK);
+    assert!(ran.error.contains("~>  AUTH SCRAM-SHA-256"), "{}", ran.error);
+    for name in ["scram-sha-256", "scram-sha-1", "cram-md5", "plain", "login"] {
+        let ran = tls(send(&mock)).login().with(["--auth", name]).run();
+        let offered = ran.exit != Exit::UNAVAILABLE;
+        assert!(!offered || ran.exit == Exit::OK, "{name}: {}", ran.error);
+        assert!(
+            !offered || ran.error.contains(&format!("~>  AUTH {}", name.to_uppercase())),
+            "{name}: {}",
+            ran.error
+        );
+    }
+    let mock = Mock::builder()
+        .token("alice", PASSWORD.replace(' ', ""))
+        .mechanisms([Mechanism::Xoauth2, Mechanism::Oauthbearer])
+        .starttls(Certificate::Good)
+        .certificate_name("127.0.0.1")
+        .start();
+    let (_file, ca) = ca_file(&mock);
+    for name in ["auto", "xoauth2", "oauthbearer"] {
+        let run = send(&mock).with(["--tls", "starttls", "--ca-file", &ca, "-v", "--user", "alice"]);
+        let run = run
+            .with(["--token-env", "TOKEN", "--auth", name])
+            .environment("TOKEN", &PASSWORD.replace(' ', ""));
+        let ran = run.exits(Exit::OK);
+        assert!(!ran.error.contains(&PASSWORD.replace(' ', "")), "{}", ran.error);
+    }
+    assert!(mock.messages().iter().all(|message| message.envelope.user.as_deref() == Some("alice")));
+    send(&mock)
+        .login()
+        .with(["--token-env", "TOKEN"])
+        .environment("TOKEN", "x")
+        .exits(Exit::USAGE)
+        .complains(["exclude"]);
+}
+
+#[test]
+fn a_password_in_an_url_is_refused_and_not_repeated() {
+    let ran = send_to(&format!("smtp://alice:{PASSWORD}@mx.example.org")).exits(Exit::USAGE);
+    ran.complains(["--server", "--password-env"]);
+}
+
+#[test]
+fn a_sender_other_than_the_login_name_is_warned_of_with_v() {
+    let base = || {
+        send_to("mock")
+            .with(["--user", "other@example.org", "--password-env", "PASSWORD"])
+            .environment("PASSWORD", PASSWORD)
+    };
+    let ran = base().with(["-v"]).exits(Exit::OK);
+    assert!(ran.error.contains("warning: the sender you@example.org is not the login name"), "{}", ran.error);
+    assert!(!base().exits(Exit::OK).error.contains("warning"));
+}

@@ -124,3 +124,104 @@ fn an_empty_subject_is_warned_of() {
             .exits(Exit::OK);
     assert!(ran.error.contains("smtp-cli: warning: the subject is empty"), "{}", ran.error);
 }
+
+fn composed<const N: usize>(arguments: [&str; N]) -> String {
+    let base = ["compose", "-f", "you@example.org", "-t", "friend@example.net", "--subject", "Hello"];
+    smtp_cli(base).with(arguments).exits(Exit::OK).output
+}
+
+#[test]
+fn html_stands_beside_a_text_and_shows_what_is_inline() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    std::fs::write(
+        path("page.html"),
+        "<html><body><p>It <b>works</b>.</p><img src=\"cid:logo@x\"></body></html>",
+    )
+    .unwrap();
+    std::fs::write(path("logo.png"), [1, 2, 3]).unwrap();
+    let (page, inline) = (path("page.html"), format!("{};cid=logo@x", path("logo.png")));
+    let message = composed(["--html-file", &page, "--text-from-html", "--inline", &inline]);
+    for part in [
+        "multipart/alternative",
+        "multipart/related",
+        "text/plain",
+        "text/html",
+        "Content-ID: <logo@x>",
+        "image/png",
+    ] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let message = composed(["--html-file", &page, "--body", "In words."]);
+    assert!(message.contains("In words.") && !message.contains("related"), "{message}");
+    smtp_cli([
+        "compose",
+        "-f",
+        "a@b.c",
+        "-t",
+        "a@b.c",
+        "--subject",
+        "s",
+        "--inline",
+        &path("logo.png"),
+        "--html-file",
+        &page,
+    ])
+    .exits(Exit::USAGE)
+    .complains(["cid=ID"]);
+    smtp_cli(["compose", "--text-from-html"]).exits(Exit::USAGE).complains(["--html-file"]);
+}
+
+#[test]
+fn header_fields_are_added_and_checked() {
+    let message = composed([
+        "-H",
+        "X-Tag: one",
+        "-H",
+        "List-Id: News <news.example.org>",
+        "--body",
+        "x",
+        "--sender",
+        "me@example.org",
+    ]);
+    for line in ["X-Tag: one\r\n", "Sender: me@example.org\r\n", "List-Id: "] {
+        assert!(message.contains(line), "{line}: {message}");
+    }
+    for header in
+        ["no colon", "Bad Name: x", "X-Tag: a\r\nBcc: evil@example.net", "DKIM-Signature: x", "To: nobody"]
+    {
+        smtp_cli(["compose", "-f", "a@b.c", "-t", "a@b.c", "--subject", "s", "--body", "x", "-H", header])
+            .exits(Exit::USAGE)
+            .complains(["--header"]);
+    }
+}
+
+#[test]
+fn smtputf8_writes_headers_in_utf_8() {
+    let message = composed(["--smtputf8", "--header", "X-Tag: Grüße", "--body", "x"]);
+    assert!(message.contains("X-Tag: Grüße\r\n"), "{message}");
+    assert!(composed(["--header", "X-Tag: Grüße", "--body", "x"]).is_ascii());
+}
+
+#[test]
+fn a_dkim_signature_is_made() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("key.pem");
+    // The key of RFC 8463 appendix A, as PKCS #8.
+    std::fs::write(
+        &key,
+        "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ1hsZ3v/VpguoRK9JLsLMREScVpezJpGXA7rAMcrn9g\n-----END PRIVATE KEY-----\n",
+    )
+    .unwrap();
+    let key = key.display().to_string();
+    let message = composed(["--body", "x", "--dkim-key", &key, "--dkim-selector", "brisbane"]);
+    assert!(
+        message.contains("DKIM-Signature: v=1; a=ed25519-sha256;") && message.contains("d=example.org"),
+        "{message}"
+    );
+    smtp_cli(["compose", "--dkim-key", &key]).exits(Exit::USAGE).complains(["--dkim-selector"]);
+    smtp_cli(["compose", "-f", "a@b.c", "-t", "a@b.c", "--subject", "s", "--body", "x"])
+        .with(["--dkim-key", "no/such.pem", "--dkim-selector", "s"])
+        .exits(Exit::NO_INPUT)
+        .complains(["no/such.pem"]);
+}
