@@ -10,6 +10,8 @@ pub(crate) use line_ends::LineEnds;
 pub(crate) use quoted_printable::QuotedPrintable;
 pub(crate) use scan::Scan;
 
+use crate::{Error, Source};
+
 /// How the octets of a body part are written (RFC 2045 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -96,6 +98,21 @@ impl Encoder {
             }
         }
     }
+}
+
+/// How many octets an encoder makes of a source from the octet `from` to the one before `until`.
+pub(crate) fn measure(source: &Source, from: u64, until: u64, encoder: &mut Encoder) -> Result<u64, Error> {
+    let mut reader = source.open_range(from, until)?;
+    let mut out = Vec::new();
+    let mut octets = 0;
+    while !reader.is_at_end() {
+        out.clear();
+        encoder.encode(reader.chunk()?, &mut out);
+        octets += out.len() as u64;
+    }
+    out.clear();
+    encoder.finish(&mut out);
+    Ok(octets + out.len() as u64)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Provides what has to be known of a body before its encoding is chosen.
 
-use super::{Base64, QuotedPrintable};
+use super::Base64;
 use crate::header::fold::LONGEST_LINE;
 
 /// How much of a line is remembered: the beginning of a delimiter.
@@ -42,15 +42,13 @@ pub(crate) struct Scan {
     /// How the delimiters of the message begin.
     delimiter: Vec<u8>,
     last: u8,
-    quoted_printable: QuotedPrintable,
-    quoted: Vec<u8>,
-    quoted_octets: u64,
+    /// Whether the line begins as one that matters: only then its first octets are looked at one by one.
+    watched: bool,
 }
 
 impl Scan {
-    /// Begins; `text` says whether line ends are part of the format (and CRLF by now) or are data; `boundary` is how
-    /// the boundaries of the message begin.
-    pub(crate) fn new(text: bool, boundary: &str) -> Self {
+    /// Begins; `boundary` is how the boundaries of the message begin.
+    pub(crate) fn new(boundary: &str) -> Self {
         Self {
             octets: 0,
             eight_bit: false,
@@ -70,25 +68,31 @@ impl Scan {
             head: [0; HEAD],
             delimiter: format!("--{boundary}").into_bytes(),
             last: b'\n',
-            quoted_printable: if text { QuotedPrintable::text() } else { QuotedPrintable::octets() },
-            quoted: Vec::new(),
-            quoted_octets: 0,
+            watched: false,
         }
     }
 
     /// Looks at the next octets.
     pub(crate) fn look(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
-        for octet in octets {
+        self.utf8.look(octets);
+        let mut rest = octets;
+        while let Some(octet) = rest.first() {
+            let run = if self.line > 0 && !self.watched && self.last != b'\r' { printable(rest) } else { 0 };
+            if run > 0 {
+                self.line += run as u64;
+                self.characters += run as u64;
+                self.ascii += run as u64;
+                self.last = rest[run - 1];
+                rest = &rest[run..];
+                continue;
+            }
             self.octet(*octet);
             // What continues a character of UTF-8 begins none.
             self.characters += u64::from(octet & 0xc0 != 0x80);
             self.ascii += u64::from(octet.is_ascii());
+            rest = &rest[1..];
         }
-        self.utf8.look(octets);
-        self.quoted.clear();
-        self.quoted_printable.encode(octets, &mut self.quoted);
-        self.quoted_octets += self.quoted.len() as u64;
     }
 
     /// Says that these were all.
@@ -96,14 +100,6 @@ impl Scan {
         self.end_of_line();
         self.bare |= self.last == b'\r';
         self.trailing_blank |= matches!(self.last, b' ' | b'\t');
-        self.quoted.clear();
-        self.quoted_printable.finish(&mut self.quoted);
-        self.quoted_octets += self.quoted.len() as u64;
-    }
-
-    /// How long it is in quoted-printable.
-    pub(crate) fn quoted_printable_len(&self) -> u64 {
-        self.quoted_octets
     }
 
     /// Whether lines are short enough to be sent as they are.
@@ -123,10 +119,12 @@ impl Scan {
 
     /// Whether quoted-printable serves it better than base64: where a third of the characters are ASCII the text can
     /// be followed without a decoder, and filters count it less; the rest only if it costs little.
-    pub(crate) fn is_mostly_ascii(&self) -> bool {
+    ///
+    /// `quoted` is how many octets the one makes of it, which only this question needs.
+    pub(crate) fn is_mostly_ascii(&self, quoted: u64) -> bool {
         (self.ascii * 3 >= self.characters && self.utf8.is_valid() && !self.control)
             || (!self.eight_bit && !self.control)
-            || self.quoted_printable_len() * 100 <= Base64::encoded_len(self.octets) * 115
+            || quoted * 100 <= Base64::encoded_len(self.octets) * 115
     }
 
     fn octet(&mut self, octet: u8) {
@@ -146,7 +144,11 @@ impl Scan {
                 if let Some(place) = usize::try_from(self.line).ok().and_then(|at| self.head.get_mut(at)) {
                     *place = octet;
                 }
+                if self.line == 0 {
+                    self.watched = matches!(octet, b'-' | b'F');
+                }
                 self.line += 1;
+                self.watched &= self.line < HEAD as u64;
                 self.eight_bit |= !octet.is_ascii();
                 self.nul |= octet == 0;
                 self.control |= octet.is_ascii_control() && octet != b'\t';
@@ -177,6 +179,11 @@ impl Scan {
     fn end_of_line(&mut self) {
         self.longest_line = self.longest_line.max(self.line);
     }
+}
+
+/// How many octets at the beginning are printable ASCII.
+fn printable(octets: &[u8]) -> usize {
+    octets.iter().position(|octet| !matches!(octet, b' '..=b'~')).unwrap_or(octets.len())
 }
 
 /// Whether octets are UTF-8, wherever they are cut.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Body, Disposition, Entity};
 use crate::{
     BodyType, ContentTransferEncoding, Context, Error, Source,
-    encoding::{Base64, Encoder, LineEnds, QuotedPrintable, Scan},
+    encoding::{Base64, Encoder, LineEnds, QuotedPrintable, Scan, measure},
     header::{fold::Folder, parameter, unstructured},
     source::SourceReader,
 };
@@ -186,11 +186,16 @@ impl Planner<'_> {
     ) -> Result<(Prepared, bool), Error> {
         let failed = |rule| Error::Part { part: entity.label(), rule };
         let mut encoder = Encoder::Lines(lines.clone());
-        let scan = self.scan(source, true, Some(&mut encoder))?;
+        let scan = self.scan(source, Some(&mut encoder))?;
         if !scan.utf8.is_valid() {
             return Err(failed("the text is not UTF-8: convert it, or attach it as a file"));
         }
         let eight_bit_fits = scan.fits_lines() && !scan.control && !scan.boundary_like;
+        let mut quoted = Quoted {
+            source,
+            encoder: Encoder::TextQuotedPrintable(lines.clone(), QuotedPrintable::text(), Vec::new()),
+            octets: None,
+        };
         let encoding = match entity.encoding {
             Some(encoding) => encoding,
             None if scan.is_seven_bit() && !(self.requirements.signed && scan.signature_line) => {
@@ -202,7 +207,7 @@ impl Planner<'_> {
             {
                 ContentTransferEncoding::EightBit
             }
-            None if scan.is_mostly_ascii() => ContentTransferEncoding::QuotedPrintable,
+            None if scan.is_mostly_ascii(quoted.octets()?) => ContentTransferEncoding::QuotedPrintable,
             None => ContentTransferEncoding::Base64,
         };
         let (encoder, octets) = match encoding {
@@ -214,10 +219,7 @@ impl Planner<'_> {
             ContentTransferEncoding::EightBit if !eight_bit_fits => {
                 return Err(failed("8bit needs lines of at most 998 octets without control characters"));
             }
-            ContentTransferEncoding::QuotedPrintable => (
-                Encoder::TextQuotedPrintable(lines.clone(), QuotedPrintable::text(), Vec::new()),
-                scan.quoted_printable_len(),
-            ),
+            ContentTransferEncoding::QuotedPrintable => (quoted.encoder.clone(), quoted.octets()?),
             ContentTransferEncoding::Base64 => (
                 Encoder::TextBase64(lines.clone(), Base64::default(), Vec::new()),
                 Base64::encoded_len(scan.octets),
@@ -236,7 +238,7 @@ impl Planner<'_> {
 
     /// Octets that are decided are only searched for the boundary of what stands around them.
     fn prepare_prepared(&self, plan: &Arc<Plan>) -> Result<(Prepared, bool), Error> {
-        let mut scan = Scan::new(true, self.boundary);
+        let mut scan = Scan::new(self.boundary);
         let mut reader = PlanReader::new(Arc::clone(plan));
         let mut octets = Vec::new();
         loop {
@@ -260,7 +262,7 @@ impl Planner<'_> {
     fn prepare_message(&self, entity: &Entity, source: &Source) -> Result<(Prepared, bool), Error> {
         let failed = |rule| Error::Part { part: entity.label(), rule };
         let mut encoder = Encoder::Lines(LineEnds::complete());
-        let scan = self.scan(source, true, Some(&mut encoder))?;
+        let scan = self.scan(source, Some(&mut encoder))?;
         if !scan.fits_lines() {
             return Err(failed(
                 "a message within a message must have lines of at most 998 octets and no NUL: attach it as application/octet-stream",
@@ -306,17 +308,19 @@ impl Planner<'_> {
         } else if entity.encoding.is_none_or(|wanted| wanted == ContentTransferEncoding::Base64) && !is_text {
             (Encoder::Base64(Base64::default()), Base64::encoded_len(source.octets()))
         } else {
-            let scan = self.scan(source, false, None)?;
+            let scan = self.scan(source, None)?;
             prepared.charset =
                 match (is_text && entity.content_type.parameter("charset").is_none(), scan.eight_bit) {
                     (true, false) => Some("us-ascii"),
                     (true, true) if scan.utf8.is_valid() => Some("utf-8"),
                     _ => None,
                 };
+            let encoder = Encoder::QuotedPrintable(QuotedPrintable::octets());
+            let mut quoted = Quoted { source, encoder, octets: None };
             prepared.encoding = match entity.encoding {
                 Some(encoding) => encoding,
                 None if scan.is_seven_bit() => ContentTransferEncoding::SevenBit,
-                None if scan.is_mostly_ascii() => ContentTransferEncoding::QuotedPrintable,
+                None if scan.is_mostly_ascii(quoted.octets()?) => ContentTransferEncoding::QuotedPrintable,
                 None => ContentTransferEncoding::Base64,
             };
             match prepared.encoding {
@@ -328,9 +332,7 @@ impl Planner<'_> {
                 ContentTransferEncoding::EightBit if !scan.fits_lines() || scan.boundary_like => {
                     return Err(failed("8bit needs lines of at most 998 octets that end with CRLF"));
                 }
-                ContentTransferEncoding::QuotedPrintable => {
-                    (Encoder::QuotedPrintable(QuotedPrintable::octets()), scan.quoted_printable_len())
-                }
+                ContentTransferEncoding::QuotedPrintable => (quoted.encoder.clone(), quoted.octets()?),
                 ContentTransferEncoding::Base64 => {
                     (Encoder::Base64(Base64::default()), Base64::encoded_len(source.octets()))
                 }
@@ -341,8 +343,8 @@ impl Planner<'_> {
         Ok((prepared, false))
     }
 
-    fn scan(&self, source: &Source, text: bool, mut encoder: Option<&mut Encoder>) -> Result<Scan, Error> {
-        let mut scan = Scan::new(text, self.boundary);
+    fn scan(&self, source: &Source, mut encoder: Option<&mut Encoder>) -> Result<Scan, Error> {
+        let mut scan = Scan::new(self.boundary);
         let mut reader = source.open()?;
         let mut lines = Vec::new();
         while !reader.is_at_end() {
@@ -422,6 +424,24 @@ impl Planner<'_> {
         if let Some(description) = &entity.description {
             unstructured::write(out, "Content-Description", description, self.requirements.smtputf8);
         }
+    }
+}
+
+/// A source in quoted-printable; how long that is costs a reading of its own, so it is found out only when it matters.
+struct Quoted<'a> {
+    source: &'a Source,
+    encoder: Encoder,
+    octets: Option<u64>,
+}
+
+impl Quoted<'_> {
+    fn octets(&mut self) -> Result<u64, Error> {
+        if let Some(octets) = self.octets {
+            return Ok(octets);
+        }
+        let octets = measure(self.source, 0, self.source.octets(), &mut self.encoder.clone())?;
+        self.octets = Some(octets);
+        Ok(octets)
     }
 }
 

@@ -115,7 +115,7 @@ impl ExistingMessage {
 
     fn with_header(&self, header: &HeaderSection) -> Result<Message, Error> {
         let mut lines = LineEnds::complete();
-        let mut scan = Scan::new(true, "");
+        let mut scan = Scan::new("");
         let mut reader = self.source.open_range(header.body, self.source.octets())?;
         let mut converted = Vec::new();
         while !reader.is_at_end() {

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     BodyType, ContentTransferEncoding, Error, Message, Source,
-    encoding::{Base64, Encoder, LineEnds, QuotedPrintable},
+    encoding::{Base64, Encoder, LineEnds, QuotedPrintable, measure},
     entity::{Plan, Segment},
 };
 
@@ -109,8 +109,8 @@ impl Rewriter<'_> {
             Encoder::Base64(Base64::default())
         };
         let (quoted_octets, based_octets) = (
-            self.measure(part.body, part.end, &mut quoted.clone())?,
-            self.measure(part.body, part.end, &mut based.clone())?,
+            measure(self.source, part.body, part.end, &mut quoted.clone())?,
+            measure(self.source, part.body, part.end, &mut based.clone())?,
         );
         let takes_quoted = is_text && quoted_octets * 100 <= based_octets * 115;
         let (encoding, encoder, octets) = if takes_quoted {
@@ -134,7 +134,7 @@ impl Rewriter<'_> {
             return Ok(());
         }
         let encoder = Encoder::Lines(if complete { LineEnds::complete() } else { LineEnds::open() });
-        let octets = self.measure(self.copied, until, &mut encoder.clone())?;
+        let octets = measure(self.source, self.copied, until, &mut encoder.clone())?;
         self.plan.segments.push(Segment::Encoded {
             source: self.source.clone(),
             from: self.copied,
@@ -148,20 +148,6 @@ impl Rewriter<'_> {
 
     fn octets(&mut self, octets: Vec<u8>) {
         self.plan.segments.push(Segment::Octets(octets));
-    }
-
-    fn measure(&self, from: u64, until: u64, encoder: &mut Encoder) -> Result<u64, Error> {
-        let mut reader = self.source.open_range(from, until)?;
-        let mut out = Vec::new();
-        let mut octets = 0;
-        while !reader.is_at_end() {
-            out.clear();
-            encoder.encode(reader.chunk()?, &mut out);
-            octets += out.len() as u64;
-        }
-        out.clear();
-        encoder.finish(&mut out);
-        Ok(octets + out.len() as u64)
     }
 }
 

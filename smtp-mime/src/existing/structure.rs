@@ -292,7 +292,7 @@ impl Walker {
             fields: Vec::new(),
             strays: 0,
             content: StoredContent::of(&[], false),
-            scan: Scan::new(true, "="),
+            scan: Scan::new("="),
         };
         self.open.push(self.parts.len());
         self.parts.push(part);

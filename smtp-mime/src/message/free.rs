@@ -99,7 +99,7 @@ impl FreeField {
                 folder.end();
             }
             Self::Addresses(name, list) => {
-                address::field(out, name.as_str(), list, address::Style { smtputf8, brackets: false })?
+                address::field(out, name.as_str(), list, address::Style { smtputf8, brackets: false })?;
             }
             Self::Identified(name, words, identifier) => {
                 let mut folder = Folder::new(out, name.as_str());

@@ -1,4 +1,4 @@
-//! SpamAssassin and rspamd judge every kind of message, beside what Python's `email` and nodemailer compose of it.
+//! `SpamAssassin` and rspamd judge every kind of message, beside what Python's `email` and nodemailer compose of it.
 //!
 //! Neither sees the network: what they say is about the message alone.
 

@@ -7,5 +7,6 @@
 mod dkim;
 mod filters;
 mod kinds;
+mod known_answers;
 mod round_trip;
 mod strict;
