@@ -220,6 +220,7 @@ fn the_last_250_can_be_lost() {
 fn handshake_faults_are_seen_in_clear() {
     for (fault, expected) in [
         (HandshakeFault::Alert, Ok(&b"\x15\x03\x03\x00\x02\x02\x28"[..])),
+        (HandshakeFault::Garbage, Ok(HandshakeFault::Garbage.octets().expect("garbage is octets"))),
         (HandshakeFault::Plaintext, Ok(&b"220 2.0.0 still speaking in clear\r\n"[..])),
         (HandshakeFault::Fin, Ok(&b""[..])),
         (HandshakeFault::Rst, Err(io::ErrorKind::ConnectionReset)),

@@ -53,7 +53,7 @@ pub struct Envelope {
 }
 
 /// A message as it was received.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Message {
     /// Its number over all connections, counted from 1 in the order of acceptance.
     pub number: u64,
@@ -67,6 +67,24 @@ pub struct Message {
     pub octets: Vec<u8>,
     /// The code of the reply that it got; `None` when it got none.
     pub code: Option<u16>,
+}
+
+/// The octets as text, and of a long message the beginning only: a failing test prints it.
+impl fmt::Debug for Message {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 2000;
+        let more = if self.octets.len() > SHOWN { "…" } else { "" };
+        let octets = escape(&self.octets[..self.octets.len().min(SHOWN)]);
+        formatter
+            .debug_struct("Message")
+            .field("number", &self.number)
+            .field("connection", &self.connection)
+            .field("time", &self.time)
+            .field("envelope", &self.envelope)
+            .field("octets", &format_args!("\"{octets}{more}\""))
+            .field("code", &self.code)
+            .finish()
+    }
 }
 
 impl Message {

@@ -143,8 +143,15 @@ impl Builder {
     }
 
     /// Adds a rule.
+    ///
+    /// # Panics
+    /// When the rule can never fire or its steps make no sense, as a scenario file would be refused.
     #[must_use]
+    #[track_caller]
     pub fn rule(mut self, rule: Rule) -> Self {
+        if let Err(error) = rule.check() {
+            panic!("smtp-mock: {}: {error}", rule.describe());
+        }
         self.scenario.rules.push(rule);
         self
     }

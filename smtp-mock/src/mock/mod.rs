@@ -192,7 +192,14 @@ impl Mock {
     }
 
     /// Puts a rule before all others, from now on.
+    ///
+    /// # Panics
+    /// When the rule can never fire or its steps make no sense, as a scenario file would be refused.
+    #[track_caller]
     pub fn set(&self, rule: Rule) {
+        if let Err(error) = rule.check() {
+            panic!("smtp-mock: {}: {error}", rule.describe());
+        }
         self.server.set(rule);
     }
 

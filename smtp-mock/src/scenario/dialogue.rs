@@ -9,7 +9,7 @@ use super::{Close, Drip, Glob, Octets, duration::parse_duration};
 #[non_exhaustive]
 pub enum DialogueLine {
     /// `S: text` or `S> octets`: sent as it is.
-    Send(Vec<u8>),
+    Send(Octets),
     /// `C: glob`: the client's next line must match.
     Line(Glob),
     /// `C: <body>`: lines up to and with the lone dot.
@@ -128,9 +128,9 @@ fn parse_line(text: &str) -> Result<DialogueLine, String> {
         "S:" => {
             let mut octets = rest.as_bytes().to_vec();
             octets.extend_from_slice(b"\r\n");
-            Ok(DialogueLine::Send(octets))
+            Ok(DialogueLine::Send(Octets(octets)))
         }
-        "S>" => Octets::parse(rest).map(|octets| DialogueLine::Send(octets.0)),
+        "S>" => Octets::parse(rest).map(DialogueLine::Send),
         "C:" => Ok(match rest.trim_end() {
             "<body>" => DialogueLine::Body,
             "<eof>" => DialogueLine::EndOfFile,

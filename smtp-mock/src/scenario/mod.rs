@@ -11,7 +11,6 @@ mod rule;
 mod settings;
 mod step;
 
-pub(crate) use self::rule::reply_steps;
 pub use self::{
     dialogue::{Dialogue, DialogueLine},
     duration::{parse_duration, print_duration},
@@ -27,6 +26,7 @@ pub use self::{
     },
     step::{Close, Drip, Step},
 };
+pub(crate) use self::{rule::reply_steps, step::LARGEST};
 
 /// Everything that decides what the server does: with no rule and no dialogue, a correct server.
 ///

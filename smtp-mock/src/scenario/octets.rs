@@ -1,12 +1,14 @@
 //! Reads octets out of text with escapes: `\r`, `\n`, `\t`, `\0`, `\\`, `\xNN`.
 
+use core::fmt;
+
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// Octets that a scenario writes with escapes.
 ///
 /// TOML's basic strings already turn `\r` and `\n` into the octets; escapes that reach us from literal strings and
 /// from the command line are turned here, so both kinds of string mean the same.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, PartialEq)]
 pub struct Octets(pub Vec<u8>);
 
 impl Octets {
@@ -50,6 +52,13 @@ impl Octets {
     pub fn parse_hexadecimal(text: &str) -> Result<Self, String> {
         let digits: String = text.split_ascii_whitespace().collect();
         hexadecimal(&digits).map(Self).ok_or_else(|| format!("«{text}» is not pairs of hexadecimal digits"))
+    }
+}
+
+/// As text with escapes: nobody reads numbers.
+impl fmt::Debug for Octets {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Octets(\"{}\")", escape(&self.0))
     }
 }
 

@@ -246,7 +246,7 @@ pub struct Rule {
 }
 
 impl Rule {
-    /// A rule that fires at `on` and so far does what the correct server does.
+    /// A rule that fires at `on` and, as long as it has no step, does what the correct server does.
     #[must_use]
     pub fn on(on: On) -> Self {
         Self {
@@ -452,8 +452,8 @@ impl Rule {
         {
             return Err(format!("chance = {chance} is outside of 0 to 1"));
         }
-        if self.then.is_empty() {
-            return Err("the rule does nothing, give it reply or then".to_owned());
+        if self.then.is_empty() && self.expect.is_none() {
+            return Err("the rule does nothing, give it reply, then or expect".to_owned());
         }
         if self.when.line.is_some() && !on.has_line() {
             return Err(format!("on = \"{on}\" has no command line, so when.line can never match"));

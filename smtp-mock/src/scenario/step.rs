@@ -130,7 +130,7 @@ impl Step {
 }
 
 /// The most octets that one step may make at once: it bounds memory; more is what `Endless` is for.
-const LARGEST: usize = 16 * 1024 * 1024;
+pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
 
 fn one() -> usize {
     1

@@ -17,7 +17,7 @@ mod run;
 #[cfg(test)]
 mod tests;
 
-use core::time::Duration;
+use core::{fmt, time::Duration};
 
 use self::{
     body::Body,
@@ -29,7 +29,7 @@ use crate::{
     capture::{Entry, Envelope, Kind, Path},
     random::Random,
     report::{Fault, Finding},
-    scenario::{Certificate, Close, HandshakeFault, On, Scenario, TlsMode},
+    scenario::{Certificate, Close, HandshakeFault, On, Scenario, TlsMode, escape},
     server::Server,
     signal::Change,
 };
@@ -39,7 +39,7 @@ const LINE_LIMIT: usize = 16 * 1024;
 
 /// What the driver is to do next. Exhaustive on purpose: a driver that forgets one must not compile.
 #[allow(clippy::exhaustive_enums)]
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub enum Output {
     /// Write these octets, as one packet.
     Send(Vec<u8>),
@@ -54,6 +54,20 @@ pub enum Output {
     StopReading(Duration),
     /// Nothing before there is input.
     NeedInput,
+}
+
+/// Octets as text with escapes.
+impl fmt::Debug for Output {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Send(octets) => write!(formatter, "Send(\"{}\")", escape(octets)),
+            Self::Handshake(handshake) => formatter.debug_tuple("Handshake").field(handshake).finish(),
+            Self::Close(how) => formatter.debug_tuple("Close").field(how).finish(),
+            Self::WaitUntil(until) => formatter.debug_tuple("WaitUntil").field(until).finish(),
+            Self::StopReading(until) => formatter.debug_tuple("StopReading").field(until).finish(),
+            Self::NeedInput => formatter.write_str("NeedInput"),
+        }
+    }
 }
 
 /// A TLS handshake as the scenario wants it.
@@ -79,7 +93,7 @@ pub struct Secured {
 /// Tell it the time, give it octets, do what [`poll`](Self::poll) says:
 ///
 /// ```
-/// use core::time::Duration;
+/// use core::{fmt, time::Duration};
 /// use smtp_mock::{Output, Scenario, Server};
 ///
 /// let server = Server::new(Scenario::new());

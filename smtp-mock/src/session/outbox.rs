@@ -100,7 +100,11 @@ impl Outbox {
         } else {
             self.border();
             let mut begin = 0;
-            for &offset in cut.split.iter().filter(|&&offset| offset < octets.len()) {
+            for &offset in &cut.split {
+                // Offsets that do not rise cut nothing.
+                if offset <= begin || offset >= octets.len() {
+                    continue;
+                }
                 self.actions.push_back(Action::Octets(octets[begin..offset].to_vec()));
                 self.border();
                 begin = offset;

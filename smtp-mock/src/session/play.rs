@@ -9,7 +9,7 @@ use super::{
 use crate::{
     capture::{Envelope, Kind, Message},
     report::Mismatch,
-    scenario::{Close, Dialogue, DialogueLine, Glob, Reply, escape},
+    scenario::{Close, Dialogue, DialogueLine, Glob, Octets, Reply, escape},
     signal::Change,
 };
 
@@ -56,7 +56,7 @@ impl Session {
         }
         let Some((_, line)) = play.dialogue.line(play.at) else { return self.after_script(play) };
         match line.clone() {
-            DialogueLine::Send(octets) => {
+            DialogueLine::Send(Octets(octets)) => {
                 play.challenged = octets.starts_with(b"334");
                 let cut = play.cut.take().unwrap_or_else(|| self.cut_of_wire());
                 self.say(octets, &cut, None);
@@ -166,7 +166,7 @@ impl Session {
     fn keep_played(&mut self, play: &Play, body: Body) {
         self.log(Kind::MailData(body.wire), b"", None);
         let reply = play.dialogue.lines().skip(play.at).find_map(|(_, line)| match line {
-            DialogueLine::Send(octets) => Some(Reply::parse(&String::from_utf8_lossy(octets)).ok()),
+            DialogueLine::Send(Octets(octets)) => Some(Reply::parse(&String::from_utf8_lossy(octets)).ok()),
             DialogueLine::Line(_) | DialogueLine::Body | DialogueLine::EndOfFile => Some(None),
             _ => None,
         });

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Handshake, Session, command::Command, outbox::Cut};
 use crate::{
-    scenario::{Close, On, Reply, Step},
+    scenario::{Close, LARGEST, On, Reply, Step},
     server::Facts,
 };
 
@@ -28,7 +28,9 @@ impl Session {
         }
         if let Some(rule) = rule {
             let name: Option<Arc<str>> = Some(rule.name.as_deref().unwrap_or(rule.on.as_str()).into());
-            return self.run(command, &rule.then, name.as_ref());
+            // A rule without steps only counts.
+            let steps = if rule.then.is_empty() { &[Step::Default][..] } else { &rule.then };
+            return self.run(command, steps, name.as_ref());
         }
         if let Some(steps) = self.chaos_steps(command) {
             return self.run(command, &steps, Some(&"chaos".into()));
@@ -118,7 +120,7 @@ impl Session {
                     self.say(octets_of(step), &cut, rule);
                 }
                 Step::Garbage(count) => {
-                    let octets = self.random.octets(*count);
+                    let octets = self.random.octets((*count).min(LARGEST));
                     self.say(octets, &cut, rule);
                 }
                 Step::Drip(drip) => cut = Cut { drip: Some(*drip), ..Cut::default() },
@@ -189,7 +191,7 @@ fn octets_of(step: &Step) -> Vec<u8> {
         Step::Raw(octets) | Step::RawHex(octets) => octets.0.clone(),
         Step::LongLine(length) => {
             let mut octets = b"250 ".to_vec();
-            octets.resize((*length).max(4), b'x');
+            octets.resize((*length).clamp(4, LARGEST), b'x');
             octets.extend_from_slice(b"\r\n");
             octets
         }

@@ -96,7 +96,7 @@ fn the_end_of_the_connection_is_seen_in_both_ways() {
 #[test]
 fn an_endless_reply_is_held_by_the_window() {
     let scenario = with([Rule::on(On::Noop).step(Step::Endless("250-more".to_owned()))]);
-    let (ended, _) = run(scenario, Client::new(["NOOP", "QUIT"]).limit(1_000_000));
+    let (ended, _) = run(scenario, Client::new(["NOOP", "QUIT"]).limit(200_000));
     assert_eq!(ended, Ended::TooMuch);
 }
 
