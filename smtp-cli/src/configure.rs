@@ -35,10 +35,14 @@ pub(crate) fn configure(args: &ConfigArgs, global: &GlobalArgs, terminal: &mut T
 }
 
 /// Settings that stand when no layer says anything.
-const BUILT_IN: [(&str, &str); 4] = [
+const BUILT_IN: [(&str, &str); 5] = [
     ("auth", "auto"),
     ("port", "587, or 465 for smtps, or 24 for LMTP"),
     ("protocol", "esmtp"),
+    (
+        "timeout",
+        "connect=5m,greeting=5m,hello=5m,tls=2m,auth=2m,mail=5m,rcpt=5m,data=2m,block=3m,end=10m,other=5m,quit=1m",
+    ),
     ("tls", "auto"),
 ];
 

@@ -1,11 +1,12 @@
 //! Provides the command `lint`: what a receiver may mistake for spam or cannot read.
 
-use crate::args::SendArgs;
+use crate::args::{Format, SendArgs};
 use crate::compose;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
-use smtp_mime::{Lint, Severity};
+use serde_json::json;
+use smtp_mime::{Finding, Lint, Severity};
 
 /// Looks at the messages, and prints what there is to say.
 pub(crate) fn lint(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
@@ -31,14 +32,44 @@ pub(crate) fn lint(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
         })?;
         findings.extend(found);
     }
-    let mut is_broken = false;
-    for finding in &findings {
-        is_broken |= finding.severity() == Severity::Broken;
-        let word = if finding.severity() == Severity::Broken { "broken" } else { "doubtful" };
-        terminal.print(&format!("{word:<8}  {:<24}  {finding}\n", finding.rule()))?;
+    let is_broken = findings.iter().any(|finding| finding.severity() == Severity::Broken);
+    let exit = if is_broken { Exit::DATA } else { Exit::OK };
+    match args.run.format.unwrap_or_default() {
+        Format::Text => text(&findings, terminal)?,
+        Format::Json => json(&findings, exit, terminal)?,
+    }
+    Ok(exit)
+}
+
+/// How much a finding matters, in a word.
+fn severity(finding: &Finding) -> &'static str {
+    if finding.severity() == Severity::Broken { "broken" } else { "doubtful" }
+}
+
+fn text(findings: &[Finding], terminal: &mut Terminal) -> Result<()> {
+    for finding in findings {
+        terminal.print(&format!("{:<8}  {:<24}  {finding}\n", severity(finding), finding.rule()))?;
     }
     if findings.is_empty() {
         terminal.print("nothing to say: the message breaks no rule and looks like what it is\n")?;
     }
-    Ok(if is_broken { Exit::DATA } else { Exit::OK })
+    Ok(())
+}
+
+fn json(findings: &[Finding], exit: Exit, terminal: &mut Terminal) -> Result<()> {
+    let findings: Vec<_> = findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "severity": severity(finding),
+                "rule": finding.rule(),
+                "place": finding.place(),
+                "what": finding.what(),
+                "why": finding.why(),
+                "advice": finding.advice(),
+            })
+        })
+        .collect();
+    let document = json!({ "schema": "smtp-cli/lint/1", "exit": exit.status(), "findings": findings });
+    terminal.print(&format!("{document:#}\n"))
 }

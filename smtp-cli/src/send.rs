@@ -134,14 +134,31 @@ fn go_until(
     } else {
         Session::open(&settings, password.as_ref(), observers)
     };
-    let session = session?;
-    let text = format!("{} {}\n", settings.destination, session.state());
+    let mut session = session?;
+    let (state, measure) = (session.state(), session.take_measure());
     session.leave();
     if let Some(error) = outputs.end()? {
         return Err(error);
     }
-    if !global.quiet {
-        terminal.print(&text)?;
+    let destination = &settings.destination;
+    match args.run.format.unwrap_or_default() {
+        Format::Json => {
+            let document = serde_json::json!({
+                "schema": "smtp-cli/session/1",
+                "exit": Exit::OK.status(),
+                "server": destination.to_string(),
+                "state": state,
+                "cost": measure.measured(),
+            });
+            terminal.print(&format!("{document:#}\n"))?;
+        }
+        Format::Text if global.quiet => {}
+        Format::Text => {
+            terminal.print(&format!("{destination} {state}\n"))?;
+            if args.run.stats {
+                terminal.print(&format!("{}\n", measure.text()))?;
+            }
+        }
     }
     Ok(Exit::OK)
 }

@@ -113,3 +113,49 @@ fn sendmail_takes_its_recipients_from_the_words_without_t() {
     sendmail(&mock, ["-i"]).exits(Exit::USAGE).complains(["recipient"]);
     sendmail(&mock, ["-bs"]).exits(Exit::USAGE).complains(["-bs"]);
 }
+
+/// The program under the name of sendmail, as other programs call it.
+#[cfg(unix)]
+#[test]
+fn the_program_is_sendmail_by_its_name() {
+    use std::io::Write;
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("sendmail");
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_smtp-cli"), &program).unwrap();
+    let mock = Mock::start();
+    let mut child = std::process::Command::new(program)
+        .args(["-t", "-oi", "-f", "bounces@example.org"])
+        .env("SMTP_CLI_SERVER", mock.addr().to_string())
+        .env("XDG_CONFIG_HOME", directory.path())
+        .env("XDG_CONFIG_DIRS", directory.path())
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(MESSAGE.as_bytes()).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!((mock.messages()[0].from(), mock.messages()[0].to().len()), ("bounces@example.org", 3));
+}
+
+#[test]
+fn the_account_of_the_manual_is_one() {
+    let page = smtp_cli(["man"]).exits(Exit::OK).output;
+    let example = page.split(".nf\n").find(|block| block.starts_with("default-account")).unwrap();
+    let example = example.split(".fi").next().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    std::fs::write(&path, example).unwrap();
+    let ran = smtp_cli(["config", "check", "--config", &path.display().to_string()]).exits(Exit::OK);
+    assert!(ran.output.contains("fine, 1 accounts"), "{}", ran.output);
+}
+
+#[test]
+fn lint_speaks_to_programs_too() {
+    let ran = smtp_cli(["lint", "--format", "json", "--eml", "-"])
+        .input("From: you@example.org\n\nx\n")
+        .exits(Exit::DATA);
+    let document: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
+    assert_eq!(
+        (&document["schema"], &document["findings"][0]["rule"]),
+        (&"smtp-cli/lint/1".into(), &"missing-date".into())
+    );
+}

@@ -170,6 +170,11 @@ fn until_stops_there() {
             "{commands:?}"
         );
     }
+    let ran = send(&mock).with(["--until", "hello", "--format", "json"]).exits(Exit::OK);
+    let document: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
+    assert_eq!((&document["schema"], &document["cost"]["turns"]), (&"smtp-cli/session/1".into(), &1.into()));
+    let ran = send(&mock).with(["--until", "hello", "--stats"]).exits(Exit::OK);
+    assert!(ran.output.contains("1 turns, "), "{}", ran.output);
     mock.clear();
     let ran = send(&mock).with(["--until", "rcpt"]).exits(Exit::OK);
     assert!(ran.output.starts_with("accepted  friend@example.net"), "{}", ran.output);
@@ -220,8 +225,13 @@ fn a_pin_stands_for_the_authority() {
     send(&mock).with(["--tls-pin", "sha1:00"]).exits(Exit::USAGE).complains(["sha256:"]);
 }
 
+/// As many messages as `SMTP_CLI_TEST_MESSAGES` says, or 1,000.
 #[test]
 fn many_messages_over_many_connections_while_sessions_die() {
+    let count = std::env::var("SMTP_CLI_TEST_MESSAGES")
+        .ok()
+        .and_then(|count| count.parse().ok())
+        .unwrap_or(1_000_usize);
     let mut scenario = Scenario::new();
     scenario.seed = 7;
     scenario.rules.push(Rule::on(On::Rcpt).chance(0.02).close(Close::Rst));
@@ -229,15 +239,15 @@ fn many_messages_over_many_connections_while_sessions_die() {
     scenario.rules.push(Rule::on(On::Mail).chance(0.01).reply("451 4.3.0 later"));
     let mock = Mock::builder().scenario(scenario).start();
     let ran = send(&mock)
-        .with(["--repeat", "400", "--connections", "8", "--in-flight", "4", "--format", "json"])
+        .with(["--repeat", &count.to_string(), "--connections", "8", "--in-flight", "4", "--format", "json"])
         .run();
     let document: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
     let messages = document["messages"].as_array().unwrap();
-    assert_eq!(messages.len(), 400);
+    assert_eq!(messages.len(), count);
     let of =
         |word: &str| messages.iter().filter(|message| message["recipients"][0]["outcome"] == word).count();
     let accepted = of("accepted");
-    assert_eq!(accepted + of("refused") + of("unsent") + of("unknown"), 400);
+    assert_eq!(accepted + of("refused") + of("unsent") + of("unknown"), count);
     // What the server took beyond what we know of is unknown to us, never twice the same.
     let taken = mock.messages();
     let taken: Vec<_> = taken.iter().filter(|message| message.code == Some(250)).collect();
