@@ -128,7 +128,7 @@ impl DkimSigner {
         let column = folder.column();
         // What is signed is the field with an empty b=, without its line end (RFC 6376 §3.7).
         let signature = STANDARD.encode(self.key.sign(&data(&fields, &names, &field, self.header))?);
-        let (first, rest) = signature.split_at(signature.len().min(LINE - column));
+        let (first, rest) = signature.split_at(signature.len().min(LINE.saturating_sub(column)));
         field.extend_from_slice(first.as_bytes());
         for line in rest.as_bytes().chunks(LINE - 1) {
             field.extend_from_slice(b"\r\n ");

@@ -9,4 +9,5 @@ mod filters;
 mod kinds;
 mod known_answers;
 mod round_trip;
+mod signed;
 mod strict;
