@@ -1,9 +1,9 @@
 //! Defines the parameters of MAIL and RCPT (RFC 5321 §4.1.2, §4.1.1.11).
 
 use alloc::{boxed::Box, string::String};
-use core::fmt::Write as _;
 
 use crate::address::{SyntaxError, is_utf8_non_ascii, text_forms};
+use crate::extension_parameters::xtext_encode;
 
 /// An ESMTP parameter: a keyword, with a value or without, as in `SIZE=1000` or `SMTPUTF8`.
 ///
@@ -52,21 +52,7 @@ impl Parameter {
     /// When `text` is empty or not ASCII; CR, LF and NUL are refused too, though xtext could carry them, because
     /// servers decode the value before they log or forward it.
     pub fn with_xtext(keyword: &str, text: &str) -> Result<Self, SyntaxError> {
-        let mut value = String::with_capacity(text.len());
-        for (position, character) in text.char_indices() {
-            match character {
-                '+' | '=' | ' ' => {
-                    // Writing to a string cannot fail.
-                    let _ = write!(value, "+{:02X}", u32::from(character));
-                }
-                '!'..='~' => value.push(character),
-                _ if character.is_ascii() => {
-                    return Err(SyntaxError::Unexpected { value: VALUE, character, position });
-                }
-                _ => return Err(SyntaxError::NotAscii { value: VALUE }),
-            }
-        }
-        Self::new(keyword, Some(&value))
+        Self::new(keyword, Some(&xtext_encode(text, VALUE)?))
     }
 
     /// The printed form, `KEYWORD` or `KEYWORD=value`.

@@ -42,6 +42,7 @@ fn act() -> impl Strategy<Value = Act> {
         "25",
         "0 x\r\n",
         "250-",
+        "250-mx\r\n250-PIPELINING\r\n250 XCLIENT PORT\r\n",
         PIPELINING,
         CHUNKING,
     ]);
@@ -52,7 +53,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::FailWrite),
         2 => Just(Act::Secure),
         1 => (0u64..400).prop_map(Act::Pass),
-        12 => (0u8..12).prop_map(Act::Goal),
+        12 => (0u8..13).prop_map(Act::Goal),
         6 => prop::collection::vec(prop::sample::select(&b"a.\r\n"[..]), 0..40).prop_map(Act::Body),
         6 => Just(Act::EndBody),
         1 => Just(Act::AbortBody),
@@ -76,6 +77,7 @@ fn set_goal(client: &mut Client, which: u8) -> Result<(Goal, usize), Misuse> {
         8 => (client.reset()?, 0),
         9 => (client.noop()?, 0),
         10 => (client.vrfy("x".parse().unwrap())?, 0),
+        11 => (client.xclient(&[XclientAttribute::Port(None)])?, 0),
         _ => (client.quit()?, 0),
     })
 }

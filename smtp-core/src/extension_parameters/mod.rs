@@ -25,6 +25,7 @@ pub use require_tls::RequireTls;
 pub use rrvs::{Rrvs, RrvsAction};
 
 pub(crate) use offered::obstacle;
+pub(crate) use xtext::encode as xtext_encode;
 
 use crate::address::SyntaxError;
 use crate::parameter::Parameter;

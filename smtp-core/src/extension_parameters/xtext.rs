@@ -10,7 +10,7 @@ const fn is_plain(character: char) -> bool {
 }
 
 /// Encodes visible ASCII characters and blanks.
-pub(super) fn encode(text: &str, value: &'static str) -> Result<String, SyntaxError> {
+pub(crate) fn encode(text: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut encoded = String::with_capacity(text.len());
     for (position, character) in text.char_indices() {
         match character {
