@@ -46,11 +46,14 @@ pub(crate) fn field(out: &mut Vec<u8>, name: &str, list: &AddressList, style: St
 }
 
 /// The mailbox as it is sent: under SMTPUTF8 as it is, otherwise with A-labels.
-pub(crate) fn ready(mailbox: &Mailbox, smtputf8: bool) -> Result<Mailbox, ValueError> {
+pub(crate) fn ready(mailbox: &Mailbox, smtputf8: bool) -> Result<Cow<'_, Mailbox>, ValueError> {
     if smtputf8 || mailbox.is_ascii() {
-        return Ok(mailbox.clone());
+        return Ok(Cow::Borrowed(mailbox));
     }
-    mailbox.to_ascii_domain().map_err(|error| ValueError::Address { address: mailbox.to_string(), error })
+    mailbox
+        .to_ascii_domain()
+        .map(Cow::Owned)
+        .map_err(|error| ValueError::Address { address: mailbox.to_string(), error })
 }
 
 /// A display name with quotes if a list could not be read back without them.

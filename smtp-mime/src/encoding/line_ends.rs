@@ -33,6 +33,8 @@ impl LineEnds {
     /// Converts the next octets and appends the result.
     pub(crate) fn convert(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut rest = octets;
+        // Line ends that grow are the exception.
+        out.reserve(octets.len() + 2);
         if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
             rest = rest.strip_prefix(b"\n").unwrap_or(rest);

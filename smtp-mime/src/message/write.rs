@@ -13,6 +13,9 @@ use crate::{
     header::{fold::Folder, unstructured},
 };
 
+/// Most header sections are no longer.
+const HEADER: usize = 1024;
+
 /// Writes a message: header section first, then what `entity` makes.
 pub(super) fn message(
     builder: &MessageBuilder,
@@ -26,12 +29,13 @@ pub(super) fn message(
     if recipients.is_empty() && !builder.without_recipients {
         return Err(Error::NoRecipients);
     }
-    let envelope_sender = address::ready(sender.mailbox(), smtputf8).map_err(Error::field("From"))?;
+    let envelope_sender =
+        address::ready(sender.mailbox(), smtputf8).map_err(Error::field("From"))?.into_owned();
     let message_id = match &builder.message_id {
         Some(message_id) => message_id.clone(),
         None => generated(context, &envelope_sender)?,
     };
-    let mut header = Vec::new();
+    let mut header = Vec::with_capacity(HEADER);
     let style = Style { smtputf8, brackets: entity.shows_html() };
     fields(builder, sender, context, &message_id, style, &mut header)?;
     let (body, body_type) = plan(entity, context, requirements)?;
@@ -152,16 +156,15 @@ fn sender(builder: &MessageBuilder) -> Result<&NameAddr, Error> {
 }
 
 fn recipients(builder: &MessageBuilder, smtputf8: bool) -> Result<Vec<Mailbox>, Error> {
-    let mut seen = HashSet::new();
     let mut recipients = Vec::new();
     for (name, list) in [("To", &builder.to), ("Cc", &builder.cc), ("Bcc", &builder.bcc)] {
         for mailbox in list.mailboxes() {
-            let mailbox = address::ready(mailbox, smtputf8).map_err(Error::field(name))?;
-            if seen.insert(mailbox.clone()) {
-                recipients.push(mailbox);
-            }
+            recipients.push(address::ready(mailbox, smtputf8).map_err(Error::field(name))?.into_owned());
         }
     }
+    let mut seen = HashSet::with_capacity(recipients.len());
+    let mut first = recipients.iter().map(|mailbox| seen.insert(mailbox)).collect::<Vec<_>>().into_iter();
+    recipients.retain(|_| first.next().unwrap_or(true));
     Ok(recipients)
 }
 
