@@ -148,7 +148,7 @@ impl Credentials {
     /// The mechanisms that can carry these credentials, the strongest first.
     ///
     /// # Errors
-    /// When there is none: why the strongest cannot.
+    /// When there is none: why the one that needs the least cannot.
     pub fn mechanisms(&self) -> Result<Vec<Box<dyn Mechanism>>, MechanismError> {
         let mut mechanisms = Vec::new();
         let mut error = None;

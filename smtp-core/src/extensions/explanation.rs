@@ -14,7 +14,7 @@ impl Extension {
 }
 
 /// Sorted by keyword.
-const EXPLANATIONS: [(&str, &str); 47] = [
+const EXPLANATIONS: [(&str, &str); 45] = [
     ("8BITMIME", "takes octets above 127 in messages (RFC 6152)"),
     (
         "ATRN",
@@ -56,11 +56,9 @@ const EXPLANATIONS: [(&str, &str); 47] = [
     ("X-ANONYMOUSTLS", "encrypts between Exchange servers"),
     ("X-EXPS", "logs in between Exchange servers"),
     ("X-LINK2STATE", "exchanges routing between Exchange servers"),
-    ("XADR", "old name of an address query"),
     ("XCLIENT", "believes a trusted client's word on who its client is (Postfix)"),
     ("XEXCH50", "takes properties of messages from Exchange servers"),
     ("XFORWARD", "takes a trusted client's word on who its client is, for its log (Postfix)"),
-    ("XLMTP", "takes LMTP where SMTP is spoken"),
     ("XOORG", "takes the name of the organization that a message comes from (Exchange)"),
     ("XRDST", "takes the recipient's domain for its routing (Exchange)"),
     ("XSHADOW", "keeps a shadow of each message until it is delivered (Exchange)"),
