@@ -14,6 +14,7 @@ pub(crate) enum Change {
     /// A message was kept, or a connection ended.
     Milestone,
     /// Someone outside wants the waiters to look again.
+    #[cfg_attr(not(feature = "program"), allow(dead_code, reason = "the program alone calls"))]
     Call,
 }
 

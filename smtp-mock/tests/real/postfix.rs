@@ -22,10 +22,8 @@ struct Postfix {
 
 impl Postfix {
     fn start() -> Self {
-        let directory = tempfile::Builder::new()
-            .prefix("mock-postfix-")
-            .tempdir_in("/tmp")
-            .expect("the set-up of the test works");
+        let directory =
+            tempfile::Builder::new().prefix("mock-postfix-").tempdir().expect("the set-up of the test works");
         let root = directory.path();
         let port = TcpListener::bind("127.0.0.1:0")
             .expect("the set-up of the test works")
