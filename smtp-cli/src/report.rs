@@ -130,10 +130,14 @@ impl<'a> Report<'a> {
         let text = match (telling, &self.mail.ending) {
             (Some(Outcome::Unsent(Reason::Closed(_))), Some(ending)) => return ending.clone(),
             (Some(Outcome::Refused { verb: Verb::Mail, reply }), _) => {
-                format!("the sender {} was refused: {reply}{}", self.mail.envelope.from, advice(reply))
+                format!(
+                    "the sender {} was refused: {reply}{}",
+                    self.mail.envelope.from,
+                    advice(Verb::Mail, reply)
+                )
             }
-            (Some(Outcome::Refused { verb: Verb::Data | Verb::Bdat | Verb::Message, reply }), _) => {
-                format!("the message was refused: {reply}{}", advice(reply))
+            (Some(Outcome::Refused { verb: verb @ (Verb::Data | Verb::Bdat | Verb::Message), reply }), _) => {
+                format!("the message was refused: {reply}{}", advice(*verb, reply))
             }
             (Some(Outcome::Refused { verb: Verb::Rcpt, .. }), _) => {
                 format!("no recipient was accepted: {}", self.failed().join("; "))
@@ -218,12 +222,11 @@ fn words(outcome: &Outcome) -> (&'static str, String) {
     }
 }
 
-/// What may be done about a refusal, where the code alone says it.
-fn advice(reply: &Reply) -> &'static str {
-    match reply.code().value() {
-        530 => "; log in by --user",
-        _ if reply.is_transient() => "; try again later",
-        _ => "",
+/// What may be done about a refusal.
+fn advice(verb: Verb, reply: &Reply) -> String {
+    match reply.explain(verb.into()).advice {
+        "" => String::new(),
+        advice => format!("; {advice}"),
     }
 }
 
@@ -295,11 +298,13 @@ mod tests {
     #[test]
     fn the_error_names_what_was_refused() {
         let refused = |verb, code| Outcome::Refused { verb, reply: reply(code, "no") };
-        assert_eq!(error(vec![refused(Verb::Mail, 550)]), "the sender <you@example.org> was refused: 550 no");
-        assert_eq!(
-            error(vec![refused(Verb::Message, 451)]),
-            "the message was refused: 451 no; try again later"
+        let text = error(vec![refused(Verb::Mail, 550)]);
+        assert!(
+            text.starts_with("the sender <you@example.org> was refused: 550 no; use the address"),
+            "{text}"
         );
+        let text = error(vec![refused(Verb::Message, 451)]);
+        assert!(text.starts_with("the message was refused: 451 no; "), "{text}");
         assert_eq!(
             error(vec![refused(Verb::Rcpt, 550), Outcome::Accepted(reply(250, "ok"))]),
             "1 of 2 recipients did not get it: a@example.org at RCPT: 550 no"

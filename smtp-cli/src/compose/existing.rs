@@ -68,7 +68,14 @@ fn open(args: &SendArgs, name: &str, source: smtp_mime::Source, outside: Outside
     let edit = if args.message.no_fix {
         None
     } else {
-        let edit = existing.edit().complete(&context(outside)?).map_err(|error| invalid(&error))?;
+        let mut edit = existing.edit();
+        if existing.values("From").next().is_none()
+            && let Some(from) = &args.envelope.from
+        {
+            // A program that writes no From leaves it to whoever sends, as it does with sendmail(8).
+            edit = edit.add("From", from).map_err(|error| invalid(&error))?;
+        }
+        let edit = edit.complete(&context(outside)?).map_err(|error| invalid(&error))?;
         Some(Box::new(edit.remove("Bcc")))
     };
     let message = match &edit {

@@ -3,7 +3,7 @@
 use super::Session;
 use crate::error::Error;
 use crate::exit::{Exit, phase};
-use crate::settings::{Encryption, LoginKind};
+use crate::settings::Encryption;
 use smtp_core::{Cause, End, Reason, Reply, Timer, Verb, Violation};
 
 impl Session<'_> {
@@ -81,17 +81,8 @@ impl Session<'_> {
         let server = &self.settings.destination;
         let login = self.settings.login.as_ref();
         let user = login.map(|login| login.user.as_str()).unwrap_or_default();
-        let secret = match login.map(|login| login.kind) {
-            Some(LoginKind::Token) => "the token",
-            Some(LoginKind::Certificate) => "the certificate",
-            _ => "the password",
-        };
         let more = if why.is_empty() { String::new() } else { format!(" ({why})") };
-        let advice = if reply.is_transient() {
-            "try again later".to_string()
-        } else {
-            format!("check --user and {secret}")
-        };
+        let advice = reply.explain(Verb::Auth.into()).advice;
         Error::new(
             Exit::of_refusal(Some(Verb::Auth), reply),
             format!("{server} refused the login of {user}: {reply}{more}; {advice}"),

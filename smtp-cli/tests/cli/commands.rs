@@ -110,6 +110,13 @@ fn sendmail_takes_its_recipients_from_the_words_without_t() {
     sendmail(&mock, ["-i", "-f", "bounces@example.org", "--", "x@example.net"]).exits(Exit::OK);
     let message = &mock.messages()[0];
     assert_eq!((message.from(), message.to()), ("bounces@example.org", vec!["x@example.net"]));
+    let run = sendmail(&mock, ["a@example.net"]).environment("SMTP_CLI_FROM", "Cron <cron@example.org>");
+    run.input("Subject: no author\n\nx\n").exits(Exit::OK);
+    assert_eq!(mock.messages()[1].header("From").as_deref(), Some("Cron <cron@example.org>"));
+    sendmail(&mock, ["a@example.net"])
+        .input("Subject: no author\n\nx\n")
+        .exits(Exit::DATA)
+        .complains(["From"]);
     sendmail(&mock, ["-i"]).exits(Exit::USAGE).complains(["recipient"]);
     sendmail(&mock, ["-bs"]).exits(Exit::USAGE).complains(["-bs"]);
 }

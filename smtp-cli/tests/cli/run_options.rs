@@ -89,6 +89,26 @@ fn retry_tries_again_what_failed_for_now_and_only_that() {
 }
 
 #[test]
+fn what_stood_behind_a_message_whose_session_broke_goes_over_a_further_one() {
+    let broken = || {
+        Mock::builder()
+            .extensions(["PIPELINING"])
+            .rule(Rule::on(On::Mail).connection(1).message(2).close(Close::Fin))
+            .start()
+    };
+    let mock = broken();
+    let ran = send(&mock).with(["--repeat", "4"]).exits(Exit::TEMPORARY);
+    assert_eq!(ran.output.lines().filter(|line| line.starts_with("accepted")).count(), 3, "{}", ran.output);
+    assert_eq!((mock.messages().len(), mock.connections()), (3, 2));
+    let mock = broken();
+    send(&mock).with(["--repeat", "4", "--retry", "1"]).exits(Exit::OK);
+    assert_eq!(mock.messages().len(), 4);
+    let mock = broken();
+    send(&mock).with(["--repeat", "4", "--connections", "2"]).exits(Exit::OK);
+    assert_eq!(mock.messages().len(), 4);
+}
+
+#[test]
 fn json_is_one_document_with_a_schema() {
     let mock = Mock::builder().rule(Rule::on(On::Rcpt).to("bad@*").reply("550 5.1.1 none")).start();
     let ran = send(&mock).with(["--to", "bad@example.net", "--format", "json"]).exits(Exit::PARTLY);
