@@ -44,10 +44,11 @@ pub(super) fn run(
         "pid": std::process::id(),
         "seed": seed,
     });
-    // Whoever started us waits for this line: it must be out before anything else happens.
-    writeln!(out, "{start_line}").and_then(|()| out.flush()).map_err(no_output)?;
+    // Whoever reads the start line may interrupt us at once.
     let interrupted = Arc::new(AtomicBool::new(false));
     watch_interrupts(&interrupted, mock.server());
+    // Whoever started us waits for this line: it must be out before anything else happens.
+    writeln!(out, "{start_line}").and_then(|()| out.flush()).map_err(no_output)?;
     let ended_in_time = follow(&mock, options, &interrupted, out, err)?;
     let report = mock.stop();
     if options.json_lines {
