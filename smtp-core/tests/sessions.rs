@@ -216,3 +216,40 @@ fn replies_are_reported_when_asked_for_with_what_they_reply_to() {
         .collect();
     assert_eq!(reported, [(None, 220, true), (Some(Verb::Ehlo), 502, false), (Some(Verb::Helo), 250, true)]);
 }
+
+#[test]
+fn a_challenge_and_a_354_are_wanted_and_other_intermediate_replies_are_not() {
+    let mut config = Config::default();
+    config.report_replies = true;
+    config.reveal = Reveal::Always;
+    let start = || {
+        let mut pair = greeted(config.clone());
+        pair.client
+            .authenticate(vec![Box::new(Login::new("alice", Secret::from("s3cret")).unwrap())])
+            .unwrap();
+        pair.client.send(envelope(&["bob@example.net"])).unwrap();
+        pair.with_body(MESSAGE)
+    };
+    let script = [
+        say("220 mx\r\n"),
+        say("250-mx\r\n250 AUTH LOGIN\r\n"),
+        say("334 VXNlcm5hbWU6\r\n"),
+        say("334 UGFzc3dvcmQ6\r\n"),
+        say("235 ok\r\n"),
+        say("250 ok\r\n"),
+        say("250 ok\r\n"),
+        say("354 go\r\n"),
+        say("354 odd\r\n"),
+    ];
+    let run = play(start, &script);
+    let reported: Vec<_> = run
+        .events
+        .iter()
+        .filter_map(|event| match event {
+            Event::Reply { reply, wanted, .. } => Some((reply.code().value(), *wanted)),
+            _ => None,
+        })
+        .collect();
+    let codes = [220, 250, 334, 334, 235, 250, 250, 354, 354];
+    assert_eq!(reported, codes.iter().enumerate().map(|(at, code)| (*code, at != 8)).collect::<Vec<_>>());
+}

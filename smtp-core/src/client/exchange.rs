@@ -111,11 +111,6 @@ impl Exchange {
         }
     }
 
-    /// Whether there is another mechanism to go on with.
-    pub(super) fn has_more(&self) -> bool {
-        !self.rest.is_empty()
-    }
-
     /// What must not be seen in any reply.
     pub(super) fn secrets(&self) -> Vec<Secret> {
         self.current.iter().chain(&self.rest).flat_map(|mechanism| mechanism.secrets()).collect()

@@ -213,7 +213,7 @@ impl Client {
                 }
             },
             code if !code.is_negative() => self.violate(Violation::UnexpectedReply(reply.clone())),
-            Code::PARAMETER_NOT_IMPLEMENTED | Code::MECHANISM_TOO_WEAK if exchange.has_more() => {
+            Code::PARAMETER_NOT_IMPLEMENTED | Code::MECHANISM_TOO_WEAK => {
                 exchange.give_up_mechanism();
                 self.begin_exchange(goal, Some(reply));
             }

@@ -322,6 +322,21 @@ mod tests {
     }
 
     #[test]
+    fn replies_at_the_limits_are_taken() {
+        let limits = Limits { reply_line: 16, reply_lines: 4, reply_octets: 40, ..Limits::default() };
+        for (text, fits) in [
+            ("250 45678901234\r\n", false),
+            ("250 4567890123\r\n", true),
+            ("250-\r\n250-\r\n250-\r\n250 \r\n", true),
+            ("250-\r\n250-\r\n250-\r\n250-\r\n250 \r\n", false),
+            ("250-4567890123\r\n250-4567890123\r\n250 45\r\n", true),
+            ("250-4567890123\r\n250-4567890123\r\n250 456\r\n", false),
+        ] {
+            assert_eq!(replies(&[text.as_bytes()], &limits).is_ok(), fits, "{text}");
+        }
+    }
+
+    #[test]
     fn octets_that_are_no_utf_8_are_replaced() {
         let found = replies(&[b"250 caf\xe9\r\n"], &Limits::default()).unwrap();
         assert_eq!(found[0].text(), "caf\u{fffd}");
