@@ -231,8 +231,11 @@ struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // It may have ended by itself.
-        let _ = self.0.kill();
+        // Asked to, it ends its workers too; killed, it would leave them behind. It may have ended by itself.
+        let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
+        if !asked.is_ok_and(|status| status.success()) {
+            let _ = self.0.kill();
+        }
         let _ = self.0.wait();
     }
 }
