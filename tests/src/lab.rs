@@ -8,7 +8,7 @@
 //! started, stopped or read. Postfix and Dovecot change to users of their own, so the lab runs as root.
 //!
 //! One file holds one server: [`Postfix`], [`Dovecot`]. What they share is in [`certificates`] and in the
-//! private modules for processes and accounts.
+//! private modules for processes, accounts and tokens.
 
 mod accounts;
 pub mod certificates;
@@ -16,6 +16,7 @@ mod dovecot;
 mod maildir;
 mod postfix;
 mod process;
+mod token;
 
 pub use accounts::User;
 pub use dovecot::Dovecot;

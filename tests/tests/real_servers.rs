@@ -4,6 +4,7 @@ mod bodies;
 mod core;
 mod cut;
 mod lab;
+mod mechanisms;
 mod refusals;
 mod secrets;
 mod sending;

@@ -1,42 +1,67 @@
-//! Provides Dovecot: the SASL server that Postfix asks.
+//! Provides Dovecot: the SASL server that Postfix asks, and a submission server of its own.
 
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _};
 use std::path::{Path, PathBuf};
 use std::{fmt::Write as _, fs, io};
 
 use super::accounts::User;
+use super::certificates::{Authority, Identity};
 use super::process::Server;
+use super::token::Issuer;
 
-/// A Dovecot that knows the passwords of some users and tells other servers whether a login is right.
+/// A Dovecot that knows the passwords of some users: it tells other servers whether a login is right, and takes
+/// messages itself from whoever is logged in (RFC 6409), which it hands on to another server.
 #[derive(Debug)]
 pub struct Dovecot {
     server: Server,
     sasl: PathBuf,
+    listeners: [SocketAddr; 2],
+    issuer: Issuer,
 }
 
 impl Dovecot {
-    /// Starts it in `directory`, which must exist and be readable by everyone.
+    /// The mechanisms that its own listeners offer.
     ///
-    /// The mechanisms are PLAIN, LOGIN and CRAM-MD5 and the SCRAM family that Dovecot has; the passwords are
-    /// in a passwd-file.
+    /// Who asks by the socket is offered all but EXTERNAL, for want of the client's certificate, and ANONYMOUS besides,
+    /// which Dovecot's submission server hides. The -PLUS mechanisms came with Dovecot 2.4.
+    pub const MECHANISMS: [&str; 8] =
+        ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "EXTERNAL"];
+
+    /// Starts it in `directory`, which must exist and be readable by everyone, with listeners at these addresses: one
+    /// for STARTTLS, one under implicit TLS. What they take goes on to the server at `relay`.
+    ///
+    /// Passwords are in a passwd-file; a token is whatever [`token`](Self::token) made; a certificate is any that the
+    /// authority issued, and its common name is the user.
     ///
     /// # Errors
-    /// When Dovecot is not installed, this process is not root's, or the server does not start.
-    pub fn start(directory: &Path, users: &[User]) -> io::Result<Self> {
+    /// When Dovecot or its submission service is not installed, this process is not root's, or the server does not
+    /// start.
+    pub fn start(
+        directory: &Path,
+        users: &[User],
+        authority: &Authority,
+        identity: &Identity,
+        listeners: [SocketAddr; 2],
+        relay: SocketAddr,
+    ) -> io::Result<Self> {
         let home = directory.join("dovecot");
-        fs::DirBuilder::new().mode(0o755).create(&home)?;
+        let make = |path: &Path| fs::DirBuilder::new().mode(0o755).create(path);
+        make(&home)?;
         let mut entries = String::new();
         for User { name, password } in users {
             writeln!(entries, "{name}:{{PLAIN}}{password}").map_err(io::Error::other)?;
         }
         fs::write(home.join("users"), entries)?;
+        let issuer = Issuer::new(&home)?;
+        fs::write(home.join("tokens.conf"), tokens(&issuer))?;
         let file = home.join("dovecot.conf");
-        fs::write(&file, configuration(&home))?;
+        fs::write(&file, configuration(&home, authority, identity, listeners, relay))?;
 
         let log = home.join("log");
         let arguments = ["-F".as_ref(), "-c".as_ref(), file.as_os_str()];
         let server = Server::start("Dovecot", "/usr/sbin/dovecot", arguments, log, directory)?;
-        let mut dovecot = Self { server, sasl: home.join("sasl") };
+        let mut dovecot = Self { server, sasl: home.join("sasl"), listeners, issuer };
         let sasl = dovecot.sasl.clone();
         dovecot.server.ready(|| fs::metadata(&sasl).is_ok_and(|found| found.file_type().is_socket()))?;
         Ok(dovecot)
@@ -48,6 +73,26 @@ impl Dovecot {
         &self.sasl
     }
 
+    /// Dovecot's own listener that requires STARTTLS and then AUTH (RFC 6409).
+    #[must_use]
+    pub fn submission(&self) -> SocketAddr {
+        self.listeners[0]
+    }
+
+    /// Dovecot's own listener under implicit TLS that requires AUTH (RFC 8314 §3.3).
+    #[must_use]
+    pub fn submissions(&self) -> SocketAddr {
+        self.listeners[1]
+    }
+
+    /// A bearer token (RFC 6750) for a user, as an authorization server would issue it: good for an hour.
+    ///
+    /// # Errors
+    /// When the clock of the machine stands before 1970.
+    pub fn token(&self, user: &str) -> io::Result<String> {
+        self.issuer.token(user)
+    }
+
     /// What Dovecot logged so far, for the message of a failed test.
     #[must_use]
     pub fn log(&self) -> String {
@@ -56,17 +101,31 @@ impl Dovecot {
 }
 
 /// Dovecot's configuration, with every path below `home`.
-fn configuration(home: &Path) -> String {
-    let home = home.display();
+fn configuration(
+    home: &Path,
+    authority: &Authority,
+    Identity { certificate, key }: &Identity,
+    [submission, submissions]: [SocketAddr; 2],
+    relay: SocketAddr,
+) -> String {
     format!(
         "\
 base_dir = {home}/run
 state_dir = {home}/state
 log_path = {home}/log
-protocols =
-ssl = no
+protocols = submission
+hostname = mx.example.net
+ssl = required
+ssl_cert = <{certificate}
+ssl_key = <{key}
+ssl_ca = <{authority}
+ssl_require_crl = no
+# a client may show a certificate, which is then the user of EXTERNAL
+ssl_verify_client_cert = yes
+auth_ssl_username_from_cert = yes
+# the socket for other servers is asked for logins in clear
 disable_plaintext_auth = no
-auth_mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
+auth_mechanisms = {mechanisms} anonymous
 # a refused login is answered at once: tests wait for that answer
 auth_failure_delay = 0
 service anvil {{
@@ -77,7 +136,18 @@ service anvil {{
 }}
 passdb {{
   driver = passwd-file
+  mechanisms = plain login cram-md5 scram-sha-1 scram-sha-256
   args = scheme=PLAIN username_format=%u {home}/users
+}}
+passdb {{
+  driver = oauth2
+  mechanisms = oauthbearer xoauth2
+  args = {home}/tokens.conf
+}}
+passdb {{
+  driver = static
+  mechanisms = external
+  args = nopassword=yes
 }}
 userdb {{
   driver = static
@@ -89,6 +159,42 @@ service auth {{
     user = postfix
   }}
 }}
-"
+mail_location = maildir:{home}/mail/%u
+submission_relay_host = {relay_host}
+submission_relay_port = {relay_port}
+service submission-login {{
+  inet_listener submission {{
+    address = {host}
+    port = {submission}
+  }}
+  inet_listener submissions {{
+    address = {host}
+    port = {submissions}
+    ssl = yes
+  }}
+}}
+",
+        home = home.display(),
+        certificate = certificate.display(),
+        key = key.display(),
+        authority = authority.file().display(),
+        mechanisms = Dovecot::MECHANISMS.join(" ").to_lowercase(),
+        relay_host = relay.ip(),
+        relay_port = relay.port(),
+        host = submission.ip(),
+        submission = submission.port(),
+        submissions = submissions.port(),
+    )
+}
+
+/// How tokens are judged: by their signature, without a question to any other server.
+fn tokens(issuer: &Issuer) -> String {
+    format!(
+        "\
+introspection_mode = local
+local_validation_key_dict = fs:posix:prefix={}/
+username_attribute = sub
+",
+        issuer.keys().display()
     )
 }

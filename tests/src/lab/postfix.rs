@@ -32,7 +32,7 @@ pub struct Postfix {
     dovecot: Dovecot,
     listeners: [SocketAddr; 3],
     authority: Authority,
-    user: User,
+    users: Vec<User>,
     directory: TempDir,
 }
 
@@ -50,19 +50,27 @@ impl Postfix {
         Self::start_with(&[])
     }
 
+    /// Starts it with these users instead of its own one; there must be one at least.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub fn start_for(users: &[User], settings: &[(&str, &str)]) -> io::Result<Self> {
+        let mut tries = 1..=TRIES;
+        loop {
+            tries.next();
+            match Self::start_once(users, settings) {
+                Err(error) if error.to_string().contains("Address already in use") && !tries.is_empty() => {}
+                started => return started,
+            }
+        }
+    }
+
     /// Starts it with further settings of `main.cf`, which win over the lab's own.
     ///
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_with(settings: &[(&str, &str)]) -> io::Result<Self> {
-        let mut tries = 1..=TRIES;
-        loop {
-            tries.next();
-            match Self::start_once(settings) {
-                Err(error) if error.to_string().contains("Address already in use") && !tries.is_empty() => {}
-                started => return started,
-            }
-        }
+        Self::start_for(&[User::new("you@example.org", "open sesame & 1001 nights")], settings)
     }
 
     /// The listener without TLS and without AUTH, for mail to the domains of the lab.
@@ -90,16 +98,28 @@ impl Postfix {
         self.authority.file()
     }
 
-    /// The name of the user who may log in.
+    /// The name of the user who may log in, the first where there are more.
     #[must_use]
     pub fn user(&self) -> &str {
-        &self.user.name
+        &self.users[0].name
     }
 
     /// The password of that user.
     #[must_use]
     pub fn password(&self) -> &str {
-        &self.user.password
+        &self.users[0].password
+    }
+
+    /// The Dovecot that it asks, whose submission server hands on to [`plain`](Self::plain).
+    #[must_use]
+    pub fn dovecot(&self) -> &Dovecot {
+        &self.dovecot
+    }
+
+    /// The authority that issued the certificates, for those that clients show.
+    #[must_use]
+    pub fn authority(&self) -> &Authority {
+        &self.authority
     }
 
     /// Where the mail for one of [`MAILBOXES`](Self::MAILBOXES) lands.
@@ -131,7 +151,10 @@ impl Postfix {
     }
 
     /// One start on ports that were free a moment ago.
-    fn start_once(settings: &[(&str, &str)]) -> io::Result<Self> {
+    fn start_once(users: &[User], settings: &[(&str, &str)]) -> io::Result<Self> {
+        if users.is_empty() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the lab needs a user who may log in"));
+        }
         if !rustix::process::geteuid().is_root() {
             let message = "the lab needs root: Postfix and Dovecot change to users of their own";
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
@@ -140,11 +163,11 @@ impl Postfix {
         let home = directory.path();
         // the servers' own users have to reach their files in it
         fs::set_permissions(home, Permissions::from_mode(0o755))?;
-        let user = User::new("you@example.org", "open sesame & 1001 nights");
-        let dovecot = Dovecot::start(home, std::slice::from_ref(&user))?;
         let authority = Authority::new(home)?;
         let identity = authority.issue(&["localhost", "127.0.0.1"])?;
-        let listeners = free_addresses()?;
+        let [plain, submission, smtps, of_dovecot @ ..] = free_addresses::<5>()?;
+        let listeners = [plain, submission, smtps];
+        let dovecot = Dovecot::start(home, users, &authority, &identity, of_dovecot, plain)?;
 
         let config = home.join("config");
         make_directories(home)?;
@@ -156,7 +179,7 @@ impl Postfix {
         let arguments = ["-c".as_ref(), config.as_os_str()];
         let program = "/usr/lib/postfix/sbin/master";
         let server = Server::start("Postfix", program, arguments, home.join("log"), home)?;
-        let mut postfix = Self { server, dovecot, listeners, authority, user, directory };
+        let mut postfix = Self { server, dovecot, listeners, authority, users: users.to_vec(), directory };
         postfix.server.ready(|| greets(listeners[0]))?;
         Ok(postfix)
     }
