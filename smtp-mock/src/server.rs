@@ -134,6 +134,23 @@ impl Server {
         }
     }
 
+    /// Whether the store, where there is one, has room for so many octets.
+    #[cfg(feature = "net")]
+    pub(crate) fn store_has_room(&self, size: u64) -> Result<(), String> {
+        lock(&self.shared.store).as_ref().map_or(Ok(()), |store| store.has_room(size))
+    }
+
+    /// Without files there is always room.
+    #[cfg(not(feature = "net"))]
+    #[allow(
+        clippy::unused_self,
+        clippy::unnecessary_wraps,
+        reason = "the same call with and without the feature"
+    )]
+    pub(crate) fn store_has_room(&self, _: u64) -> Result<(), String> {
+        Ok(())
+    }
+
     /// Without files there is no store.
     #[cfg(not(feature = "net"))]
     #[allow(

@@ -86,6 +86,27 @@ fn a_full_store_refuses_with_452() {
     assert!(say(&line, &mail("one")).contains("queued as"));
     assert!(say(&line, &mail("two")).contains("452 4.3.1 the store takes no more\r\n"));
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
+    // Under LMTP every recipient is told, and nothing is acknowledged that is not stored.
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().to_str().unwrap();
+    let (child, line) = start(&[
+        "--lmtp",
+        "--store",
+        store,
+        "--max-bytes",
+        "5",
+        "--exit-after",
+        "1 sessions",
+        "--timeout",
+        "20s",
+    ]);
+    let said = say(
+        &line,
+        b"LHLO x.test\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nRCPT TO:<c@b.test>\r\nDATA\r\n123456\r\n.\r\nQUIT\r\n",
+    );
+    assert_eq!(said.matches("452 4.3.1").count(), 2, "{said}");
+    assert!(!said.contains("queued"), "{said}");
+    assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
 }
 
 #[test]

@@ -68,18 +68,27 @@ impl Store {
         self
     }
 
-    /// Writes a message.
+    /// Tells whether a message of so many octets would be within the limits.
     ///
     /// # Errors
-    /// A text for people, when a limit is reached or the disk refuses.
-    pub fn write(&mut self, message: &Message) -> Result<(), String> {
-        let size = message.octets.len() as u64;
+    /// A text for people that names the limit.
+    pub fn has_room(&self, size: u64) -> Result<(), String> {
         if self.messages >= self.most_messages {
             return Err(format!("the store is full, its limit is {} messages", self.most_messages));
         }
         if self.octets.saturating_add(size) > self.most_octets {
             return Err(format!("the store is full, its limit is {} octets", self.most_octets));
         }
+        Ok(())
+    }
+
+    /// Writes a message.
+    ///
+    /// # Errors
+    /// A text for people, when a limit is reached or the disk refuses.
+    pub fn write(&mut self, message: &Message) -> Result<(), String> {
+        let size = message.octets.len() as u64;
+        self.has_room(size)?;
         let written = match self.format {
             StoreFormat::Eml => self.write_eml(message),
             StoreFormat::Maildir => self.write_maildir(message),

@@ -188,6 +188,18 @@ impl Session {
             self.perform(&Command::Chunk { last: true }, b"");
             return;
         }
+        let chunks = self.transaction.as_ref().and_then(|transaction| transaction.chunks.as_ref());
+        let size = chunks.map_or(0, |chunks| chunks.size);
+        if let Err(why) = self.server.store_has_room(size) {
+            // The replies go out one by one before the message is stored: whether it can be is to be known first.
+            self.note(&why);
+            for _ in 0..count {
+                let reply = self.answer(452, "4.3.1", "the store takes no more");
+                self.say_plain(&reply);
+            }
+            self.transaction = None;
+            return;
+        }
         let mut taken = Vec::new();
         for index in 0..count {
             self.recipient = Some(index);
