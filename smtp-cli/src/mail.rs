@@ -174,22 +174,28 @@ pub(crate) fn cause_of(outcomes: &[Outcome]) -> Option<&Cause> {
     })
 }
 
+/// A small message to these recipients, for tests.
+#[cfg(test)]
+pub(crate) fn example(recipients: &[&str]) -> Mail {
+    let context = smtp_mime::Context::new(
+        smtp_mime::Date::from_unix(0, 0).expect("1970 is a year"),
+        [0; smtp_mime::Context::SEED],
+    );
+    let from: smtp_mime::AddressList = "you@example.org".parse().expect("this is an address");
+    let message = Message::builder().from(from).without_recipients().build(&context).expect("it is complete");
+    let recipients = recipients.iter().map(|address| address.parse().expect("these are addresses"));
+    let from = "you@example.org".parse().expect("this is an address");
+    Mail::new(1, Envelope::new(from, recipients), message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use smtp_core::{Code, Reply, Verb};
 
     fn mail(recipients: usize) -> Mail {
-        let message = Message::builder()
-            .from("you@example.org".parse::<smtp_mime::AddressList>().unwrap())
-            .without_recipients()
-            .build(&smtp_mime::Context::new(
-                smtp_mime::Date::from_unix(0, 0).unwrap(),
-                [0; smtp_mime::Context::SEED],
-            ))
-            .unwrap();
-        let to = (0..recipients).map(|index| format!("r{index}@example.net").parse().unwrap());
-        Mail::new(1, Envelope::new("you@example.org".parse().unwrap(), to), message)
+        let to: Vec<_> = (0..recipients).map(|index| format!("r{index}@example.net")).collect();
+        example(&to.iter().map(String::as_str).collect::<Vec<_>>())
     }
 
     fn accepted() -> Outcome {

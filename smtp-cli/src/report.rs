@@ -239,27 +239,14 @@ fn plain(path: &ForwardPath) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smtp_core::{Cause, Code, Envelope};
+    use smtp_core::{Cause, Code};
 
     fn reply(code: u16, text: &str) -> Reply {
         Reply::new(Code::new(code).unwrap(), text)
     }
 
     fn mail(outcomes: Vec<Outcome>) -> Mail {
-        let recipients = ["a@example.org", "long@example.org"].iter().take(outcomes.len());
-        let envelope = Envelope::new(
-            "you@example.org".parse().unwrap(),
-            recipients.map(|address| address.parse().unwrap()),
-        );
-        let message = smtp_mime::Message::builder()
-            .from("you@example.org".parse::<smtp_mime::AddressList>().unwrap())
-            .without_recipients()
-            .build(&smtp_mime::Context::new(
-                smtp_mime::Date::from_unix(0, 0).unwrap(),
-                [0; smtp_mime::Context::SEED],
-            ))
-            .unwrap();
-        let mut mail = Mail::new(1, envelope, message);
+        let mut mail = crate::mail::example(&["a@example.org", "long@example.org"][..outcomes.len()]);
         mail.outcomes = outcomes.into_iter().map(Some).collect();
         mail.ending = Some(Error::new(Exit::TEMPORARY, "the words of the session"));
         mail

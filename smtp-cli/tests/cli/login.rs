@@ -1,6 +1,6 @@
 //! The login: mechanisms, sources of the password, and what is never sent.
 
-use crate::support::{PASSWORD, send, send_to};
+use crate::support::{PASSWORD, ca_file, send, send_to};
 use smtp_cli::Exit;
 use smtp_mock::{Certificate, Mechanism, Mock, On, Rule};
 
@@ -15,13 +15,6 @@ fn builder() -> smtp_mock::Builder {
         .require_auth()
         .starttls(Certificate::Good)
         .certificate_name("127.0.0.1")
-}
-
-fn ca_file(mock: &Mock) -> (tempfile::NamedTempFile, String) {
-    let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
-    std::fs::write(file.path(), mock.ca_pem()).expect("it can be written");
-    let path = file.path().display().to_string();
-    (file, path)
 }
 
 #[test]

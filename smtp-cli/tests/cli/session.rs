@@ -155,3 +155,16 @@ fn control_characters_of_a_server_are_shown_not_obeyed() {
     assert!(ran.error.contains("<** 550 \\u{1b}[2Jgone\\u{7}\n"), "{}", ran.error);
     ran.complains(["friend@example.net", "\\u{1b}[2Jgone"]);
 }
+
+#[test]
+fn colours_are_for_terminals_that_want_them() {
+    let mock = Mock::builder().rule(Rule::on(On::Rcpt).reply("550 no")).start();
+    let coloured = |variable: (&str, &str)| {
+        let run = send(&mock).with(["-v"]).at_terminal().environment(variable.0, variable.1);
+        run.exits(Exit::NO_USER).error.contains("\u{1b}[33m<** 550 no\u{1b}[0m\n")
+    };
+    assert!(coloured(("TERM", "xterm")));
+    assert!(!coloured(("NO_COLOR", "1")));
+    assert!(!coloured(("TERM", "dumb")));
+    assert!(!send(&mock).with(["-v"]).exits(Exit::NO_USER).error.contains('\u{1b}'));
+}

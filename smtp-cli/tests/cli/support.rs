@@ -65,6 +65,14 @@ pub(crate) fn send_to(server: &str) -> Run {
     ])
 }
 
+/// The certificate of the mock's authority in a file, which lives as long as its guard, and the path of that.
+pub(crate) fn ca_file(mock: &Mock) -> (tempfile::NamedTempFile, String) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    std::fs::write(file.path(), mock.ca_pem()).expect("it can be written");
+    let path = file.path().display().to_string();
+    (file, path)
+}
+
 impl Run {
     pub(crate) fn with<const N: usize>(mut self, arguments: [&str; N]) -> Self {
         self.arguments.extend(arguments.map(OsString::from));
@@ -108,6 +116,7 @@ impl Run {
         let mut terminal = Terminal {
             input: Box::new(Cursor::new(self.input)),
             input_is_terminal: self.is_terminal,
+            error_is_terminal: self.is_terminal,
             password: Box::new(move |_| passwords.next().ok_or_else(|| io::ErrorKind::UnexpectedEof.into())),
             environment: Box::new(move |name| environment.get(name).cloned()),
             sleep: Box::new({

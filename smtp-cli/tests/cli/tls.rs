@@ -1,15 +1,8 @@
 //! TLS: modes, trust, names, and the words for a handshake that failed.
 
-use crate::support::{send, send_to};
+use crate::support::{ca_file, send, send_to};
 use smtp_cli::Exit;
 use smtp_mock::{Certificate, HandshakeFault, Mock, On, Rule, Scenario};
-
-fn ca_file(mock: &Mock) -> (tempfile::NamedTempFile, String) {
-    let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
-    std::fs::write(file.path(), mock.ca_pem()).expect("it can be written");
-    let path = file.path().display().to_string();
-    (file, path)
-}
 
 #[test]
 fn starttls_is_required_where_it_is_asked_for() {
