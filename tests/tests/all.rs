@@ -16,6 +16,7 @@
 
 mod bad_input;
 mod bodies;
+mod cuts;
 mod pipelining;
 #[cfg(feature = "real-servers")]
 mod real_servers;

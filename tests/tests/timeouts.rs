@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use smtp_core::{Cause, Client, Config, Envelope, Event, Timer};
-use smtp_mock::{On, Rule, Scenario, Step};
+use smtp_core::{
+    Cause, Client, Config, Envelope, Event, Goal, Login, Misuse, Reveal, Secret, Timeouts, Timer,
+};
+use smtp_mock::{Ending, Mechanism, On, Rule, Scenario, Step, TlsMode};
 use smtp_tests::joined::join;
 
 #[test]
@@ -20,6 +22,34 @@ fn silence_is_given_up_after_the_limit_of_its_phase_and_not_before() {
         let closed = closed_by(Rule::on(step).step(Step::Stall));
         assert_eq!(closed, (Duration::from_mins(minutes), Cause::TimedOut(timer)), "{step:?}");
     }
+}
+
+#[test]
+fn the_other_commands_have_limits_too() {
+    type Ask = fn(&mut Client) -> Result<Goal, Misuse>;
+    let login: Ask =
+        |client| client.authenticate(vec![Box::new(Login::new("alice", Secret::from("secret")).unwrap())]);
+    let cases: [(On, Ask, Timer); 5] = [
+        (On::Tls, Client::start_tls, Timer::Tls),
+        (On::Auth, login, Timer::Auth),
+        (On::Rset, Client::reset, Timer::Reset),
+        (On::Noop, Client::noop, Timer::Noop),
+        (On::Vrfy, |client| client.vrfy("smith".parse().unwrap()), Timer::Other),
+    ];
+    for (step, ask, timer) in cases {
+        let limit = Timeouts::default().limit(timer);
+        assert_eq!(asked(ask, Rule::on(step).step(Step::Stall)), (limit, Cause::TimedOut(timer)), "{step:?}");
+        // in time by a nanosecond
+        let late = Rule::on(step).delay(limit - Duration::from_nanos(1)).default_reply();
+        assert_eq!(asked(ask, late).1, Cause::Quit, "{step:?}");
+    }
+}
+
+#[test]
+fn a_server_that_stops_reading_is_given_up_after_the_limit_of_a_block() {
+    let closed =
+        closed_by(Rule::on(On::Data).reply("354 go").step(Step::StopReading(Duration::from_hours(1))));
+    assert_eq!(closed, (Duration::from_mins(3), Cause::TimedOut(Timer::Block)));
 }
 
 #[test]
@@ -45,8 +75,32 @@ fn closed_by(rule: Rule) -> (Duration, Cause) {
     // one command at a time, so that each step has a limit of its own
     scenario.server.extensions.clear();
     scenario.rules.push(rule);
-    let mut duet = join(client, b"Subject: x\r\n\r\nIt works.\r\n", scenario);
+    // less than the message between the two, so that a server which does not read holds up the client
+    let mut duet = join(client, b"Subject: x\r\n\r\nIt works.\r\n", scenario).capacity(16);
     duet.run();
+    let Some((time, Event::Closed(cause))) = duet.client().events().last().cloned() else {
+        panic!("{:?}", duet.client().events())
+    };
+    (time, cause)
+}
+
+/// When, and why, a session ended in which only `ask` was done with a server that goes by `rule`.
+fn asked(ask: fn(&mut Client) -> Result<Goal, Misuse>, rule: Rule) -> (Duration, Cause) {
+    let mut config = Config::default();
+    config.reveal = Reveal::Always;
+    let mut client = Client::new(config);
+    client.hello("client.example".parse().unwrap()).unwrap();
+    ask(&mut client).unwrap();
+    client.quit().unwrap();
+
+    let mut scenario = Scenario::new();
+    scenario.tls.mode = TlsMode::Starttls;
+    scenario.auth.mechanisms = Some(vec![Mechanism::Login]);
+    scenario.auth.users.insert("alice".to_owned(), "secret".to_owned());
+    scenario.auth.plaintext_ok = true;
+    scenario.rules.push(rule);
+    let mut duet = join(client, b"", scenario);
+    assert_eq!(duet.run(), Ending::Closed);
     let Some((time, Event::Closed(cause))) = duet.client().events().last().cloned() else {
         panic!("{:?}", duet.client().events())
     };
