@@ -213,3 +213,16 @@ fn a_sender_other_than_the_login_name_is_warned_of_with_v() {
     assert!(ran.error.contains("warning: the sender you@example.org is not the login name"), "{}", ran.error);
     assert!(!base().exits(Exit::OK).error.contains("warning"));
 }
+
+#[test]
+fn external_and_anonymous_need_no_password() {
+    for (name, said) in [("external", "AUTH EXTERNAL ="), ("anonymous", "AUTH ANONYMOUS =")] {
+        let script = format!(
+            "S: 220 mx.example.net\nC: EHLO *\nS: 250-mx.example.net\nS: 250 AUTH EXTERNAL ANONYMOUS\n\
+             C: {said}\nS: 235 2.7.0 welcome\nC: QUIT\nS: 221 bye\n"
+        );
+        let mock = Mock::dialogue(&script).unwrap().start();
+        let ran = send(&mock).with(["--auth", name, "--until", "auth", "-v"]).exits(Exit::OK);
+        assert!(ran.output.contains("logged in"), "{}", ran.output);
+    }
+}

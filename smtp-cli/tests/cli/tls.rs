@@ -105,3 +105,25 @@ fn an_unreadable_ca_file_is_named_before_anything_is_said() {
         .complains(["no/such.pem"]);
     assert_eq!(mock.connections(), 0);
 }
+
+#[test]
+fn a_client_certificate_is_read_before_anything_is_said() {
+    let mock = Mock::builder().starttls(Certificate::Good).certificate_name("127.0.0.1").start();
+    let (_file, ca) = ca_file(&mock);
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let chain = smtp_mock::Authority::new(["client.example"]).unwrap().chain(Certificate::Good).unwrap();
+    std::fs::write(path("cert.pem"), &chain.certificates_pem).unwrap();
+    std::fs::write(path("key.pem"), &chain.key_pem).unwrap();
+    std::fs::write(path("odd.pem"), chain.key_pem.replace("PRIVATE KEY", "EC PRIVATE KEY")).unwrap();
+    let base = |key: &str| {
+        let run = send(&mock).with(["--tls", "starttls", "--ca-file", &ca]);
+        run.with(["--client-cert", &path("cert.pem"), "--client-key", &path(key)])
+    };
+    base("key.pem").exits(Exit::OK);
+    assert_eq!(mock.connections(), 1);
+    base("odd.pem").exits(Exit::NO_INPUT).complains(["odd.pem", "PKCS #8", "BEGIN PRIVATE KEY"]);
+    base("missing.pem").exits(Exit::NO_INPUT).complains(["missing.pem", "--client-key"]);
+    send(&mock).with(["--client-cert", &path("cert.pem")]).exits(Exit::USAGE).complains(["--client-key"]);
+    assert_eq!(mock.connections(), 1);
+}
