@@ -53,6 +53,7 @@ fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
     let mut from_headers = false;
     let mut words = words.into_iter();
     let mut only_recipients = false;
+    let mut tls = (None, None);
     while let Some(word) = words.next() {
         let text = word
             .to_str()
@@ -67,10 +68,10 @@ fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
             continue;
         }
         if let Some(long) = text.strip_prefix("--") {
-            match long.split_once('=').map_or(long, |(name, _)| name) {
-                "read-recipients" => from_headers = true,
-                // Options of `send` keep their meaning, like --account=NAME.
-                _ => arguments.push(word),
+            if long == "read-recipients" {
+                from_headers = true;
+            } else {
+                long_option(long, &mut tls, &mut arguments);
             }
             continue;
         }
@@ -128,6 +129,12 @@ fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
     if recipients.is_empty() && !from_headers {
         return Err(Error::usage("sendmail: there is no recipient, name one or use -t"));
     }
+    match tls {
+        (Some(true), Some(false)) => arguments.push("--tls=implicit".into()),
+        (Some(true), _) => arguments.push("--tls=starttls".into()),
+        (Some(false), _) => arguments.push("--tls=none".into()),
+        (None, _) => {}
+    }
     // Without -t the headers count for nothing; with it, both do.
     for recipient in recipients {
         arguments.push(format!("--to={recipient}").into());
@@ -136,6 +143,55 @@ fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
         arguments.push("--recipients-from-headers".into());
     }
     Ok(arguments)
+}
+
+/// Options of msmtp with another name here.
+const RENAMED: [(&str, &str); 11] = [
+    ("domain", "helo"),
+    ("dsn-notify", "notify"),
+    ("dsn-return", "ret"),
+    ("file", "config"),
+    ("from", "envelope-from"),
+    ("host", "server"),
+    ("passwordeval", "password-command"),
+    ("tls-cert-file", "client-cert"),
+    ("tls-host-override", "tls-name"),
+    ("tls-key-file", "client-key"),
+    ("tls-trust-file", "ca-file"),
+];
+/// Options of msmtp that say what is so anyway: headers are completed, Bcc is removed.
+const USELESS: [&str; 8] = [
+    "add-missing-date-header",
+    "add-missing-from-header",
+    "keepbcc",
+    "read-envelope-from",
+    "remove-bcc-headers",
+    "set-date-header",
+    "set-from-header",
+    "undisclosed-recipients",
+];
+
+/// Takes a long option: one of msmtp by its meaning, one of `send` as it is. `tls` gathers what two options say of TLS.
+fn long_option(long: &str, tls: &mut (Option<bool>, Option<bool>), arguments: &mut Vec<OsString>) {
+    let (name, value) = long.split_once('=').unwrap_or((long, ""));
+    let is_on = !matches!(value, "off" | "no");
+    match name {
+        "tls" if matches!(value, "" | "on" | "off") => tls.0 = Some(is_on),
+        "tls-starttls" => tls.1 = Some(is_on),
+        "tls-certcheck" if !is_on => arguments.push("--insecure".into()),
+        "auth" if value.is_empty() || value == "on" => arguments.push("--auth=auto".into()),
+        "auth" if !is_on => arguments.push("--auth=none".into()),
+        "timeout" if !is_on => {}
+        "debug" => arguments.push("--verbose".into()),
+        "pretend" => arguments.push("--dry-run".into()),
+        "dsn-return" if value == "headers" => arguments.push("--ret=hdrs".into()),
+        "dsn-notify" | "dsn-return" | "tls-certcheck" if !is_on || value.is_empty() || value == "on" => {}
+        name if USELESS.contains(&name) => {}
+        name => match RENAMED.iter().find(|(msmtp, _)| *msmtp == name) {
+            Some((_, ours)) => arguments.push(format!("--{ours}={value}").into()),
+            None => arguments.push(format!("--{long}").into()),
+        },
+    }
 }
 
 #[cfg(test)]
@@ -169,6 +225,28 @@ mod tests {
             (
                 &["-B8BITMIME", "-om", "-O", "x=y", "-L", "tag", "-a", "work", "a@b"],
                 &["--account=work", "--to=a@b"],
+            ),
+            (
+                &[
+                    "--host=mx",
+                    "--port=465",
+                    "--tls=on",
+                    "--tls-starttls=off",
+                    "--auth=on",
+                    "--user=you",
+                    "a@b",
+                ],
+                &["--server=mx", "--port=465", "--auth=auto", "--user=you", "--tls=implicit", "--to=a@b"],
+            ),
+            (
+                &[
+                    "--set-from-header=auto",
+                    "--dsn-return=headers",
+                    "--tls-certcheck=off",
+                    "--from=you@x",
+                    "a@b",
+                ],
+                &["--ret=hdrs", "--insecure", "--envelope-from=you@x", "--to=a@b"],
             ),
             (&["--account=work", "--read-recipients"], &["--account=work", "--recipients-from-headers"]),
         ] {
