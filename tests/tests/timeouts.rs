@@ -40,7 +40,7 @@ fn the_other_commands_have_limits_too() {
         let limit = Timeouts::default().limit(timer);
         assert_eq!(asked(ask, Rule::on(step).step(Step::Stall)), (limit, Cause::TimedOut(timer)), "{step:?}");
         // in time by a nanosecond
-        let late = Rule::on(step).delay(limit - Duration::from_nanos(1)).default_reply();
+        let late = Rule::on(step).delay(limit.saturating_sub(Duration::from_nanos(1))).default_reply();
         assert_eq!(asked(ask, late).1, Cause::Quit, "{step:?}");
     }
 }
