@@ -52,7 +52,7 @@ fn silence_at_any_step_is_given_up_in_time_and_names_the_phase() {
 #[test]
 fn a_busy_server_is_temporary_wherever_it_says_so() {
     for (step, _, _, _) in STEPS {
-        let rule = Rule::on(step).reply("421 4.3.2 shutting down").close(Close::Fin);
+        let rule = Rule::on(step).reply("421 4.3.2 shutting down");
         let mock = server().rule(rule).start();
         let finished = send(&mock).finish().unwrap();
         let status = if step == On::Quit { 0 } else { 75 };
