@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
 /// What stands where a secret stood.
-const MASKED: &str = "***";
+pub(crate) const MASKED: &str = "***";
 
 /// A shorter run of characters that a secret also holds is taken for chance.
 const SHORTEST: usize = 4;

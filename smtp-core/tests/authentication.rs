@@ -306,3 +306,18 @@ fn what_is_secret_is_marked_and_replies_that_echo_it_are_masked() {
         assert!(!format!("{client:?}{transmit:?}").contains(needle), "{needle} in Debug");
     }
 }
+
+#[test]
+fn what_a_password_could_be_guessed_from_is_not_shown() {
+    let run = play(
+        || logging_in(clear(), vec![Box::new(Hiding)]),
+        &[
+            say("220 mx\r\n"),
+            say("250-mx\r\n250 AUTH X-HIDING\r\n"),
+            say("334 c2FsdCBhbmQgbm9uY2U=\r\n"),
+            say("535 no\r\n"),
+        ],
+    );
+    let shown = format!("{:?}", run.events);
+    assert!(!shown.contains("c2FsdCBhbmQgbm9uY2U") && shown.contains("334 ***"), "{shown}");
+}

@@ -297,3 +297,22 @@ fn limits_of_zero_are_taken_for_one() {
     );
     assert_eq!(delivered(&run), [accepted("250 ok")]);
 }
+
+#[test]
+fn a_421_in_a_group_with_its_end_leaves_unsent_what_stands_behind_it() {
+    let mut config = Config::default();
+    config.limits.in_flight = 2;
+    let mut pair = sending(config, &[&["bob@example.net", "eve@example.net"], &["zoe@example.net"]]);
+    pair.settle();
+    pair.say("220 mx\r\n");
+    pair.say(CHUNKING);
+    pair.say("250 ok\r\n421 4.3.2 shutting down\r\n");
+    let gone = unsent(Cause::Unavailable(reply("421 4.3.2 shutting down")));
+    assert_eq!(
+        pair.ends()[1..],
+        [
+            End::Delivered(vec![refused(Verb::Rcpt, "421 4.3.2 shutting down"), gone.clone()]),
+            End::Delivered(vec![gone])
+        ]
+    );
+}

@@ -104,6 +104,11 @@ impl Exchange {
         mechanism.succeed().map_err(|error| Reason::Mechanism(error.into_inner()))
     }
 
+    /// Whether the mechanism that is tried keeps the password from the server and from who reads along.
+    pub(super) fn hides_password(&self) -> bool {
+        self.current.as_ref().is_some_and(|mechanism| !mechanism.reveals_password())
+    }
+
     /// The mechanism was refused as such: goes on, but never down to one that reveals the password.
     pub(super) fn give_up_mechanism(&mut self) {
         if let Some(mechanism) = self.current.take() {

@@ -6,6 +6,7 @@ use super::{Client, Phase};
 use crate::event::{End, Event, Goal, Verb};
 use crate::extensions::Extensions;
 use crate::fault::{Cause, Reason, Violation};
+use crate::mask::MASKED;
 use crate::reply::{Code, Reply, Severity};
 use crate::transmit::Content;
 use alloc::string::{String, ToString};
@@ -25,6 +26,7 @@ impl Client {
                 Phase::Greeting | Phase::Open | Phase::LastWords => {}
             }
             let ignores_text = !self.config.report_replies && self.ignores_text();
+            let hides_challenge = self.hides_challenge();
             let (reply, challenge) = match self.parser.next(&mut input, &self.config.limits) {
                 Ok(None) => return,
                 Ok(Some(reply)) => {
@@ -33,7 +35,11 @@ impl Client {
                     let challenge = (awaits_challenge && reply.code() == Code::CHALLENGE)
                         .then(|| reply.lines().next().map(|line| String::from_utf8_lossy(line).to_string()));
                     let is_bare = ignores_text && reply.code().is_completed();
-                    let reply = if is_bare { Reply::bare(reply.code()) } else { self.mask.reply(&reply) };
+                    let reply = match reply.code() {
+                        Code::CHALLENGE if hides_challenge => Reply::new(Code::CHALLENGE, MASKED),
+                        code if is_bare => Reply::bare(code),
+                        _ => self.mask.reply(&reply),
+                    };
                     (reply, challenge.flatten())
                 }
                 Err(violation) => return self.close(Cause::Violation(violation)),
@@ -90,6 +96,14 @@ impl Client {
             let end = transaction.take_end();
             self.done(owed.goal, end);
         }
+    }
+
+    /// Whether a challenge that comes now is not to be shown: with what the server says of a password (salt, nonce,
+    /// signature) who reads the log can try passwords at leisure, though none was sent.
+    fn hides_challenge(&self) -> bool {
+        let Some(owed) = self.owed.front().filter(|owed| owed.expect == Expect::Auth) else { return false };
+        let job = self.job_index(owed.goal).and_then(|index| self.jobs.get(index));
+        matches!(job.map(|job| &job.task), Some(Task::Authenticate(exchange)) if exchange.hides_password())
     }
 
     /// Whether of a positive reply that comes now the code is enough, so that its text need not be kept.
@@ -342,7 +356,17 @@ impl Client {
             }
             Expect::ResetBefore | Expect::ResetAfter | Expect::LoneDot => {}
         }
-        self.close(Cause::Unavailable(reply.clone()));
+        // replies come in the order of the commands: what stands behind this one was not done
+        let cause = Cause::Unavailable(reply.clone());
+        let is_end = matches!(expect, Expect::Message(_));
+        for job in self.jobs.iter_mut().filter(|job| job.goal > goal || (job.goal == goal && !is_end)) {
+            if let Task::Send(transaction) = &mut job.task
+                && !transaction.is_check
+            {
+                transaction.leave_open_unsent(&Reason::Closed(cause.clone()));
+            }
+        }
+        self.close(cause);
     }
 
     fn violate(&mut self, violation: Violation) {
