@@ -81,7 +81,7 @@ fn send(
             }
             Output::Event(Event::Done { end: End::Delivered(found), .. }) => outcomes = found,
             Output::Event(Event::Closed(cause)) if cause != Cause::Quit => {
-                eprintln!("the connection ended: {cause}")
+                eprintln!("the connection ended: {cause}");
             }
             Output::Event(_) => {}
             Output::Handshake { .. } | Output::Idle => {
