@@ -77,6 +77,7 @@ fn greeted(offer: &[u8]) -> (Client, Transmit) {
 /// One test, because the counts are the whole program's.
 #[test]
 fn a_message_costs_a_handful_of_allocations_and_a_gigabyte_one_chunk() {
+    const GIGABYTE: u64 = 1 << 30;
     let profiler = dhat::Profiler::builder().testing().build();
     for offer in OFFERS {
         let (mut client, mut transmit) = greeted(offer);
@@ -90,7 +91,6 @@ fn a_message_costs_a_handful_of_allocations_and_a_gigabyte_one_chunk() {
     }
     drop(profiler);
 
-    const GIGABYTE: u64 = 1 << 30;
     let length = if cfg!(debug_assertions) { GIGABYTE / 16 } else { GIGABYTE };
     for offer in &OFFERS[1..] {
         let _profiler = dhat::Profiler::builder().testing().build();
