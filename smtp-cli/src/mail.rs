@@ -19,7 +19,8 @@ pub(crate) struct Mail {
     pub(crate) edit: Option<Box<Edit>>,
     /// The last word on each recipient.
     pub(crate) outcomes: Vec<Option<Outcome>>,
-    /// Why its octets could not be read to their end.
+    /// Why its octets could not be read to their end, or not be made fit for the server; it decides on the recipients
+    /// that nothing else was decided on.
     pub(crate) unreadable: Option<Error>,
     /// How its last session ended, if that ended early.
     pub(crate) ending: Option<Error>,
@@ -126,6 +127,14 @@ impl Mail {
         } else {
             Next::Later
         }
+    }
+
+    /// Leaves those of the next transaction as they are, because the message cannot be sent to them.
+    pub(crate) fn leave(&mut self, error: Error) {
+        for index in std::mem::take(&mut self.pending) {
+            self.outcomes[index] = None;
+        }
+        self.unreadable = Some(error);
     }
 
     /// Begins the next round.

@@ -7,7 +7,7 @@ pub(crate) use json::document;
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence};
 use crate::mail::Mail;
-use smtp_core::{ForwardPath, Outcome, Reason, Reply, Verb};
+use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb};
 use std::fmt::Write as _;
 
 /// What became of one message, ready to be said.
@@ -26,32 +26,39 @@ impl<'a> Report<'a> {
 
     /// The exit status that it has.
     pub(crate) fn exit(&self) -> Exit {
-        if let Some(error) = &self.mail.unreadable {
-            return error.exit();
+        let outcomes = self.told();
+        if outcomes.len() == self.mail.outcomes.len() {
+            return Exit::of_outcomes(outcomes);
         }
-        let outcomes: Vec<&Outcome> = self.mail.outcomes.iter().flatten().collect();
-        match (outcomes.len() == self.mail.outcomes.len(), outcomes.is_empty()) {
-            (true, _) => Exit::of_outcomes(outcomes),
-            (false, true) => self.left.map_or(Exit::SOFTWARE, Error::exit),
+        let told = if outcomes.is_empty() { None } else { Some(Exit::of_outcomes(outcomes)) };
+        match (told, &self.mail.unreadable) {
             // Some were told and some were left: as if those had been refused.
-            (false, false) => match Exit::of_outcomes(outcomes) {
-                Exit::OK => Exit::PARTLY,
-                exit => exit,
-            },
+            (Some(Exit::OK), _) => Exit::PARTLY,
+            (Some(exit @ (Exit::PARTLY | Exit::UNKNOWN)), _) => exit,
+            (_, Some(error)) => error.exit(),
+            (Some(exit), None) => exit,
+            (None, None) => self.left.map_or(Exit::SOFTWARE, Error::exit),
         }
     }
 
     /// The recipients with what became of them.
     fn fates(&self) -> impl Iterator<Item = (&'a ForwardPath, Fate<'a>)> {
-        let left = self.left;
-        let pairs = self.mail.envelope.recipients.iter().zip(&self.mail.outcomes);
+        let mail = self.mail;
+        let left = mail.unreadable.as_ref().or(self.left);
+        let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes);
         pairs.map(move |(recipient, outcome)| {
             let fate = match outcome {
-                Some(outcome) => Fate::Told(outcome),
-                None => Fate::Left(left),
+                Some(outcome) if !is_left(mail, outcome) => Fate::Told(outcome),
+                _ => Fate::Left(left),
             };
             (&recipient.to, fate)
         })
+    }
+
+    /// The outcomes that something was decided by.
+    fn told(&self) -> Vec<&'a Outcome> {
+        let mail = self.mail;
+        mail.outcomes.iter().flatten().filter(|outcome| !is_left(mail, outcome)).collect()
     }
 
     /// The same in words.
@@ -97,9 +104,6 @@ impl<'a> Report<'a> {
 
     /// What went wrong, if anything did.
     pub(crate) fn error(&self) -> Option<Error> {
-        if let Some(error) = &self.mail.unreadable {
-            return Some(error.clone());
-        }
         let exit = self.exit();
         let text = match exit {
             Exit::OK => return None,
@@ -126,7 +130,13 @@ impl<'a> Report<'a> {
 
     /// The words where nobody was accepted.
     fn failure(&self, exit: Exit) -> Error {
-        let telling = self.mail.outcomes.iter().flatten().find(|outcome| !is_consequence(outcome));
+        let outcomes = self.told();
+        if let Some(error) =
+            self.mail.unreadable.as_ref().filter(|_| outcomes.len() < self.mail.outcomes.len())
+        {
+            return Error::new(exit, format!("{error}; the message was not sent"));
+        }
+        let telling = outcomes.into_iter().find(|outcome| !is_consequence(outcome));
         let text = match (telling, &self.mail.ending) {
             (Some(Outcome::Unsent(Reason::Closed(_))), Some(ending)) => return ending.clone(),
             (Some(Outcome::Refused { verb: Verb::Mail, reply }), _) => {
@@ -153,14 +163,20 @@ impl<'a> Report<'a> {
 
     /// Who did not get it, and why.
     fn failed(&self) -> Vec<String> {
-        let consequences =
-            self.mail.outcomes.iter().map(|outcome| outcome.as_ref().is_some_and(is_consequence));
-        self.recipients()
-            .zip(consequences)
-            .filter(|((_, word, _), is_consequence)| *word != "accepted" && !is_consequence)
-            .map(|((recipient, _, why), _)| format!("{recipient} {why}"))
+        self.fates()
+            .filter(|(_, fate)| match fate {
+                Fate::Told(outcome) => !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome),
+                Fate::Left(_) => true,
+            })
+            .map(|(path, fate)| format!("{} {}", plain(path), fate.why()))
             .collect()
     }
+}
+
+/// Whether an outcome only says that the message was given up, for the reason that the mail bears.
+fn is_left(mail: &Mail, outcome: &Outcome) -> bool {
+    mail.unreadable.is_some()
+        && matches!(outcome, Outcome::Unsent(Reason::Aborted | Reason::Closed(Cause::Aborted)))
 }
 
 /// What became of a recipient.
@@ -239,7 +255,7 @@ fn plain(path: &ForwardPath) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smtp_core::{Cause, Code};
+    use smtp_core::Code;
 
     fn reply(code: u16, text: &str) -> Reply {
         Reply::new(Code::new(code).unwrap(), text)
@@ -280,6 +296,30 @@ mod tests {
         ] {
             assert_eq!(queue_id(text).as_deref(), id, "{text}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_read_decides_only_on_those_who_were_not_settled() {
+        let said = |first: Outcome, second: Option<Outcome>| {
+            let mut mail = mail(vec![first, Outcome::Unsent(Reason::Aborted)]);
+            mail.outcomes[1] = second;
+            mail.unreadable = Some(Error::new(Exit::NO_INPUT, "x.pdf has shrunk"));
+            let report = Report::new(&mail, None);
+            (report.exit().status(), report.error().map(|error| error.to_string()).unwrap_or_default())
+        };
+        let aborted = || Some(Outcome::Unsent(Reason::Aborted));
+        for second in [None, aborted()] {
+            let (exit, text) = said(Outcome::Accepted(reply(250, "ok")), second.clone());
+            assert_eq!(
+                (exit, text.as_str()),
+                (79, "1 of 2 recipients did not get it: long@example.org x.pdf has shrunk")
+            );
+            assert_eq!(said(Outcome::Unconfirmed(Cause::Lost), second.clone()).0, 80);
+            let refused = Outcome::Refused { verb: Verb::Rcpt, reply: reply(550, "no") };
+            let (exit, text) = said(refused, second);
+            assert_eq!((exit, text.as_str()), (66, "x.pdf has shrunk; the message was not sent"));
+        }
+        assert_eq!(said(Outcome::Accepted(reply(250, "ok")), Some(Outcome::Accepted(reply(250, "ok")))).0, 0);
     }
 
     #[test]

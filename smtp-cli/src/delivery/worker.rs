@@ -109,7 +109,7 @@ impl Work<'_, '_> {
                 return;
             };
             if let Err(error) = mail.fit(self.session.extensions()) {
-                mail.unreadable = Some(error);
+                mail.leave(error);
                 self.finish(mail);
                 continue;
             }
@@ -125,7 +125,7 @@ impl Work<'_, '_> {
                     return;
                 }
                 Err(misuse) => {
-                    mail.unreadable = Some(turned_down(&misuse));
+                    mail.leave(turned_down(&misuse));
                     self.fruits += 1;
                     self.finish(mail);
                 }
@@ -148,8 +148,7 @@ impl Work<'_, '_> {
         let result = self.session.pass_on(reader.as_mut());
         if let Err(error) = result {
             // Nothing of it may pass for the whole: the connection ends without the end of the mail data.
-            underway.mail.unreadable =
-                Some(Error::new(Exit::NO_INPUT, format!("{error}; the message was not sent")));
+            underway.mail.unreadable = Some(Error::new(Exit::NO_INPUT, error.to_string()));
             self.session.give_up();
         }
     }

@@ -1,5 +1,6 @@
 //! The program from outside, in process, against the scripted server: octets on the wire and exit statuses.
 
+mod after_acceptance;
 mod any_input;
 mod bad_input;
 mod commands;
