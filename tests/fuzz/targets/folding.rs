@@ -126,7 +126,8 @@ fn composed(values: &Values) -> Option<(MessageBuilder, Read)> {
         let is_checked = ["from", "to", "cc", "bcc", "subject", "date", "message-id", "sender", "reply-to"]
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known));
-        if !is_checked {
+        // the check takes =? for the beginning of an encoded-word in a name, too
+        if !is_checked && !name.contains("=?") {
             builder = builder.header(name, value).ok()?;
         }
     }
