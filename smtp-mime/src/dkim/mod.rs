@@ -146,7 +146,7 @@ impl DkimSigner {
                 "a DKIM signature needs a body of ASCII: build it without 8bit and binary parts",
             ));
         }
-        let author = from(message).ok_or(Error::Missing { field: "From" })?;
+        let author = message.author().ok_or(Error::Missing { field: "From" })?;
         if akin(author.domain(), &DomainPart::Domain(self.domain.clone())) {
             Ok(())
         } else {
@@ -178,6 +178,14 @@ impl Message {
     pub fn signed(&self, signer: &DkimSigner, date: &Date) -> Result<Self, Error> {
         Ok(self.with_field(&signer.sign(self, date)?))
     }
+
+    /// Whoever wrote it: the first mailbox of From, whose domain or one akin to it a signature must be for.
+    #[must_use]
+    pub fn author(&self) -> Option<Mailbox> {
+        let (fields, _) = fields_of(self.header_section());
+        let field = fields.iter().find(|field| field.is("From"))?;
+        crate::address::lenient(&field.unfolded()).ok()?.mailboxes().next().cloned()
+    }
 }
 
 /// What readers show, and what threads, lists and the structure depend on (RFC 6376 §5.4.1, RFC 8058 §4).
@@ -200,12 +208,6 @@ const FIELDS: &[&str] = &[
 ];
 /// Fields that somebody could add with effect.
 const OVERSIGNED: &[&str] = &["from", "to", "subject", "date"];
-
-fn from(message: &Message) -> Option<Mailbox> {
-    let (fields, _) = fields_of(message.header_section());
-    let field = fields.iter().find(|field| field.is("From"))?;
-    crate::address::lenient(&field.unfolded()).ok()?.mailboxes().next().cloned()
-}
 
 fn body_hash(message: &Message, canonicalization: Canonicalization) -> Result<digest::Digest, Error> {
     let mut body = Body::new(canonicalization);

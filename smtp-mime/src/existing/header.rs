@@ -106,7 +106,7 @@ pub(crate) fn fields_of(header: &[u8]) -> (Vec<Field>, usize) {
         let continues = line.starts_with(b" ") || line.starts_with(b"\t");
         match fields.last_mut() {
             Some(last) if continues => last.octets.extend_from_slice(line),
-            _ if number == 0 && (line.starts_with(b"From ") || line.starts_with(b">From ")) => continue,
+            _ if number == 0 && is_of_mbox(line) => continue,
             _ => {
                 let Some(field) = field(line) else {
                     strays += 1;
@@ -120,6 +120,13 @@ pub(crate) fn fields_of(header: &[u8]) -> (Vec<Field>, usize) {
         }
     }
     (fields, strays)
+}
+
+/// Whether a first line is that of an mbox file, and not a From field with the blank before its colon that RFC 5322 §4.5
+/// still lets readers meet.
+fn is_of_mbox(line: &[u8]) -> bool {
+    let rest = line.strip_prefix(b">").unwrap_or(line).strip_prefix(b"From ");
+    rest.is_some_and(|rest| !rest.trim_ascii_start().starts_with(b":"))
 }
 
 /// A line that begins a field, if it does.

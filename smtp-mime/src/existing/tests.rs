@@ -93,6 +93,13 @@ fn messages_without_body_and_mbox_lines_are_taken() {
 }
 
 #[test]
+fn a_from_field_with_a_blank_before_its_colon_is_no_mbox_line() {
+    let message = open("From x Fri\nFrom :a@x.example\n\nbody\n").message().unwrap();
+    let again = open(&octets(&message));
+    assert_eq!(again.sender().unwrap().map(|sender| sender.to_string()).as_deref(), Some("a@x.example"));
+}
+
+#[test]
 fn octets_outside_ascii_need_8bitmime_or_smtputf8() {
     let message = open("From: a@x.example\n\ngrün\n").message().unwrap();
     assert!(message.needs_8bitmime() && !message.needs_smtputf8());
