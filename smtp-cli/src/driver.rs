@@ -4,7 +4,7 @@ use crate::measure::{Measure, phase_of};
 use crate::tls::{Failure, Tls};
 use crate::transcript::Observer;
 use crate::transport::Transport;
-use smtp_core::{Client, Config, Event, Goal, Input, Output, Transmit};
+use smtp_core::{Client, Config, Event, Goal, Input, Output, Transmit, Verb};
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -40,6 +40,8 @@ pub(crate) struct Driver {
     accounted: Instant,
     /// Whether something was written since the last read.
     has_written: bool,
+    /// To what the last reply was, once there was one; `Some(None)` is the greeting.
+    answered: Option<Option<Verb>>,
 }
 
 /// As much as one read may take; nothing stays in it.
@@ -67,6 +69,7 @@ impl Driver {
             measure: Measure::default(),
             accounted: Instant::now(),
             has_written: false,
+            answered: None,
         }
     }
 
@@ -151,6 +154,7 @@ impl Driver {
     fn show(&mut self, event: &Event) {
         if let Event::Reply { verb, reply, wanted } = event {
             self.account(phase_of(*verb));
+            self.answered = Some(*verb);
             for observer in &mut self.observers {
                 observer.received(*verb, reply, *wanted, self.client.is_secured());
             }
@@ -184,6 +188,11 @@ impl Driver {
     /// Why the handshake failed, if it did.
     pub(crate) const fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
+    }
+
+    /// To what the last reply was, once there was one; `Some(None)` is the greeting.
+    pub(crate) const fn answered(&self) -> Option<Option<Verb>> {
+        self.answered
     }
 
     /// The connection itself.

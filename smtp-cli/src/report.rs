@@ -112,10 +112,11 @@ impl<'a> Report<'a> {
                     Outcome::Unconfirmed(cause) => Some(cause.to_string()),
                     _ => None,
                 });
+                let ending = self.mail.ending.as_ref().map(ToString::to_string);
                 format!(
-                    "it is unknown whether the message was delivered, because no reply came after its end ({}); \
+                    "it is unknown whether the message was delivered, because no reply came after its end: {}; \
                      sending it again may duplicate it",
-                    cause.unwrap_or_default()
+                    ending.or(cause).unwrap_or_default()
                 )
             }
             Exit::PARTLY => {

@@ -172,6 +172,14 @@ impl<'a> Session<'a> {
         let _ = self.driver.client.quit();
     }
 
+    /// Says in the transcript how the session ended, if not by QUIT.
+    pub(crate) fn complain_of(&mut self, cause: &Cause) {
+        if *cause != Cause::Quit {
+            let text = self.ended(cause).to_string();
+            self.driver.complain(&text);
+        }
+    }
+
     /// Says QUIT and waits for the end.
     pub(crate) fn leave(mut self) {
         self.quit();

@@ -1,6 +1,7 @@
 //! Provides the transcript of a session: what left and what came, with its marks and without its secrets.
 
 mod json_lines;
+mod mail_octets;
 mod recorder;
 
 pub(crate) use json_lines::JsonLines;
@@ -9,6 +10,7 @@ pub(crate) use recorder::Recordings;
 use crate::error::Escaped;
 use crate::terminal::Stream;
 use anstyle::{AnsiColor, Style};
+use mail_octets::MailOctets;
 use smtp_core::{Content, Reply, Transmit, Verb};
 use std::io::Write;
 
@@ -22,6 +24,14 @@ pub(crate) trait Observer: Send {
     fn information(&mut self, text: &str);
     /// Something went wrong.
     fn error(&mut self, text: &str);
+}
+
+/// The name of a verb for programs; the end of the mail data, which is no command, is `message`.
+pub(crate) const fn name_of(verb: Verb) -> &'static str {
+    match verb {
+        Verb::Message => "message",
+        verb => verb.name(),
+    }
 }
 
 /// Writes the transcript as text.
@@ -43,12 +53,14 @@ pub(crate) struct Transcript {
     /// The line that is being sent, until its end is.
     line: String,
     message: MailData,
+    octets: MailOctets,
+    /// Whether what left last did so under TLS.
+    is_secured: bool,
 }
 
 /// How much of a message was shown.
 #[derive(Debug, Default)]
 struct MailData {
-    octets: u64,
     line: Vec<u8>,
     is_header_shown: bool,
 }
@@ -60,7 +72,15 @@ impl Transcript {
     /// A transcript of the session of that number, which every line bears unless it is 0.
     pub(crate) fn new(stream: Stream, session: usize) -> Self {
         let prefix = if session == 0 { String::new() } else { format!("{session:>2} ") };
-        Self { stream, is_coloured: false, prefix, line: String::new(), message: MailData::default() }
+        Self {
+            stream,
+            is_coloured: false,
+            prefix,
+            line: String::new(),
+            message: MailData::default(),
+            octets: MailOctets::default(),
+            is_secured: false,
+        }
     }
 }
 
@@ -75,16 +95,19 @@ impl Transcript {
 impl Observer for Transcript {
     /// Shows what leaves: commands as they are, secrets masked, and of the mail data the header section and the size.
     fn sent(&mut self, transmit: &Transmit, is_secured: bool) {
-        let mark = if is_secured { "~>" } else { "->" };
+        self.is_secured = is_secured;
+        let mark = self.sent_mark();
         for (content, octets) in transmit.spans() {
             match content {
                 Content::Command => {
-                    self.end_message(mark);
+                    self.end_message();
                     for character in String::from_utf8_lossy(octets).chars() {
                         match character {
                             '\n' => {
                                 let line = std::mem::take(&mut self.line);
-                                self.write(mark, line.trim_end_matches('\r'));
+                                let line = line.trim_end_matches('\r');
+                                self.octets.command(line);
+                                self.write(mark, line);
                             }
                             character => self.line.push(character),
                         }
@@ -98,7 +121,7 @@ impl Observer for Transcript {
 
     /// Shows a reply, line by line.
     fn received(&mut self, _verb: Option<Verb>, reply: &Reply, is_wanted: bool, is_secured: bool) {
-        self.end_message(if is_secured { "~>" } else { "->" });
+        self.end_message();
         let mark = match (is_wanted, is_secured) {
             (false, _) => "<**",
             (true, false) => "<-",
@@ -118,7 +141,7 @@ impl Observer for Transcript {
 
     /// Shows an error.
     fn error(&mut self, text: &str) {
-        self.end_message("->");
+        self.end_message();
         self.write("***", text);
     }
 }
@@ -140,18 +163,24 @@ impl Transcript {
                 self.write(mark, line);
             }
         }
-        self.message.octets += octets.len() as u64;
+        self.octets.add(octets);
     }
 
     /// Says how large the mail data was, once something else comes.
-    fn end_message(&mut self, mark: &str) {
+    fn end_message(&mut self) {
         let message = std::mem::take(&mut self.message);
-        if message.octets > 0 {
+        let octets = self.octets.end();
+        if octets > 0 {
             if message.is_header_shown {
-                self.write(mark, "[…]");
+                self.write(self.sent_mark(), "[…]");
             }
-            self.information(&format!("{} octets of mail data", message.octets));
+            self.information(&format!("{octets} octets of mail data"));
         }
+    }
+
+    /// The mark of what is sent.
+    const fn sent_mark(&self) -> &'static str {
+        if self.is_secured { "~>" } else { "->" }
     }
 
     fn write(&mut self, mark: &str, text: &str) {

@@ -87,7 +87,10 @@ impl Work<'_, '_> {
             match self.session.step() {
                 Step::Body(goal) => self.pass_on(goal),
                 Step::Event(Event::Done { goal, end }) => self.settle(goal, end),
-                Step::Event(Event::Closed(cause)) => self.cause = Some(cause),
+                Step::Event(Event::Closed(cause)) => {
+                    self.session.complain_of(&cause);
+                    self.cause = Some(cause);
+                }
                 // Everything was said, QUIT included, and nothing is due: there is nothing to wait for.
                 Step::Idle if self.underway.is_empty() && self.queue.is_empty() => self.session.quit(),
                 Step::Event(_) | Step::Idle => {}
@@ -164,7 +167,9 @@ impl Work<'_, '_> {
         };
         mail.measure.join(&self.session.take_measure());
         let cause = cause_of(&outcomes);
-        mail.ending = cause.map(|cause| self.session.closed(cause));
+        let is_unknown = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unconfirmed(_)));
+        mail.ending = cause
+            .map(|cause| if is_unknown { self.session.ended(cause) } else { self.session.closed(cause) });
         let is_broken = cause.is_some();
         // The first one that the break met was at work; those behind it had not begun.
         let is_behind = is_broken && self.is_break_settled;

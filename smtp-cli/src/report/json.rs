@@ -4,6 +4,7 @@ use super::{Fate, Report, plain};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::measure::Measured;
+use crate::transcript::name_of;
 use serde::Serialize;
 use smtp_core::{Reply, Verb};
 
@@ -86,7 +87,7 @@ fn recipient(address: String, fate: &Fate<'_>) -> Recipient {
     Recipient {
         address,
         outcome: fate.word(),
-        at: at.map(Verb::name),
+        at: at.map(name_of),
         code: reply.map(|reply| reply.code().value()),
         enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
         reply: reply.map(|reply| reply.text().to_string()),

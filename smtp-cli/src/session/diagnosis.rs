@@ -91,6 +91,17 @@ impl Session<'_> {
 
     /// The words for a connection that ended before all was done.
     pub(crate) fn closed(&self, cause: &Cause) -> Error {
+        let error = self.ended(cause);
+        match cause {
+            Cause::Lost if self.driver.failure().is_none() => {
+                Error::new(error.exit(), format!("{error}; try again later"))
+            }
+            _ => error,
+        }
+    }
+
+    /// The same without the advice to try again, where that may duplicate a message.
+    pub(crate) fn ended(&self, cause: &Cause) -> Error {
         let server = &self.settings.destination;
         if let Some(failure) = self.driver.failure() {
             return self.handshake_failure(failure);
@@ -113,7 +124,14 @@ impl Session<'_> {
                      --timeout {phase}=DUR{hint}"
                 )
             }
-            Cause::Lost => format!("{server} ended the connection; try again later"),
+            Cause::Lost => {
+                let step = match self.driver.answered() {
+                    None => "before its greeting".to_string(),
+                    Some(None) => "after its greeting".to_string(),
+                    Some(Some(verb)) => format!("after its reply to {verb}"),
+                };
+                format!("{server} ended the connection {step}")
+            }
             Cause::Violation(violation) => {
                 let sample = sample(self.driver.client.rejected_octets());
                 format!("{server} broke the protocol: {violation}{sample}{}", self.hint(violation))

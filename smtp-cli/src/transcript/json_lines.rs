@@ -1,6 +1,7 @@
 //! Writes the transcript as JSON Lines, one object for each line that was sent or received.
 
-use super::Observer;
+use super::mail_octets::MailOctets;
+use super::{Observer, name_of};
 use crate::terminal::Stream;
 use serde::Serialize;
 use smtp_core::{Content, Reply, Transmit, Verb};
@@ -18,7 +19,9 @@ pub(crate) struct JsonLines {
     epoch: Instant,
     line: String,
     /// Octets of mail data that left since the last command.
-    message: u64,
+    message: MailOctets,
+    /// Whether what left last did so under TLS.
+    is_secured: bool,
 }
 
 /// What stands in one line.
@@ -49,7 +52,14 @@ struct Line<'a> {
 impl JsonLines {
     /// The transcript of the session of that number.
     pub(crate) fn new(stream: Stream, session: usize, epoch: Instant) -> Self {
-        Self { stream, session: session.max(1), epoch, line: String::new(), message: 0 }
+        Self {
+            stream,
+            session: session.max(1),
+            epoch,
+            line: String::new(),
+            message: MailOctets::default(),
+            is_secured: false,
+        }
     }
 
     fn line(&self, kind: &'static str) -> Line<'static> {
@@ -76,10 +86,10 @@ impl JsonLines {
         }
     }
 
-    fn end_message(&mut self, is_secured: bool) {
-        let octets = std::mem::take(&mut self.message);
+    fn end_message(&mut self) {
+        let octets = self.message.end();
         if octets > 0 {
-            let line = Line { tls: Some(is_secured), octets: Some(octets), ..self.line("sent") };
+            let line = Line { tls: Some(self.is_secured), octets: Some(octets), ..self.line("sent") };
             self.write(&line);
         }
     }
@@ -87,14 +97,16 @@ impl JsonLines {
 
 impl Observer for JsonLines {
     fn sent(&mut self, transmit: &Transmit, is_secured: bool) {
+        self.is_secured = is_secured;
         for (content, octets) in transmit.spans() {
             match content {
                 Content::Command => {
-                    self.end_message(is_secured);
+                    self.end_message();
                     for character in String::from_utf8_lossy(octets).chars() {
                         if character == '\n' {
                             let command = std::mem::take(&mut self.line);
                             let text = command.trim_end_matches('\r');
+                            self.message.command(text);
                             let line = Line { tls: Some(is_secured), text: Some(text), ..self.line("sent") };
                             self.write(&line);
                         } else {
@@ -103,16 +115,16 @@ impl Observer for JsonLines {
                     }
                 }
                 Content::Secret => self.line.push_str("***"),
-                Content::Message => self.message += octets.len() as u64,
+                Content::Message => self.message.add(octets),
             }
         }
     }
 
     fn received(&mut self, verb: Option<Verb>, reply: &Reply, is_wanted: bool, is_secured: bool) {
-        self.end_message(is_secured);
+        self.end_message();
         let line = Line {
             tls: Some(is_secured),
-            verb: verb.map(Verb::name),
+            verb: verb.map(name_of),
             code: Some(reply.code().value()),
             enhanced: reply.enhanced().map(|code| code.to_string()),
             wanted: Some(is_wanted),
@@ -128,6 +140,7 @@ impl Observer for JsonLines {
     }
 
     fn error(&mut self, text: &str) {
+        self.end_message();
         let line = Line { text: Some(text), ..self.line("error") };
         self.write(&line);
     }

@@ -1,7 +1,8 @@
 //! What was accepted stays accepted, whatever fails on this side afterwards.
 
+use crate::support::send;
 use smtp_cli::{Exit, Stream, Terminal, run};
-use smtp_mock::{Mock, On, Rule};
+use smtp_mock::{Close, Mock, Octets, On, Rule, Step};
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -76,4 +77,40 @@ fn an_attachment_that_is_gone_in_a_later_round_does_not_hide_who_got_the_message
         "{error}"
     );
     assert!(!error.contains("was not sent"), "{error}");
+}
+
+#[test]
+fn a_session_that_breaks_says_at_which_step_in_every_transcript() {
+    let directory = tempfile::tempdir().unwrap();
+    let lines = directory.path().join("t.jsonl").display().to_string();
+    let broken = |rule: Rule| Mock::builder().extensions(["PIPELINING"]).rule(rule).start();
+
+    let mock = broken(Rule::on(On::Body).close(Close::Fin));
+    let ran = send(&mock).with(["-v", "--transcript", &lines]).exits(Exit::UNKNOWN);
+    let words = format!("{} ended the connection after its reply to DATA", mock.addr());
+    assert!(ran.error.contains(&format!(" octets of mail data\n->  QUIT\n*** {words}\n")), "{}", ran.error);
+    ran.complains([&words, "may duplicate it"]);
+    assert!(!ran.error.contains("try again"), "{}", ran.error);
+    let lines: Vec<serde_json::Value> = std::fs::read_to_string(&lines)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert!(lines.iter().any(|line| line["kind"] == "error" && line["text"] == words), "{lines:?}");
+    assert!(lines.iter().any(|line| line["kind"] == "sent" && line["octets"].is_u64()), "{lines:?}");
+
+    let mock = broken(Rule::on(On::Mail).close(Close::Fin));
+    let ran = send(&mock).with(["-v"]).exits(Exit::TEMPORARY);
+    ran.complains(["ended the connection after its reply to EHLO; try again later"]);
+    assert!(ran.error.contains("*** "), "{}", ran.error);
+
+    let mock = broken(Rule::on(On::Mail).step(Step::Raw(Octets(b"bad \x1b[31mred\r\n".to_vec()))));
+    let ran = send(&mock).with(["-v"]).run();
+    assert!(ran.error.contains("*** ") && ran.error.contains("bad \\x1b[31mred"), "{}", ran.error);
+    assert!(!ran.error.contains('\u{1b}'), "{}", ran.error);
+
+    let mock = broken(Rule::on(On::Body).delay(std::time::Duration::from_secs(600)));
+    let ran = send(&mock).with(["-v", "--timeout", "end=0.05"]).exits(Exit::UNKNOWN);
+    assert!(ran.error.contains("*** "), "{}", ran.error);
+    ran.complains(["0.05 s", "--timeout end=DUR"]);
 }
