@@ -13,7 +13,7 @@ use crate::mail::Mail;
 use crate::measure::Measure;
 use crate::report::{self, Report};
 use crate::session::Session;
-use crate::settings::Settings;
+use crate::settings::{Encryption, Settings};
 use crate::terminal::Terminal;
 use output::Outputs;
 use smtp_core::Secret;
@@ -32,13 +32,15 @@ pub(crate) fn send(
     if let Some(log) = &log {
         log.check()?;
     }
-    if matches!(args.run.until, Some(Until::Connect | Until::Hello | Until::Auth)) {
+    let goes_without_message = matches!(args.run.until, Some(Until::Connect | Until::Hello | Until::Auth));
+    if args.run.dry_run {
+        let prepared = if goes_without_message { None } else { Some(compose::prepare(args, terminal)?) };
+        return dry_run(args, &settings, prepared, terminal);
+    }
+    if goes_without_message {
         return go_until(args, global, settings, log, terminal);
     }
     let prepared = compose::prepare(args, terminal)?;
-    if args.run.dry_run {
-        return dry_run(args, &settings, prepared, terminal);
-    }
     if global.verbose {
         warn_of_another_sender(&settings, &prepared, terminal);
     }
@@ -163,16 +165,31 @@ fn go_until(
     Ok(Exit::OK)
 }
 
-/// Shows the commands and the message.
+/// Shows the commands and the message, as far as `--until` goes.
 fn dry_run(
     args: &SendArgs,
     settings: &Settings,
-    prepared: compose::Prepared,
+    prepared: Option<compose::Prepared>,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let mails: Vec<Mail> = prepared.mails(args, terminal.outside()).collect::<Result<_>>()?;
-    terminal.print(&format!("=== {}, TLS {:?}\n", settings.destination, settings.encryption))?;
-    if let Some(login) = &settings.login {
+    let until = args.run.until;
+    let mails: Vec<Mail> = match prepared {
+        Some(prepared) => prepared.mails(args, terminal.outside()).collect::<Result<_>>()?,
+        None => Vec::new(),
+    };
+    let server =
+        if settings.is_mock { "the bundled server".to_string() } else { settings.destination.to_string() };
+    // The words of --tls.
+    let encryption = match settings.encryption {
+        Encryption::None => "none",
+        Encryption::Opportunistic => "opportunistic",
+        Encryption::Required => "starttls",
+        Encryption::Implicit => "implicit",
+    };
+    terminal.print(&format!("=== {server}, TLS {encryption}\n"))?;
+    if let Some(login) =
+        settings.login.as_ref().filter(|_| !matches!(until, Some(Until::Connect | Until::Hello)))
+    {
         terminal.print(&format!("=== login as {}\n", crate::error::Escaped(&login.user)))?;
     }
     for mail in mails {
@@ -189,6 +206,10 @@ fn dry_run(
         for recipient in &envelope.recipients {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "->  RCPT TO:{}{}", recipient.to, parameters(&recipient.parameters));
+        }
+        if until == Some(Until::Rcpt) {
+            terminal.print(&format!("{text}->  RSET\n"))?;
+            continue;
         }
         terminal.print(&text)?;
         compose::print_message(&mail.message, terminal)?;

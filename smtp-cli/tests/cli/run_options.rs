@@ -211,7 +211,16 @@ fn a_dry_run_opens_no_connection() {
         ran.output
     );
     assert!(ran.output.ends_with("\r\nIt works.\r\n"));
+    for until in ["connect", "hello", "auth", "rcpt"] {
+        let ran = send(&mock).with(["--dry-run", "--until", until]).exits(Exit::OK);
+        let head = format!("=== {}, TLS opportunistic\n", mock.addr());
+        assert!(ran.output.starts_with(&head), "{}", ran.output);
+        assert_eq!(ran.output.ends_with("->  RCPT TO:<friend@example.net>\n->  RSET\n"), until == "rcpt");
+        assert_eq!(ran.output == head, until != "rcpt", "{}", ran.output);
+    }
     assert_eq!(mock.connections(), 0);
+    let ran = send_to("mock").with(["--dry-run", "--tls", "starttls"]).exits(Exit::OK);
+    assert!(ran.output.starts_with("=== the bundled server, TLS starttls\n"), "{}", ran.output);
 }
 
 #[test]
