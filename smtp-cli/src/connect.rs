@@ -44,14 +44,31 @@ pub(crate) fn connect(
         }
         Destination::Unix(path) => {
             tell(&format!("connecting to unix:{}", path.display()));
-            unix(path)
+            unix(path, deadline)
         }
     }
 }
 
+/// A socket whose server takes no connections lets its clients wait without end, so a thread does the waiting.
 #[cfg(unix)]
-fn unix(path: &std::path::Path) -> Result<Socket> {
-    match std::os::unix::net::UnixStream::connect(path) {
+fn unix(path: &std::path::Path, deadline: Instant) -> Result<Socket> {
+    let (sender, receiver) = mpsc::channel();
+    let wanted = path.to_path_buf();
+    thread::Builder::new()
+        .name("connect".to_string())
+        // One that comes too late is closed by being dropped.
+        .spawn(move || drop(sender.send(std::os::unix::net::UnixStream::connect(wanted))))
+        .map_err(|error| Error::new(Exit::OS, format!("cannot start a thread: {}", Reworded(&error))))?;
+    let Ok(connected) = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+        return Err(Error::new(
+            Exit::TEMPORARY,
+            format!(
+                "no connection to unix:{} in time; its server is busy, give it more by --timeout connect=DUR",
+                path.display()
+            ),
+        ));
+    };
+    match connected {
         Ok(socket) => Ok(Socket::Unix(socket)),
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
             Err(Error::usage(format!("the path of the socket is too long: {}", path.display())))
@@ -68,7 +85,7 @@ fn unix(path: &std::path::Path) -> Result<Socket> {
 }
 
 #[cfg(not(unix))]
-fn unix(path: &std::path::Path) -> Result<Socket> {
+fn unix(path: &std::path::Path, _deadline: Instant) -> Result<Socket> {
     Err(Error::usage(format!(
         "unix:{} needs a system with unix sockets, use --server host:port",
         path.display()
@@ -227,6 +244,28 @@ mod tests {
         let error = connect(&host("no-such-host.invalid", 25), None, soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_HOST);
         assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_socket_whose_server_is_busy_is_given_up_at_the_deadline() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("busy");
+        let listener = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None).unwrap();
+        listener.bind(&socket2::SockAddr::unix(&path).unwrap()).unwrap();
+        listener.listen(0).unwrap();
+        let to = Destination::Unix(path);
+        // Those that the system accepts for the server fill the queue; the next one waits.
+        let mut held = Vec::new();
+        let error = loop {
+            assert!(held.len() < 64, "the queue has no end");
+            match connect(&to, None, Instant::now() + Duration::from_millis(200), &mut |_| {}) {
+                Ok(socket) => held.push(socket),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error.exit(), Exit::TEMPORARY);
+        assert!(error.to_string().contains("--timeout connect="), "{error}");
     }
 
     #[test]
