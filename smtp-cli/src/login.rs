@@ -106,8 +106,10 @@ fn output(command: &str) -> Result<Secret> {
         .spawn()
         .map_err(|error| failed(format!("cannot be started: {}", Reworded(&error))))?;
     let mut octets = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-    if let Some(printed) = child.stdout.take() {
-        let read = printed.take(LONGEST as u64 + 1).read_to_end(&mut octets);
+    if let Some(mut printed) = child.stdout.take() {
+        let read = printed.by_ref().take(LONGEST as u64 + 1).read_to_end(&mut octets);
+        // The rest is read too, or a command with more to say would fail for want of a reader.
+        let read = read.and_then(|_| std::io::copy(&mut printed, &mut std::io::sink()));
         read.map_err(|error| failed(format!("cannot be read: {}", Reworded(&error))))?;
     }
     let status = child.wait().map_err(|error| failed(format!("was lost: {}", Reworded(&error))))?;
@@ -218,6 +220,16 @@ mod tests {
         assert_eq!(read("echo secret").unwrap().expose(), b"secret");
         assert_eq!(read("exit 3").unwrap_err().exit(), Exit::NO_INPUT);
         assert_eq!(read("echo").unwrap_err().to_string(), "the password is empty");
+    }
+
+    /// More than a pipe holds.
+    #[cfg(unix)]
+    #[test]
+    fn what_a_command_prints_behind_the_first_line_is_passed_over() {
+        let read = |command: &str| PasswordSource::Command(command.to_string()).read("you", &mut terminal());
+        assert_eq!(read("set -e; echo secret; seq 1 100000").unwrap().expose(), b"secret");
+        let error = read("seq 1 100000 | tr -d '\\n'").unwrap_err();
+        assert!(error.to_string().contains("4096"), "{error}");
     }
 
     #[test]
