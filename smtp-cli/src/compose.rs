@@ -119,6 +119,7 @@ pub(crate) fn draft(
     message: &MessageArgs,
     terminal: &mut Terminal,
 ) -> Result<MessageBuilder> {
+    one_for_standard_input(message)?;
     let asked = terminal.input_is_terminal;
     let mut builder = Message::builder();
     let from = match &envelope.from {
@@ -194,7 +195,7 @@ pub(crate) fn draft(
 fn build(draft: MessageBuilder, args: &MessageArgs, outside: Outside<'_>) -> Result<Message> {
     let context = context(outside)?;
     let message = draft.build(&context).map_err(|error| of_mime(&error))?;
-    signing::signed(message, args, context.date())
+    signing::signed(message, args, context.date(), of_mime)
 }
 
 /// What a message takes from outside.
@@ -238,6 +239,20 @@ fn text(message: &MessageArgs, terminal: &mut Terminal) -> Result<Option<Source>
     ))
 }
 
+/// Standard input is there once: whoever reads it second finds it empty.
+fn one_for_standard_input(message: &MessageArgs) -> Result<()> {
+    let all = (message.body_file.iter().map(|path| ("--body-file", path)))
+        .chain(message.html_file.iter().map(|path| ("--html-file", path)))
+        .chain(message.eml.iter().map(|path| ("--eml", path)));
+    let mut readers = all.filter(|(_, path)| path.as_path() == Path::new("-")).map(|(option, _)| option);
+    if let (Some(one), Some(other)) = (readers.next(), readers.next()) {
+        return Err(Error::usage(format!(
+            "{one} - and {other} - cannot both have standard input, which is read once; put one into a file"
+        )));
+    }
+    Ok(())
+}
+
 /// The octets of a file, or of standard input.
 pub(crate) fn source(path: &Path, terminal: &mut Terminal) -> Result<Source> {
     let source = if path == Path::new("-") {
@@ -249,6 +264,15 @@ pub(crate) fn source(path: &Path, terminal: &mut Terminal) -> Result<Source> {
 }
 
 fn attached(attachment: &Attachment) -> Result<Entity> {
+    // Before it is opened, because opening a FIFO waits for somebody who writes, and a device may have no end.
+    let metadata = std::fs::metadata(&attachment.path)
+        .map_err(|error| Error::unreadable("the file", &attachment.path, &error))?;
+    if !metadata.is_file() {
+        return Err(Error::new(
+            Exit::NO_INPUT,
+            format!("{} is no regular file, attach a copy of what it gives", attachment.path.display()),
+        ));
+    }
     let wrong = |error: &dyn std::fmt::Display| {
         Error::usage(format!("the attachment {}: {error}", attachment.path.display()))
     };

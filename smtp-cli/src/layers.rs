@@ -61,13 +61,20 @@ impl std::fmt::Display for Source {
 }
 
 /// Options of which one excludes the others: what a stronger layer says silences the weaker layers' others.
-const EXCLUSIVE: [&[&str]; 5] = [
+const EXCLUSIVE: [&[&str]; 9] = [
     &["password-env", "password-file", "password-command", "password"],
     &["token-env", "token-command"],
     &["body", "body-file"],
     &["lmtp", "protocol"],
     &["tls-pin", "insecure"],
+    &["ipv4", "ipv6"],
+    &["verbose", "quiet"],
+    &["text-from-html", "body"],
+    &["text-from-html", "body-file"],
 ];
+
+/// Options that say how another one is done, and mean nothing without it: in a file they wait for a run that has it.
+const DEPENDENT: [(&str, &str); 2] = [("no-fix", "eml"), ("text-from-html", "html-file")];
 
 /// Options of a message that is composed, which mean nothing for one that exists.
 const OF_A_DRAFT: [&str; 10] = [
@@ -159,6 +166,13 @@ impl Layers {
             }
             layers.add(command, arg, Given::File(found.entry.value), Source::File(found.source))?;
         }
+        for (option, base) in DEPENDENT {
+            if !layers.has(base) {
+                layers
+                    .settings
+                    .retain(|setting| setting.option != option || setting.source == Source::Option);
+            }
+        }
         let order = |option: &str| options.iter().position(|arg| arg.get_long() == Some(option));
         layers.settings.sort_by_key(|setting| order(&setting.option));
         Ok(layers)
@@ -203,7 +217,7 @@ impl Layers {
         };
         let line = ["smtp-cli".into(), command.into()].into_iter().chain(words(option, &values));
         // Alone, so that the error can say where the value stands.
-        args::parse(line).map_err(|error| wrong(&source, &error.to_string()))?;
+        args::check(line).map_err(|error| wrong(&source, &error.to_string()))?;
         self.settings.push(Setting { option: option.to_string(), values, source });
         Ok(())
     }
@@ -335,4 +349,55 @@ fn words(option: &str, values: &[OsString]) -> Vec<OsString> {
 fn wrong(source: &Source, why: &str) -> Error {
     let exit = if matches!(source, Source::Variable(_)) { Exit::USAGE } else { Exit::CONFIGURATION };
     Error::new(exit, format!("{source}: {why}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    /// The long options of `send` of which clap takes one alone.
+    fn conflicts() -> BTreeSet<(String, String)> {
+        let command = args::command();
+        let send = command.find_subcommand("send").unwrap();
+        let long = |id: &str| {
+            let arg = send.get_arguments().find(|arg| arg.get_id() == id);
+            arg.and_then(Arg::get_long).unwrap().to_string()
+        };
+        let mut pairs = BTreeSet::new();
+        let mut add = |one: String, other: String| {
+            if one != other {
+                pairs.insert(if one < other { (one, other) } else { (other, one) });
+            }
+        };
+        for arg in send.get_arguments().filter(|arg| arg.get_long().is_some()) {
+            for other in send.get_arg_conflicts_with(arg) {
+                add(long(arg.get_id().as_str()), long(other.get_id().as_str()));
+            }
+        }
+        for group in send.get_groups().filter(|group| !(*group).clone().is_multiple()) {
+            let members: Vec<_> = group.get_args().map(|id| long(id.as_str())).collect();
+            for one in &members {
+                members.iter().for_each(|other| add(one.clone(), other.clone()));
+            }
+        }
+        pairs
+    }
+
+    #[test]
+    fn what_excludes_each_other_on_the_command_line_does_so_between_layers() {
+        let conflicts = conflicts();
+        for known in [("ipv4", "ipv6"), ("body", "body-file"), ("eml", "subject"), ("insecure", "tls-pin")] {
+            assert!(conflicts.contains(&(known.0.into(), known.1.into())), "{known:?}: {conflicts:?}");
+        }
+        for (one, other) in conflicts {
+            let both = [one.as_str(), other.as_str()];
+            let is_settled = EXCLUSIVE.iter().any(|group| both.iter().all(|option| group.contains(option)))
+                // `add` keeps a draft and a message that exists apart.
+                || ["eml", "no-fix"].iter().any(|eml| {
+                    both.contains(eml) && both.iter().any(|option| OF_A_DRAFT.contains(option))
+                });
+            assert!(is_settled, "{one} and {other}");
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! Defines the options of the message.
 
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
@@ -23,10 +25,10 @@ pub(crate) struct MessageArgs {
     #[arg(long, requires = "html_file", conflicts_with = "text")]
     pub(crate) text_from_html: bool,
     /// A file to attach; its type and the name it bears may be said
-    #[arg(long, value_name = "PATH[;type=T][;name=N]", value_parser = str::parse::<Attachment>)]
+    #[arg(long, value_name = "PATH[;type=T][;name=N]", value_parser = OsStringValueParser::new().try_map(|text| Attachment::parse(&text)))]
     pub(crate) attach: Vec<Attachment>,
     /// A file that the HTML shows by cid:ID
-    #[arg(long, value_name = "PATH;cid=ID[;type=T]", value_parser = str::parse::<Attachment>)]
+    #[arg(long, value_name = "PATH;cid=ID[;type=T]", value_parser = OsStringValueParser::new().try_map(|text| Attachment::parse(&text)))]
     pub(crate) inline: Vec<Attachment>,
     /// Where answers go, when it is not the author
     #[arg(long, value_name = "ADDR")]
@@ -50,10 +52,11 @@ pub(crate) struct MessageArgs {
     #[arg(long, value_name = "D", requires = "dkim_key")]
     pub(crate) dkim_domain: Option<String>,
     /// Send this message, which exists, or the one of standard input (-)
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header"])]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header", "text_from_html"])]
     pub(crate) eml: Vec<PathBuf>,
     /// Send it as it is, without adding a missing Date or Message-ID and removing Bcc
-    #[arg(long, requires = "eml")]
+    // clap waives what is required where it conflicts with what is there, so the conflicts are said here too.
+    #[arg(long, requires = "eml", conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header", "text_from_html"])]
     pub(crate) no_fix: bool,
 }
 
@@ -68,6 +71,44 @@ pub(crate) struct Attachment {
     pub(crate) name: Option<String>,
     /// Its Content-ID, for what the HTML shows.
     pub(crate) content_id: Option<String>,
+}
+
+impl Attachment {
+    /// Reads what was typed; the path may be any that the system has.
+    fn parse(text: &OsStr) -> Result<Self, String> {
+        match text.to_str() {
+            Some(text) => text.parse(),
+            None => Self::parse_octets(text),
+        }
+    }
+
+    /// Reads a text that is not UTF-8: as one of a character for each octet, which gives the octets back at the end.
+    #[cfg(unix)]
+    fn parse_octets(text: &OsStr) -> Result<Self, String> {
+        use std::ffi::OsString;
+        use std::os::unix::ffi::{OsStrExt, OsStringExt};
+
+        let read: Self =
+            text.as_bytes().iter().map(|&octet| char::from(octet)).collect::<String>().parse()?;
+        // Each of these characters is one of the first 256.
+        let octets = |text: &str| text.chars().filter_map(|c| u8::try_from(c).ok()).collect::<Vec<u8>>();
+        let utf8 = |parameter: Option<String>| {
+            let decoded = parameter.map(|text| String::from_utf8(octets(&text))).transpose();
+            decoded.map_err(|_| "a parameter is not UTF-8, only the path may be so".to_string())
+        };
+        Ok(Self {
+            path: OsString::from_vec(octets(&read.path.to_string_lossy())).into(),
+            media_type: utf8(read.media_type)?,
+            name: utf8(read.name)?,
+            content_id: utf8(read.content_id)?,
+        })
+    }
+
+    /// Reads a text that is not Unicode, which cannot be taken apart here.
+    #[cfg(not(unix))]
+    fn parse_octets(text: &OsStr) -> Result<Self, String> {
+        Err(format!("{} is not Unicode, rename the file", text.to_string_lossy()))
+    }
 }
 
 impl FromStr for Attachment {
@@ -159,6 +200,20 @@ mod tests {
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");
         }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_path_may_be_any_octets() {
+        use std::os::unix::ffi::OsStrExt;
+
+        let read = |octets: &[u8]| Attachment::parse(OsStr::from_bytes(octets));
+        let expected = attachment("", None, Some("größe.txt"), None);
+        let path = OsStr::from_bytes(b"gr\xf6\xdfe.txt").into();
+        let octets = [b"gr\xf6\xdfe.txt;name=".as_slice(), "größe.txt".as_bytes()].concat();
+        assert_eq!(read(&octets), Ok(Attachment { path, ..expected }));
+        assert!(read(b"a.txt;name=\xff").unwrap_err().contains("UTF-8"));
+        assert!(read(b"\xff;typ=x").is_err());
     }
 
     #[test]

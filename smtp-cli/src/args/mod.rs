@@ -23,7 +23,7 @@ pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
 
 use crate::error::Error;
 use crate::exit::Exit;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -103,13 +103,31 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
         let args = Args::from_arg_matches(&matches)?;
         Ok(Parsed::Args(Box::new(args), Box::new(matches)))
     });
-    parsed.or_else(|error| match error.kind() {
+    let parsed = parsed.or_else(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(Parsed::Text(error.render().to_string())),
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Err(Error::usage("a command is missing, smtp-cli --help lists them"))
         }
         _ => Err(Error::new(Exit::USAGE, one_line(&error))),
-    })
+    })?;
+    // Not by clap, which does not compare an option before the command with one behind it.
+    if let Parsed::Args(args, _) = &parsed
+        && args.global.quiet
+        && args.global.verbose
+    {
+        return Err(Error::usage("--quiet and --verbose exclude each other, use one of them"));
+    }
+    Ok(parsed)
+}
+
+/// Checks arguments that are not all there yet: what is missing may come with the others.
+pub(crate) fn check(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
+    match command().try_get_matches_from(arguments) {
+        Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
+            Err(Error::new(Exit::USAGE, one_line(&error)))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The grammar, complete: global options are in every command too.
@@ -133,9 +151,12 @@ pub(crate) fn options(name: &str) -> Vec<Arg> {
 /// The message of a usage error and its tips on one line, without the usage that clap adds.
 fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
-    // clap repeats the value that it refuses, and this one holds a password.
-    if let Some(place) = text.find(server::PASSWORD_IN_URL) {
-        return format!("--server: {}", &text[place..place + server::PASSWORD_IN_URL.len()]);
+    // clap repeats the value that it refuses, and this one may hold a password.
+    if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
+        && argument.starts_with("--server ")
+        && let Some(why) = std::error::Error::source(error)
+    {
+        return format!("--server: {why}");
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let mut parts: Vec<String> = Vec::new();
@@ -190,6 +211,53 @@ mod tests {
         assert!(text.contains("--server") && text.contains("no port"), "{text}");
         let text = error(&["send", "--tls", "maybe"]);
         assert!(text.contains("--tls") && text.contains("starttls"), "{text}");
+    }
+
+    #[test]
+    fn quiet_and_verbose_exclude_each_other_wherever_they_stand() {
+        for arguments in
+            [&["send", "-q", "-v"][..], &["-q", "send", "-v"], &["-v", "explain", "550", "--quiet"]]
+        {
+            let text = error(arguments);
+            assert!(text.contains("--quiet") && text.contains("--verbose"), "{text}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_needs_another_is_no_good_beside_what_excludes_that_one() {
+        for arguments in [
+            &["send", "--no-fix"][..],
+            &["send", "--no-fix", "--subject", "s"],
+            &["send", "--no-fix", "--body", "x", "--header", "X-A: b"],
+            &["send", "--text-from-html"],
+            &["send", "--text-from-html", "--eml", "x"],
+            &["send", "--text-from-html", "--body", "x"],
+            &["send", "--client-cert", "c", "--subject", "s"],
+            &["send", "--dkim-domain", "d", "--eml", "x"],
+        ] {
+            let text = error(arguments);
+            assert!(text.contains(arguments[1]) || text.contains("required"), "{arguments:?}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_may_be_a_password_is_not_repeated() {
+        for server in [
+            "smtp://alice:s3cr3tpw",
+            "smtp://alice:s3cr3tpw/",
+            "alice:s3cr3tpw",
+            "smtp://alice:s3cr3tpw/x",
+            "smtp://alice:s3cr3tpw@mx",
+            "smtp://alice:s3cr3tpw pw",
+            "smtp://[s3cr3tpw]",
+            "s3cr3tpw://alice",
+            "[::1]:s3cr3tpw",
+        ] {
+            let text = error(&["send", "--server", server]);
+            assert!(text.starts_with("--server: ") && !text.contains("s3cr3tpw"), "{text}");
+            let text = check(["smtp-cli".into(), "send".into(), format!("--server={server}").into()]);
+            assert!(!text.unwrap_err().to_string().contains("s3cr3tpw"));
+        }
     }
 
     #[test]

@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 /// Why a password is not taken from an URL.
-pub(super) const PASSWORD_IN_URL: &str = "a password in an URL shows in the list of processes, use --password-env, --password-file or --password-command";
+const PASSWORD_IN_URL: &str = "a password in an URL shows in the list of processes, use --password-env, --password-file or --password-command";
+
+/// What stands behind a colon may be meant as a password, so it is not repeated.
+const NO_PORT: &str = "what stands behind the colon is no port, which is a number from 1 to 65535; a password belongs into --password-env, --password-file or --password-command";
 
 /// Where a message is sent to, as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +70,7 @@ impl FromStr for Server {
             "smtp" | "submission" => Scheme::Smtp,
             "smtps" | "submissions" => Scheme::Smtps,
             "lmtp" => Scheme::Lmtp,
-            other => return Err(format!("the scheme {other}:// is none of smtp://, smtps:// and lmtp://")),
+            _ => return Err("the scheme is none of smtp://, smtps:// and lmtp://".to_string()),
         };
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         if rest.contains(['/', '?', '#']) {
@@ -92,7 +95,7 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
             let (host, behind) = rest.split_once(']').ok_or("the bracket of the address is not closed")?;
             let address = host.strip_prefix("IPv6:").unwrap_or(host);
             if address.parse::<std::net::IpAddr>().is_err() {
-                return Err(format!("what stands between the brackets is no IP address: {host}"));
+                return Err("what stands between the brackets is no IP address".to_string());
             }
             let port = match behind {
                 "" => None,
@@ -116,7 +119,7 @@ fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
     let port = match port {
         None => None,
         Some(port) => match port.parse() {
-            Ok(0) | Err(_) => return Err(format!("{port:?} is no port, which is a number from 1 to 65535")),
+            Ok(0) | Err(_) => return Err(NO_PORT.to_string()),
             Ok(port) => Some(port),
         },
     };
@@ -172,7 +175,8 @@ mod tests {
             ("[::1", "not closed"),
             ("[mx]", "no IP address"),
             ("[::1]25", "only :port"),
-            ("http://mx", "http://"),
+            ("http://mx", "the scheme"),
+            ("smtp://you:secret", "--password-env"),
             ("smtp://you:secret@mx", "--password-env"),
             ("smtp://you:sec/ret@mx", "--password-env"),
             ("you:secret@mx", "--password-env"),

@@ -1,7 +1,7 @@
 //! Takes messages that exist: completes their header section, and their envelope from it.
 
 use super::signing;
-use super::{addresses, context, envelope_of, of_mime, source};
+use super::{addresses, context, envelope_of, of_mime, one_for_standard_input, source};
 use crate::args::SendArgs;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -13,6 +13,7 @@ use std::path::PathBuf;
 
 /// Opens the messages of `--eml`.
 pub(super) fn open_all(args: &SendArgs, terminal: &mut Terminal) -> Result<Vec<Opened>> {
+    one_for_standard_input(&args.message)?;
     let open = |path: &PathBuf| {
         let source = source(path, terminal)?;
         open(args, &path.display().to_string(), source, terminal.outside())
@@ -84,7 +85,16 @@ fn open(args: &SendArgs, name: &str, source: smtp_mime::Source, outside: Outside
     };
     let message = message.map_err(|error| invalid(&error))?;
     let edit = edit.filter(|_| message.needs_8bitmime());
-    let message = signing::signed(message, &args.message, context(outside)?.date())?;
+    if message.needs_8bitmime() && args.message.dkim_key.is_some() {
+        return Err(Error::new(
+            Exit::DATA,
+            format!(
+                "the message {name} has a body that is not ASCII, which --dkim-key cannot sign because servers may encode \
+                 it anew; write it with quoted-printable or base64, or send it without --dkim-key"
+            ),
+        ));
+    }
+    let message = signing::signed(message, &args.message, context(outside)?.date(), invalid)?;
     Ok(Opened { message, edit, sender, recipients })
 }
 

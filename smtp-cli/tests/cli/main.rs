@@ -7,6 +7,8 @@ mod commands;
 mod config;
 mod envelope;
 mod exit_statuses;
+mod inputs;
+mod layers;
 mod login;
 mod message;
 mod run_options;
