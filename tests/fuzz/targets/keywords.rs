@@ -122,6 +122,8 @@ fn session(keywords: &[&str], parameters: Vec<Parameter>, is_of_recipient: bool)
             Output::Event(Event::Done { end: End::Delivered(outcomes), .. }) => {
                 assert!(matches!(outcomes[..], [Outcome::Unsent(_)]), "{outcomes:?}");
             }
+            // with CHUNKING the message rides along
+            Output::Body(_) => client.end_of_body(),
             Output::Event(Event::Closed(_)) | Output::Idle | Output::Closed => break,
             Output::Event(_) => {}
             other => panic!("{other:?}"),
