@@ -1,6 +1,9 @@
 //! Changes the state as the code of the reply says, whoever decided it: the correct server or a rule.
 
-use super::{Hello, Phase, Session, Transaction, Verdict, body::Body, command::Command, run::After};
+use super::{
+    ATTRIBUTES_LIMIT, Hello, Phase, RECIPIENTS_LIMIT, Session, Transaction, Verdict, body::Body,
+    command::Command, run::After,
+};
 use crate::{
     auth::{Context, Exchange},
     capture::Message,
@@ -30,7 +33,11 @@ impl Session {
             }
             Command::Rcpt(path) if taken => {
                 let path = path.clone().unwrap_or_default();
-                self.transaction.get_or_insert_default().recipients.push(path);
+                let recipients = &mut self.transaction.get_or_insert_default().recipients;
+                // A rule may say 250 for ever.
+                if recipients.len() < RECIPIENTS_LIMIT {
+                    recipients.push(path);
+                }
             }
             Command::Data { .. } if code == 354 => {
                 let keep = !self.scenario().sink;
@@ -50,7 +57,8 @@ impl Session {
             }
             Command::Rset { .. } if taken => self.transaction = None,
             Command::Xclient(attributes) if code == 220 => {
-                self.attributes.extend(attributes.iter().cloned());
+                let room = ATTRIBUTES_LIMIT.saturating_sub(self.attributes.len());
+                self.attributes.extend(attributes.iter().take(room).cloned());
                 self.hello = None;
                 self.transaction = None;
                 self.user = None;

@@ -1,7 +1,7 @@
 //! Says what a correct server would reply (RFC 5321 and the extensions' RFCs); it changes no state.
 
 use super::{
-    Phase, Session, Verdict,
+    ATTRIBUTES_LIMIT, Phase, RECIPIENTS_LIMIT, Session, Verdict,
     command::{Command, Syntax, is_domain},
 };
 use crate::{
@@ -304,7 +304,8 @@ impl Session {
         if transaction.chunks.is_some() {
             return self.answer(503, "5.5.1", "the mail data has begun");
         }
-        if self.scenario().limits.recipients.is_some_and(|most| transaction.recipients.len() >= most) {
+        let most = self.scenario().limits.recipients.unwrap_or(RECIPIENTS_LIMIT).min(RECIPIENTS_LIMIT);
+        if transaction.recipients.len() >= most {
             return self.answer(452, "4.5.3", "too many recipients");
         }
         if let Some(reply) = self.refuse_parameters(path, &RCPT_PARAMETERS) {
@@ -427,6 +428,9 @@ impl Session {
                 format!("{} is not known here", crate::scenario::escape(name.as_bytes())),
             ),
             None if attributes.is_empty() => self.answer(501, "5.5.4", "XCLIENT wants attributes"),
+            None if self.attributes.len() + attributes.len() > ATTRIBUTES_LIMIT => {
+                self.answer(452, "4.5.3", format!("at most {ATTRIBUTES_LIMIT} attributes are taken"))
+            }
             None => self.judge_connect(),
         }
     }

@@ -1,7 +1,8 @@
 //! Defines [`Session`], the server's side of one connection: no socket, no clock, no thread.
 //!
 //! The laws of these files: octets leave only through the outbox; state changes only in `conclude`, after a reply is
-//! decided; no input makes anything grow that is not bounded (`LINE_LIMIT`, [`Body`], the outbox's packets).
+//! decided; no input makes anything grow that is not bounded (`LINE_LIMIT`, `RECIPIENTS_LIMIT`,
+//! `ATTRIBUTES_LIMIT`, [`Body`], the outbox's packets).
 
 mod body;
 mod chaos;
@@ -33,6 +34,13 @@ use crate::{
     server::Server,
     signal::Change,
 };
+
+/// More recipients in a transaction are refused even when the scenario sets no limit: they are kept until its end. RFC 5321
+/// §4.5.3.1.8 wants 100.
+const RECIPIENTS_LIMIT: usize = 10_000;
+
+/// More attributes from XCLIENT are refused: they are kept for the rest of the connection. Postfix knows ten names.
+const ATTRIBUTES_LIMIT: usize = 100;
 
 /// The longest command line: RFC 4954 §4 wants 12,288 octets for AUTH; more is answered with 500 and thrown away.
 const LINE_LIMIT: usize = 16 * 1024;

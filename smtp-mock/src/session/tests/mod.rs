@@ -291,6 +291,32 @@ fn xclient_and_proxy_give_attributes() {
 }
 
 #[test]
+fn recipients_and_attributes_without_end_are_refused() {
+    let mut scenario = Scenario::new();
+    scenario.server.extensions.push("XCLIENT NAME".to_owned());
+    let mut talk = Talk::new(scenario);
+    for _ in 0..super::ATTRIBUTES_LIMIT {
+        assert!(talk.say("XCLIENT NAME=a\r\n").starts_with("220"));
+    }
+    assert!(talk.say("XCLIENT NAME=a\r\n").starts_with("452"));
+    talk.say("EHLO x.test\r\nMAIL FROM:<>\r\n");
+    for _ in 0..super::RECIPIENTS_LIMIT {
+        assert!(talk.say("RCPT TO:<a@b.test>\r\n").starts_with("250"));
+    }
+    assert_eq!(talk.say("RCPT TO:<a@b.test>\r\n"), "452 4.5.3 too many recipients\r\n");
+    talk.say("DATA\r\n.\r\n");
+    assert_eq!(talk.server.messages()[0].to().len(), super::RECIPIENTS_LIMIT);
+    // A rule that takes everything does not make the session keep everything.
+    let mut talk = Talk::new(Scenario::parse("t", "[[rule]]\non = 'rcpt'\nreply = '250 fine'\n").unwrap());
+    talk.say("EHLO x.test\r\nMAIL FROM:<>\r\n");
+    for _ in 0..super::RECIPIENTS_LIMIT + 10 {
+        assert!(talk.say("RCPT TO:<a@b.test>\r\n").starts_with("250"));
+    }
+    talk.say("DATA\r\n.\r\n");
+    assert_eq!(talk.server.messages()[0].to().len(), super::RECIPIENTS_LIMIT);
+}
+
+#[test]
 fn lines_without_end_cost_nothing() {
     let mut talk = Talk::new(Scenario::new());
     for _ in 0..64 {
