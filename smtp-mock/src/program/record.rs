@@ -81,7 +81,15 @@ pub(super) fn record(
         }
     };
     let name = format!("recorded from {}", options.upstream);
-    let text = Recording::to_toml(&name, &lock(&recordings));
+    let recordings = lock(&recordings);
+    if let Some(mechanism) = recordings.iter().find_map(Recording::challenged) {
+        let _ = writeln!(
+            err,
+            "smtp-mock: warning: the login by {mechanism} cannot be replayed, have the client log in by PLAIN"
+        );
+    }
+    let text = Recording::to_toml(&name, &recordings);
+    drop(recordings);
     fs::write(&options.output, text).map_err(|error| cannot_write(&options.output, &error))?;
     Ok(if in_time { DONE } else { TIMED_OUT })
 }

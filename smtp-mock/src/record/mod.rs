@@ -25,6 +25,7 @@ pub struct Recording {
     from_client: Vec<u8>,
     expects: Expects,
     tls: Option<&'static str>,
+    challenged: Option<String>,
 }
 
 /// What the client's next octets are.
@@ -111,6 +112,13 @@ impl Recording {
         self.script.push_str("!close fin\n");
     }
 
+    /// The mechanism of a login whose replies depend on a nonce or challenge, so that no other login can replay them:
+    /// CRAM-MD5 and SCRAM.
+    #[must_use]
+    pub fn challenged(&self) -> Option<&str> {
+        self.challenged.as_deref()
+    }
+
     /// The script of the session so far.
     #[must_use]
     pub fn script(&self) -> &str {
@@ -121,6 +129,13 @@ impl Recording {
     #[must_use]
     pub fn to_toml(name: &str, sessions: &[Self]) -> String {
         let mut text = String::new();
+        if let Some(mechanism) = sessions.iter().find_map(Self::challenged) {
+            let _ = write!(
+                text,
+                "# the login by {mechanism} cannot be replayed, its replies hold for one nonce or challenge alone:\n\
+                 # take its lines out of the script and have the client not log in, or record a login by PLAIN\n"
+            );
+        }
         let _ = writeln!(text, "name = {}", quote(name));
         if let Some(mode) = sessions.iter().find_map(|session| session.tls) {
             let _ = write!(text, "\n[tls]\nmode = \"{mode}\"\n");
@@ -175,7 +190,11 @@ impl Recording {
             return;
         }
         let words: Vec<_> = text.split(|&octet| octet == b' ').filter(|word| !word.is_empty()).collect();
-        if words.len() > 2 && words[0].eq_ignore_ascii_case(b"AUTH") {
+        let is_auth = words.first().is_some_and(|word| word.eq_ignore_ascii_case(b"AUTH"));
+        if let Some(name) = words.get(1).filter(|name| is_auth && is_challenging(name)) {
+            self.challenged = Some(String::from_utf8_lossy(name).to_ascii_uppercase());
+        }
+        if words.len() > 2 && is_auth {
             let mechanism = crate::scenario::escape(words[1]);
             let _ = writeln!(self.script, "C: AUTH {mechanism} *");
             return;
@@ -195,6 +214,13 @@ impl Recording {
         let shown = String::from_utf8_lossy(text).replace(|letter: char| letter.is_control(), "?");
         let _ = writeln!(self.script, "C: {}", mask_size(&shown));
     }
+}
+
+/// Whether the server's challenges of this mechanism are different in each login, or answer the client's nonce.
+fn is_challenging(mechanism: &[u8]) -> bool {
+    mechanism.eq_ignore_ascii_case(b"CRAM-MD5")
+        || mechanism.get(..6).is_some_and(|family| family.eq_ignore_ascii_case(b"SCRAM-"))
+            && mechanism.len() > 6
 }
 
 /// Where mail data ends, dot included.
@@ -252,6 +278,26 @@ mod tests {
         let file = Recording::to_toml("it's", &[recording]);
         assert!(!file.contains("private") && !file.contains("YWxp"));
         assert_eq!(Scenario::parse("r.toml", &file).unwrap().dialogues.len(), 1);
+    }
+
+    #[test]
+    fn a_login_that_cannot_be_replayed_is_named() {
+        for (command, expected) in [
+            ("auth scram-sha-256 biws", Some("SCRAM-SHA-256")),
+            ("AUTH CRAM-MD5", Some("CRAM-MD5")),
+            ("AUTH SCRAM-", None),
+            ("AUTH PLAIN AGEAYg==", None),
+            ("NOOP SCRAM-SHA-1", None),
+        ] {
+            let mut recording = Recording::new();
+            recording.server(b"220 mx.test ESMTP\r\n");
+            recording.client(format!("{command}\r\n").as_bytes());
+            recording.client_closed();
+            assert_eq!(recording.challenged(), expected, "{command}");
+            let file = Recording::to_toml("login", &[recording]);
+            assert_eq!(file.contains("cannot be replayed"), expected.is_some(), "{file}");
+            assert_eq!(Scenario::parse("r.toml", &file).unwrap().name.as_deref(), Some("login"));
+        }
     }
 
     #[test]
