@@ -31,8 +31,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) observers: &'a Observers<'a>,
     /// What a session must offer.
     pub(crate) inspection: &'a Inspection<'a>,
-    /// Hears of each message for which nothing more can be done.
-    pub(crate) finished: &'a (dyn Fn(&Mail) + Sync),
+    /// Hears of each message for which nothing more can be done, and why nobody took it up where nobody did.
+    pub(crate) finished: &'a (dyn Fn(&Mail, Option<&Error>) + Sync),
     /// How many sessions there are at once.
     pub(crate) connections: usize,
     /// How many further rounds there are for what failed for now.
@@ -80,7 +80,7 @@ pub(crate) fn deliver(plan: &Plan<'_>, supply: Supply<'_>) -> Deliveries {
             break;
         }
     }
-    let (mut mails, failure) = queue.into_mails(plan.finished);
+    let (mut mails, failure) = queue.into_mails(plan.finished, error.as_ref());
     mails.sort_by_key(|mail| mail.number);
     Deliveries { mails, error: failure.or(error) }
 }

@@ -16,12 +16,26 @@ pub(crate) struct Report<'a> {
     mail: &'a Mail,
     /// Why nobody took it up, where nobody did.
     left: Option<&'a Error>,
+    /// Whether the recipients were only asked for, and no message was sent.
+    is_check: bool,
 }
 
 impl<'a> Report<'a> {
     /// The report of a message; `left` says why it was left, if it was.
     pub(crate) fn new(mail: &'a Mail, left: Option<&'a Error>) -> Self {
-        Self { mail, left }
+        Self { mail, left, is_check: false }
+    }
+
+    /// The same where the recipients were only asked for, if that is so.
+    pub(crate) fn of_check(mut self, is_check: bool) -> Self {
+        self.is_check = is_check;
+        self
+    }
+
+    /// Whether any recipient was accepted of a message that was sent.
+    pub(crate) fn is_delivered(&self) -> bool {
+        !self.is_check
+            && self.mail.outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Accepted(_)))
     }
 
     /// The exit status that it has.
@@ -63,7 +77,13 @@ impl<'a> Report<'a> {
 
     /// The same in words.
     fn recipients(&self) -> impl Iterator<Item = (String, &'static str, String)> {
-        self.fates().map(|(path, fate)| (plain(path), fate.word(), fate.why()))
+        self.fates().map(|(path, fate)| {
+            let word = match fate.word() {
+                "accepted" if self.is_check => "would be taken",
+                word => word,
+            };
+            (plain(path), word, fate.why())
+        })
     }
 
     /// What the server calls the message, as far as its last reply says so.
@@ -92,7 +112,8 @@ impl<'a> Report<'a> {
         let fates: Vec<_> =
             self.recipients().map(|(recipient, word, why)| format!("{recipient} {word}: {why}")).collect();
         format!(
-            "message {} {} from={} octets={} exit={} {}",
+            "{} {} {} from={} octets={} exit={} {}",
+            if self.is_check { "check of message" } else { "message" },
             self.mail.number,
             self.mail.message.message_id().map_or("-", smtp_mime::MessageId::as_str),
             self.mail.envelope.from,
@@ -122,7 +143,8 @@ impl<'a> Report<'a> {
             Exit::PARTLY => {
                 let failed = self.failed();
                 let count = self.mail.outcomes.len();
-                format!("{} of {count} recipients did not get it: {}", failed.len(), failed.join("; "))
+                let what = if self.is_check { "would not be taken" } else { "did not get it" };
+                format!("{} of {count} recipients {what}: {}", failed.len(), failed.join("; "))
             }
             _ => return Some(self.failure(exit)),
         };

@@ -57,7 +57,7 @@ pub(crate) fn send(
             password: password.as_ref(),
             observers: &|number| outputs.observers(number),
             inspection: &|session| needs_offered(&args.envelope, session),
-            finished: &|mail: &Mail| outputs.finished(mail),
+            finished: &|mail: &Mail, left: Option<&Error>| outputs.finished(mail, left),
             connections: usize::from(args.run.connections).min(count),
             retries: args.run.retry,
             is_check: is_checked,
@@ -66,13 +66,16 @@ pub(crate) fn send(
         };
         delivery::deliver(&plan, prepared.mails(args, terminal.outside()))
     };
-    let failure = outputs.end()?;
-    let reports: Vec<_> =
-        deliveries.mails.iter().map(|mail| Report::new(mail, deliveries.error.as_ref())).collect();
+    let mut failures = outputs.end();
+    let reports: Vec<_> = deliveries
+        .mails
+        .iter()
+        .map(|mail| Report::new(mail, deliveries.error.as_ref()).of_check(is_checked))
+        .collect();
     let mut exit = Exit::of_messages(reports.iter().map(Report::exit));
     let mut error = reports.iter().filter(|report| report.exit() == exit).find_map(Report::error);
     if reports.is_empty() || exit.is_ok() {
-        error = deliveries.error.clone().or(failure);
+        error.clone_from(&deliveries.error);
         exit = error.as_ref().map_or(exit, Error::exit);
     }
     let text = match args.run.format.unwrap_or_default() {
@@ -92,11 +95,30 @@ pub(crate) fn send(
             text
         }
     };
-    terminal.print(&text)?;
-    match error {
-        Some(error) => Err(error),
-        None => Ok(exit),
+    failures.extend(terminal.print(&text).err());
+    let delivered = reports.iter().filter(|report| report.is_delivered()).count();
+    conclude(error.map_or(Ok(exit), Err), failures, delivered, terminal)
+}
+
+/// What the run ends with: once a message was accepted, or anything failed, what could not be written is no more than
+/// a warning, for a status that says so would be taken for «not sent».
+fn conclude(
+    result: Result<Exit>,
+    mut failures: Vec<Error>,
+    delivered: usize,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    if result.is_ok() && delivered == 0 && !failures.is_empty() {
+        return Err(failures.swap_remove(0));
     }
+    for failure in failures {
+        terminal.warn(&match delivered {
+            0 => failure.to_string(),
+            1 => format!("{failure}; the message was sent"),
+            count => format!("{failure}; {count} messages were sent"),
+        });
+    }
+    result
 }
 
 /// Many servers take mail only from the one who logged in.
@@ -136,15 +158,37 @@ fn go_until(
     } else {
         Session::open(&settings, password.as_ref(), observers)
     };
-    let mut session = session?;
-    let (state, measure) = (session.state(), session.take_measure());
-    session.leave();
-    if let Some(error) = outputs.end()? {
-        return Err(error);
-    }
+    let reached = session.map(|mut session| {
+        let reached = (session.state(), session.take_measure());
+        session.leave();
+        reached
+    });
+    let mut failures = outputs.end();
+    let printed = print_reached(args, global, &settings, reached.as_ref(), terminal);
+    failures.extend(printed.err());
+    conclude(reached.map(|_| Exit::OK), failures, 0, terminal)
+}
+
+/// Prints how far a session without a message came.
+fn print_reached(
+    args: &SendArgs,
+    global: &GlobalArgs,
+    settings: &Settings,
+    reached: std::result::Result<&(String, Measure), &Error>,
+    terminal: &mut Terminal,
+) -> Result<()> {
     let destination = &settings.destination;
-    match args.run.format.unwrap_or_default() {
-        Format::Json => {
+    match (args.run.format.unwrap_or_default(), reached) {
+        (Format::Json, Err(error)) => {
+            let document = serde_json::json!({
+                "schema": "smtp-cli/session/1",
+                "exit": error.exit().status(),
+                "error": error.to_string(),
+                "server": destination.to_string(),
+            });
+            terminal.print(&format!("{document:#}\n"))
+        }
+        (Format::Json, Ok((state, measure))) => {
             let document = serde_json::json!({
                 "schema": "smtp-cli/session/1",
                 "exit": Exit::OK.status(),
@@ -152,17 +196,18 @@ fn go_until(
                 "state": state,
                 "cost": measure.measured(),
             });
-            terminal.print(&format!("{document:#}\n"))?;
+            terminal.print(&format!("{document:#}\n"))
         }
-        Format::Text if global.quiet => {}
-        Format::Text => {
-            terminal.print(&format!("{destination} {state}\n"))?;
+        (Format::Text, Ok((state, measure))) if !global.quiet => {
+            let mut text = format!("{destination} {state}\n");
             if args.run.stats {
-                terminal.print(&format!("{}\n", measure.text()))?;
+                text.push_str(&measure.text());
+                text.push('\n');
             }
+            terminal.print(&text)
         }
+        (Format::Text, _) => Ok(()),
     }
-    Ok(Exit::OK)
 }
 
 /// Shows the commands and the message, as far as `--until` goes.

@@ -75,19 +75,23 @@ impl<'a> Queue<'a> {
 
     /// All messages, those that nobody took up included, and why there are no more.
     ///
-    /// `finished` hears of those that nobody had finished.
-    pub(crate) fn into_mails(self, finished: &dyn Fn(&Mail)) -> (Vec<Mail>, Option<Error>) {
+    /// `finished` hears of those that nobody had finished, and of `left`, which says why.
+    pub(crate) fn into_mails(
+        self,
+        finished: &dyn Fn(&Mail, Option<&Error>),
+        left: Option<&Error>,
+    ) -> (Vec<Mail>, Option<Error>) {
         let mut inside = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
         let mut mails = std::mem::take(&mut inside.finished);
         for mail in inside.later.drain(..) {
-            finished(&mail);
+            finished(&mail, left);
             mails.push(mail);
         }
         loop {
             inside.refill();
             match inside.again.pop_front() {
                 Some(mail) => {
-                    finished(&mail);
+                    finished(&mail, left);
                     mails.push(mail);
                 }
                 None => return (mails, inside.failure),

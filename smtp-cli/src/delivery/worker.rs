@@ -99,7 +99,7 @@ impl Work<'_, '_> {
         }
         // Promise 1 of the core leaves none; should it ever, none is lost.
         for underway in self.underway.drain(..) {
-            (self.plan.finished)(&underway.mail);
+            (self.plan.finished)(&underway.mail, None);
             self.queue.finish(underway.mail);
         }
     }
@@ -138,7 +138,7 @@ impl Work<'_, '_> {
 
     /// Nothing more can be done for a message.
     fn finish(&self, mail: Mail) {
-        (self.plan.finished)(&mail);
+        (self.plan.finished)(&mail, None);
         self.queue.finish(mail);
     }
 

@@ -18,6 +18,9 @@ struct Document<'a> {
     exit: u8,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<String>,
+    /// Present where the recipients were only asked for, and no message was sent.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    check: Option<bool>,
     messages: Vec<Message<'a>>,
 }
 
@@ -40,7 +43,7 @@ struct Message<'a> {
 #[derive(Serialize)]
 struct Recipient {
     address: String,
-    /// `accepted`, `refused`, `unknown` or `unsent`.
+    /// `accepted`, `refused`, `unknown` or `unsent`; `acceptable` instead of the first in a check.
     outcome: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<&'static str>,
@@ -60,6 +63,7 @@ pub(crate) fn document(reports: &[Report<'_>], exit: Exit, error: Option<&Error>
         schema: SCHEMA,
         exit: exit.status(),
         error: error.map(ToString::to_string),
+        check: reports.iter().any(|report| report.is_check).then_some(true),
         messages: reports.iter().map(message).collect(),
     };
     let mut text = serde_json::to_string_pretty(&document)
@@ -75,18 +79,24 @@ fn message<'a>(report: &Report<'a>) -> Message<'a> {
         message_id: mail.message.message_id().map(smtp_mime::MessageId::as_str),
         from: mail.envelope.from.as_str(),
         exit: report.exit().status(),
-        queue_id: report.queue_id(),
+        queue_id: if report.is_check { None } else { report.queue_id() },
         octets: mail.message.encoded_len(),
-        recipients: report.fates().map(|(path, fate)| recipient(plain(path), &fate)).collect(),
+        recipients: report
+            .fates()
+            .map(|(path, fate)| recipient(plain(path), &fate, report.is_check))
+            .collect(),
         cost: mail.measure.measured(),
     }
 }
 
-fn recipient(address: String, fate: &Fate<'_>) -> Recipient {
+fn recipient(address: String, fate: &Fate<'_>, is_check: bool) -> Recipient {
     let (at, reply): (Option<Verb>, Option<&Reply>) = fate.reply();
     Recipient {
         address,
-        outcome: fate.word(),
+        outcome: match fate.word() {
+            "accepted" if is_check => "acceptable",
+            word => word,
+        },
         at: at.map(name_of),
         code: reply.map(|reply| reply.code().value()),
         enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),

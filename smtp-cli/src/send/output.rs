@@ -1,6 +1,6 @@
 //! Provides [`Outputs`]: all that looks on while messages are sent, to the terminal, to files and to the log.
 
-use crate::args::{GlobalArgs, RunArgs};
+use crate::args::{GlobalArgs, RunArgs, Until};
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
 use crate::log_file::Log;
@@ -26,6 +26,7 @@ pub(super) struct Outputs {
     log: Option<Arc<Log>>,
     bar: Option<ProgressBar>,
     counts_octets: bool,
+    is_check: bool,
     is_quiet: bool,
     is_coloured: bool,
     epoch: Instant,
@@ -70,6 +71,7 @@ impl Outputs {
             log: log.map(Arc::new),
             bar: None,
             counts_octets: false,
+            is_check: args.until == Some(Until::Rcpt),
             is_quiet: global.quiet || global.verbose,
             is_coloured: terminal.has_colours(),
             epoch: Instant::now(),
@@ -121,34 +123,40 @@ impl Outputs {
     }
 
     /// A message is finished.
-    pub(super) fn finished(&self, mail: &Mail) {
+    pub(super) fn finished(&self, mail: &Mail, left: Option<&Error>) {
         if let Some(bar) = self.bar.as_ref().filter(|_| !self.counts_octets) {
             bar.inc(1);
         }
         if let Some(log) = &self.log {
-            let report = Report::new(mail, None);
+            let report = Report::new(mail, left).of_check(self.is_check);
             let level = if report.exit().is_ok() { Level::Info } else { Level::Error };
             log.write(level, &report.log_line());
         }
     }
 
-    /// Writes what is written at the end; gives the first error of a file that could not be written.
-    pub(super) fn end(&self) -> Result<Option<Error>> {
+    /// Writes what is written at the end; gives the errors of the files that could not be written.
+    pub(super) fn end(&self) -> Vec<Error> {
+        let mut failures = Vec::new();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
         if let Some((recordings, path, _)) = &self.recordings {
             let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            std::fs::write(path, recordings.scenario(&name))
-                .map_err(|error| Error::cannot_create("the recording", path, &error))?;
+            if let Err(error) = std::fs::write(path, recordings.scenario(&name)) {
+                failures.push(Error::new(
+                    Exit::IO,
+                    format!("the recording {} cannot be written: {}", path.display(), Reworded(&error)),
+                ));
+            }
         }
         let failed = self
             .file
             .as_ref()
             .and_then(|(_, _, failing)| failing.lock().unwrap_or_else(PoisonError::into_inner).take());
-        Ok(failed.map(|error| {
+        failures.extend(failed.map(|error| {
             Error::new(Exit::IO, format!("the transcript cannot be written to its end: {}", Reworded(&error)))
-        }))
+        }));
+        failures
     }
 }
 

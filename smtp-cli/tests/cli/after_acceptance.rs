@@ -114,3 +114,83 @@ fn a_session_that_breaks_says_at_which_step_in_every_transcript() {
     assert!(ran.error.contains("*** "), "{}", ran.error);
     ran.complains(["0.05 s", "--timeout end=DUR"]);
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn output_that_cannot_be_written_after_an_acceptance_is_a_warning() {
+    let mock = Mock::builder().extensions(["PIPELINING"]).start();
+    for option in ["--record", "--transcript"] {
+        let ran = send(&mock).with([option, "/dev/full"]).exits(Exit::OK);
+        assert!(ran.output.starts_with("accepted  friend@example.net"), "{}", ran.output);
+        assert!(ran.error.starts_with("smtp-cli: warning: the "), "{}", ran.error);
+        assert!(ran.error.ends_with("; the message was sent\n"), "{}", ran.error);
+        // Where nothing was sent, that is what failed.
+        send(&mock)
+            .with([option, "/dev/full", "--until", "rcpt"])
+            .exits(Exit::IO)
+            .complains(["cannot be written"]);
+        send(&mock)
+            .with([option, "/dev/full", "--until", "hello"])
+            .exits(Exit::IO)
+            .complains(["cannot be written"]);
+    }
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let error = Buffer::default();
+    let mut terminal = Terminal::detached(Stream::new(full), Stream::new(error.clone()));
+    let address = mock.addr().to_string();
+    let arguments = [
+        "smtp-cli",
+        "send",
+        "-s",
+        &address,
+        "-f",
+        "a@example.org",
+        "-t",
+        "b@example.org",
+        "--subject",
+        "s",
+        "--body",
+        "b",
+    ];
+    assert_eq!(run(arguments.map(Into::into), &mut terminal), Exit::OK);
+    let error = error.text();
+    assert!(error.contains("warning: cannot write to standard output: "), "{error}");
+    assert!(error.ends_with("; the message was sent\n"), "{error}");
+}
+
+#[test]
+fn a_login_that_fails_is_recorded_and_told_in_json() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = directory.path().join("r.toml");
+    let mock = Mock::builder().user("alice", "other").plaintext_auth().start();
+    let ran = send(&mock)
+        .login()
+        .with(["--allow-plaintext-auth", "--until", "auth", "--format", "json"])
+        .with(["--record", &record.display().to_string()])
+        .exits(Exit::NO_PERMISSION);
+    let document: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
+    assert_eq!((&document["schema"], &document["exit"]), (&"smtp-cli/session/1".into(), &77.into()));
+    assert!(document["error"].as_str().unwrap().contains("refused the login of alice"), "{document}");
+    let recorded = std::fs::read_to_string(&record).unwrap();
+    assert!(recorded.contains("EHLO client.example") && recorded.contains("AUTH "), "{recorded}");
+}
+
+#[test]
+fn the_log_says_what_the_process_says() {
+    let directory = tempfile::tempdir().unwrap();
+    let (file, log) = (directory.path().join("c.toml"), directory.path().join("smtp.log"));
+    std::fs::write(&file, format!("log-file = {:?}\n", log.display().to_string())).unwrap();
+    let config = file.display().to_string();
+    let line = || std::fs::read_to_string(&log).unwrap().lines().last().unwrap_or_default().to_string();
+    let refusing = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    crate::support::send_to(&refusing).with(["--config", &config]).exits(Exit::TEMPORARY);
+    assert!(line().contains("exit=75 ") && line().contains("refuses connections"), "{}", line());
+    let mock = Mock::start();
+    send(&mock).with(["--config", &config, "--until", "rcpt"]).exits(Exit::OK);
+    assert!(line().contains("check of message 1 "), "{}", line());
+    assert!(
+        line().contains("friend@example.net would be taken") && !line().contains("accepted"),
+        "{}",
+        line()
+    );
+}

@@ -197,7 +197,11 @@ fn until_stops_there() {
     assert!(ran.output.contains("1 turns, "), "{}", ran.output);
     mock.clear();
     let ran = send(&mock).with(["--until", "rcpt"]).exits(Exit::OK);
-    assert!(ran.output.starts_with("accepted  friend@example.net"), "{}", ran.output);
+    assert!(ran.output.starts_with("would be taken  friend@example.net"), "{}", ran.output);
+    let ran = send(&mock).with(["--until", "rcpt", "--format", "json"]).exits(Exit::OK);
+    let document: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
+    assert_eq!(document["check"], true);
+    assert_eq!(document["messages"][0]["recipients"][0]["outcome"], "acceptable");
     assert!(mock.messages().is_empty());
 }
 
