@@ -1,11 +1,13 @@
 //! Provides the sendmail personality: what programs that call `sendmail` expect, with msmtp's options.
 
-use crate::args::{self, Command, Parsed};
+use crate::args::{self, Command, EnvelopeArgs, Parsed, SendArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers;
 use crate::send;
 use crate::terminal::Terminal;
+use smtp_core::{Domain, ReversePath};
+use smtp_mime::NameAddr;
 use std::ffi::OsString;
 use std::path::Path;
 
@@ -22,10 +24,7 @@ pub(crate) fn words(arguments: &[OsString]) -> Option<Vec<OsString>> {
 
 /// Sends the message of standard input to the recipients that are named.
 pub(crate) fn sendmail(words: Vec<OsString>, terminal: &mut Terminal) -> Result<Exit> {
-    let arguments = translated(words)?;
-    if arguments.is_empty() {
-        return Ok(Exit::OK);
-    }
+    let Some(Translated { arguments, sender, full_name }) = translated(words)? else { return Ok(Exit::OK) };
     let (args, matches) = match args::parse(arguments.clone())? {
         Parsed::Args(args, matches) => (args, matches),
         Parsed::Text(text) => {
@@ -33,9 +32,25 @@ pub(crate) fn sendmail(words: Vec<OsString>, terminal: &mut Terminal) -> Result<
             return Ok(Exit::OK);
         }
     };
+    let names_sender = sender.is_some()
+        || arguments.iter().any(|word| word.to_string_lossy().starts_with("--envelope-from="));
     let settled = layers::settle(arguments, &args.global, &matches, terminal)?;
     match settled.args.command {
-        Command::Send(send) => send::send(&send, &settled.args.global, settled.program, terminal),
+        Command::Send(mut send) => {
+            let domain = local_domain(&send);
+            let envelope = &mut send.envelope;
+            if let Some(sender) = sender {
+                let path = format!("<{}>", qualified(&sender, domain.as_deref())?);
+                let path =
+                    path.parse().map_err(|error| Error::usage(format!("sendmail: -f {sender}: {error}")))?;
+                envelope.envelope_from = Some(path);
+            }
+            for recipient in &mut envelope.to {
+                *recipient = qualified(recipient, domain.as_deref())?;
+            }
+            envelope.from = author(envelope, names_sender, full_name.as_deref())?;
+            send::send(&send, &settled.args.global, settled.program, terminal)
+        }
         _ => Err(Error::new(Exit::SOFTWARE, "a fault of this program: sendmail became another command")),
     }
 }
@@ -45,8 +60,19 @@ const IGNORED_WITH_VALUE: &str = "ABLhmOopqRrX";
 /// Options of one letter without a value, which nothing depends on.
 const IGNORED: &str = "GinmU";
 
-/// The arguments of `send` that sendmail's amount to.
-fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
+/// What sendmail's arguments amount to.
+#[derive(Debug)]
+struct Translated {
+    /// The arguments of `send`.
+    arguments: Vec<OsString>,
+    /// The sender of `-f`, where it is a name of this machine, which needs a domain yet.
+    sender: Option<String>,
+    /// The author's name of `-F`, for a message without From.
+    full_name: Option<String>,
+}
+
+/// Translates the arguments; `None` where nothing is to be done.
+fn translated(words: Vec<OsString>) -> Result<Option<Translated>> {
     let mut arguments: Vec<OsString> =
         ["smtp-cli", "send", "--quiet", "--eml=-"].map(OsString::from).to_vec();
     let mut recipients = Vec::new();
@@ -54,6 +80,7 @@ fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
     let mut words = words.into_iter();
     let mut only_recipients = false;
     let mut tls = (None, None);
+    let (mut sender, mut full_name) = (None, None);
     while let Some(word) = words.next() {
         let text = word
             .to_str()
@@ -87,14 +114,15 @@ fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
             Some('t') => from_headers = true,
             Some('f' | 'r') => {
                 let address = value(2, &mut words)?;
-                arguments.push(
-                    format!("--envelope-from={}", if address.is_empty() { "<>" } else { &address }).into(),
-                );
+                // The last one counts, as in sendmail(8).
+                arguments.retain(|word| !word.to_string_lossy().starts_with("--envelope-from="));
+                sender = is_local(&address).then(|| address.clone());
+                if sender.is_none() {
+                    let path = if address.is_empty() { "<>" } else { &address };
+                    arguments.push(format!("--envelope-from={path}").into());
+                }
             }
-            // The full name of the author, which the message bears already.
-            Some('F') => {
-                value(2, &mut words)?;
-            }
+            Some('F') => full_name = Some(value(2, &mut words)?),
             Some('a') => arguments.push(format!("--account={}", value(2, &mut words)?).into()),
             Some('C') => arguments.push(format!("--config={}", value(2, &mut words)?).into()),
             Some('N') => {
@@ -109,14 +137,14 @@ fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
             Some('v') => arguments.push("--verbose".into()),
             Some('b') => match text.as_str() {
                 "-bm" => {}
-                "-bp" | "-bi" => return Ok(Vec::new()),
+                "-bp" | "-bi" => return Ok(None),
                 other => {
                     return Err(Error::usage(format!(
                         "sendmail: the mode {other} is not available, only -bm: there is no queue and no server"
                     )));
                 }
             },
-            Some('q') => return Ok(Vec::new()),
+            Some('q') => return Ok(None),
             // -oi and its like say it in one word; -O and the others may have theirs behind them.
             Some('o' | 'd' | 'e') => {}
             Some(letter) if IGNORED.contains(letter) => {}
@@ -142,7 +170,64 @@ fn translated(words: Vec<OsString>) -> Result<Vec<OsString>> {
     if from_headers {
         arguments.push("--recipients-from-headers".into());
     }
-    Ok(arguments)
+    // What is to be shown is not kept back.
+    if arguments.iter().any(|word| word == "--verbose") {
+        arguments.retain(|word| word != "--quiet");
+    }
+    Ok(Some(Translated { arguments, sender, full_name }))
+}
+
+/// Whether it is the name of somebody on this machine, like `root`.
+fn is_local(address: &str) -> bool {
+    !address.is_empty() && !address.contains(['@', '<', '>', ',', ':', ';', '"', '(', ' '])
+}
+
+/// The domain of local names: the one of EHLO that is configured, or the machine's full name.
+fn local_domain(send: &SendArgs) -> Option<String> {
+    if let Some(domain) = &send.connection.helo {
+        return Some(domain.as_str().to_string());
+    }
+    let name = gethostname::gethostname().to_string_lossy().into_owned();
+    (name.contains('.') && name.parse::<Domain>().is_ok()).then_some(name)
+}
+
+/// The address with its domain.
+fn qualified(address: &str, domain: Option<&str>) -> Result<String> {
+    match domain {
+        _ if !is_local(address) => Ok(address.to_string()),
+        Some(domain) => Ok(format!("{address}@{domain}")),
+        None => Err(Error::usage(format!(
+            "sendmail: {address} is a name of this machine, which has no domain; use {address}@DOMAIN or --domain=DOMAIN"
+        ))),
+    }
+}
+
+/// The author of a message without From: the address of `-f`, or the configured one, under the name of `-F`.
+fn author(envelope: &EnvelopeArgs, names_sender: bool, full_name: Option<&str>) -> Result<Option<String>> {
+    let sender = envelope.envelope_from.as_ref().filter(|_| names_sender).and_then(ReversePath::mailbox);
+    let configured = || envelope.from.as_ref()?.parse::<NameAddr>().ok();
+    let author = match (sender, full_name) {
+        (None, None) => return Ok(envelope.from.clone()),
+        (Some(sender), _) => sender.clone(),
+        (None, Some(_)) => match configured() {
+            Some(configured) => configured.mailbox().clone(),
+            None => return Ok(envelope.from.clone()),
+        },
+    };
+    let author = NameAddr::new(full_name.unwrap_or_default(), author)
+        .map_err(|error| Error::usage(format!("sendmail: -F: {error}")))?;
+    Ok(Some(shown(&author)))
+}
+
+/// An author as an option takes it: the name is quoted, so that none of its characters counts.
+fn shown(author: &NameAddr) -> String {
+    match author.display_name() {
+        Some(name) => {
+            let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+            format!("\"{name}\" <{}>", author.mailbox())
+        }
+        None => author.mailbox().to_string(),
+    }
 }
 
 /// Options of msmtp with another name here.
@@ -200,6 +285,7 @@ mod tests {
 
     fn translate(words: &[&str]) -> Result<Vec<String>> {
         translated(words.iter().map(OsString::from).collect())
+            .map(|translated| translated.unwrap().arguments)
             .map(|words| words.into_iter().skip(4).map(|word| word.into_string().unwrap()).collect())
     }
 
@@ -259,6 +345,6 @@ mod tests {
         for words in [&["-bs"][..], &["-bd"], &["-Z", "a@b"], &["-f"], &[]] {
             assert_eq!(translate(words).unwrap_err().exit(), Exit::USAGE, "{words:?}");
         }
-        assert!(translated(vec!["-bp".into()]).unwrap().is_empty());
+        assert!(translated(vec!["-bp".into()]).unwrap().is_none());
     }
 }

@@ -12,6 +12,7 @@ mod layers;
 mod login;
 mod message;
 mod run_options;
+mod sendmail;
 mod session;
 mod snapshots;
 mod support;
