@@ -4,10 +4,20 @@ use super::{MechanismError, shown};
 use crate::secret::Secret;
 
 /// A bearer token (RFC 6750), and what the server said of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Token {
     token: Secret,
     error: Option<MechanismError>,
+}
+
+/// Says whether the server refused, never in which words: it may have repeated the token.
+impl core::fmt::Debug for Token {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Token")
+            .field("token", &self.token)
+            .field("is_refused", &self.error.is_some())
+            .finish_non_exhaustive()
+    }
 }
 
 impl Token {
