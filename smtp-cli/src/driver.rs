@@ -40,8 +40,10 @@ pub(crate) struct Driver {
     accounted: Instant,
     /// Whether something was written since the last read.
     has_written: bool,
-    /// To what the last reply was, once there was one; `Some(None)` is the greeting.
-    answered: Option<Option<Verb>>,
+    /// Whether the greeting came.
+    is_greeted: bool,
+    /// The command that the last reply was to.
+    answered: Option<Verb>,
 }
 
 /// As much as one read may take; nothing stays in it.
@@ -69,6 +71,7 @@ impl Driver {
             measure: Measure::default(),
             accounted: Instant::now(),
             has_written: false,
+            is_greeted: false,
             answered: None,
         }
     }
@@ -154,7 +157,8 @@ impl Driver {
     fn show(&mut self, event: &Event) {
         if let Event::Reply { verb, reply, wanted } = event {
             self.account(phase_of(*verb));
-            self.answered = Some(*verb);
+            self.is_greeted = true;
+            self.answered = *verb;
             for observer in &mut self.observers {
                 observer.received(*verb, reply, *wanted, self.client.is_secured());
             }
@@ -190,9 +194,13 @@ impl Driver {
         self.failure.as_ref()
     }
 
-    /// To what the last reply was, once there was one; `Some(None)` is the greeting.
-    pub(crate) const fn answered(&self) -> Option<Option<Verb>> {
-        self.answered
+    /// Where in the session it is, by the last reply that came.
+    pub(crate) fn place(&self) -> String {
+        match self.answered {
+            Some(verb) => format!("after its reply to {verb}"),
+            None if self.is_greeted => "after its greeting".to_string(),
+            None => "before its greeting".to_string(),
+        }
     }
 
     /// The connection itself.

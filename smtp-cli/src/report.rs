@@ -48,9 +48,8 @@ impl<'a> Report<'a> {
         match (told, &self.mail.unreadable) {
             // Some were told and some were left: as if those had been refused.
             (Some(Exit::OK), _) => Exit::PARTLY,
-            (Some(exit @ (Exit::PARTLY | Exit::UNKNOWN)), _) => exit,
+            (Some(exit @ (Exit::PARTLY | Exit::UNKNOWN)), _) | (Some(exit), None) => exit,
             (_, Some(error)) => error.exit(),
-            (Some(exit), None) => exit,
             (None, None) => self.left.map_or(Exit::SOFTWARE, Error::exit),
         }
     }

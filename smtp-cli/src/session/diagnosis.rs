@@ -124,14 +124,7 @@ impl Session<'_> {
                      --timeout {phase}=DUR{hint}"
                 )
             }
-            Cause::Lost => {
-                let step = match self.driver.answered() {
-                    None => "before its greeting".to_string(),
-                    Some(None) => "after its greeting".to_string(),
-                    Some(Some(verb)) => format!("after its reply to {verb}"),
-                };
-                format!("{server} ended the connection {step}")
-            }
+            Cause::Lost => format!("{server} ended the connection {}", self.driver.place()),
             Cause::Violation(violation) => {
                 let sample = sample(self.driver.client.rejected_octets());
                 format!("{server} broke the protocol: {violation}{sample}{}", self.hint(violation))

@@ -109,7 +109,7 @@ fn a_session_that_breaks_says_at_which_step_in_every_transcript() {
     assert!(ran.error.contains("*** ") && ran.error.contains("bad \\x1b[31mred"), "{}", ran.error);
     assert!(!ran.error.contains('\u{1b}'), "{}", ran.error);
 
-    let mock = broken(Rule::on(On::Body).delay(std::time::Duration::from_secs(600)));
+    let mock = broken(Rule::on(On::Body).delay(std::time::Duration::from_mins(10)));
     let ran = send(&mock).with(["-v", "--timeout", "end=0.05"]).exits(Exit::UNKNOWN);
     assert!(ran.error.contains("*** "), "{}", ran.error);
     ran.complains(["0.05 s", "--timeout end=DUR"]);
