@@ -378,7 +378,9 @@ mod tests {
         for group in send.get_groups().filter(|group| !(*group).clone().is_multiple()) {
             let members: Vec<_> = group.get_args().map(|id| long(id.as_str())).collect();
             for one in &members {
-                members.iter().for_each(|other| add(one.clone(), other.clone()));
+                for other in &members {
+                    add(one.clone(), other.clone());
+                }
             }
         }
         pairs
