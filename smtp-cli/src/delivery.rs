@@ -45,15 +45,6 @@ pub(crate) struct Plan<'a> {
     pub(crate) jitter: &'a (dyn Fn() -> f64 + Sync),
 }
 
-/// What became of all messages.
-#[derive(Debug)]
-pub(crate) struct Deliveries {
-    /// Those that were taken up, by their numbers.
-    pub(crate) mails: Vec<Mail>,
-    /// Why a session could not be opened, or messages were left.
-    pub(crate) error: Option<Error>,
-}
-
 /// How often a message may move to another session when there are several.
 const MOVES: usize = 3;
 /// The wait before the second round; it doubles for each further one.
@@ -61,8 +52,8 @@ const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_mins(2);
 
-/// Delivers all that `supply` gives.
-pub(crate) fn deliver(plan: &Plan<'_>, supply: Supply<'_>) -> Deliveries {
+/// Delivers all that `supply` gives; the error is why a session could not be opened, or messages were left.
+pub(crate) fn deliver(plan: &Plan<'_>, supply: Supply<'_>) -> Option<Error> {
     let queue = Queue::new(supply);
     let mut error = None;
     for round in 0..=plan.retries {
@@ -80,9 +71,7 @@ pub(crate) fn deliver(plan: &Plan<'_>, supply: Supply<'_>) -> Deliveries {
             break;
         }
     }
-    let (mut mails, failure) = queue.into_mails(plan.finished, error.as_ref());
-    mails.sort_by_key(|mail| mail.number);
-    Deliveries { mails, error: failure.or(error) }
+    queue.close(plan.finished, error.as_ref()).or(error)
 }
 
 /// One round over all sessions; the error is that of the last session that could not be opened or kept.

@@ -129,17 +129,6 @@ impl Exit {
             _ => Self::SOFTWARE,
         }
     }
-
-    /// Of several messages: 0 only when all are; otherwise 80, then 79, then the first failure's.
-    pub(crate) fn of_messages(statuses: impl IntoIterator<Item = Self>) -> Self {
-        statuses.into_iter().fold(Self::OK, |worst, status| match (worst, status) {
-            (worst, Self::OK) => worst,
-            (Self::UNKNOWN, _) | (_, Self::UNKNOWN) => Self::UNKNOWN,
-            (Self::PARTLY, _) | (_, Self::PARTLY) => Self::PARTLY,
-            (Self::OK, status) => status,
-            (worst, _) => worst,
-        })
-    }
 }
 
 /// Whether an outcome only follows from that of another recipient, so that it says nothing by itself.
@@ -193,14 +182,5 @@ mod tests {
         ] {
             assert_eq!(Exit::of_outcomes(&outcomes).status(), status, "{outcomes:?}");
         }
-    }
-
-    #[test]
-    fn of_several_messages_the_worst_word_is_said() {
-        let of = |statuses: &[Exit]| Exit::of_messages(statuses.iter().copied());
-        assert_eq!(of(&[Exit::OK, Exit::OK]), Exit::OK);
-        assert_eq!(of(&[Exit::OK, Exit::NO_USER, Exit::TEMPORARY]), Exit::NO_USER);
-        assert_eq!(of(&[Exit::NO_USER, Exit::PARTLY]), Exit::PARTLY);
-        assert_eq!(of(&[Exit::PARTLY, Exit::UNKNOWN, Exit::NO_USER]), Exit::UNKNOWN);
     }
 }

@@ -1,8 +1,9 @@
 //! Provides the result in words: a line for each recipient, and one for what went wrong.
 
 mod json;
+mod ledger;
 
-pub(crate) use json::document;
+pub(crate) use ledger::{Keep, Ledger};
 
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence};

@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::layers::Program;
 use crate::mail::Mail;
 use crate::measure::Measure;
-use crate::report::{self, Report};
+use crate::report::{Keep, Ledger, Report};
 use crate::session::Session;
 use crate::settings::{Encryption, Settings};
 use crate::terminal::Terminal;
@@ -50,14 +50,24 @@ pub(crate) fn send(
     let count = prepared.count(args.run.repeat);
     let mut outputs = Outputs::new(&args.run, global, log, &settings, terminal)?;
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
-    let deliveries = {
+    let format = args.run.format.unwrap_or_default();
+    let ledger = Ledger::new(match format {
+        Format::Json => Keep::Json,
+        Format::Text if global.quiet => Keep::Nothing,
+        Format::Text => Keep::Text,
+    });
+    let left = {
         let random = &terminal.random;
         let plan = Plan {
             settings: &settings,
             password: password.as_ref(),
             observers: &|number| outputs.observers(number),
             inspection: &|session| needs_offered(&args.envelope, session),
-            finished: &|mail: &Mail, left: Option<&Error>| outputs.finished(mail, left),
+            finished: &|mail: &Mail, left: Option<&Error>| {
+                let report = Report::new(mail, left).of_check(is_checked);
+                outputs.finished(&report);
+                ledger.enter(&report);
+            },
             connections: usize::from(args.run.connections).min(count),
             retries: args.run.retry,
             is_check: is_checked,
@@ -67,26 +77,19 @@ pub(crate) fn send(
         delivery::deliver(&plan, prepared.mails(args, terminal.outside()))
     };
     let mut failures = outputs.end();
-    let reports: Vec<_> = deliveries
-        .mails
-        .iter()
-        .map(|mail| Report::new(mail, deliveries.error.as_ref()).of_check(is_checked))
-        .collect();
-    let mut exit = Exit::of_messages(reports.iter().map(Report::exit));
-    let mut error = reports.iter().filter(|report| report.exit() == exit).find_map(Report::error);
-    if reports.is_empty() || exit.is_ok() {
-        error.clone_from(&deliveries.error);
+    let account = ledger.close();
+    let (mut exit, mut error) = account.verdict();
+    if exit.is_ok() {
+        error = left;
         exit = error.as_ref().map_or(exit, Error::exit);
     }
-    let text = match args.run.format.unwrap_or_default() {
-        Format::Json => report::document(&reports, exit, error.as_ref())?,
+    let text = match format {
+        Format::Json => account.document(is_checked, exit, error.as_ref())?,
         Format::Text if global.quiet => String::new(),
         Format::Text => {
-            let mut text: String = reports.iter().map(Report::text).collect::<Vec<_>>().concat();
+            let mut text = account.text();
             if args.run.stats {
-                let mut total = Measure::default();
-                deliveries.mails.iter().for_each(|mail| total.join(&mail.measure));
-                text.push_str(&total.text());
+                text.push_str(&account.measure.text());
                 text.push('\n');
             }
             if let Some(mock) = mock {
@@ -96,8 +99,7 @@ pub(crate) fn send(
         }
     };
     failures.extend(terminal.print(&text).err());
-    let delivered = reports.iter().filter(|report| report.is_delivered()).count();
-    conclude(error.map_or(Ok(exit), Err), failures, delivered, terminal)
+    conclude(error.map_or(Ok(exit), Err), failures, account.delivered, terminal)
 }
 
 /// What the run ends with: once a message was accepted, or anything failed, what could not be written is no more than

@@ -17,8 +17,6 @@ struct Inside<'a> {
     again: VecDeque<Mail>,
     /// To be sent in the next round.
     later: VecDeque<Mail>,
-    /// Nothing more can be done for them.
-    finished: Vec<Mail>,
     /// Why the supply ended early.
     failure: Option<Error>,
 }
@@ -29,7 +27,6 @@ impl<'a> Queue<'a> {
             supply: Some(supply),
             again: VecDeque::new(),
             later: VecDeque::new(),
-            finished: Vec::new(),
             failure: None,
         }))
     }
@@ -58,11 +55,6 @@ impl<'a> Queue<'a> {
         self.inside().later.push_back(mail);
     }
 
-    /// Puts a message aside for good.
-    pub(crate) fn finish(&self, mail: Mail) {
-        self.inside().finished.push(mail);
-    }
-
     /// Begins the next round; says whether there is anything in it.
     pub(crate) fn begin_round(&self) -> bool {
         let mut inside = self.inside();
@@ -73,28 +65,21 @@ impl<'a> Queue<'a> {
         !inside.again.is_empty()
     }
 
-    /// All messages, those that nobody took up included, and why there are no more.
-    ///
-    /// `finished` hears of those that nobody had finished, and of `left`, which says why.
-    pub(crate) fn into_mails(
+    /// Tells `finished` of those that nobody finished, with `left`, which says why; gives why there are no more.
+    pub(crate) fn close(
         self,
         finished: &dyn Fn(&Mail, Option<&Error>),
         left: Option<&Error>,
-    ) -> (Vec<Mail>, Option<Error>) {
+    ) -> Option<Error> {
         let mut inside = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let mut mails = std::mem::take(&mut inside.finished);
-        for mail in inside.later.drain(..) {
-            finished(&mail, left);
-            mails.push(mail);
+        for mail in std::mem::take(&mut inside.later) {
+            finished(&mail, left.or(inside.failure.as_ref()));
         }
         loop {
             inside.refill();
             match inside.again.pop_front() {
-                Some(mail) => {
-                    finished(&mail, left);
-                    mails.push(mail);
-                }
-                None => return (mails, inside.failure),
+                Some(mail) => finished(&mail, left.or(inside.failure.as_ref())),
+                None => return inside.failure,
             }
         }
     }

@@ -100,7 +100,6 @@ impl Work<'_, '_> {
         // Promise 1 of the core leaves none; should it ever, none is lost.
         for underway in self.underway.drain(..) {
             (self.plan.finished)(&underway.mail, None);
-            self.queue.finish(underway.mail);
         }
     }
 
@@ -113,7 +112,7 @@ impl Work<'_, '_> {
             };
             if let Err(error) = mail.fit(self.session.extensions()) {
                 mail.leave(error);
-                self.finish(mail);
+                self.finish(&mail);
                 continue;
             }
             let submitted = if self.plan.is_check {
@@ -130,16 +129,15 @@ impl Work<'_, '_> {
                 Err(misuse) => {
                     mail.leave(turned_down(&misuse));
                     self.fruits += 1;
-                    self.finish(mail);
+                    self.finish(&mail);
                 }
             }
         }
     }
 
     /// Nothing more can be done for a message.
-    fn finish(&self, mail: Mail) {
-        (self.plan.finished)(&mail, None);
-        self.queue.finish(mail);
+    fn finish(&self, mail: &Mail) {
+        (self.plan.finished)(mail, None);
     }
 
     fn pass_on(&mut self, goal: Goal) {
@@ -178,7 +176,7 @@ impl Work<'_, '_> {
             self.fruits += 1;
         }
         match mail.settle(outcomes, self.policy, is_behind) {
-            Next::Finished => self.finish(mail),
+            Next::Finished => self.finish(&mail),
             Next::Again => self.queue.bring_back(mail),
             Next::Later => self.queue.put_aside(mail),
         }

@@ -21,16 +21,16 @@ struct Document<'a> {
     /// Present where the recipients were only asked for, and no message was sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     check: Option<bool>,
-    messages: Vec<Message<'a>>,
+    messages: &'a [Message],
 }
 
 /// What became of one message.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 #[allow(clippy::struct_field_names)] // Message-ID is what the header field is called
-struct Message<'a> {
+pub(super) struct Message {
     number: usize,
-    message_id: Option<&'a str>,
-    from: &'a str,
+    message_id: Option<String>,
+    from: String,
     exit: u8,
     /// What the server calls it, where its last reply says so.
     queue_id: Option<String>,
@@ -40,7 +40,7 @@ struct Message<'a> {
 }
 
 /// What became of one recipient.
-#[derive(Serialize)]
+#[derive(Debug, Serialize)]
 struct Recipient {
     address: String,
     /// `accepted`, `refused`, `unknown` or `unsent`; `acceptable` instead of the first in a check.
@@ -57,14 +57,26 @@ struct Recipient {
     reason: Option<String>,
 }
 
+impl Message {
+    /// Its number, from 1.
+    pub(super) const fn number(&self) -> usize {
+        self.number
+    }
+}
+
 /// The document of a run, with a line end behind it.
-pub(crate) fn document(reports: &[Report<'_>], exit: Exit, error: Option<&Error>) -> Result<String, Error> {
+pub(super) fn document(
+    messages: &[Message],
+    is_check: bool,
+    exit: Exit,
+    error: Option<&Error>,
+) -> Result<String, Error> {
     let document = Document {
         schema: SCHEMA,
         exit: exit.status(),
         error: error.map(ToString::to_string),
-        check: reports.iter().any(|report| report.is_check).then_some(true),
-        messages: reports.iter().map(message).collect(),
+        check: is_check.then_some(true),
+        messages,
     };
     let mut text = serde_json::to_string_pretty(&document)
         .map_err(|error| Error::new(Exit::SOFTWARE, format!("a fault of this program: {error}")))?;
@@ -72,12 +84,13 @@ pub(crate) fn document(reports: &[Report<'_>], exit: Exit, error: Option<&Error>
     Ok(text)
 }
 
-fn message<'a>(report: &Report<'a>) -> Message<'a> {
+/// What is said of one message.
+pub(super) fn message(report: &Report<'_>) -> Message {
     let mail = report.mail;
     Message {
         number: mail.number,
-        message_id: mail.message.message_id().map(smtp_mime::MessageId::as_str),
-        from: mail.envelope.from.as_str(),
+        message_id: mail.message.message_id().map(|id| id.as_str().to_string()),
+        from: mail.envelope.from.as_str().to_string(),
         exit: report.exit().status(),
         queue_id: if report.is_check { None } else { report.queue_id() },
         octets: mail.message.encoded_len(),

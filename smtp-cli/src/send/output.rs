@@ -1,10 +1,9 @@
 //! Provides [`Outputs`]: all that looks on while messages are sent, to the terminal, to files and to the log.
 
-use crate::args::{GlobalArgs, RunArgs, Until};
+use crate::args::{GlobalArgs, RunArgs};
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
 use crate::log_file::Log;
-use crate::mail::Mail;
 use crate::report::Report;
 use crate::settings::{Encryption, Settings};
 use crate::terminal::{Stream, Terminal};
@@ -26,7 +25,6 @@ pub(super) struct Outputs {
     log: Option<Arc<Log>>,
     bar: Option<ProgressBar>,
     counts_octets: bool,
-    is_check: bool,
     is_quiet: bool,
     is_coloured: bool,
     epoch: Instant,
@@ -71,7 +69,6 @@ impl Outputs {
             log: log.map(Arc::new),
             bar: None,
             counts_octets: false,
-            is_check: args.until == Some(Until::Rcpt),
             is_quiet: global.quiet || global.verbose,
             is_coloured: terminal.has_colours(),
             epoch: Instant::now(),
@@ -123,12 +120,11 @@ impl Outputs {
     }
 
     /// A message is finished.
-    pub(super) fn finished(&self, mail: &Mail, left: Option<&Error>) {
+    pub(super) fn finished(&self, report: &Report<'_>) {
         if let Some(bar) = self.bar.as_ref().filter(|_| !self.counts_octets) {
             bar.inc(1);
         }
         if let Some(log) = &self.log {
-            let report = Report::new(mail, left).of_check(self.is_check);
             let level = if report.exit().is_ok() { Level::Info } else { Level::Error };
             log.write(level, &report.log_line());
         }
