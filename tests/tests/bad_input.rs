@@ -50,8 +50,8 @@ fn what_is_no_address_or_would_inject_a_line_is_turned_down_before_a_connection_
         (&["--mail-param", "SIZE=1\r\nRCPT"], "--mail-param"),
         (&["--mail-param", "A B"], "--mail-param"),
         (&["--rcpt-param", "NOTIFY=NEVER\nDATA"], "--rcpt-param"),
-        (&["--attach", "/dev/null;name=a\r\nX: y"], "attach"),
-        (&["--attach", "/dev/null;type=text/plain\r\nX: y"], "attach"),
+        (&["--attach", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml;name=a\r\nX: y")], "attach"),
+        (&["--attach", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml;type=text/plain\r\nX: y")], "attach"),
     ];
     let server = Untouched::new();
     for (options, names) in cases {
@@ -86,7 +86,7 @@ fn a_file_that_cannot_be_read_is_named_before_a_connection_is_made() {
     let folder = directory.path().to_str().unwrap();
     for options in [
         &["--attach", missing][..],
-        &["--attach", "/dev/null", "--attach", missing],
+        &["--attach", concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"), "--attach", missing],
         &["--attach", folder],
         &["--user", "you", "--password-file", missing],
         &["--tls", "starttls", "--ca-file", missing],
