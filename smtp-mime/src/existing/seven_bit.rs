@@ -15,6 +15,9 @@ pub(super) fn message(existing: &ExistingMessage) -> Result<Message, Error> {
     let source = &existing.source;
     let failed = |rule| Error::Part { part: source.name(), rule };
     let parts = structure(source)?.parts;
+    for part in parts.iter().skip(1) {
+        check_header(part).map_err(failed)?;
+    }
     if parts.iter().all(|part| !part.scan.eight_bit && !part.scan.nul) {
         return existing.message();
     }
@@ -53,13 +56,24 @@ pub(super) fn message(existing: &ExistingMessage) -> Result<Message, Error> {
     Ok(existing.finished(&header, rewriter.plan, BodyType::SevenBit))
 }
 
+/// Refuses the header section of a part that 7bit cannot carry, even when every body is ASCII.
+fn check_header(part: &StoredPart) -> Result<(), &'static str> {
+    if part.fields.iter().any(|field| !field.octets().is_ascii()) {
+        return Err("a part of it has header fields outside ASCII, which have no other encoding");
+    }
+    if part.stray_eight_bit {
+        return Err(
+            "a line outside ASCII before the first blank one of a part is no header field: a blank line must \
+                    stand before the body of the part",
+        );
+    }
+    Ok(())
+}
+
 /// Refuses what cannot be encoded anew without changing what it means.
 fn check(parts: &[StoredPart], index: usize) -> Result<(), &'static str> {
     let part = &parts[index];
     let eight_bit = part.scan.eight_bit || part.scan.nul;
-    if index > 0 && part.fields.iter().any(|field| !field.octets().is_ascii()) {
-        return Err("a part of it has header fields outside ASCII, which have no other encoding");
-    }
     if !eight_bit {
         return Ok(());
     }
@@ -243,5 +257,27 @@ mod tests {
         for text in [signed, dkim, said, between] {
             assert!(matches!(converted(text.as_bytes()), Err(Error::Part { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn a_stray_line_outside_ascii_in_the_header_section_of_a_part_is_refused() {
+        let begin: &[u8] = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n";
+        for (part, rest) in [
+            // Nothing else needs another encoding; then a body does; then the part stands in a message of a part.
+            (&b"Cont\x94ent-Transfer-Encoding: base64\n"[..], &b"\nx\n--b--\n"[..]),
+            (b"X: y\nCont\x94ent: z\n", b"\n\xe4\n--b--\n"),
+            (b"Content-Type: message/rfc822\n\nstr\x94y\n", b"\nx\n--b--\n"),
+            // The line of an mbox file is no field either, and neither has a header section that just ends one.
+            (b"From \x94 Thu Jan 1\n", b"\nx\n--b--\n"),
+            (b"str\x94y", b""),
+        ] {
+            let octets = [begin, part, rest].concat();
+            let refused = converted(&octets).unwrap_err().to_string();
+            assert!(refused.contains("no header field"), "{refused}");
+        }
+        let field = [begin, b"X: \x94\n\nx\n--b--\n"].concat();
+        assert!(converted(&field).unwrap_err().to_string().contains("header fields outside ASCII"));
+        let plain = [begin, b"stray\n\n\xe4\n--b--\n"].concat();
+        assert!(converted(&plain).unwrap().is_ascii());
     }
 }

@@ -30,6 +30,8 @@ pub(crate) struct StoredPart {
     pub(crate) fields: Vec<Field>,
     /// How many lines of its header section are no fields.
     pub(crate) strays: usize,
+    /// Whether such a line, or one of an mbox file, has octets outside ASCII.
+    pub(crate) stray_eight_bit: bool,
     pub(crate) content: StoredContent,
     /// What its body consists of, parts within it left out.
     pub(crate) scan: Scan,
@@ -291,6 +293,7 @@ impl Walker {
             end: start,
             fields: Vec::new(),
             strays: 0,
+            stray_eight_bit: false,
             content: StoredContent::of(&[], false),
             scan: Scan::new("="),
         };
@@ -306,6 +309,9 @@ impl Walker {
             .is_some_and(|parent| self.parts[parent].content.media == "multipart/digest");
         let part = &mut self.parts[index];
         (part.fields, part.strays) = fields_of(header);
+        // Fields keep every octet of their lines: what they do not have stands in lines that are none.
+        part.stray_eight_bit = eight_bit_octets(header)
+            > part.fields.iter().map(|field| eight_bit_octets(field.octets())).sum::<usize>();
         part.content = StoredContent::of(&part.fields, within_digest);
         part.body = body;
         let encoded = matches!(part.content.encoding.as_str(), "base64" | "quoted-printable");
@@ -330,6 +336,11 @@ impl Walker {
     fn failed(&self, rule: &'static str) -> Error {
         Error::Part { part: self.name.clone(), rule }
     }
+}
+
+/// How many octets are outside ASCII.
+fn eight_bit_octets(octets: &[u8]) -> usize {
+    octets.iter().filter(|octet| !octet.is_ascii()).count()
 }
 
 /// The value before the first semicolon in lower case, and the parameters behind it, as far as they can be read.
