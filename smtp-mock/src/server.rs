@@ -1,6 +1,8 @@
 //! Defines [`Server`], what all sessions of one mock share: the scenario, the rules' counters, limits and the capture.
 
 use core::time::Duration;
+#[cfg(feature = "program")]
+use std::sync::Condvar;
 use std::{
     collections::VecDeque,
     sync::{
@@ -9,6 +11,8 @@ use std::{
     },
 };
 
+#[cfg(feature = "program")]
+use crate::capture::Backlog;
 use crate::{
     capture::{Capture, CaptureLimits, Message, Path, Transcript, header_fields},
     random::Random,
@@ -35,6 +39,9 @@ pub(crate) struct Shared {
     has_rules: AtomicBool,
     capture: Mutex<Capture>,
     signal: Signal,
+    /// The backlog has room again.
+    #[cfg(feature = "program")]
+    room: Condvar,
     connections: AtomicU64,
     open: AtomicU64,
     rates: Mutex<Rates>,
@@ -96,6 +103,8 @@ impl Server {
                 limits,
                 capture: Mutex::default(),
                 signal: Signal::default(),
+                #[cfg(feature = "program")]
+                room: Condvar::default(),
                 connections: AtomicU64::new(0),
                 open: AtomicU64::new(0),
                 rates: Mutex::default(),
@@ -264,6 +273,46 @@ impl Server {
         value
     }
 
+    /// Keeps a message and wakes those who wait for it; waits itself until those before it were told of.
+    pub(crate) fn keep_message(&self, message: Message) {
+        {
+            let mut capture = self.capture();
+            #[cfg(feature = "program")]
+            while capture.backlog.as_ref().is_some_and(Backlog::is_full) {
+                capture = self.shared.room.wait(capture).unwrap_or_else(PoisonError::into_inner);
+            }
+            capture.touch(Change::Milestone);
+            capture.keep_message(message, &self.shared.limits);
+        }
+        self.shared.signal.notify(Change::Milestone);
+    }
+
+    /// Remembers each message until it was told of, also those that were kept before.
+    #[cfg(feature = "program")]
+    pub(crate) fn open_backlog(&self) {
+        let mut capture = self.capture();
+        let mut backlog = Backlog::default();
+        capture.messages.iter().cloned().for_each(|message| backlog.push(message));
+        capture.backlog = Some(backlog);
+    }
+
+    /// The messages that were not told of yet, in their order; sessions that waited go on.
+    #[cfg(feature = "program")]
+    pub(crate) fn take_backlog(&self) -> VecDeque<Arc<Message>> {
+        let messages = self.capture().backlog.as_mut().map(Backlog::take).unwrap_or_default();
+        self.shared.room.notify_all();
+        messages
+    }
+
+    /// No session waits from now on: for whoever stops them and then takes what is left.
+    #[cfg(feature = "program")]
+    pub(crate) fn close_backlog(&self) {
+        if let Some(backlog) = &mut self.capture().backlog {
+            backlog.close();
+        }
+        self.shared.room.notify_all();
+    }
+
     /// Wakes those who wait, so that they look again.
     #[cfg(feature = "program")]
     pub(crate) fn wake(&self) {
@@ -412,4 +461,70 @@ fn first_unmet(when: &When, facts: &Facts<'_>) -> Option<&'static str> {
         });
         unless("header", holds)
     })
+}
+
+#[cfg(all(test, feature = "program"))]
+mod tests {
+    use super::*;
+
+    fn message(octets: usize) -> Message {
+        Message {
+            number: 0,
+            connection: 1,
+            time: Duration::ZERO,
+            envelope: crate::Envelope::default(),
+            octets: vec![b'x'; octets],
+            code: Some(250),
+        }
+    }
+
+    /// Eight sessions keep messages while they are taken; gives how many were taken at most at once.
+    fn most_at_once(each: u64, octets: usize) -> usize {
+        let limits = CaptureLimits { messages: 1, ..CaptureLimits::default() };
+        let server = Server::with_limits(Scenario::new(), limits);
+        server.keep_message(message(octets));
+        server.open_backlog();
+        let (mut told, mut most) = (0, 0);
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..each).for_each(|_| server.keep_message(message(octets))));
+            }
+            while told < 8 * each + 1 {
+                let news = server
+                    .wait_for_change(Change::Milestone, Duration::from_secs(20), |server| {
+                        Some(server.take_backlog()).filter(|news| !news.is_empty())
+                    })
+                    .expect("messages come");
+                most = most.max(news.len());
+                for message in news {
+                    told += 1;
+                    assert_eq!(message.number, told);
+                }
+            }
+        });
+        assert_eq!((server.accepted(), server.messages().len()), (told, 1));
+        most
+    }
+
+    #[test]
+    fn every_message_is_told_of_in_order_although_one_is_kept_and_few_wait() {
+        assert!(most_at_once(1000, 10) <= 1024);
+        assert!(most_at_once(10, 9 * 1024 * 1024) <= 2);
+    }
+
+    #[test]
+    fn sessions_that_wait_go_on_when_the_backlog_closes() {
+        let server = Server::new(Scenario::new());
+        server.open_backlog();
+        std::thread::scope(|scope| {
+            let session = scope.spawn(|| (0..1500).for_each(|_| server.keep_message(message(1))));
+            let full = server
+                .wait_until(Duration::from_secs(20), |server| (server.accepted() == 1024).then_some(()));
+            assert!(full.is_some());
+            assert!(!session.is_finished());
+            server.close_backlog();
+        });
+        let numbers: Vec<_> = server.take_backlog().iter().map(|message| message.number).collect();
+        assert_eq!(numbers, (1..=1500).collect::<Vec<_>>());
+    }
 }

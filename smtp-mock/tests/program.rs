@@ -123,6 +123,40 @@ fn json_lines_tell_of_messages_and_the_end() {
 }
 
 #[test]
+fn json_lines_tell_of_every_message_in_order_however_few_are_kept() {
+    const EACH: usize = 400;
+    let (mut child, line) =
+        start(&["--json-lines", "--max-messages", "1", "--exit-after", "8 sessions", "--timeout", "60s"]);
+    let transaction = "MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\nSubject: x\r\n\r\nx\r\n.\r\n";
+    let octets = ["EHLO x.test\r\n", &transaction.repeat(EACH), "QUIT\r\n"].concat();
+    let mut out = child.stdout.take().unwrap();
+    let rest = std::thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut stream = TcpStream::connect(line["smtp"].as_str().unwrap()).unwrap();
+                let mut reader = stream.try_clone().unwrap();
+                let said = scope.spawn(move || {
+                    let mut said = String::new();
+                    reader.read_to_string(&mut said).map(|_| said)
+                });
+                stream.write_all(octets.as_bytes()).unwrap();
+                assert_eq!(said.join().unwrap().unwrap().matches("queued as").count(), EACH);
+            });
+        }
+        let mut rest = String::new();
+        out.read_to_string(&mut rest).unwrap();
+        rest
+    });
+    let mut lines: Vec<serde_json::Value> =
+        rest.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let end = lines.pop().unwrap();
+    assert_eq!((&end["event"], &end["messages"]), (&"end".into(), &(8 * EACH).into()));
+    let numbers: Vec<_> = lines.iter().map(|line| line["number"].as_u64().unwrap()).collect();
+    assert_eq!(numbers, (1..=8 * EACH as u64).collect::<Vec<_>>());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn faults_magic_and_the_verbose_transcript() {
     let (child, line) = start(&[
         "-v",

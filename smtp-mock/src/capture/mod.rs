@@ -1,5 +1,7 @@
 //! Provides what the server keeps of its sessions: messages, transcripts and findings, within limits.
 
+#[cfg(feature = "program")]
+mod backlog;
 mod message;
 #[cfg(feature = "net")]
 mod store;
@@ -7,6 +9,8 @@ mod transcript;
 
 use std::{collections::VecDeque, sync::Arc};
 
+#[cfg(feature = "program")]
+pub(crate) use self::backlog::Backlog;
 pub(crate) use self::message::header_fields;
 #[cfg(feature = "net")]
 pub use self::store::{Store, StoreFormat};
@@ -50,6 +54,9 @@ pub(crate) struct Capture {
     pub(crate) entries: VecDeque<Entry>,
     pub(crate) findings: Vec<Finding>,
     pub(crate) mismatches: Vec<Mismatch>,
+    /// What the program is still to tell of, where it tells of messages: a limit may make us forget them before.
+    #[cfg(feature = "program")]
+    pub(crate) backlog: Option<Backlog>,
     /// Messages that were accepted, kept or not.
     pub(crate) accepted: u64,
     /// Messages that were numbered: accepted, or kept without a positive reply.
@@ -82,7 +89,12 @@ impl Capture {
             self.accepted += 1;
         }
         self.message_octets += message.octets.len();
-        self.messages.push_back(Arc::new(Message { number: self.numbered, ..message }));
+        let message = Arc::new(Message { number: self.numbered, ..message });
+        #[cfg(feature = "program")]
+        if let Some(backlog) = &mut self.backlog {
+            backlog.push(Arc::clone(&message));
+        }
+        self.messages.push_back(message);
         while self.messages.len() > limits.messages || self.message_octets > limits.message_octets {
             let Some(oldest) = self.messages.pop_front() else { break };
             self.message_octets -= oldest.octets.len();

@@ -142,7 +142,7 @@ pub(crate) struct Options {
     /// Count messages and keep nothing, for load
     #[arg(long)]
     pub(crate) sink: bool,
-    /// Messages and the end as JSON Lines on standard output
+    /// Messages and the end as JSON Lines on standard output; the end alone with --sink, which keeps no message to tell of
     #[arg(long)]
     pub(crate) json_lines: bool,
     /// Show what AUTH carries

@@ -34,6 +34,9 @@ pub(super) fn run(
     let scenario = scenario(file, options)?;
     let (seed, mode) = (scenario.seed, scenario.tls.mode);
     let mock = start(scenario, options)?;
+    let server = mock.server().clone();
+    // Behind the mock, so that it is dropped before: no session may wait for us when the mock waits for sessions.
+    let backlog = options.json_lines.then(|| OpenBacklog::of(&server));
     let authority = write_authority(&mock, options, mode)?;
     let start_line = json!({
         "event": "listening",
@@ -50,8 +53,11 @@ pub(super) fn run(
     // Whoever started us waits for this line: it must be out before anything else happens.
     writeln!(out, "{start_line}").and_then(|()| out.flush()).map_err(no_output)?;
     let ended_in_time = follow(&mock, options, &interrupted, out, err)?;
+    drop(backlog);
     let report = mock.stop();
     if options.json_lines {
+        // Every session has ended: what the end counts has its line before.
+        print_messages(&server, out)?;
         let line = json!({
             "event": "end",
             "connections": report.connections,
@@ -211,11 +217,20 @@ fn watch_interrupts(interrupted: &Arc<AtomicBool>, server: &Server) {
     });
 }
 
-/// What has been printed so far.
-#[derive(Default)]
-struct Progress {
-    position: u64,
-    message: u64,
+/// While it lives, sessions wait for us to tell of their messages when too many are left to tell of.
+struct OpenBacklog(Server);
+
+impl OpenBacklog {
+    fn of(server: &Server) -> Self {
+        server.open_backlog();
+        Self(server.clone())
+    }
+}
+
+impl Drop for OpenBacklog {
+    fn drop(&mut self) {
+        self.0.close_backlog();
+    }
 }
 
 /// Prints what happens until the run ends; `false` when its time was over.
@@ -227,7 +242,7 @@ fn follow(
     err: &mut dyn Write,
 ) -> Result<bool, Trouble> {
     let begin = Instant::now();
-    let mut progress = Progress::default();
+    let mut position = 0;
     let mut trouble = None;
     // Nobody is woken for what nobody wants to see: a load test measures the client.
     let interest = if options.verbose {
@@ -243,7 +258,7 @@ fn follow(
             None => Duration::from_hours(24),
         };
         let ended = mock.server().wait_for_change(interest, left, |server| {
-            if let Err(error) = print_news(server, options, &mut progress, out, err) {
+            if let Err(error) = print_news(server, options, &mut position, out, err) {
                 trouble = Some(error);
                 return Some(());
             }
@@ -259,9 +274,17 @@ fn follow(
         }
         if ended.is_some() {
             // The last client is still owed its reply to QUIT; what comes until then is printed too.
-            mock.server()
-                .wait_until(Duration::from_secs(2), |server| (server.open_connections() == 0).then_some(()));
-            print_news(mock.server(), options, &mut progress, out, err)?;
+            mock.server().wait_until(Duration::from_secs(2), |server| {
+                if let Err(error) = print_news(server, options, &mut position, out, err) {
+                    trouble = Some(error);
+                    return Some(());
+                }
+                (server.open_connections() == 0).then_some(())
+            });
+            if let Some(trouble) = trouble {
+                return Err(trouble);
+            }
+            print_news(mock.server(), options, &mut position, out, err)?;
             return Ok(true);
         }
         if options.timeout.is_some() {
@@ -273,28 +296,30 @@ fn follow(
 fn print_news(
     server: &Server,
     options: &Options,
-    progress: &mut Progress,
+    position: &mut u64,
     out: &mut dyn Write,
     err: &mut dyn Write,
 ) -> Result<(), Trouble> {
     if options.verbose {
-        let (entries, position) = server.entries_since(progress.position);
-        progress.position = position;
+        let (entries, next) = server.entries_since(*position);
+        *position = next;
         for entry in entries {
             // Nobody may read standard error; the server goes on all the same.
             let _ = writeln!(err, "{:>4} {entry}", entry.connection);
         }
     }
     if options.json_lines {
-        for message in server.messages().iter().filter(|message| message.number > progress.message) {
-            writeln!(out, "{}", message_line(message)).map_err(no_output)?;
-        }
-        out.flush().map_err(no_output)?;
-        if let Some(last) = server.messages().last() {
-            progress.message = progress.message.max(last.number);
-        }
+        print_messages(server, out)?;
     }
     Ok(())
+}
+
+/// Prints the messages that were not told of yet.
+fn print_messages(server: &Server, out: &mut dyn Write) -> Result<(), Trouble> {
+    for message in server.take_backlog() {
+        writeln!(out, "{}", message_line(&message)).map_err(no_output)?;
+    }
+    out.flush().map_err(no_output)
 }
 
 fn message_line(message: &Message) -> serde_json::Value {

@@ -114,16 +114,13 @@ impl Session {
             }
             // The transcript up to here comes first, so that whoever wakes up for the message sees it too.
             self.flush_log();
-            let sink = self.scenario().sink;
             if stored {
                 self.accepted += 1;
-                self.server.record(Change::Milestone, |capture, limits| {
-                    if sink {
-                        capture.count_message();
-                    } else {
-                        capture.keep_message(message, limits);
-                    }
-                });
+                if self.scenario().sink {
+                    self.server.record(Change::Milestone, |capture, _| capture.count_message());
+                } else {
+                    self.server.keep_message(message);
+                }
             }
         }
         self.transaction = None;

@@ -182,7 +182,7 @@ impl Session {
             code,
         };
         self.flush_log();
-        self.server.record(Change::Milestone, |capture, limits| capture.keep_message(message, limits));
+        self.server.keep_message(message);
     }
 
     /// The script is played: only the end of the client's stream may follow.
