@@ -372,7 +372,7 @@ impl Planner<'_> {
         let boundary = format!("{}.{index:x}=", self.boundary);
         // What is prepared has its fields among its octets.
         if !matches!(entity.body, Body::Prepared(_)) {
-            self.write_fields(entity, prepared, &boundary, plan.tail());
+            Self::write_fields(entity, prepared, &boundary, plan.tail());
             plan.tail().extend_from_slice(b"\r\n");
         }
         if let Some(leaf) = &prepared.leaf {
@@ -388,7 +388,7 @@ impl Planner<'_> {
         plan.tail().extend_from_slice(format!("\r\n--{boundary}--").as_bytes());
     }
 
-    fn write_fields(&self, entity: &Entity, prepared: &Prepared, boundary: &str, out: &mut Vec<u8>) {
+    fn write_fields(entity: &Entity, prepared: &Prepared, boundary: &str, out: &mut Vec<u8>) {
         let mut content_type = entity.content_type.clone();
         if let Some(charset) = prepared.charset {
             content_type.set_parameter("charset", charset);
@@ -422,7 +422,8 @@ impl Planner<'_> {
             folder.end();
         }
         if let Some(description) = &entity.description {
-            unstructured::write(out, "Content-Description", description, self.requirements.smtputf8);
+            // encoded under SMTPUTF8 too: a part's fields are its container's body, which stays 7-bit so
+            unstructured::write(out, "Content-Description", description, false);
         }
     }
 }

@@ -181,6 +181,13 @@ fn a_local_part_outside_ascii_needs_smtputf8() {
 }
 
 #[test]
+fn the_fields_of_a_part_stay_ascii_under_smtputf8() {
+    let part = Entity::attachment("grün.bin", &b"x"[..]).unwrap().with_description("grüne Daten").unwrap();
+    let message = plain().smtputf8(true).attach(part).build(&context()).unwrap();
+    assert!(!message.needs_smtputf8() && text(&message).is_ascii());
+}
+
+#[test]
 fn eight_bit_only_on_request_and_said_of_every_container() {
     let builder = || plain().text("Grüße\n").html("<p>Grüße</p>\n");
     assert!(!builder().build(&context()).unwrap().needs_8bitmime());
