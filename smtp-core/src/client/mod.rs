@@ -311,11 +311,8 @@ impl Client {
     }
 
     /// The message that streams after DATA at this moment.
-    fn streaming(&mut self) -> Option<(Goal, &mut transaction::Transaction)> {
-        let job = self.jobs.get_mut(self.cursor)?;
-        match &mut job.task {
-            Task::Send(transaction) if transaction.stage == Stage::Data => Some((job.goal, transaction)),
-            _ => None,
-        }
+    fn streaming(&self) -> Option<Goal> {
+        let job = self.jobs.get(self.cursor)?;
+        matches!(&job.task, Task::Send(transaction) if transaction.stage == Stage::Data).then_some(job.goal)
     }
 }

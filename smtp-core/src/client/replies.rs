@@ -326,10 +326,9 @@ impl Client {
             return self.close(Cause::Unavailable(reply.clone()));
         }
         // refused while the mail data is on its way: no end can follow, or a part of it would pass for the whole
-        let streaming = self.streaming().map(|(goal, _)| goal);
         let ending =
             self.owed.front().filter(|owed| matches!(owed.expect, Expect::Message(_))).map(|owed| owed.goal);
-        let Some(goal) = streaming.or(ending).filter(|_| reply.code().is_negative()) else {
+        let Some(goal) = self.streaming().or(ending).filter(|_| reply.code().is_negative()) else {
             return self.violate(Violation::UnsolicitedReply(reply.clone()));
         };
         if let Some(transaction) = self.transaction(goal) {
