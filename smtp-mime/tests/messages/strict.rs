@@ -177,7 +177,9 @@ fn fields(header: &[u8], allowed: Allowed, found: &mut Vec<String>) -> Vec<(Stri
         if line.contains("=?utf-8?") && line.len() > 76 {
             found.push(format!("a line of {} octets holds an encoded-word", line.len()));
         }
-        for word in line.split([' ', '"', ',', ';', '(', ')']).filter(|word| word.contains("=?")) {
+        // within < and > stands an address or a message identifier, of which =? may be a part (RFC 2047 §5)
+        let words = line.split([' ', '"', ',', ';', '(', ')']).filter(|word| !word.starts_with('<'));
+        for word in words.filter(|word| word.contains("=?")) {
             encoded_word(word, found);
         }
         if let Some(rest) = line.strip_prefix([' ', '\t']) {
