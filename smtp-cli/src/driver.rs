@@ -48,6 +48,8 @@ pub(crate) struct Driver {
 
 /// As much as one read may take; nothing stays in it.
 const BUFFER: usize = 16 * 1024;
+/// So long may it take to read what is there already.
+const GLANCE: Duration = Duration::from_millis(50);
 /// So long may a TLS farewell take.
 const FAREWELL: Duration = Duration::from_secs(1);
 
@@ -125,6 +127,24 @@ impl Driver {
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Err(_) => self.client.handle(Input::Lost),
         }
+    }
+
+    /// Reads what came while nothing was due, without waiting for more; says whether there was anything.
+    pub(crate) fn take_what_came(&mut self) -> bool {
+        if !self.transport.has_input() {
+            return false;
+        }
+        match self.transport.read(&mut self.buffer, Instant::now() + GLANCE) {
+            Ok(0) => self.client.handle(Input::Lost),
+            Ok(count) => {
+                self.measure.received += count as u64;
+                self.client.handle(Input::Received(&self.buffer[..count]));
+            }
+            // A TLS record that holds nothing for us, or is not there as a whole.
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return false,
+            Err(_) => self.client.handle(Input::Lost),
+        }
+        true
     }
 
     fn handshake(&mut self, until: smtp_core::Instant) {

@@ -6,12 +6,13 @@ use crate::driver::{Driver, Step};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::measure::Measure;
-use crate::settings::{Destination, Encryption, Settings};
+use crate::settings::{Destination, Encryption, Login, Settings};
 use crate::tls::Tls;
 use crate::transcript::Observer;
 use crate::transport::Transport;
 use smtp_core::{
-    Cause, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Reason, Reveal, Secret, Verb,
+    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Reason, Reply, Reveal,
+    Secret, Verb,
 };
 use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
@@ -32,8 +33,22 @@ impl<'a> Session<'a> {
         observers: Vec<Box<dyn Observer>>,
     ) -> Result<Self> {
         let mut session = Self::connect(settings, observers)?;
-        let domain = hello_domain(settings, session.driver.transport());
-        session.set_up(&domain, password).inspect_err(|error| session.driver.complain(&error.to_string()))?;
+        let done = session.set_up().and_then(|()| match &settings.login {
+            Some(login) => session.log_in(login, password),
+            None => Ok(()),
+        });
+        session.or_leave(done)?;
+        Ok(session)
+    }
+
+    /// Connects, says hello and secures; who logs in is left to [`log_in`](Self::log_in).
+    pub(crate) fn open_without_login(
+        settings: &'a Settings,
+        observers: Vec<Box<dyn Observer>>,
+    ) -> Result<Self> {
+        let mut session = Self::connect(settings, observers)?;
+        let done = session.set_up();
+        session.or_leave(done)?;
         Ok(session)
     }
 
@@ -91,38 +106,50 @@ impl<'a> Session<'a> {
         Ok(Self { driver, settings })
     }
 
-    fn set_up(&mut self, domain: &EhloDomain, password: Option<&Secret>) -> Result<()> {
-        self.hello(domain)?;
+    /// Says hello, and secures the connection as the settings want it.
+    fn set_up(&mut self) -> Result<()> {
+        let domain = hello_domain(self.settings, self.driver.transport());
+        self.hello(&domain)?;
         match self.settings.encryption {
             Encryption::Required => {
                 self.start_tls()?;
-                self.hello(domain)?;
+                self.hello(&domain)?;
             }
             Encryption::Opportunistic if self.extensions().has("STARTTLS") => {
                 if self.start_tls_where_possible()? {
-                    self.hello(domain)?;
+                    self.hello(&domain)?;
                 }
             }
             Encryption::Opportunistic | Encryption::None | Encryption::Implicit => {}
         }
-        let Some(login) = &self.settings.login else { return Ok(()) };
+        Ok(())
+    }
+
+    /// Logs in; where the server refuses it, another try may follow.
+    pub(crate) fn log_in(&mut self, login: &Login, password: Option<&Secret>) -> Result<()> {
         let binding = self.driver.transport().channel_binding();
-        let mechanisms = match login.mechanisms(password, binding, &self.settings.destination) {
-            Ok(mechanisms) => mechanisms,
-            Err(error) => return Err(self.farewell(|_| error)),
-        };
+        let mechanisms = login.mechanisms(password, binding, &self.settings.destination)?;
         let goal = self.driver.client.authenticate(mechanisms).map_err(|misuse| internal(&misuse))?;
         match self.end_of(goal) {
             End::Authenticated(_) => Ok(()),
-            end => Err(self.farewell(|session| session.login_failure(end))),
+            end => Err(self.login_failure(login, end)),
         }
+    }
+
+    /// Leaves where something was not done, and says in the transcript what.
+    fn or_leave(&mut self, done: Result<()>) -> Result<()> {
+        if let Err(error) = &done {
+            self.farewell();
+            self.driver.complain(&error.to_string());
+        }
+        done
     }
 
     fn hello(&mut self, domain: &EhloDomain) -> Result<()> {
         let goal = self.driver.client.hello(domain.clone()).map_err(|misuse| internal(&misuse))?;
         match self.end_of(goal) {
             End::Replied(_) => Ok(()),
-            end => Err(self.farewell(|session| session.failure("the hello", Some(Verb::Ehlo), end))),
+            end => Err(self.failure("the hello", Some(Verb::Ehlo), end)),
         }
     }
 
@@ -130,7 +157,7 @@ impl<'a> Session<'a> {
         let goal = self.driver.client.start_tls().map_err(|misuse| internal(&misuse))?;
         match self.end_of(goal) {
             End::Secured => Ok(()),
-            end => Err(self.farewell(|session| session.start_tls_failure(end))),
+            end => Err(self.start_tls_failure(end)),
         }
     }
 
@@ -143,7 +170,7 @@ impl<'a> Session<'a> {
                 self.driver.inform("STARTTLS was refused, going on in clear");
                 Ok(false)
             }
-            end => Err(self.farewell(|session| session.start_tls_failure(end))),
+            end => Err(self.start_tls_failure(end)),
         }
     }
 
@@ -182,8 +209,48 @@ impl<'a> Session<'a> {
 
     /// Says QUIT and waits for the end.
     pub(crate) fn leave(mut self) {
-        self.quit();
-        while !matches!(self.driver.step(), Step::Closed | Step::Idle) {}
+        self.farewell();
+    }
+
+    /// Sets a goal that is owed one reply, and waits for it.
+    pub(crate) fn ask(
+        &mut self,
+        set: impl FnOnce(&mut Client) -> std::result::Result<Goal, Misuse>,
+    ) -> Result<Reply> {
+        let goal = set(&mut self.driver.client).map_err(|misuse| Error::usage(misuse.to_string()))?;
+        match self.end_of(goal) {
+            End::Replied(reply) => Ok(reply),
+            End::Undone(Reason::Closed(cause)) => Err(self.closed(&cause)),
+            end => Err(self.failure("the command", Some(Verb::Raw), end)),
+        }
+    }
+
+    /// Takes what came while nobody waited for anything; gives why the connection ended, if it did.
+    pub(crate) fn look(&mut self) -> Option<Cause> {
+        let mut cause = Cause::Lost;
+        loop {
+            match self.driver.step() {
+                Step::Event(Event::Closed(why)) => {
+                    self.complain_of(&why);
+                    cause = why;
+                }
+                Step::Event(_) => {}
+                Step::Body(_) => self.give_up(),
+                Step::Idle if self.driver.take_what_came() => {}
+                Step::Idle => return None,
+                Step::Closed => return Some(cause),
+            }
+        }
+    }
+
+    /// Whether TLS is up.
+    pub(crate) const fn is_secured(&self) -> bool {
+        self.driver.client.is_secured()
+    }
+
+    /// Whether a login was accepted.
+    pub(crate) const fn is_authenticated(&self) -> bool {
+        self.driver.client.is_authenticated()
     }
 
     /// Does what is due until there is something to decide.
@@ -227,14 +294,10 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Finds the words for a failure, then says QUIT where there is still somebody to hear it.
-    fn farewell(&mut self, words: impl FnOnce(&Self) -> Error) -> Error {
-        let error = words(self);
-        if let Ok(goal) = self.driver.client.quit() {
-            self.end_of(goal);
-            while !matches!(self.driver.step(), Step::Closed | Step::Idle) {}
-        }
-        error
+    /// Says QUIT where there is still somebody to hear it, and waits for the end.
+    fn farewell(&mut self) {
+        self.quit();
+        while !matches!(self.driver.step(), Step::Closed | Step::Idle) {}
     }
 }
 

@@ -49,6 +49,23 @@ impl Socket {
         }
     }
 
+    /// Whether a read would find something at once: octets, or the end of the stream.
+    fn is_readable(&self) -> bool {
+        let socket = match self {
+            Self::Tcp(socket) => socket2::SockRef::from(socket),
+            #[cfg(unix)]
+            Self::Unix(socket) => socket2::SockRef::from(socket),
+        };
+        if socket.set_nonblocking(true).is_err() {
+            return false;
+        }
+        let peeked = socket.peek(&mut [std::mem::MaybeUninit::uninit()]);
+        // A socket that cannot be made to wait again says so at the next read.
+        let _ = socket.set_nonblocking(false);
+        // A reset shows here too: the read that follows tells it.
+        !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+    }
+
     /// Our own address, for a hello without a name.
     pub(crate) fn local_address(&self) -> Option<IpAddr> {
         match self {
@@ -171,6 +188,18 @@ impl Transport {
         }
     }
 
+    /// Whether a read would find something at once: octets, the end of the stream, or why it is broken.
+    pub(crate) fn has_input(&self) -> bool {
+        match &self.state {
+            State::Clear(stream) => stream.socket.is_readable(),
+            State::Tls(stream) => {
+                stream.buffered_read_size().is_ok_and(|size| size > 0)
+                    || stream.get_ref().socket.is_readable()
+            }
+            State::Broken => true,
+        }
+    }
+
     /// Writes all of `octets` by `deadline`.
     pub(crate) fn write_all(&mut self, octets: &[u8], deadline: Instant) -> io::Result<()> {
         self.set_deadline(deadline);
@@ -267,6 +296,24 @@ mod tests {
         let deadline = Instant::now() + Duration::from_millis(100);
         let error = near.write_all(&vec![0; 64 << 20], deadline).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    }
+
+    #[test]
+    fn what_is_there_is_seen_without_waiting_for_it() {
+        let (mut near, mut far) = pair();
+        assert!(!near.has_input());
+        far.write_all(b"421 bye\r\n").unwrap();
+        drop(far);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !near.has_input() {
+            assert!(Instant::now() < deadline, "octets over loopback are there at once");
+        }
+        let mut buffer = [0; 32];
+        assert_eq!(near.read(&mut buffer, deadline).unwrap(), 9);
+        while !near.has_input() {
+            assert!(Instant::now() < deadline, "the end of the stream is something too");
+        }
+        assert_eq!(near.read(&mut buffer, deadline).unwrap(), 0);
     }
 
     #[test]

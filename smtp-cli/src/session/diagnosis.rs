@@ -3,7 +3,7 @@
 use super::Session;
 use crate::error::Error;
 use crate::exit::{Exit, phase};
-use crate::settings::Encryption;
+use crate::settings::{Encryption, Login};
 use smtp_core::{Cause, End, Reason, Reply, Timer, Verb, Violation};
 
 impl Session<'_> {
@@ -38,15 +38,15 @@ impl Session<'_> {
     }
 
     /// The words for a login that was not done.
-    pub(super) fn login_failure(&self, end: End) -> Error {
+    pub(super) fn login_failure(&self, login: &Login, end: End) -> Error {
         let server = &self.settings.destination;
         let offered = || {
             let names: Vec<_> = self.extensions().mechanisms().collect();
             if names.is_empty() { "no mechanism at all".to_string() } else { names.join(" ") }
         };
         match end {
-            End::Undone(Reason::Refused(reply)) => self.login_refused(&reply, ""),
-            End::Undone(Reason::LoginRefused { reply, why }) => self.login_refused(&reply, &why),
+            End::Undone(Reason::Refused(reply)) => self.login_refused(login, &reply, ""),
+            End::Undone(Reason::LoginRefused { reply, why }) => self.login_refused(login, &reply, &why),
             End::Undone(Reason::NotOffered(_)) => Error::new(
                 Exit::UNAVAILABLE,
                 format!(
@@ -77,10 +77,9 @@ impl Session<'_> {
     }
 
     /// The words for a login that the server refused; `why` is what it said besides.
-    fn login_refused(&self, reply: &Reply, why: &str) -> Error {
+    fn login_refused(&self, login: &Login, reply: &Reply, why: &str) -> Error {
         let server = &self.settings.destination;
-        let login = self.settings.login.as_ref();
-        let user = login.map(|login| login.user.as_str()).unwrap_or_default();
+        let user = &login.user;
         let more = if why.is_empty() { String::new() } else { format!(" ({why})") };
         let advice = reply.explain(Verb::Auth.into()).advice;
         Error::new(
