@@ -56,9 +56,13 @@ impl Raw {
 
     /// Makes the close that follows a reset. A unix socket has none: its client reads the end.
     fn reset_on_close(&self) {
-        if let Self::Tcp(stream) = self {
-            // Should it fail, the close is an orderly one; there is nobody to tell.
-            let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+        match self {
+            Self::Tcp(stream) => {
+                // Should it fail, the close is an orderly one; there is nobody to tell.
+                let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+            }
+            #[cfg(unix)]
+            Self::Unix(_) => {}
         }
     }
 }
@@ -91,7 +95,7 @@ impl Write for Raw {
 #[derive(Debug)]
 enum State {
     Clear(Raw),
-    Secure(TlsStream<Raw>),
+    Secure(Box<TlsStream<Raw>>),
     Closed,
 }
 
@@ -230,7 +234,7 @@ impl Connection for Stream {
         let (acceptor, _) = self.shared.acceptors.acceptor(handshake.certificate)?;
         let stream = acceptor.accept(raw).map_err(|error| error.to_string())?;
         let end_point = stream.tls_server_end_point().ok().flatten();
-        self.state = State::Secure(stream);
+        self.state = State::Secure(Box::new(stream));
         Ok(Secured { end_point, description: String::new() })
     }
 
