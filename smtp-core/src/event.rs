@@ -110,7 +110,7 @@ pub enum End {
     Authenticated(Reply),
     /// A message: one outcome for each recipient, in the envelope's order.
     Delivered(Vec<Outcome>),
-    /// A check: one outcome for each recipient, in the envelope's order.
+    /// A check: one outcome for each recipient, in the envelope's order; or one for the sender, if that was asked for.
     Checked(Vec<Outcome>),
     /// It was not done; never of a message or check.
     Undone(Reason),

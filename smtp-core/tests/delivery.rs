@@ -243,6 +243,41 @@ fn a_check_asks_and_sends_nothing() {
 }
 
 #[test]
+fn a_check_of_the_sender_asks_for_no_recipient() {
+    for (hello, exchange, outcome) in [
+        (
+            "250 mx\r\n",
+            vec![expect(MAIL), say("250 ok\r\n"), expect("RSET\r\n"), say("250 reset\r\n")],
+            accepted("250 ok"),
+        ),
+        ("250 mx\r\n", vec![expect(MAIL), say("550 no\r\n")], refused(Verb::Mail, "550 no")),
+        (
+            PIPELINING,
+            vec![expect(format!("{MAIL}RSET\r\n")), say("250 ok\r\n250 reset\r\n")],
+            accepted("250 ok"),
+        ),
+        (
+            PIPELINING,
+            vec![expect(format!("{MAIL}RSET\r\n")), say("550 no\r\n250 reset\r\n")],
+            refused(Verb::Mail, "550 no"),
+        ),
+        ("250-mx\r\n250 SIZE 10\r\n", vec![], Outcome::Unsent(Reason::TooLarge { limit: 10 })),
+    ] {
+        let start = || {
+            let mut pair = Pair::new(Config::default());
+            pair.client.hello(domain()).unwrap();
+            let mut asked = envelope(&["bob@example.net"]);
+            asked.size = hello.contains("SIZE").then_some(11);
+            pair.client.check_sender(asked).unwrap();
+            pair
+        };
+        let mut script = vec![say("220 mx\r\n"), expect("EHLO client.example\r\n"), Step::Say(hello)];
+        script.extend(exchange);
+        assert_eq!(ends(&play(start, &script).events)[1], End::Checked(vec![outcome]));
+    }
+}
+
+#[test]
 fn what_the_server_does_not_offer_is_said_before_mail() {
     type Change = fn(&mut Envelope);
     let cases: [(&'static str, Change, Reason); 5] = [

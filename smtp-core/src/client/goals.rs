@@ -123,6 +123,17 @@ impl Client {
         self.transact(envelope, true)
     }
 
+    /// Asks whether the sender would be taken: MAIL, RSET. The envelope's recipients are not asked for, and the goal ends
+    /// as [`End::Checked`](crate::End::Checked) with one outcome, the sender's.
+    ///
+    /// # Errors
+    /// [`Misuse::CommandTooLong`], or as [`start_tls`](Self::start_tls).
+    pub fn check_sender(&mut self, envelope: Envelope) -> Result<Goal, Misuse> {
+        self.needs_hello()?;
+        command::check_envelope(&envelope)?;
+        self.take(Task::Send(Box::new(Transaction::of_sender(envelope))))
+    }
+
     /// Says RSET (RFC 5321 §4.1.1.5).
     ///
     /// # Errors

@@ -108,8 +108,15 @@ impl Client {
 
     /// Whether of a positive reply that comes now the code is enough, so that its text need not be kept.
     fn ignores_text(&self) -> bool {
-        let front = self.owed.front().filter(|_| self.owed_handed_out > 0);
-        front.is_some_and(|owed| matches!(owed.expect, Expect::Mail | Expect::ResetBefore | Expect::Chunk))
+        let Some(owed) = self.owed.front().filter(|_| self.owed_handed_out > 0) else { return false };
+        match owed.expect {
+            Expect::ResetBefore | Expect::Chunk => true,
+            Expect::Mail => {
+                let job = self.job_index(owed.goal).and_then(|index| self.jobs.get(index));
+                !matches!(job.map(|job| &job.task), Some(Task::Send(transaction)) if transaction.is_of_sender)
+            }
+            _ => false,
+        }
     }
 
     fn greet(&mut self, reply: &Reply) {
@@ -141,7 +148,12 @@ impl Client {
             }
             Expect::Auth => self.take_auth_reply(goal, reply, challenge),
             Expect::Cancel => self.take_cancel_reply(goal, reply),
-            Expect::ResetBefore | Expect::Mail if is_completed => {}
+            Expect::ResetBefore if is_completed => {}
+            Expect::Mail if is_completed => {
+                if let Some(transaction) = self.transaction(goal) {
+                    transaction.take_sender(reply);
+                }
+            }
             // RFC 5321 §4.1.1.5: 250 is the one reply there is; without it a transaction may still be open
             Expect::ResetBefore => self.violate(Violation::UnexpectedReply(reply.clone())),
             Expect::Mail => {

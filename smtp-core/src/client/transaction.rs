@@ -13,6 +13,8 @@ pub(super) struct Transaction {
     pub(super) envelope: Envelope,
     /// MAIL and RCPT only.
     pub(super) is_check: bool,
+    /// MAIL only: the one standing is that of the sender.
+    pub(super) is_of_sender: bool,
     pub(super) stage: Stage,
     pub(super) standings: Vec<Standing>,
     /// RCPT commands put out.
@@ -80,6 +82,7 @@ impl Transaction {
         Self {
             envelope,
             is_check,
+            is_of_sender: false,
             stage: Stage::Start,
             standings,
             asked: 0,
@@ -94,6 +97,26 @@ impl Transaction {
             chunk_refusal: None,
             data_begins: None,
             data_ends: None,
+        }
+    }
+
+    /// The question whether the sender would be taken.
+    pub(super) fn of_sender(mut envelope: Envelope) -> Self {
+        envelope.recipients.clear();
+        let transaction = Self::new(envelope, true);
+        Self {
+            is_of_sender: true,
+            standings: alloc::vec![Standing::Waiting],
+            asked: 1,
+            answered: 1,
+            ..transaction
+        }
+    }
+
+    /// MAIL was taken.
+    pub(super) fn take_sender(&mut self, reply: &Reply) {
+        if self.is_of_sender {
+            self.standings = alloc::vec![Standing::Taken(reply.clone())];
         }
     }
 
