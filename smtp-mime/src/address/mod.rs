@@ -9,7 +9,7 @@ use smtp_core::{DomainPart, Mailbox};
 
 use crate::{ValueError, header::unstructured};
 
-pub(crate) use parse::lenient;
+pub(crate) use parse::{lenient, local_names};
 pub(crate) use write::{Style, field, ready};
 
 /// A mailbox with a display name or without one (RFC 5322 §3.4).

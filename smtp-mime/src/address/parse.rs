@@ -19,6 +19,40 @@ pub(crate) fn lenient(text: &str) -> Result<AddressList, ValueError> {
     Parser::new(text, true)?.list()
 }
 
+/// The places in an address list, in order, behind which a domain is missing: names of the machine that wrote it, like
+/// `root` and `Name <root>`. None if the text is no list at all.
+pub(crate) fn local_names(text: &str) -> Vec<std::ops::Range<usize>> {
+    let mut names = Vec::new();
+    let mut name = |tokens: &[Token]| {
+        if let [Token { kind: Kind::Atom | Kind::Quoted, start, end }] = *tokens {
+            names.push(start..end);
+        }
+    };
+    let tokens = tokens(text, true).unwrap_or_default();
+    let mut first = 0;
+    let mut in_brackets = false;
+    for (place, token) in tokens.iter().enumerate() {
+        match token.kind {
+            Kind::Special('<') => (first, in_brackets) = (place + 1, true),
+            Kind::Special('>') if in_brackets => {
+                name(&tokens[first..place]);
+                // What stands behind the bracket is no address of its own.
+                first = tokens.len();
+                in_brackets = false;
+            }
+            Kind::Special(',' | ';') if !in_brackets => {
+                name(&tokens[first.min(place)..place]);
+                first = place + 1;
+            }
+            // The name of a group, or the route of an address.
+            Kind::Special(':') => first = place + 1,
+            _ => {}
+        }
+    }
+    name(tokens.get(first..).unwrap_or_default());
+    names
+}
+
 const VALUE: &str = "address list";
 /// Comments may stand within comments; so deep, and no deeper.
 const DEEPEST_COMMENT: usize = 32;

@@ -3,6 +3,7 @@
 
 mod edit;
 mod header;
+mod qualify;
 mod seven_bit;
 pub(crate) mod structure;
 
