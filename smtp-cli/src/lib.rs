@@ -29,6 +29,7 @@ mod login;
 mod mail;
 mod manual;
 mod measure;
+mod output;
 mod report;
 mod send;
 mod sendmail;

@@ -1,7 +1,5 @@
 //! Provides the command `send`.
 
-mod output;
-
 use crate::args::{EnvelopeArgs, Format, GlobalArgs, SendArgs, Until};
 use crate::bundled;
 use crate::compose;
@@ -11,11 +9,11 @@ use crate::exit::Exit;
 use crate::layers::Program;
 use crate::mail::Mail;
 use crate::measure::Measure;
+use crate::output::Outputs;
 use crate::report::{Keep, Ledger, Report};
 use crate::session::Session;
 use crate::settings::{Encryption, Settings};
 use crate::terminal::Terminal;
-use output::Outputs;
 use smtp_core::Secret;
 use std::fmt::Write as _;
 
@@ -48,7 +46,7 @@ pub(crate) fn send(
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let is_checked = args.run.until == Some(Until::Rcpt);
     let count = prepared.count(args.run.repeat);
-    let mut outputs = Outputs::new(&args.run, global, log, &settings, terminal)?;
+    let mut outputs = Outputs::new(&args.run.files, global, log, terminal)?;
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
     let format = args.run.format.unwrap_or_default();
     let ledger = Ledger::new(match format {
@@ -61,7 +59,7 @@ pub(crate) fn send(
         let plan = Plan {
             settings: &settings,
             password: password.as_ref(),
-            observers: &|number| outputs.observers(number),
+            observers: &|number| outputs.observers(number, &settings),
             inspection: &|session| needs_offered(&args.envelope, session),
             finished: &|mail: &Mail, left: Option<&Error>| {
                 let report = Report::new(mail, left).of_check(is_checked);
@@ -153,8 +151,8 @@ fn go_until(
     }
     let password = password(&settings, terminal)?;
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let outputs = Outputs::new(&args.run, global, log, &settings, terminal)?;
-    let observers = outputs.observers(0);
+    let outputs = Outputs::new(&args.run.files, global, log, terminal)?;
+    let observers = outputs.observers(0, &settings);
     let session = if until == Some(Until::Connect) {
         Session::greet(&settings, observers)
     } else {

@@ -17,7 +17,7 @@ pub(crate) use connection::ConnectionArgs;
 pub(crate) use envelope::EnvelopeArgs;
 pub(crate) use message::{Attachment, MessageArgs};
 pub(crate) use pin::Pin;
-pub(crate) use run::RunArgs;
+pub(crate) use run::{FileArgs, RunArgs};
 pub(crate) use server::{Scheme, Server};
 pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
 

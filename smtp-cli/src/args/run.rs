@@ -28,13 +28,20 @@ pub(crate) struct RunArgs {
     /// How the result is printed
     #[arg(long, value_name = "FORMAT", value_enum)]
     pub(crate) format: Option<Format>,
-    /// Write the session to this file: text, or JSON Lines when it ends in .jsonl
-    #[arg(long, value_name = "FILE")]
-    pub(crate) transcript: Option<PathBuf>,
-    /// Write the session to this file as a scenario that smtp-mock plays
-    #[arg(long, value_name = "FILE")]
-    pub(crate) record: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
     /// Print turns, octets and milliseconds
     #[arg(long)]
     pub(crate) stats: bool,
+}
+
+/// Files that sessions are written to.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct FileArgs {
+    /// Write the session to this file: text, or JSON Lines when it ends in .jsonl
+    #[arg(long, value_name = "FILE", help_heading = "Run and output")]
+    pub(crate) transcript: Option<PathBuf>,
+    /// Write the session to this file as a scenario that smtp-mock plays
+    #[arg(long, value_name = "FILE", help_heading = "Run and output")]
+    pub(crate) record: Option<PathBuf>,
 }

@@ -35,7 +35,7 @@ enum Expects {
     Line,
     /// The server said 334: a secret.
     Response,
-    /// The server said 354: mail data, of which the last octets are kept to find its end.
+    /// The server said 354: mail data, of which only the last octets are kept, to find its end.
     Body,
     /// BDAT: so many octets.
     Chunk(u64),
@@ -73,9 +73,13 @@ impl Recording {
                     self.client_line(&line);
                 }
                 Expects::Body => {
-                    let Some(end) = end_of_body(&self.from_client) else { return };
-                    self.from_client.drain(..end);
-                    // The line end that the search needs before the first dot was ours.
+                    let Some(at) = memchr::memmem::find(&self.from_client, END_OF_BODY) else {
+                        // Only the beginning of an end may still matter; a message can be large.
+                        let past = self.from_client.len().saturating_sub(END_OF_BODY.len() - 1);
+                        self.from_client.drain(..past);
+                        return;
+                    };
+                    self.from_client.drain(..at + END_OF_BODY.len());
                     self.script.push_str("C: <body>\n");
                     self.expects = Expects::Line;
                 }
@@ -173,7 +177,11 @@ impl Recording {
         if line.get(3).is_none_or(|&mark| mark != b'-') {
             match line.get(..3) {
                 Some(b"334") => self.expects = Expects::Response,
-                Some(b"354") => self.expects = Expects::Body,
+                Some(b"354") => {
+                    self.expects = Expects::Body;
+                    // A lone dot at once ends the mail data too: the line end before it is that of DATA.
+                    self.from_client.splice(..0, *b"\r\n");
+                }
                 _ if self.expects == Expects::Response => self.expects = Expects::Line,
                 _ => {}
             }
@@ -223,13 +231,8 @@ fn is_challenging(mechanism: &[u8]) -> bool {
             && mechanism.len() > 6
 }
 
-/// Where mail data ends, dot included.
-fn end_of_body(octets: &[u8]) -> Option<usize> {
-    if octets.starts_with(b".\r\n") {
-        return Some(3);
-    }
-    memchr::memmem::find(octets, b"\r\n.\r\n").map(|at| at + 5)
-}
+/// Where mail data ends (RFC 5321 §4.1.1.4).
+const END_OF_BODY: &[u8] = b"\r\n.\r\n";
 
 /// `SIZE=123` becomes `SIZE=*`: it depends on dates and identifiers in the message.
 fn mask_size(line: &str) -> String {
@@ -278,6 +281,32 @@ mod tests {
         let file = Recording::to_toml("it's", &[recording]);
         assert!(!file.contains("private") && !file.contains("YWxp"));
         assert_eq!(Scenario::parse("r.toml", &file).unwrap().dialogues.len(), 1);
+    }
+
+    #[test]
+    fn mail_data_is_passed_over_in_any_cut_and_not_kept() {
+        let session = b".\r\nDATA\r\na\r\n..\r\n.\r\nQUIT\r\n";
+        for cut in 0..=session.len() {
+            let mut recording = Recording::new();
+            recording.server(b"354 go\r\n");
+            for part in [&session[..cut], &session[cut..]] {
+                // The second 354 comes behind the second DATA, wherever that ends.
+                for octet in part {
+                    recording.client(&[*octet]);
+                    if recording.script.ends_with("DATA\n") && recording.expects == Expects::Line {
+                        recording.server(b"354 go\r\n");
+                    }
+                }
+            }
+            let script = "S: 354 go\nC: <body>\nC: DATA\nS: 354 go\nC: <body>\nC: QUIT\n";
+            assert_eq!(recording.script(), script, "cut at {cut}");
+        }
+        let mut recording = Recording::new();
+        recording.server(b"354 go\r\n");
+        for _ in 0..1000 {
+            recording.client(&[b'x'; 1000]);
+            assert!(recording.from_client.len() < END_OF_BODY.len());
+        }
     }
 
     #[test]

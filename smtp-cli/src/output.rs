@@ -1,6 +1,6 @@
-//! Provides [`Outputs`]: all that looks on while messages are sent, to the terminal, to files and to the log.
+//! Provides [`Outputs`]: all that looks on while sessions go their way, to the terminal, to files and to the log.
 
-use crate::args::{GlobalArgs, RunArgs};
+use crate::args::{FileArgs, GlobalArgs};
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
 use crate::log_file::Log;
@@ -13,15 +13,17 @@ use log::Level;
 use smtp_core::{Content, Reply, Transmit, Verb};
 use std::fs::File;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 /// All that looks on.
-pub(super) struct Outputs {
+pub(crate) struct Outputs {
     terminal: Option<Stream>,
     file: Option<(Stream, bool, Failing)>,
-    recordings: Option<(Recordings, PathBuf, bool)>,
+    recordings: Option<Recordings>,
+    /// The file that the recordings are written to at the end.
+    record: Option<PathBuf>,
     log: Option<Arc<Log>>,
     bar: Option<ProgressBar>,
     counts_octets: bool,
@@ -40,11 +42,10 @@ const LARGE: u64 = 8 << 20;
 
 impl Outputs {
     /// Creates the files that the options name.
-    pub(super) fn new(
-        args: &RunArgs,
+    pub(crate) fn new(
+        args: &FileArgs,
         global: &GlobalArgs,
         log: Option<Log>,
-        settings: &Settings,
         terminal: &Terminal,
     ) -> Result<Self> {
         let file = match &args.transcript {
@@ -61,11 +62,11 @@ impl Outputs {
         if let Some(path) = &args.record {
             File::create(path).map_err(|error| Error::cannot_create("the recording", path, &error))?;
         }
-        let is_implicit = settings.encryption == Encryption::Implicit;
         Ok(Self {
             terminal: global.verbose.then(|| terminal.error.clone()),
             file,
-            recordings: args.record.clone().map(|path| (Recordings::default(), path, is_implicit)),
+            recordings: args.record.is_some().then(Recordings::default),
+            record: args.record.clone(),
             log: log.map(Arc::new),
             bar: None,
             counts_octets: false,
@@ -76,7 +77,7 @@ impl Outputs {
     }
 
     /// Shows a bar where it takes long and somebody looks: of messages where they are many, else of octets.
-    pub(super) fn begin(&mut self, count: usize, octets: u64, is_terminal: bool) {
+    pub(crate) fn begin(&mut self, count: usize, octets: u64, is_terminal: bool) {
         if self.is_quiet || !is_terminal || (count < MANY && octets < LARGE) {
             return;
         }
@@ -93,8 +94,13 @@ impl Outputs {
         self.bar = Some(bar);
     }
 
+    /// Writes the sessions down even where no file was named for it; gives where that can be asked for.
+    pub(crate) fn record(&mut self) -> Recordings {
+        self.recordings.get_or_insert_default().clone()
+    }
+
     /// The observers of the session of that number.
-    pub(super) fn observers(&self, number: usize) -> Vec<Box<dyn Observer>> {
+    pub(crate) fn observers(&self, number: usize, settings: &Settings) -> Vec<Box<dyn Observer>> {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         if let Some(stream) = &self.terminal {
             observers.push(Box::new(Transcript::new(stream.clone(), number).coloured(self.is_coloured)));
@@ -106,8 +112,8 @@ impl Outputs {
             Some((stream, false, _)) => observers.push(Box::new(Transcript::new(stream.clone(), number))),
             None => {}
         }
-        if let Some((recordings, _, is_implicit)) = &self.recordings {
-            observers.push(Box::new(recordings.recorder(*is_implicit)));
+        if let Some(recordings) = &self.recordings {
+            observers.push(Box::new(recordings.recorder(settings.encryption == Encryption::Implicit)));
         }
         if let Some(log) = self.log.as_ref().filter(|log| log.keeps(Level::Debug)) {
             let stream = Stream::new(LogLines { log: Arc::clone(log) });
@@ -120,30 +126,28 @@ impl Outputs {
     }
 
     /// A message is finished.
-    pub(super) fn finished(&self, report: &Report<'_>) {
+    pub(crate) fn finished(&self, report: &Report<'_>) {
         if let Some(bar) = self.bar.as_ref().filter(|_| !self.counts_octets) {
             bar.inc(1);
         }
+        self.log(report.exit().is_ok(), &report.log_line());
+    }
+
+    /// Writes a line to the log, where one is kept.
+    pub(crate) fn log(&self, is_fine: bool, line: &str) {
         if let Some(log) = &self.log {
-            let level = if report.exit().is_ok() { Level::Info } else { Level::Error };
-            log.write(level, &report.log_line());
+            log.write(if is_fine { Level::Info } else { Level::Error }, line);
         }
     }
 
     /// Writes what is written at the end; gives the errors of the files that could not be written.
-    pub(super) fn end(&self) -> Vec<Error> {
+    pub(crate) fn end(&self) -> Vec<Error> {
         let mut failures = Vec::new();
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        if let Some((recordings, path, _)) = &self.recordings {
-            let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-            if let Err(error) = std::fs::write(path, recordings.scenario(&name)) {
-                failures.push(Error::new(
-                    Exit::IO,
-                    format!("the recording {} cannot be written: {}", path.display(), Reworded(&error)),
-                ));
-            }
+        if let (Some(recordings), Some(path)) = (&self.recordings, &self.record) {
+            failures.extend(write_scenario(recordings, path).err());
         }
         let failed = self
             .file
@@ -154,6 +158,26 @@ impl Outputs {
         }));
         failures
     }
+}
+
+/// Writes sessions to a file, as a scenario that `smtp-mock` plays.
+pub(crate) fn write_scenario(recordings: &Recordings, path: &Path) -> Result<()> {
+    if !recordings.are_alike() {
+        return Err(Error::new(
+            Exit::IO,
+            format!(
+                "the recording {} cannot be written: one scenario cannot hold sessions with implicit TLS and without",
+                path.display()
+            ),
+        ));
+    }
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    std::fs::write(path, recordings.scenario(&name)).map_err(|error| {
+        Error::new(
+            Exit::IO,
+            format!("the recording {} cannot be written: {}", path.display(), Reworded(&error)),
+        )
+    })
 }
 
 /// Moves a bar by the octets of mail data that leave.
