@@ -68,6 +68,10 @@ fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result
     for setting in &layers.settings {
         let values: Vec<_> =
             setting.values.iter().map(|value| value.to_string_lossy().into_owned()).collect();
+        let values = match setting.option.as_str() {
+            "proxy" => values.iter().map(|value| args::Proxy::masked(value)).collect(),
+            _ => values,
+        };
         let value = if setting.values.is_empty() { "true".to_string() } else { values.join(", ") };
         rows.push((setting.option.clone(), value, setting.source.to_string()));
     }

@@ -1,12 +1,13 @@
 //! Provides [`connect`]: the name looked up on a thread of its own, because a look-up knows no deadline, and the
-//! addresses tried in turn, each a little after the one before (RFC 8305).
+//! addresses tried in turn, each a little after the one before (RFC 8305); then what a proxy wants to hear.
 
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
-use crate::settings::{Destination, Family};
-use crate::transport::Socket;
-use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use crate::proxy;
+use crate::settings::{Destination, Route};
+use crate::transport::{Socket, Timed};
+use std::io::{self, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,36 +18,87 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// Connects by `deadline`; `tell` hears of each attempt.
 pub(crate) fn connect(
     destination: &Destination,
-    family: Option<Family>,
+    route: &Route,
     deadline: Instant,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Socket> {
-    match destination {
-        Destination::Host { name, port } => {
-            let mut addresses = look_up(name, *port, deadline)?;
-            addresses.retain(|address| match family {
-                None => true,
-                Some(Family::V4) => address.is_ipv4(),
-                Some(Family::V6) => address.is_ipv6(),
-            });
-            if addresses.is_empty() {
-                return Err(Error::new(
-                    Exit::NO_HOST,
-                    format!("{name} has no address of the family that -4 or -6 asks for"),
-                ));
-            }
-            let socket =
-                first_to_connect(&addresses, deadline, tell).map_err(|error| refused(name, *port, &error))?;
-            // A window leaves in one write, which must not wait for the acknowledgement of the one before. A connection
-            // that is gone already says so at the first read.
-            let _ = socket.set_nodelay(true);
-            Ok(Socket::Tcp(socket))
-        }
-        Destination::Unix(path) => {
+    let socket = match (destination, &route.proxy) {
+        (Destination::Unix(path), _) => {
             tell(&format!("connecting to unix:{}", path.display()));
-            unix(path, deadline)
+            unix(path, deadline)?
         }
+        (Destination::Host { name, port }, Some(proxy)) => {
+            let what = format!("the proxy {proxy}");
+            let addresses = look_up(&proxy.host, proxy.port, &what, deadline)?;
+            let socket = to_first_of(addresses, &what, route, deadline, tell)?;
+            let host = route.address.map_or_else(|| name.clone(), |address| address.to_string());
+            tell(&format!("asking {what} to connect to {destination}"));
+            let mut stream = Timed::until(socket, deadline);
+            proxy::negotiate(&mut stream, proxy, &host, *port)?;
+            stream.into_socket()
+        }
+        (Destination::Host { name, port }, None) => {
+            let what = match route.address {
+                Some(address) => format!("{name} [{address}] port {port}"),
+                None => format!("{name} port {port}"),
+            };
+            let addresses = match route.address {
+                Some(address) => vec![SocketAddr::new(address, *port)],
+                None => look_up(name, *port, name, deadline)?,
+            };
+            to_first_of(addresses, &what, route, deadline, tell)?
+        }
+    };
+    let Some(header) = &route.header else { return Ok(socket) };
+    // Behind a proxy the other end of the connection is not the server.
+    let peer = if route.proxy.is_some() { None } else { socket.peer() };
+    let (octets, words) =
+        header.octets(socket.local(), peer).map_err(|why| Error::usage(format!("--proxy-header: {why}")))?;
+    tell(&words);
+    let mut stream = Timed::until(socket, deadline);
+    stream.write_all(&octets).map_err(|error| {
+        Error::new(
+            Exit::TEMPORARY,
+            format!("{destination} did not take the PROXY header: {}", Reworded(&error)),
+        )
+    })?;
+    Ok(stream.into_socket())
+}
+
+/// Connects to one of these addresses of `what`, as far as the route may use them.
+fn to_first_of(
+    mut addresses: Vec<SocketAddr>,
+    what: &str,
+    route: &Route,
+    deadline: Instant,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Socket> {
+    addresses.retain(|address| {
+        route.family.is_none_or(|family| family.has(address.ip()))
+            && route.bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4())
+    });
+    if addresses.is_empty() {
+        let options = if route.family.is_some() { "-4 or -6" } else { "--bind" };
+        return Err(Error::new(
+            Exit::NO_HOST,
+            format!("{what} has no address of the family that {options} asks for"),
+        ));
     }
+    if let Some(bind) = route.bind {
+        // An address that is not ours shows at once, and not as a failure of the server's.
+        UdpSocket::bind((bind, 0)).map_err(|error| {
+            Error::new(
+                Exit::OS,
+                format!("cannot connect from the address {bind} of --bind: {}", Reworded(&error)),
+            )
+        })?;
+    }
+    let socket = first_to_connect(&addresses, route.bind, deadline, tell)
+        .map_err(|error| refused(what, route, &error))?;
+    // A window leaves in one write, which must not wait for the acknowledgement of the one before. A connection
+    // that is gone already says so at the first read.
+    let _ = socket.set_nodelay(true);
+    Ok(Socket::Tcp(socket))
 }
 
 /// A socket whose server takes no connections lets its clients wait without end, so a thread does the waiting.
@@ -92,21 +144,22 @@ fn unix(path: &std::path::Path, _deadline: Instant) -> Result<Socket> {
     )))
 }
 
-fn refused(name: &str, port: u16, error: &io::Error) -> Error {
+fn refused(what: &str, route: &Route, error: &io::Error) -> Error {
+    let question = if route.proxy.is_some() { "is --proxy right?" } else { "is it the right --port?" };
     let text = match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            format!("{name} refuses connections to port {port}; is it the right --port?")
+            format!("{what} refuses connections; {question}")
         }
         io::ErrorKind::TimedOut => format!(
-            "no connection to {name} port {port} in time; a firewall may be in the way, or give it more by --timeout connect=DUR"
+            "no connection to {what} in time; a firewall may be in the way, or give it more by --timeout connect=DUR"
         ),
-        _ => format!("cannot connect to {name} port {port}: {}", Reworded(error)),
+        _ => format!("cannot connect to {what}: {}", Reworded(error)),
     };
     Error::new(Exit::TEMPORARY, text)
 }
 
 /// The addresses of a name, both families in turn (RFC 8305 §4).
-fn look_up(name: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>> {
+fn look_up(name: &str, port: u16, what: &str, deadline: Instant) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = name.parse() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -117,8 +170,9 @@ fn look_up(name: &str, port: u16, deadline: Instant) -> Result<Vec<SocketAddr>> 
         // Nobody may be there any more to hear the answer.
         .spawn(move || drop(sender.send(wanted.to_socket_addrs().map(Iterator::collect::<Vec<_>>))))
         .map_err(|error| Error::new(Exit::OS, format!("cannot start a thread: {}", Reworded(&error))))?;
+    let of = if what == name { String::new() } else { format!(" of {what}") };
     let no_host =
-        |why: &str| Error::new(Exit::NO_HOST, format!("the host name {name} does not resolve: {why}"));
+        |why: &str| Error::new(Exit::NO_HOST, format!("the host name {name}{of} does not resolve: {why}"));
     match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
         Ok(Ok(addresses)) if addresses.is_empty() => Err(no_host("it has no address; is it spelled right?")),
         Ok(Ok(addresses)) => Ok(interleaved(addresses)),
@@ -154,9 +208,19 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
     mixed
 }
 
+/// Connects from an address of ours, if one is given.
+fn connect_from(bind: Option<IpAddr>, address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+    let Some(bind) = bind else { return TcpStream::connect_timeout(&address, limit) };
+    let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
+    socket.bind(&SocketAddr::new(bind, 0).into())?;
+    socket.connect_timeout(&address.into(), limit)?;
+    Ok(socket.into())
+}
+
 /// Starts with the first address and goes on to the next when one fails, or has not answered for a while.
 fn first_to_connect(
     addresses: &[SocketAddr],
+    bind: Option<IpAddr>,
     deadline: Instant,
     tell: &mut dyn FnMut(&str),
 ) -> io::Result<TcpStream> {
@@ -173,7 +237,7 @@ fn first_to_connect(
             thread::Builder::new()
                 .name("connect".to_string())
                 // One that comes too late is closed by being dropped.
-                .spawn(move || drop(sender.send(TcpStream::connect_timeout(&address, limit))))?;
+                .spawn(move || drop(sender.send(connect_from(bind, address, limit))))?;
             waiting += 1;
         }
         if waiting == 0 {
@@ -230,7 +294,8 @@ mod tests {
         let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut told = Vec::new();
         let socket =
-            first_to_connect(&[refusing, good], soon(), &mut |text| told.push(text.to_string())).unwrap();
+            first_to_connect(&[refusing, good], None, soon(), &mut |text| told.push(text.to_string()))
+                .unwrap();
         assert_eq!(socket.peer_addr().unwrap(), good);
         assert_eq!(told, [format!("connecting to {refusing}"), format!("connecting to {good}")]);
     }
@@ -238,10 +303,11 @@ mod tests {
     #[test]
     fn a_refused_port_and_an_unknown_host_are_told_apart() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let error = connect(&host("127.0.0.1", port), None, soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&host("127.0.0.1", port), &Route::default(), soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::TEMPORARY);
         assert!(error.to_string().contains(&port.to_string()), "{error}");
-        let error = connect(&host("no-such-host.invalid", 25), None, soon(), &mut |_| {}).unwrap_err();
+        let error =
+            connect(&host("no-such-host.invalid", 25), &Route::default(), soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_HOST);
         assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
     }
@@ -259,7 +325,7 @@ mod tests {
         let mut held = Vec::new();
         let error = loop {
             assert!(held.len() < 64, "the queue has no end");
-            match connect(&to, None, Instant::now() + Duration::from_millis(200), &mut |_| {}) {
+            match connect(&to, &Route::default(), Instant::now() + Duration::from_millis(200), &mut |_| {}) {
                 Ok(socket) => held.push(socket),
                 Err(error) => break error,
             }
@@ -270,8 +336,8 @@ mod tests {
 
     #[test]
     fn nothing_is_awaited_beyond_the_deadline() {
-        let error =
-            first_to_connect(&["127.0.0.1:9".parse().unwrap()], Instant::now(), &mut |_| {}).unwrap_err();
+        let error = first_to_connect(&["127.0.0.1:9".parse().unwrap()], None, Instant::now(), &mut |_| {})
+            .unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -61,7 +61,9 @@ impl std::fmt::Display for Source {
 }
 
 /// Options of which one excludes the others: what a stronger layer says silences the weaker layers' others.
-const EXCLUSIVE: [&[&str]; 9] = [
+const EXCLUSIVE: [&[&str]; 11] = [
+    &["server", "mx"],
+    &["lmtp", "mx"],
     &["password-env", "password-file", "password-command", "password"],
     &["token-env", "token-command"],
     &["body", "body-file"],
@@ -74,7 +76,7 @@ const EXCLUSIVE: [&[&str]; 9] = [
 ];
 
 /// Options that say how another one is done, and mean nothing without it: in a file they wait for a run that has it.
-const DEPENDENT: [(&str, &str); 2] = [("no-fix", "eml"), ("text-from-html", "html-file")];
+const DEPENDENT: [(&str, &str); 3] = [("no-fix", "eml"), ("text-from-html", "html-file"), ("dns", "mx")];
 
 /// Options of a message that is composed, which mean nothing for one that exists.
 const OF_A_DRAFT: [&str; 10] = [
@@ -136,7 +138,7 @@ impl Layers {
         let from = layers.text("from").or_else(|| layers.text("envelope-from"));
         layers.account = configuration.choose(named.as_deref(), from.as_deref())?;
         let found = configuration.settings(layers.account.as_deref())?;
-        let server_is_given = layers.has("server");
+        let server_is_given = layers.has("server") || layers.has("mx");
         let user_is_given = layers.has("user");
         // The strongest first: what is there already stays.
         let mut silenced: Vec<String> = Vec::new();

@@ -30,6 +30,7 @@ mod mail;
 mod manual;
 mod measure;
 mod output;
+mod proxy;
 mod report;
 mod send;
 mod sendmail;

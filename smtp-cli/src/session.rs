@@ -90,7 +90,7 @@ impl<'a> Session<'a> {
         let begin = Instant::now();
         let deadline = begin + settings.timeouts.connect;
         let connected =
-            crate::connect::connect(&settings.destination, settings.family, deadline, &mut |text| {
+            crate::connect::connect(&settings.destination, &settings.route, deadline, &mut |text| {
                 for observer in &mut observers {
                     observer.information(text);
                 }
@@ -122,7 +122,23 @@ impl<'a> Session<'a> {
             }
             Encryption::Opportunistic | Encryption::None | Encryption::Implicit => {}
         }
+        if !self.settings.xclient.is_empty() {
+            self.xclient()?;
+            self.hello(&domain)?;
+        }
         Ok(())
+    }
+
+    /// Says which client the server is to believe in; under TLS, where there is TLS.
+    fn xclient(&mut self) -> Result<()> {
+        let goal = self.driver.client.xclient(&self.settings.xclient).map_err(|misuse| match misuse {
+            Misuse::CommandTooLong { .. } => Error::usage(format!("--xclient: {misuse}")),
+            misuse => internal(&misuse),
+        })?;
+        match self.end_of(goal) {
+            End::Replied(_) => Ok(()),
+            end => Err(self.xclient_failure(end)),
+        }
     }
 
     /// Logs in; where the server refuses it, another try may follow.

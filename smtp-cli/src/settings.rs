@@ -1,10 +1,10 @@
 //! Defines [`Settings`]: what the arguments mean for a connection.
 
-use crate::args::{AuthChoice, ConnectionArgs, ProtocolName, Scheme, Server, TlsMode};
+use crate::args::{AuthChoice, ConnectionArgs, Header, ProtocolName, Proxy, Scheme, Server, TlsMode};
 use crate::error::{Error, Result};
 use crate::login::PasswordSource;
 use crate::tls::Trust;
-use smtp_core::{EhloDomain, Protocol, Secret, Timeouts};
+use smtp_core::{EhloDomain, Protocol, Secret, Timeouts, XclientAttribute};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -116,8 +116,25 @@ pub(crate) struct Settings {
     pub(crate) in_flight: usize,
     /// Extensions to be treated as not offered, in upper case.
     pub(crate) ignored_extensions: Vec<String>,
+    /// The way to the destination.
+    pub(crate) route: Route,
+    /// What the server is told of the client that it is to believe in.
+    pub(crate) xclient: Vec<XclientAttribute>,
+}
+
+/// The way to a destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Route {
     /// The family of addresses that may be used, if not both.
     pub(crate) family: Option<Family>,
+    /// The one address to connect to, where the name was looked up already.
+    pub(crate) address: Option<IpAddr>,
+    /// Our own address.
+    pub(crate) bind: Option<IpAddr>,
+    /// Who connects for us.
+    pub(crate) proxy: Option<Proxy>,
+    /// What is said first on the connection.
+    pub(crate) header: Option<Header>,
 }
 
 /// A family of addresses.
@@ -138,12 +155,58 @@ impl Settings {
         let protocol = protocol(args, &server)?;
         let (destination, user) = destination(args, server.clone(), protocol)?;
         let encryption = encryption(args, &server, &destination)?;
+        let is_mock = server == Server::Mock;
+        if args.proxy.is_some() && (is_mock || matches!(destination, Destination::Unix(_))) {
+            return Err(Error::usage("--proxy has no meaning with this --server, which is on this machine"));
+        }
+        if args.bind.is_some() && matches!(destination, Destination::Unix(_)) {
+            return Err(Error::usage("--bind has no meaning with a unix socket"));
+        }
+        let login = login(args, user, password)?;
+        Ok(Self { is_mock, ..Self::of(args, destination, protocol, encryption, login) })
+    }
+
+    /// What these arguments mean for a mail exchanger: the host `name` at `address`.
+    ///
+    /// Mail exchangers take mail from everyone, so nobody logs in; and nobody can say whether the name is the right
+    /// one, so TLS is a wish unless it was asked for.
+    pub(crate) fn for_exchanger(args: &ConnectionArgs, name: &str, address: IpAddr) -> Result<Self> {
+        let protocol = match args.protocol {
+            Some(ProtocolName::Lmtp) => {
+                return Err(Error::usage("--mx speaks SMTP, and --protocol lmtp does not"));
+            }
+            Some(ProtocolName::Smtp) => Protocol::Smtp,
+            Some(ProtocolName::Esmtp) | None => Protocol::Esmtp,
+        };
+        let encryption = match args.tls.unwrap_or(TlsMode::Auto) {
+            TlsMode::Auto | TlsMode::Opportunistic => Encryption::Opportunistic,
+            TlsMode::None => Encryption::None,
+            TlsMode::Starttls => Encryption::Required,
+            TlsMode::Implicit => Encryption::Implicit,
+        };
+        check_protocol(args, encryption)?;
+        if login(args, None, None)?.is_some() {
+            return Err(Error::usage("mail exchangers take no login, leave --user away or name a --server"));
+        }
+        let destination = Destination::Host { name: name.to_string(), port: args.port.unwrap_or(25) };
+        let mut settings = Self::of(args, destination, protocol, encryption, None);
+        settings.route.address = Some(address);
+        Ok(settings)
+    }
+
+    fn of(
+        args: &ConnectionArgs,
+        destination: Destination,
+        protocol: Protocol,
+        encryption: Encryption,
+        login: Option<Login>,
+    ) -> Self {
         let mut timeouts = Timeouts::default();
         if let Some(changes) = &args.timeout {
             changes.apply(&mut timeouts);
         }
-        Ok(Self {
-            is_mock: server == Server::Mock,
+        Self {
+            is_mock: false,
             protocol,
             encryption,
             trust: Trust {
@@ -154,7 +217,7 @@ impl Settings {
                 anything: encryption == Encryption::Opportunistic || args.insecure || args.tls_pin.is_some(),
             },
             tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
-            login: login(args, user, password)?,
+            login,
             allow_plaintext_auth: args.allow_plaintext_auth,
             helo: args.helo.clone(),
             timeouts,
@@ -164,13 +227,30 @@ impl Settings {
                 .iter()
                 .map(|keyword| keyword.to_ascii_uppercase())
                 .collect(),
-            family: match (args.v4, args.v6) {
-                (true, _) => Some(Family::V4),
-                (_, true) => Some(Family::V6),
-                _ => None,
+            route: Route {
+                family: match (args.v4, args.v6) {
+                    (true, _) => Some(Family::V4),
+                    (_, true) => Some(Family::V6),
+                    _ => None,
+                },
+                address: None,
+                bind: args.bind,
+                proxy: args.proxy.clone(),
+                header: args.proxy_header,
             },
+            xclient: args.xclient.as_ref().map(|attributes| attributes.0.clone()).unwrap_or_default(),
             destination,
-        })
+        }
+    }
+}
+
+impl Family {
+    /// Whether an address is of this family.
+    pub(crate) const fn has(self, address: IpAddr) -> bool {
+        match self {
+            Self::V4 => address.is_ipv4(),
+            Self::V6 => address.is_ipv6(),
+        }
     }
 }
 
@@ -228,16 +308,23 @@ fn encryption(args: &ConnectionArgs, server: &Server, destination: &Destination)
         TlsMode::Implicit => Encryption::Implicit,
         TlsMode::Auto => match destination {
             Destination::Host { port: 465, .. } => Encryption::Implicit,
-            destination if destination.is_loopback() => Encryption::Opportunistic,
+            // Behind a proxy these names are not this machine.
+            destination if destination.is_loopback() && args.proxy.is_none() => Encryption::Opportunistic,
             _ => Encryption::Required,
         },
     };
+    check_protocol(args, encryption)?;
+    Ok(encryption)
+}
+
+/// HELO leads to no STARTTLS.
+fn check_protocol(args: &ConnectionArgs, encryption: Encryption) -> Result<()> {
     if args.protocol == Some(ProtocolName::Smtp) && encryption == Encryption::Required {
         return Err(Error::usage(
             "--protocol smtp has no STARTTLS, which this --tls needs; use --tls implicit or --tls none",
         ));
     }
-    Ok(encryption)
+    Ok(())
 }
 
 fn login(
@@ -320,6 +407,32 @@ mod tests {
     }
 
     #[test]
+    fn behind_a_proxy_loopback_is_not_this_machine() {
+        let behind = ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("127.0.0.1") };
+        assert_eq!(Settings::new(&behind, None).unwrap().encryption, Encryption::Required);
+    }
+
+    #[test]
+    fn mail_exchangers_are_at_port_25_and_take_no_login() {
+        let settings =
+            |args: &ConnectionArgs| Settings::for_exchanger(args, "mx.example.net", [192, 0, 2, 1].into());
+        let mx = settings(&ConnectionArgs::default()).unwrap();
+        assert_eq!(mx.destination.to_string(), "mx.example.net:25");
+        assert_eq!(mx.encryption, Encryption::Opportunistic);
+        for contradiction in [
+            ConnectionArgs { protocol: Some(ProtocolName::Lmtp), ..ConnectionArgs::default() },
+            ConnectionArgs { user: Some("you".into()), ..ConnectionArgs::default() },
+            ConnectionArgs {
+                protocol: Some(ProtocolName::Smtp),
+                tls: Some(TlsMode::Starttls),
+                ..ConnectionArgs::default()
+            },
+        ] {
+            assert_eq!(settings(&contradiction).unwrap_err().exit(), crate::Exit::USAGE, "{contradiction:?}");
+        }
+    }
+
+    #[test]
     fn the_port_follows_protocol_and_scheme() {
         for (server, text) in [
             ("mx.example.org", "mx.example.org:587"),
@@ -344,6 +457,9 @@ mod tests {
             ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("mx") },
             ConnectionArgs { user: Some("other".into()), ..args("smtp://you@mx") },
             ConnectionArgs { password_env: Some("P".into()), ..args("mx") },
+            ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("unix:/run/lmtp") },
+            ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("mock") },
+            ConnectionArgs { bind: Some([127, 0, 0, 2].into()), ..args("unix:/run/lmtp") },
             ConnectionArgs { auth: Some(AuthChoice::Mechanisms(vec!["PLAIN".into()])), ..args("mx") },
         ] {
             let error = Settings::new(&contradiction, None).unwrap_err();

@@ -4,7 +4,7 @@
 use crate::tls::{Failure, Tls};
 use smtp_core::ChannelBinding;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -68,8 +68,22 @@ impl Socket {
 
     /// Our own address, for a hello without a name.
     pub(crate) fn local_address(&self) -> Option<IpAddr> {
+        self.local().map(|address| address.ip().to_canonical())
+    }
+
+    /// Our end of the connection.
+    pub(crate) fn local(&self) -> Option<SocketAddr> {
         match self {
-            Self::Tcp(socket) => socket.local_addr().ok().map(|address| address.ip().to_canonical()),
+            Self::Tcp(socket) => socket.local_addr().ok(),
+            #[cfg(unix)]
+            Self::Unix(_) => None,
+        }
+    }
+
+    /// The other end of the connection.
+    pub(crate) fn peer(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp(socket) => socket.peer_addr().ok(),
             #[cfg(unix)]
             Self::Unix(_) => None,
         }
@@ -97,7 +111,22 @@ const SLACK: Duration = Duration::from_millis(100);
 
 impl Timed {
     pub(crate) fn new(socket: Socket) -> Self {
-        Self { socket, deadline: Instant::now(), timeout: None, first: First::default() }
+        Self::until(socket, Instant::now())
+    }
+
+    /// One whose deadline is set already.
+    pub(crate) fn until(socket: Socket, deadline: Instant) -> Self {
+        Self { socket, deadline, timeout: None, first: First::default() }
+    }
+
+    /// Sets the deadline anew.
+    pub(crate) const fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// The socket, which knows no deadline.
+    pub(crate) fn into_socket(self) -> Socket {
+        self.socket
     }
 
     /// Sets the socket's timeout to what remains, unless it fits already.

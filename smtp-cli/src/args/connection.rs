@@ -1,9 +1,12 @@
 //! Defines the options that say where to and how.
 
 use super::pin::Pin;
+use super::proxy::{Header, Proxy};
 use super::server::Server;
 use super::values::{AuthChoice, ProtocolName, TimeoutChanges, TlsMode};
+use super::xclient::{DnsServer, Xclient};
 use smtp_core::EhloDomain;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 /// Where to, and how.
@@ -19,6 +22,12 @@ pub(crate) struct ConnectionArgs {
     /// The port: 587 if not said, 465 for smtps://, 24 for LMTP
     #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) port: Option<u16>,
+    /// Deliver to the mail exchangers of each recipient's domain, at port 25 if not said otherwise
+    #[arg(long, conflicts_with_all = ["server", "lmtp"])]
+    pub(crate) mx: bool,
+    /// Look names up at this DNS server instead of the system's, for --mx
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = str::parse::<DnsServer>, requires = "mx")]
+    pub(crate) dns: Option<DnsServer>,
     /// Speak LMTP, which has a reply for each recipient
     #[arg(long, conflicts_with = "protocol")]
     pub(crate) lmtp: bool,
@@ -79,6 +88,19 @@ pub(crate) struct ConnectionArgs {
     /// Use IPv6 only
     #[arg(short = '6', long = "ipv6")]
     pub(crate) v6: bool,
+    /// Connect from this address of the machine
+    #[arg(long, value_name = "ADDR")]
+    pub(crate) bind: Option<IpAddr>,
+    /// Connect through this SOCKS5 proxy, which looks the server's name up: socks5://[user:password@]host[:port];
+    /// better from SMTP_CLI_PROXY or a file when it has a password
+    #[arg(long, value_name = "URL", value_parser = str::parse::<Proxy>)]
+    pub(crate) proxy: Option<Proxy>,
+    /// Say first for whom we are a proxy, by a PROXY header; its addresses are those of the connection if not given
+    #[arg(long, value_name = "v1|v2[;src=IP:PORT][;dst=IP:PORT]", value_parser = str::parse::<Header>)]
+    pub(crate) proxy_header: Option<Header>,
+    /// Tell the server by XCLIENT which client it is to believe in
+    #[arg(long, value_name = "ATTR=VALUE …", value_parser = str::parse::<Xclient>)]
+    pub(crate) xclient: Option<Xclient>,
     /// Treat this extension as not offered
     #[arg(long, value_name = "KEYWORD")]
     pub(crate) no_extension: Vec<String>,

@@ -5,9 +5,11 @@ mod connection;
 mod envelope;
 mod message;
 mod pin;
+mod proxy;
 mod run;
 mod server;
 mod values;
+mod xclient;
 
 pub(crate) use commands::{
     CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ImportArgs, ImportKind, ManArgs, SendmailArgs,
@@ -17,6 +19,7 @@ pub(crate) use connection::ConnectionArgs;
 pub(crate) use envelope::EnvelopeArgs;
 pub(crate) use message::{Attachment, MessageArgs};
 pub(crate) use pin::Pin;
+pub(crate) use proxy::{Header, Proxy};
 pub(crate) use run::{FileArgs, RunArgs};
 pub(crate) use server::{Scheme, Server};
 pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
@@ -148,15 +151,19 @@ pub(crate) fn options(name: &str) -> Vec<Arg> {
     command.get_arguments().filter(takes_part).cloned().collect()
 }
 
+/// Options whose values may hold a password.
+const MAY_HOLD_PASSWORDS: [&str; 2] = ["--server", "--proxy"];
+
 /// The message of a usage error and its tips on one line, without the usage that clap adds.
 fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     // clap repeats the value that it refuses, and this one may hold a password.
     if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
-        && argument.starts_with("--server ")
+        && let Some(option) =
+            MAY_HOLD_PASSWORDS.into_iter().find(|option| argument.split(' ').next() == Some(option))
         && let Some(why) = std::error::Error::source(error)
     {
-        return format!("--server: {why}");
+        return format!("{option}: {why}");
     }
     let text = text.strip_prefix("error: ").unwrap_or(&text);
     let mut parts: Vec<String> = Vec::new();
@@ -257,6 +264,10 @@ mod tests {
             assert!(text.starts_with("--server: ") && !text.contains("s3cr3tpw"), "{text}");
             let text = check(["smtp-cli".into(), "send".into(), format!("--server={server}").into()]);
             assert!(!text.unwrap_err().to_string().contains("s3cr3tpw"));
+        }
+        for proxy in ["socks5://alice:s3cr3tpw", "alice:s3cr3tpw@proxy", "http://alice:s3cr3tpw@proxy"] {
+            let text = error(&["send", "--proxy", proxy]);
+            assert!(text.starts_with("--proxy: ") && !text.contains("s3cr3tpw"), "{text}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 const PASSWORD_IN_URL: &str = "a password in an URL shows in the list of processes, use --password-env, --password-file or --password-command";
 
 /// What stands behind a colon may be meant as a password, so it is not repeated.
-const NO_PORT: &str = "what stands behind the colon is no port, which is a number from 1 to 65535; a password belongs into --password-env, --password-file or --password-command";
+pub(super) const NO_PORT: &str = "what stands behind the colon is no port, which is a number from 1 to 65535; a password belongs into --password-env, --password-file or --password-command";
 
 /// Where a message is sent to, as it was typed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ impl FromStr for Server {
 }
 
 /// Splits `host`, `host:port`, `[v6]`, `[v6]:port` and a bare `v6`.
-fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
+pub(super) fn host_and_port(text: &str) -> Result<(String, Option<u16>), String> {
     if text.parse::<Ipv6Addr>().is_ok() {
         return Ok((text.to_string(), None));
     }

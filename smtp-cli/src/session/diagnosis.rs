@@ -37,6 +37,26 @@ impl Session<'_> {
         }
     }
 
+    /// The words for XCLIENT that was not taken.
+    pub(super) fn xclient_failure(&self, end: End) -> Error {
+        let server = &self.settings.destination;
+        match end {
+            End::Undone(Reason::NotOffered(what)) => {
+                let takes = match self.extensions().parameters("XCLIENT") {
+                    Some(names) => format!("it takes {names}"),
+                    None => "servers offer it to those alone whom they trust".to_string(),
+                };
+                Error::new(
+                    Exit::UNAVAILABLE,
+                    format!(
+                        "{server} does not offer {what}, which --xclient needs, and nothing was sent; {takes}"
+                    ),
+                )
+            }
+            end => self.failure("XCLIENT", Some(Verb::Xclient), end),
+        }
+    }
+
     /// The words for a login that was not done.
     pub(super) fn login_failure(&self, login: &Login, end: End) -> Error {
         let server = &self.settings.destination;
