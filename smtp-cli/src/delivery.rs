@@ -21,6 +21,27 @@ pub(crate) type Observers<'a> = dyn Fn(usize) -> Vec<Box<dyn Observer>> + Sync +
 /// Looks at a session that is open, before anything is sent.
 pub(crate) type Inspection<'a> = dyn Fn(&Session<'_>) -> crate::error::Result<()> + Sync + 'a;
 
+/// How far messages go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// MAIL and RSET: would the sender be taken?
+    Sender,
+    /// MAIL, RCPT and RSET: would the recipients be taken?
+    Recipients,
+    /// Up to the reply to DATA, behind which the connection is closed.
+    Data,
+    /// To the end.
+    #[default]
+    Message,
+}
+
+impl Reach {
+    /// Whether the server is only asked, and no message is sent.
+    pub(crate) fn is_check(self) -> bool {
+        self != Self::Message
+    }
+}
+
 /// How messages are delivered.
 pub(crate) struct Plan<'a> {
     /// The connection.
@@ -37,8 +58,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) connections: usize,
     /// How many further rounds there are for what failed for now.
     pub(crate) retries: u32,
-    /// Whether the recipients are only asked for: MAIL, RCPT, RSET.
-    pub(crate) is_check: bool,
+    /// How far each message goes.
+    pub(crate) reach: Reach,
     /// Waits between the rounds.
     pub(crate) wait: &'a (dyn Fn(Duration) + Sync),
     /// A number between 0 and 1 that nobody can foresee, so that many senders do not come back at the same moment.
@@ -97,7 +118,7 @@ fn run_round(plan: &Plan<'_>, queue: &Queue<'_>, policy: Policy) -> Option<Error
 }
 
 /// The wait before that round: twice the one before, and up to half more.
-fn wait_before(round: u32, jitter: f64) -> Duration {
+pub(crate) fn wait_before(round: u32, jitter: f64) -> Duration {
     let doubled = FIRST_WAIT.saturating_mul(2_u32.saturating_pow(round.saturating_sub(1)));
     doubled.min(LONGEST_WAIT).mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 2.0)
 }

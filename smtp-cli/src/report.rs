@@ -3,10 +3,12 @@
 mod json;
 mod ledger;
 
+pub(crate) use json::document;
 pub(crate) use ledger::{Keep, Ledger};
 
+use crate::delivery::Reach;
 use crate::error::{Error, Escaped};
-use crate::exit::{Exit, is_consequence};
+use crate::exit::{Exit, is_consequence, phase};
 use crate::mail::Mail;
 use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb};
 use std::fmt::Write as _;
@@ -17,25 +19,25 @@ pub(crate) struct Report<'a> {
     mail: &'a Mail,
     /// Why nobody took it up, where nobody did.
     left: Option<&'a Error>,
-    /// Whether the recipients were only asked for, and no message was sent.
-    is_check: bool,
+    /// How far it was to go.
+    reach: Reach,
 }
 
 impl<'a> Report<'a> {
     /// The report of a message; `left` says why it was left, if it was.
     pub(crate) fn new(mail: &'a Mail, left: Option<&'a Error>) -> Self {
-        Self { mail, left, is_check: false }
+        Self { mail, left, reach: Reach::Message }
     }
 
-    /// The same where the recipients were only asked for, if that is so.
-    pub(crate) fn of_check(mut self, is_check: bool) -> Self {
-        self.is_check = is_check;
+    /// The same of a message that was to go so far.
+    pub(crate) fn of_reach(mut self, reach: Reach) -> Self {
+        self.reach = reach;
         self
     }
 
     /// Whether any recipient was accepted of a message that was sent.
     pub(crate) fn is_delivered(&self) -> bool {
-        !self.is_check
+        !self.reach.is_check()
             && self.mail.outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Accepted(_)))
     }
 
@@ -55,17 +57,19 @@ impl<'a> Report<'a> {
         }
     }
 
-    /// The recipients with what became of them.
-    fn fates(&self) -> impl Iterator<Item = (&'a ForwardPath, Fate<'a>)> {
+    /// The recipients with what became of them; where the sender alone was asked for, that one.
+    fn fates(&self) -> impl Iterator<Item = (String, Fate<'a>)> {
         let mail = self.mail;
         let left = mail.unreadable.as_ref().or(self.left);
+        let of_sender = self.reach == Reach::Sender;
         let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes);
-        pairs.map(move |(recipient, outcome)| {
+        pairs.take(if of_sender { 1 } else { usize::MAX }).map(move |(recipient, outcome)| {
             let fate = match outcome {
                 Some(outcome) if !is_left(mail, outcome) => Fate::Told(outcome),
                 _ => Fate::Left(left),
             };
-            (&recipient.to, fate)
+            let address = if of_sender { bare(mail.envelope.from.as_str()) } else { plain(&recipient.to) };
+            (address, fate)
         })
     }
 
@@ -77,12 +81,12 @@ impl<'a> Report<'a> {
 
     /// The same in words.
     fn recipients(&self) -> impl Iterator<Item = (String, &'static str, String)> {
-        self.fates().map(|(path, fate)| {
+        self.fates().map(|(address, fate)| {
             let word = match fate.word() {
-                "accepted" if self.is_check => "would be taken",
+                "accepted" if self.reach.is_check() => "would be taken",
                 word => word,
             };
-            (plain(path), word, fate.why())
+            (address, word, fate.why())
         })
     }
 
@@ -113,7 +117,7 @@ impl<'a> Report<'a> {
             self.recipients().map(|(recipient, word, why)| format!("{recipient} {word}: {why}")).collect();
         format!(
             "{} {} {} from={} octets={} exit={} {}",
-            if self.is_check { "check of message" } else { "message" },
+            if self.reach.is_check() { "check of message" } else { "message" },
             self.mail.number,
             self.mail.message.message_id().map_or("-", smtp_mime::MessageId::as_str),
             self.mail.envelope.from,
@@ -143,7 +147,7 @@ impl<'a> Report<'a> {
             Exit::PARTLY => {
                 let failed = self.failed();
                 let count = self.mail.outcomes.len();
-                let what = if self.is_check { "would not be taken" } else { "did not get it" };
+                let what = if self.reach.is_check() { "would not be taken" } else { "did not get it" };
                 format!("{} of {count} recipients {what}: {}", failed.len(), failed.join("; "))
             }
             _ => return Some(self.failure(exit)),
@@ -191,7 +195,7 @@ impl<'a> Report<'a> {
                 Fate::Told(outcome) => !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome),
                 Fate::Left(_) => true,
             })
-            .map(|(path, fate)| format!("{} {}", plain(path), fate.why()))
+            .map(|(address, fate)| format!("{address} {}", fate.why()))
             .collect()
     }
 }
@@ -256,7 +260,12 @@ fn words(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Accepted(reply) => ("accepted", reply.to_string()),
         Outcome::Refused { verb, reply } => ("refused", format!("at {verb}: {reply}")),
-        Outcome::Unconfirmed(cause) => ("unknown", format!("no reply came after the message: {cause}")),
+        Outcome::Unconfirmed(cause) => {
+            ("unknown", format!("no reply came after the message: {cause}{}", more_time(cause)))
+        }
+        Outcome::Unsent(reason @ Reason::Closed(cause)) => {
+            ("unsent", format!("{reason}{}", more_time(cause)))
+        }
         Outcome::Unsent(reason) => ("unsent", reason.to_string()),
     }
 }
@@ -269,9 +278,20 @@ fn advice(verb: Verb, reply: &Reply) -> String {
     }
 }
 
+/// How the time is given that ran out, if it did.
+fn more_time(cause: &Cause) -> String {
+    match cause {
+        Cause::TimedOut(timer) => format!("; give it more by --timeout {}=DUR", phase(*timer)),
+        _ => String::new(),
+    }
+}
+
 /// The address without its angle brackets.
 fn plain(path: &ForwardPath) -> String {
-    let text = path.as_str();
+    bare(path.as_str())
+}
+
+fn bare(text: &str) -> String {
     text.strip_prefix('<').and_then(|text| text.strip_suffix('>')).unwrap_or(text).to_string()
 }
 

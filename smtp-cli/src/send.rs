@@ -1,16 +1,17 @@
 //! Provides the command `send`.
 
+mod part_way;
+
 use crate::args::{EnvelopeArgs, Format, GlobalArgs, SendArgs, Until};
 use crate::bundled;
 use crate::compose;
-use crate::delivery::{self, Plan};
+use crate::delivery::{self, Plan, Reach};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers::Program;
 use crate::mail::Mail;
-use crate::measure::Measure;
 use crate::output::Outputs;
-use crate::report::{Keep, Ledger, Report};
+use crate::report::{self, Keep, Ledger, Report};
 use crate::session::Session;
 use crate::settings::{Encryption, Settings};
 use crate::terminal::Terminal;
@@ -24,19 +25,45 @@ pub(crate) fn send(
     program: Program,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
+    let mut is_told = args.run.dry_run || args.run.format != Some(Format::Json);
+    let result = attempt(args, global, program, &mut is_told, terminal);
+    match &result {
+        // A program that reads the document finds one, whatever failed.
+        Err(error) if !is_told && error.exit() != Exit::USAGE => {
+            let document = report::document(&[], false, error.exit(), Some(error))?;
+            terminal.print(&document)?;
+        }
+        _ => {}
+    }
+    result
+}
+
+/// The same; `is_told` is set once the result is printed, or not to be.
+fn attempt(
+    args: &SendArgs,
+    global: &GlobalArgs,
+    program: Program,
+    is_told: &mut bool,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
     let mut settings = Settings::new(&args.connection, program.password)?;
     settings.in_flight = usize::from(args.run.in_flight);
     let log = program.log;
     if let Some(log) = &log {
         log.check()?;
     }
-    let goes_without_message = matches!(args.run.until, Some(Until::Connect | Until::Hello | Until::Auth));
+    let reach = args.run.until.map_or(Some(Reach::Message), reach);
     if args.run.dry_run {
-        let prepared = if goes_without_message { None } else { Some(compose::prepare(args, terminal)?) };
+        let prepared = reach.map(|_| compose::prepare(args, terminal)).transpose()?;
         return dry_run(args, &settings, prepared, terminal);
     }
-    if goes_without_message {
-        return go_until(args, global, settings, log, terminal);
+    let Some(reach) = reach else {
+        *is_told = true;
+        return part_way::go(args, global, settings, log, terminal);
+    };
+    if reach == Reach::Data {
+        // Its commands do not wait for the server to await the message.
+        settings.ignored_extensions.push("CHUNKING".to_string());
     }
     let prepared = compose::prepare(args, terminal)?;
     if global.verbose {
@@ -44,7 +71,6 @@ pub(crate) fn send(
     }
     let password = password(&settings, terminal)?;
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let is_checked = args.run.until == Some(Until::Rcpt);
     let count = prepared.count(args.run.repeat);
     let mut outputs = Outputs::new(&args.run.files, global, log, terminal)?;
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
@@ -62,13 +88,13 @@ pub(crate) fn send(
             observers: &|number| outputs.observers(number, &settings),
             inspection: &|session| needs_offered(&args.envelope, session),
             finished: &|mail: &Mail, left: Option<&Error>| {
-                let report = Report::new(mail, left).of_check(is_checked);
+                let report = Report::new(mail, left).of_reach(reach);
                 outputs.finished(&report);
                 ledger.enter(&report);
             },
             connections: usize::from(args.run.connections).min(count),
             retries: args.run.retry,
-            is_check: is_checked,
+            reach,
             wait: &terminal.sleep,
             jitter: &|| fraction(random),
         };
@@ -82,7 +108,7 @@ pub(crate) fn send(
         exit = error.as_ref().map_or(exit, Error::exit);
     }
     let text = match format {
-        Format::Json => account.document(is_checked, exit, error.as_ref())?,
+        Format::Json => account.document(reach.is_check(), exit, error.as_ref())?,
         Format::Text if global.quiet => String::new(),
         Format::Text => {
             let mut text = account.text();
@@ -96,8 +122,19 @@ pub(crate) fn send(
             text
         }
     };
+    *is_told = true;
     failures.extend(terminal.print(&text).err());
     conclude(error.map_or(Ok(exit), Err), failures, account.delivered, terminal)
+}
+
+/// How far messages go with `--until`; `None` where it ends before them.
+const fn reach(until: Until) -> Option<Reach> {
+    match until {
+        Until::Connect | Until::Greeting | Until::Hello | Until::Tls | Until::Auth => None,
+        Until::Mail => Some(Reach::Sender),
+        Until::Rcpt => Some(Reach::Recipients),
+        Until::Data => Some(Reach::Data),
+    }
 }
 
 /// What the run ends with: once a message was accepted, or anything failed, what could not be written is no more than
@@ -137,79 +174,6 @@ fn password(settings: &Settings, terminal: &mut Terminal) -> Result<Option<Secre
     Ok(settings.login.as_ref().map(|login| login.read_secret(terminal)).transpose()?.flatten())
 }
 
-/// Goes as far as the connection, the hello or the login, and says QUIT.
-fn go_until(
-    args: &SendArgs,
-    global: &GlobalArgs,
-    mut settings: Settings,
-    log: Option<crate::log_file::Log>,
-    terminal: &mut Terminal,
-) -> Result<Exit> {
-    let until = args.run.until;
-    if until != Some(Until::Auth) {
-        settings.login = None;
-    }
-    let password = password(&settings, terminal)?;
-    let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let outputs = Outputs::new(&args.run.files, global, log, terminal)?;
-    let observers = outputs.observers(0, &settings);
-    let session = if until == Some(Until::Connect) {
-        Session::greet(&settings, observers)
-    } else {
-        Session::open(&settings, password.as_ref(), observers)
-    };
-    let reached = session.map(|mut session| {
-        let reached = (session.state(), session.take_measure());
-        session.leave();
-        reached
-    });
-    let mut failures = outputs.end();
-    let printed = print_reached(args, global, &settings, reached.as_ref(), terminal);
-    failures.extend(printed.err());
-    conclude(reached.map(|_| Exit::OK), failures, 0, terminal)
-}
-
-/// Prints how far a session without a message came.
-fn print_reached(
-    args: &SendArgs,
-    global: &GlobalArgs,
-    settings: &Settings,
-    reached: std::result::Result<&(String, Measure), &Error>,
-    terminal: &mut Terminal,
-) -> Result<()> {
-    let destination = &settings.destination;
-    match (args.run.format.unwrap_or_default(), reached) {
-        (Format::Json, Err(error)) => {
-            let document = serde_json::json!({
-                "schema": "smtp-cli/session/1",
-                "exit": error.exit().status(),
-                "error": error.to_string(),
-                "server": destination.to_string(),
-            });
-            terminal.print(&format!("{document:#}\n"))
-        }
-        (Format::Json, Ok((state, measure))) => {
-            let document = serde_json::json!({
-                "schema": "smtp-cli/session/1",
-                "exit": Exit::OK.status(),
-                "server": destination.to_string(),
-                "state": state,
-                "cost": measure.measured(),
-            });
-            terminal.print(&format!("{document:#}\n"))
-        }
-        (Format::Text, Ok((state, measure))) if !global.quiet => {
-            let mut text = format!("{destination} {state}\n");
-            if args.run.stats {
-                text.push_str(&measure.text());
-                text.push('\n');
-            }
-            terminal.print(&text)
-        }
-        (Format::Text, _) => Ok(()),
-    }
-}
-
 /// Shows the commands and the message, as far as `--until` goes.
 fn dry_run(
     args: &SendArgs,
@@ -232,9 +196,7 @@ fn dry_run(
         Encryption::Implicit => "implicit",
     };
     terminal.print(&format!("=== {server}, TLS {encryption}\n"))?;
-    if let Some(login) =
-        settings.login.as_ref().filter(|_| !matches!(until, Some(Until::Connect | Until::Hello)))
-    {
+    if let Some(login) = settings.login.as_ref().filter(|_| until.is_none_or(part_way::logs_in)) {
         terminal.print(&format!("=== login as {}\n", crate::error::Escaped(&login.user)))?;
     }
     for mail in mails {
@@ -248,12 +210,20 @@ fn dry_run(
             mail.message.encoded_len(),
             parameters(&envelope.parameters)
         );
+        if until == Some(Until::Mail) {
+            terminal.print(&format!("{text}->  RSET\n"))?;
+            continue;
+        }
         for recipient in &envelope.recipients {
             // Writing to a string cannot fail.
             let _ = writeln!(text, "->  RCPT TO:{}{}", recipient.to, parameters(&recipient.parameters));
         }
         if until == Some(Until::Rcpt) {
             terminal.print(&format!("{text}->  RSET\n"))?;
+            continue;
+        }
+        if until == Some(Until::Data) {
+            terminal.print(&format!("{text}->  DATA\n"))?;
             continue;
         }
         terminal.print(&text)?;

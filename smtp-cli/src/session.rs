@@ -69,6 +69,18 @@ impl<'a> Session<'a> {
         Err(error)
     }
 
+    /// Connects and goes on until TLS is up: without a further hello, where it came up behind STARTTLS.
+    pub(crate) fn secure(settings: &'a Settings, observers: Vec<Box<dyn Observer>>) -> Result<Self> {
+        if settings.encryption == Encryption::Implicit {
+            return Self::greet(settings, observers);
+        }
+        let mut session = Self::connect(settings, observers)?;
+        let domain = hello_domain(settings, session.driver.transport());
+        let secured = session.hello(&domain).and_then(|()| session.start_tls());
+        secured.inspect_err(|error| session.driver.complain(&error.to_string()))?;
+        Ok(session)
+    }
+
     /// How far the session is, in words.
     pub(crate) fn state(&self) -> String {
         let client = &self.driver.client;
@@ -208,6 +220,16 @@ impl<'a> Session<'a> {
     /// Queues the question whether these recipients would be taken.
     pub(crate) fn check(&mut self, envelope: Envelope) -> std::result::Result<Goal, Misuse> {
         self.driver.client.check(envelope)
+    }
+
+    /// Queues the question whether the sender would be taken.
+    pub(crate) fn check_sender(&mut self, envelope: Envelope) -> std::result::Result<Goal, Misuse> {
+        self.driver.client.check_sender(envelope)
+    }
+
+    /// Says something in the transcript.
+    pub(crate) fn inform(&mut self, text: &str) {
+        self.driver.inform(text);
     }
 
     /// Queues QUIT, which rides with what is queued before it; that the session is over already is as good.

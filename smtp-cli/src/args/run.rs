@@ -16,7 +16,7 @@ pub(crate) struct RunArgs {
     /// Let so many messages await their final reply at once on a connection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) in_flight: u16,
-    /// Stop there, and say QUIT
+    /// Stop behind this phase, and say QUIT
     #[arg(long, value_name = "PHASE", value_enum)]
     pub(crate) until: Option<Until>,
     /// Show the message and the commands, and open no connection

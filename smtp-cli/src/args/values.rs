@@ -30,17 +30,25 @@ pub(crate) enum Format {
     Json,
 }
 
-/// How far a session goes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+/// How far a session goes: the phases of `--timeout` behind which there is a way to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Until {
-    /// The connection is there, and greeted
+    /// The connection is there, and greeted, for QUIT comes behind the greeting
     Connect,
+    /// The same
+    Greeting,
     /// The server has said hello, and said so again under TLS
     Hello,
+    /// TLS is up; behind STARTTLS no further hello is said
+    Tls,
     /// Logged in
     Auth,
+    /// The sender was taken or refused
+    Mail,
     /// The recipients were taken or refused
     Rcpt,
+    /// The server awaits the message; the connection is closed, for QUIT would be a line of the message
+    Data,
 }
 
 /// Which protocol is spoken.

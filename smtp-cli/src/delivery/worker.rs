@@ -1,13 +1,13 @@
 //! Provides the work of one session after the other: messages taken from the queue, sent, and settled.
 
-use super::Plan;
 use super::queue::Queue;
+use super::{Plan, Reach};
 use crate::driver::Step;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::mail::{Mail, Next, Policy, cause_of, turned_down};
 use crate::session::Session;
-use smtp_core::{Cause, End, Event, Goal, Misuse, Outcome, Reason};
+use smtp_core::{Cause, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb};
 use std::collections::VecDeque;
 
 /// Messages that are given to a session beyond those in flight, so that the next one's commands can leave with the end
@@ -36,6 +36,8 @@ struct Work<'a, 'q> {
     cause: Option<Cause>,
     /// Whether the message at work when the session broke was settled.
     is_break_settled: bool,
+    /// The reply by which the server awaits the message.
+    ready: Option<Reply>,
 }
 
 /// Sends messages until none is left in this round, over one session after the other if they break.
@@ -62,8 +64,10 @@ pub(super) fn work<'a>(
             fruits: 0,
             cause: None,
             is_break_settled: false,
+            ready: None,
         };
-        work.run(plan.settings.in_flight + AHEAD);
+        // Behind DATA the connection is closed, so that each message has its own.
+        work.run(if plan.reach == Reach::Data { 1 } else { plan.settings.in_flight + AHEAD });
         if work.fruits > 0 {
             fruitless = 0;
         } else {
@@ -88,9 +92,14 @@ impl Work<'_, '_> {
                 Step::Body(goal) => self.pass_on(goal),
                 Step::Event(Event::Done { goal, end }) => self.settle(goal, end),
                 Step::Event(Event::Closed(cause)) => {
-                    self.session.complain_of(&cause);
+                    if self.plan.reach == Reach::Data && cause == Cause::Aborted {
+                        self.session.inform("closing without QUIT, which would be a line of the message");
+                    } else {
+                        self.session.complain_of(&cause);
+                    }
                     self.cause = Some(cause);
                 }
+                Step::Event(Event::Reply { verb: Some(Verb::Data), reply, .. }) => self.ready = Some(reply),
                 // Everything was said, QUIT included, and nothing is due: there is nothing to wait for.
                 Step::Idle if self.underway.is_empty() && self.queue.is_empty() => self.session.quit(),
                 Step::Event(_) | Step::Idle => {}
@@ -115,10 +124,11 @@ impl Work<'_, '_> {
                 self.finish(&mail);
                 continue;
             }
-            let submitted = if self.plan.is_check {
-                self.session.check(mail.transaction())
-            } else {
-                self.session.submit(mail.transaction())
+            let transaction = mail.transaction();
+            let submitted = match self.plan.reach {
+                Reach::Sender => self.session.check_sender(transaction),
+                Reach::Recipients => self.session.check(transaction),
+                Reach::Data | Reach::Message => self.session.submit(transaction),
             };
             match submitted {
                 Ok(goal) => self.underway.push_back(Underway { goal, mail, reader: None }),
@@ -141,6 +151,10 @@ impl Work<'_, '_> {
     }
 
     fn pass_on(&mut self, goal: Goal) {
+        if self.plan.reach == Reach::Data {
+            self.session.give_up();
+            return;
+        }
         let Some(underway) = self.underway.iter_mut().find(|underway| underway.goal == goal) else {
             self.session.give_up();
             return;
@@ -158,11 +172,21 @@ impl Work<'_, '_> {
         let Some(place) = self.underway.iter().position(|underway| underway.goal == goal) else { return };
         let Some(Underway { mut mail, .. }) = self.underway.remove(place) else { return };
         let count = mail.transaction().recipients.len();
-        let outcomes = match end {
+        let mut outcomes = match end {
             End::Delivered(outcomes) | End::Checked(outcomes) => outcomes,
             End::Undone(reason) => vec![Outcome::Unsent(reason); count],
             _ => vec![Outcome::Unsent(Reason::Prerequisite); count],
         };
+        if self.plan.reach == Reach::Sender {
+            // What was said of the sender holds for all whom the message is for.
+            let of_sender = outcomes.first().cloned().unwrap_or(Outcome::Unsent(Reason::Prerequisite));
+            outcomes.resize(count, of_sender);
+        }
+        if let Some(reply) = self.ready.take().filter(|_| self.plan.reach == Reach::Data) {
+            for outcome in outcomes.iter_mut().filter(|outcome| is_given_up(outcome)) {
+                *outcome = Outcome::Accepted(reply.clone());
+            }
+        }
         mail.measure.join(&self.session.take_measure());
         let cause = cause_of(&outcomes);
         let is_unknown = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unconfirmed(_)));
@@ -181,4 +205,9 @@ impl Work<'_, '_> {
             Next::Later => self.queue.put_aside(mail),
         }
     }
+}
+
+/// Whether we gave the message up ourselves.
+const fn is_given_up(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unsent(Reason::Aborted | Reason::Closed(Cause::Aborted)))
 }

@@ -1,6 +1,7 @@
 //! Provides the result as one JSON document for programs.
 
-use super::{Fate, Report, plain};
+use super::{Fate, Report};
+use crate::delivery::Reach;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::measure::Measured;
@@ -27,7 +28,7 @@ struct Document<'a> {
 /// What became of one message.
 #[derive(Debug, Serialize)]
 #[allow(clippy::struct_field_names)] // Message-ID is what the header field is called
-pub(super) struct Message {
+pub(crate) struct Message {
     number: usize,
     message_id: Option<String>,
     from: String,
@@ -35,11 +36,14 @@ pub(super) struct Message {
     /// What the server calls it, where its last reply says so.
     queue_id: Option<String>,
     octets: u64,
+    /// What was said of the sender, where that alone was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sender: Option<Recipient>,
     recipients: Vec<Recipient>,
     cost: Measured,
 }
 
-/// What became of one recipient.
+/// What became of one recipient, or was said of the sender.
 #[derive(Debug, Serialize)]
 struct Recipient {
     address: String,
@@ -65,7 +69,7 @@ impl Message {
 }
 
 /// The document of a run, with a line end behind it.
-pub(super) fn document(
+pub(crate) fn document(
     messages: &[Message],
     is_check: bool,
     exit: Exit,
@@ -87,17 +91,17 @@ pub(super) fn document(
 /// What is said of one message.
 pub(super) fn message(report: &Report<'_>) -> Message {
     let mail = report.mail;
+    let is_check = report.reach.is_check();
+    let mut fates = report.fates().map(|(address, fate)| recipient(address, &fate, is_check));
     Message {
         number: mail.number,
         message_id: mail.message.message_id().map(|id| id.as_str().to_string()),
         from: mail.envelope.from.as_str().to_string(),
         exit: report.exit().status(),
-        queue_id: if report.is_check { None } else { report.queue_id() },
+        queue_id: if is_check { None } else { report.queue_id() },
         octets: mail.message.encoded_len(),
-        recipients: report
-            .fates()
-            .map(|(path, fate)| recipient(plain(path), &fate, report.is_check))
-            .collect(),
+        sender: if report.reach == Reach::Sender { fates.next() } else { None },
+        recipients: fates.collect(),
         cost: mail.measure.measured(),
     }
 }
