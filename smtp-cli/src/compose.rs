@@ -47,15 +47,32 @@ pub(crate) enum Prepared {
     Existing(Vec<Opened>),
 }
 
+/// What is done about what a message lacks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// Whoever sits at the terminal is asked for it.
+    Asked,
+    /// It is refused: nobody sits there.
+    Refused,
+    /// It is taken as it is: whoever typed it was asked for everything before.
+    Settled,
+}
+
 /// Takes from options, files and whoever sits at the terminal what the messages need.
 pub(crate) fn prepare(args: &SendArgs, terminal: &mut Terminal) -> Result<Prepared> {
+    let missing = if terminal.input_is_terminal { Missing::Asked } else { Missing::Refused };
+    prepare_with(args, missing, terminal)
+}
+
+/// The same, where it is settled what is done about what the messages lack.
+pub(crate) fn prepare_with(args: &SendArgs, missing: Missing, terminal: &mut Terminal) -> Result<Prepared> {
     if !args.message.eml.is_empty() {
         return existing::open_all(args, terminal).map(Prepared::Existing);
     }
     if args.envelope.recipients_from_headers {
         return Err(Error::usage("--recipients-from-headers is for messages that exist, use --eml as well"));
     }
-    let draft = draft(&args.envelope, &args.message, terminal)?;
+    let draft = draft(&args.envelope, &args.message, missing, terminal)?;
     let first = build(draft.clone(), &args.message, terminal.outside())?;
     envelope(&args.envelope, &first)?;
     Ok(Prepared::Draft(Box::new(draft), Box::new(first)))
@@ -117,10 +134,11 @@ impl Prepared {
 pub(crate) fn draft(
     envelope: &EnvelopeArgs,
     message: &MessageArgs,
+    missing: Missing,
     terminal: &mut Terminal,
 ) -> Result<MessageBuilder> {
     one_for_standard_input(message)?;
-    let asked = terminal.input_is_terminal;
+    let asked = missing == Missing::Asked;
     let mut builder = Message::builder();
     let from = match &envelope.from {
         Some(from) => from.clone(),
@@ -155,7 +173,7 @@ pub(crate) fn draft(
         builder = builder.sender(sender);
     }
     if message.subject.is_some() || !message.header.iter().any(|header| is_field(header, "Subject")) {
-        builder = builder.subject(subject(message, terminal)?);
+        builder = builder.subject(subject(message, missing, terminal)?);
     }
     for header in &message.header {
         let (name, value) = header
@@ -185,7 +203,7 @@ pub(crate) fn draft(
             builder = builder.text_from_html();
         }
     }
-    match text(message, terminal)? {
+    match text(message, missing, terminal)? {
         Some(text) => Ok(builder.text(text)),
         None => Ok(builder),
     }
@@ -210,17 +228,17 @@ fn context(outside: Outside<'_>) -> Result<Context> {
 }
 
 /// The subject; that it is empty is worth a warning, and on a terminal a question.
-fn subject(message: &MessageArgs, terminal: &mut Terminal) -> Result<String> {
+fn subject(message: &MessageArgs, missing: Missing, terminal: &mut Terminal) -> Result<String> {
     let given = message.subject.clone().unwrap_or_default();
-    if !given.trim().is_empty() {
+    if !given.trim().is_empty() || missing == Missing::Settled {
         return Ok(given);
     }
     terminal.warn("the subject is empty, the message may be taken for spam; use --subject TEXT");
-    if terminal.input_is_terminal { terminal.ask_for_any("Subject: ") } else { Ok(given) }
+    if missing == Missing::Asked { terminal.ask_for_any("Subject: ") } else { Ok(given) }
 }
 
 /// The text; `None` where attachments stand for it.
-fn text(message: &MessageArgs, terminal: &mut Terminal) -> Result<Option<Source>> {
+fn text(message: &MessageArgs, missing: Missing, terminal: &mut Terminal) -> Result<Option<Source>> {
     if let Some(text) = &message.body {
         return Ok(Some(Source::from(text.as_str())));
     }
@@ -230,7 +248,7 @@ fn text(message: &MessageArgs, terminal: &mut Terminal) -> Result<Option<Source>
     if !message.attach.is_empty() || message.html_file.is_some() {
         return Ok(None);
     }
-    if terminal.input_is_terminal {
+    if missing == Missing::Asked {
         let text = terminal.ask_for_lines("Text, up to a line with a lone dot:\n")?;
         return Ok(Some(Source::from(text)));
     }
@@ -263,7 +281,7 @@ pub(crate) fn source(path: &Path, terminal: &mut Terminal) -> Result<Source> {
     source.map_err(|error| of_mime(&error))
 }
 
-fn attached(attachment: &Attachment) -> Result<Entity> {
+pub(crate) fn attached(attachment: &Attachment) -> Result<Entity> {
     // Before it is opened, because opening a FIFO waits for somebody who writes, and a device may have no end.
     let metadata = std::fs::metadata(&attachment.path)
         .map_err(|error| Error::unreadable("the file", &attachment.path, &error))?;
@@ -307,12 +325,12 @@ fn inline(attachment: &Attachment) -> Result<Entity> {
 }
 
 /// Whether a header of `--header` is of that name.
-fn is_field(header: &str, name: &str) -> bool {
+pub(crate) fn is_field(header: &str, name: &str) -> bool {
     header.split_once(':').is_some_and(|(field, _)| field.trim().eq_ignore_ascii_case(name))
 }
 
 /// The addresses of an option.
-fn addresses(option: &str, text: &str) -> Result<AddressList> {
+pub(crate) fn addresses(option: &str, text: &str) -> Result<AddressList> {
     let list = text.parse::<AddressList>().map_err(|error| Error::usage(format!("{option}: {error}")))?;
     if list.is_empty() {
         return Err(Error::usage(format!("{option}: there is no address in {text:?}")));
@@ -398,7 +416,7 @@ fn complete(args: &EnvelopeArgs, envelope: &mut Envelope) -> Result<()> {
 }
 
 /// The mailbox as every server takes it: with A-labels, unless its local-part needs SMTPUTF8 anyway.
-fn on_the_wire(mailbox: &Mailbox) -> Result<Mailbox> {
+pub(crate) fn on_the_wire(mailbox: &Mailbox) -> Result<Mailbox> {
     if mailbox.is_ascii() || !mailbox.local_part().is_ascii() {
         return Ok(mailbox.clone());
     }

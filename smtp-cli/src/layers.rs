@@ -267,6 +267,30 @@ pub(crate) fn settle(
     }
 }
 
+/// The settings that were typed behind a command.
+pub(crate) fn typed_of(matches: &ArgMatches) -> Vec<Setting> {
+    let typed = matches.subcommand().map(|(command, matches)| typed(&args::options(command), matches));
+    typed.unwrap_or_default()
+}
+
+/// The arguments of what was typed before, and of what is typed now over it, which silences what it excludes: with
+/// another server, what was said of the one before, and with another user that one's password.
+pub(crate) fn arguments_over(before: &[Setting], now: &[Setting]) -> Vec<OsString> {
+    let says = |option: &str| now.iter().any(|setting| setting.option == option);
+    let is_other_server = says("server") || says("account");
+    let is_silent = |option: &str| {
+        says(option)
+            || EXCLUSIVE.iter().any(|group| group.contains(&option) && group.iter().any(|other| says(other)))
+            || is_other_server
+                && (["server", "account"].contains(&option)
+                    || before.iter().any(|setting| setting.option == "server")
+                        && (OF_THE_SERVER.contains(&option) || OF_THE_USER.contains(&option)))
+            || says("user") && OF_THE_USER.contains(&option)
+    };
+    let kept = before.iter().filter(|setting| !is_silent(&setting.option));
+    kept.chain(now).flat_map(|setting| words(&setting.option, &setting.values)).collect()
+}
+
 /// Reads the configuration: the file that is named, or those that there are.
 pub(crate) fn load(global: &GlobalArgs, terminal: &mut Terminal) -> Result<Configuration> {
     let named = global.config.clone().or_else(|| (terminal.environment)(&variable("config")).map(Into::into));
@@ -316,7 +340,7 @@ fn values(arg: &Arg, given: Given) -> std::result::Result<Option<Vec<OsString>>,
 }
 
 /// The settings that were typed.
-fn typed(options: &[Arg], matches: &ArgMatches) -> Vec<Setting> {
+pub(crate) fn typed(options: &[Arg], matches: &ArgMatches) -> Vec<Setting> {
     let mut settings = Vec::new();
     for arg in options {
         let id = arg.get_id().as_str();
@@ -336,7 +360,7 @@ fn typed(options: &[Arg], matches: &ArgMatches) -> Vec<Setting> {
 }
 
 /// An option with its values as it would be typed.
-fn words(option: &str, values: &[OsString]) -> Vec<OsString> {
+pub(crate) fn words(option: &str, values: &[OsString]) -> Vec<OsString> {
     if values.is_empty() {
         return vec![format!("--{option}").into()];
     }
@@ -386,6 +410,32 @@ mod tests {
             }
         }
         pairs
+    }
+
+    #[test]
+    fn what_is_typed_later_silences_what_belonged_to_another() {
+        let settings = |text: &str| -> Vec<Setting> {
+            let words = text.split_whitespace().map(|word| word.split_once('=').unwrap_or((word, "")));
+            words
+                .map(|(option, value)| Setting {
+                    option: option.to_string(),
+                    values: if value.is_empty() { Vec::new() } else { vec![value.into()] },
+                    source: Source::Option,
+                })
+                .collect()
+        };
+        for (before, now, expected) in [
+            ("ca-file=x tls=none", "server=mx", "--ca-file=x --tls=none --server=mx"),
+            ("server=a tls=none user=u password-env=P helo=h", "server=b", "--helo=h --server=b"),
+            ("server=a user=u password-env=P", "user=v", "--server=a --user=v"),
+            ("password-env=P insecure", "password-file=f tls-pin=p", "--password-file=f --tls-pin=p"),
+            ("server=a port=25", "port=26", "--server=a --port=26"),
+            ("server=a tls=none", "account=work", "--account=work"),
+        ] {
+            let words = arguments_over(&settings(before), &settings(now));
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+            assert_eq!(words.join(" "), expected, "{before} / {now}");
+        }
     }
 
     #[test]

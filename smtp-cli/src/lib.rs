@@ -36,10 +36,13 @@ mod send;
 mod sendmail;
 mod session;
 mod settings;
+mod shell;
 mod terminal;
 mod tls;
+mod transaction;
 mod transcript;
 mod transport;
+mod verify;
 
 pub use exit::Exit;
 pub use terminal::{Ask, Clock, Environment, Random, Sleep, Stream, Terminal};
@@ -74,9 +77,16 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         }
     };
     match args.command {
-        Command::Send(_) | Command::Compose(_) | Command::Lint(_) => {
+        Command::Send(_) | Command::Compose(_) | Command::Lint(_) | Command::Shell(_) | Command::Verify(_) => {
             let settled = layers::settle(arguments, &args.global, &matches, terminal)?;
             match settled.args.command {
+                Command::Shell(shell) => {
+                    let typed = layers::typed_of(&matches);
+                    shell::shell(&shell, &settled.args.global, settled.program, typed, terminal)
+                }
+                Command::Verify(verify) => {
+                    verify::verify(&verify, &settled.args.global, settled.program, terminal)
+                }
                 Command::Send(send) => send::send(&send, &settled.args.global, settled.program, terminal),
                 Command::Compose(send) => compose::print(&send, terminal),
                 Command::Lint(send) => lint::lint(&send, terminal),

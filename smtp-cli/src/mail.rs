@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::measure::Measure;
-use smtp_core::{BodyType, Cause, Envelope, Extensions, Outcome, Reason};
+use smtp_core::{BodyType, Envelope, Extensions, Outcome, Reason};
 use smtp_mime::{Edit, Message};
 
 /// A message with its envelope, and what became of each recipient so far.
@@ -175,14 +175,6 @@ pub(crate) fn turned_down(misuse: &smtp_core::Misuse) -> Error {
     }
 }
 
-/// The cause by which a transaction ended early, if it did.
-pub(crate) fn cause_of(outcomes: &[Outcome]) -> Option<&Cause> {
-    outcomes.iter().find_map(|outcome| match outcome {
-        Outcome::Unsent(Reason::Closed(cause)) | Outcome::Unconfirmed(cause) => Some(cause),
-        _ => None,
-    })
-}
-
 /// A small message to these recipients, for tests.
 #[cfg(test)]
 pub(crate) fn example(recipients: &[&str]) -> Mail {
@@ -200,7 +192,7 @@ pub(crate) fn example(recipients: &[&str]) -> Mail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smtp_core::{Code, Reply, Verb};
+    use smtp_core::{Cause, Code, Reply, Verb};
 
     fn mail(recipients: usize) -> Mail {
         let to: Vec<_> = (0..recipients).map(|index| format!("r{index}@example.net")).collect();

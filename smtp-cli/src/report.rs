@@ -256,7 +256,7 @@ fn queue_id(text: &str) -> Option<String> {
 }
 
 /// An outcome in words: which of the four it is, and why.
-fn words(outcome: &Outcome) -> (&'static str, String) {
+pub(crate) fn words(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Accepted(reply) => ("accepted", reply.to_string()),
         Outcome::Refused { verb, reply } => ("refused", format!("at {verb}: {reply}")),
@@ -287,7 +287,7 @@ fn more_time(cause: &Cause) -> String {
 }
 
 /// The address without its angle brackets.
-fn plain(path: &ForwardPath) -> String {
+pub(crate) fn plain(path: &ForwardPath) -> String {
     bare(path.as_str())
 }
 

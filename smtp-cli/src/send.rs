@@ -139,7 +139,7 @@ const fn reach(until: Until) -> Option<Reach> {
 
 /// What the run ends with: once a message was accepted, or anything failed, what could not be written is no more than
 /// a warning, for a status that says so would be taken for «not sent».
-fn conclude(
+pub(crate) fn conclude(
     result: Result<Exit>,
     mut failures: Vec<Error>,
     delivered: usize,
@@ -170,7 +170,7 @@ fn warn_of_another_sender(settings: &Settings, prepared: &compose::Prepared, ter
 }
 
 /// The password, if there is a login.
-fn password(settings: &Settings, terminal: &mut Terminal) -> Result<Option<Secret>> {
+pub(crate) fn password(settings: &Settings, terminal: &mut Terminal) -> Result<Option<Secret>> {
     Ok(settings.login.as_ref().map(|login| login.read_secret(terminal)).transpose()?.flatten())
 }
 

@@ -25,6 +25,15 @@ pub(crate) struct Session<'a> {
     settings: &'a Settings,
 }
 
+/// Why there was no login.
+#[derive(Debug)]
+pub(crate) struct NotLoggedIn {
+    /// In words.
+    pub(crate) error: Error,
+    /// Whether the server refused the user name or the password, so that others may do.
+    pub(crate) is_refused: bool,
+}
+
 impl<'a> Session<'a> {
     /// Connects, says hello, secures and logs in.
     pub(crate) fn open(
@@ -34,7 +43,7 @@ impl<'a> Session<'a> {
     ) -> Result<Self> {
         let mut session = Self::connect(settings, observers)?;
         let done = session.set_up().and_then(|()| match &settings.login {
-            Some(login) => session.log_in(login, password),
+            Some(login) => session.log_in(login, password).map_err(|refusal| refusal.error),
             None => Ok(()),
         });
         session.or_leave(done)?;
@@ -154,13 +163,21 @@ impl<'a> Session<'a> {
     }
 
     /// Logs in; where the server refuses it, another try may follow.
-    pub(crate) fn log_in(&mut self, login: &Login, password: Option<&Secret>) -> Result<()> {
+    pub(crate) fn log_in(
+        &mut self,
+        login: &Login,
+        password: Option<&Secret>,
+    ) -> std::result::Result<(), NotLoggedIn> {
         let binding = self.driver.transport().channel_binding();
-        let mechanisms = login.mechanisms(password, binding, &self.settings.destination)?;
-        let goal = self.driver.client.authenticate(mechanisms).map_err(|misuse| internal(&misuse))?;
+        let ours = |error| NotLoggedIn { error, is_refused: false };
+        let mechanisms = login.mechanisms(password, binding, &self.settings.destination).map_err(ours)?;
+        let goal = self.driver.client.authenticate(mechanisms).map_err(|misuse| ours(internal(&misuse)))?;
         match self.end_of(goal) {
             End::Authenticated(_) => Ok(()),
-            end => Err(self.login_failure(login, end)),
+            end => {
+                let is_refused = matches!(end, End::Undone(Reason::Refused(_) | Reason::LoginRefused { .. }));
+                Err(NotLoggedIn { error: self.login_failure(login, end), is_refused })
+            }
         }
     }
 

@@ -33,6 +33,9 @@ pub struct Terminal {
     pub input_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub error_is_terminal: bool,
+    /// Whether a line editor may have the terminal, because standard input and output of the process are one that can
+    /// move its cursor.
+    pub has_line_editor: bool,
     /// Asks for a password, without showing what is typed.
     pub password: Ask,
     /// The value of an environment variable, if it is set.
@@ -67,6 +70,10 @@ impl Terminal {
             error: Stream::new(io::stderr()),
             input_is_terminal: io::stdin().is_terminal(),
             error_is_terminal: io::stderr().is_terminal(),
+            has_line_editor: io::stdin().is_terminal()
+                && io::stdout().is_terminal()
+                && (cfg!(windows)
+                    || std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")),
             password: Box::new(|question| rpassword::prompt_password(question)),
             environment: Box::new(|name| std::env::var_os(name)),
             clock: Box::new(clock),
@@ -84,6 +91,7 @@ impl Terminal {
             error,
             input_is_terminal: false,
             error_is_terminal: false,
+            has_line_editor: false,
             password: Box::new(|_| Err(io::ErrorKind::UnexpectedEof.into())),
             environment: Box::new(|_| None),
             clock: Box::new(clock),

@@ -1,6 +1,10 @@
 //! Defines the options of the small commands.
 
+use super::connection::ConnectionArgs;
+use super::run::FileArgs;
+use super::values::Format;
 use clap::{Subcommand, ValueEnum};
+use smtp_core::ReversePath;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -10,6 +14,44 @@ pub(crate) struct ExplainArgs {
     /// A reply code like 550, an enhanced status code like 5.7.26, or both
     #[arg(required = true, num_args = 1..=2, value_name = "CODE")]
     pub(crate) codes: Vec<String>,
+}
+
+/// What `shell` takes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Type help in the shell for its commands. From a pipe it reads the same lines, asks nothing and \
+                        stops at the first command that fails, with the exit status of that; a - before a command \
+                        lets it fail."
+)]
+pub(crate) struct ShellArgs {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// The author, where a message names none
+    #[arg(short, long, value_name = "ADDR", help_heading = "Envelope")]
+    pub(crate) from: Option<String>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+}
+
+/// What `verify` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct VerifyArgs {
+    /// Addresses; several with commas or blanks between them
+    #[arg(required = true, value_name = "ADDR")]
+    pub(crate) addresses: Vec<String>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// Whom MAIL names, when it is not the user who logs in; nobody if there is neither
+    #[arg(short, long, value_name = "ADDR", help_heading = "Envelope")]
+    pub(crate) from: Option<String>,
+    /// The same as the reverse-path itself; '<>' for nobody
+    #[arg(long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>, help_heading = "Envelope")]
+    pub(crate) envelope_from: Option<ReversePath>,
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Run and output")]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
 }
 
 /// What `config` takes.

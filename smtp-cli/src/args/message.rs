@@ -74,6 +74,11 @@ pub(crate) struct Attachment {
 }
 
 impl Attachment {
+    /// The file as it is, under its own name.
+    pub(crate) fn of_path(path: PathBuf) -> Self {
+        Self { path, media_type: None, name: None, content_id: None }
+    }
+
     /// Reads what was typed; the path may be any that the system has.
     fn parse(text: &OsStr) -> Result<Self, String> {
         match text.to_str() {

@@ -13,7 +13,7 @@ mod xclient;
 
 pub(crate) use commands::{
     CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ImportArgs, ImportKind, ManArgs, SendmailArgs,
-    ShowArgs,
+    ShellArgs, ShowArgs, VerifyArgs,
 };
 pub(crate) use connection::ConnectionArgs;
 pub(crate) use envelope::EnvelopeArgs;
@@ -23,6 +23,7 @@ pub(crate) use proxy::{Header, Proxy};
 pub(crate) use run::{FileArgs, RunArgs};
 pub(crate) use server::{Scheme, Server};
 pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
+pub(crate) use xclient::DnsServer;
 
 use crate::error::Error;
 use crate::exit::Exit;
@@ -64,6 +65,10 @@ pub(crate) enum Command {
     Send(Box<SendArgs>),
     /// Compose a message and print it
     Compose(Box<SendArgs>),
+    /// Talk to a server command by command
+    Shell(Box<ShellArgs>),
+    /// Ask whether recipients would be taken, without a message
+    Verify(Box<VerifyArgs>),
     /// Say what a reply code, an enhanced status code or both mean
     Explain(ExplainArgs),
     /// Say what a receiver may mistake for spam or cannot read in a message
@@ -155,7 +160,7 @@ pub(crate) fn options(name: &str) -> Vec<Arg> {
 const MAY_HOLD_PASSWORDS: [&str; 2] = ["--server", "--proxy"];
 
 /// The message of a usage error and its tips on one line, without the usage that clap adds.
-fn one_line(error: &clap::Error) -> String {
+pub(crate) fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     // clap repeats the value that it refuses, and this one may hold a password.
     if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)

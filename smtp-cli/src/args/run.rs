@@ -35,6 +35,23 @@ pub(crate) struct RunArgs {
     pub(crate) stats: bool,
 }
 
+/// Once, over one connection.
+impl Default for RunArgs {
+    fn default() -> Self {
+        Self {
+            repeat: 1,
+            connections: 1,
+            in_flight: 1,
+            until: None,
+            dry_run: false,
+            retry: 0,
+            format: None,
+            files: FileArgs::default(),
+            stats: false,
+        }
+    }
+}
+
 /// Files that sessions are written to.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct FileArgs {

@@ -5,8 +5,9 @@ use super::{Plan, Reach};
 use crate::driver::Step;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::mail::{Mail, Next, Policy, cause_of, turned_down};
+use crate::mail::{Mail, Next, Policy, turned_down};
 use crate::session::Session;
+use crate::transaction::{ending_of, outcomes_of};
 use smtp_core::{Cause, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb};
 use std::collections::VecDeque;
 
@@ -172,11 +173,7 @@ impl Work<'_, '_> {
         let Some(place) = self.underway.iter().position(|underway| underway.goal == goal) else { return };
         let Some(Underway { mut mail, .. }) = self.underway.remove(place) else { return };
         let count = mail.transaction().recipients.len();
-        let mut outcomes = match end {
-            End::Delivered(outcomes) | End::Checked(outcomes) => outcomes,
-            End::Undone(reason) => vec![Outcome::Unsent(reason); count],
-            _ => vec![Outcome::Unsent(Reason::Prerequisite); count],
-        };
+        let mut outcomes = outcomes_of(end, count);
         if self.plan.reach == Reach::Sender {
             // What was said of the sender holds for all whom the message is for.
             let of_sender = outcomes.first().cloned().unwrap_or(Outcome::Unsent(Reason::Prerequisite));
@@ -188,11 +185,8 @@ impl Work<'_, '_> {
             }
         }
         mail.measure.join(&self.session.take_measure());
-        let cause = cause_of(&outcomes);
-        let is_unknown = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unconfirmed(_)));
-        mail.ending = cause
-            .map(|cause| if is_unknown { self.session.ended(cause) } else { self.session.closed(cause) });
-        let is_broken = cause.is_some();
+        mail.ending = ending_of(&outcomes, &self.session);
+        let is_broken = mail.ending.is_some();
         // The first one that the break met was at work; those behind it had not begun.
         let is_behind = is_broken && self.is_break_settled;
         self.is_break_settled |= is_broken || mail.unreadable.is_some();

@@ -1,0 +1,205 @@
+//! Provides `connect` and `auth`: the questions before a connection, and the login that may be tried again.
+
+use super::dialogue::{Asked, Stop};
+use super::input::Kind;
+use super::{Connection, Next, Shell, name_of};
+use crate::args::{self, AuthChoice, Command, ConnectionArgs, Parsed, Scheme, Server};
+use crate::bundled;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::layers::{self, Setting};
+use crate::login::PasswordSource;
+use crate::session::Session;
+use crate::settings::{Destination, Login, LoginKind, Settings};
+use smtp_core::{EhloDomain, Secret};
+
+impl Shell<'_> {
+    /// Connects, logs in and serves the connection until it ends.
+    pub(super) fn connect(&mut self, now: &[Setting]) -> Asked<Next> {
+        let (mut args, given) = self.settled(now)?;
+        // A pipe that names its server has no lines to answer questions with.
+        let asks_for_all = self.is_asking || args.server.is_none();
+        self.complete(&mut args, asks_for_all)?;
+        let mut settings = Settings::new(&args, given)?;
+        let password = self.password(&settings, asks_for_all)?;
+        let mock =
+            if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
+        let settings = settings;
+        let session = Session::open_without_login(&settings, self.outputs.observers(0, &settings))?;
+        let name = name_of(&settings);
+        self.say(&format!("{} {}", settings.destination, session.state()))?;
+        let mut connection =
+            Connection { session, settings: &settings, name, user: None, has_open_transaction: false };
+        if let Some(login) = &settings.login
+            && let Err(stop) = self.log_in(&mut connection, login.clone(), password)
+        {
+            // The connection stays, so that another login can be tried; a pipe ends here.
+            if let Some(exit) = self.settle(Err(stop), false)? {
+                connection.session.leave();
+                return Ok(Next::Leave(exit));
+            }
+            if connection.session.look().is_some() {
+                return Ok(Next::On);
+            }
+            self.say("not logged in; auth tries again")?;
+        }
+        let next = self.serve(connection)?;
+        if let Some(mock) = mock {
+            let received = bundled::received(mock);
+            self.print(&received)?;
+        }
+        Ok(next)
+    }
+
+    /// Logs in over the connection that there is.
+    pub(super) fn auth(&mut self, connection: &mut Connection<'_>, user: Option<String>) -> Asked<()> {
+        if connection.session.is_authenticated() {
+            return Err(Stop::Failed(Error::usage(
+                "this session is logged in already, and a server takes a login once (RFC 4954); quit and connect again",
+            )));
+        }
+        let known = connection.settings.login.as_ref();
+        let usual = known.map(|login| login.user.clone()).filter(|user| !user.is_empty());
+        let user = match user {
+            Some(user) => user,
+            None => self.ask_for("Login", usual.as_deref(), Kind::Answer, user_name)?,
+        };
+        // Where the password comes from is known for the user of the options alone.
+        let source = known
+            .filter(|login| login.user == user && login.secret != Some(PasswordSource::Prompt))
+            .filter(|_| !self.is_asking);
+        let (login, password) = match source {
+            Some(login) => (login.clone(), login.read_secret(self.terminal)?),
+            None => (with_password(known, user.clone()), Some(self.ask_for_password(&user)?)),
+        };
+        self.log_in(connection, login, password)
+    }
+
+    /// Logs in, and asks again for user and password while the server refuses them.
+    fn log_in(
+        &mut self,
+        connection: &mut Connection<'_>,
+        mut login: Login,
+        mut password: Option<Secret>,
+    ) -> Asked<()> {
+        loop {
+            let Err(refusal) = connection.session.log_in(&login, password.as_ref()) else {
+                let user = if login.user.is_empty() { "anonymous".to_string() } else { login.user };
+                self.say(&format!("logged in as {user}"))?;
+                connection.user = Some(user);
+                return Ok(());
+            };
+            if !refusal.is_refused || !self.is_asking || connection.session.look().is_some() {
+                return Err(Stop::Failed(refusal.error));
+            }
+            self.complain(&refusal.error);
+            let hint = if login.user.contains('@') { "" } else { ", or the whole address" };
+            let question = format!("Login{hint} (Ctrl-C gives up)");
+            let user = self.ask_for(&question, Some(&login.user), Kind::Answer, user_name)?;
+            password = Some(self.ask_for_password(&user)?);
+            login = with_password(Some(&login), user);
+        }
+    }
+
+    /// The options of the shell with those of this command over them, together with files and environment.
+    fn settled(&mut self, now: &[Setting]) -> Result<(ConnectionArgs, Option<Secret>)> {
+        let words = layers::arguments_over(&self.typed, now);
+        let arguments: Vec<_> = ["smtp-cli".into(), "shell".into()].into_iter().chain(words).collect();
+        let Parsed::Args(args, matches) = args::parse(arguments.clone())? else {
+            return Err(Error::new(Exit::SOFTWARE, "a fault of this program: settings ask for help"));
+        };
+        let settled = layers::settle(arguments, &args.global, &matches, self.terminal)?;
+        let Command::Shell(shell) = settled.args.command else {
+            return Err(Error::new(Exit::SOFTWARE, "a fault of this program: the command is gone"));
+        };
+        self.from = shell.from;
+        Ok((shell.connection, settled.program.password))
+    }
+
+    /// Asks for what is missing; for what has a usual value only if all is asked for.
+    fn complete(&mut self, args: &mut ConnectionArgs, asks_for_all: bool) -> Asked<()> {
+        if args.server.is_none() {
+            let server = self.ask_for("Server", None, Kind::Answer, |text| {
+                text.parse::<Server>().map_err(|why| Error::usage(format!("the server: {why}")))
+            })?;
+            args.server = Some(server);
+        }
+        if !asks_for_all {
+            return Ok(());
+        }
+        let has_open_port =
+            matches!(args.server, Some(Server::Host { port: None, scheme: None | Some(Scheme::Smtp), .. }));
+        if args.port.is_none() && has_open_port {
+            let usual = usual_port(args)?;
+            args.port = Some(self.ask_for("Port", Some(&usual), Kind::Answer, port)?);
+        }
+        if args.helo.is_none() {
+            let helo = self.ask_for("Own domain", Some("that of this machine"), Kind::Answer, own_domain)?;
+            args.helo = helo;
+        }
+        let names_user = matches!(&args.server, Some(Server::Host { user: Some(_), .. }));
+        let needs_no_user = match &args.auth {
+            Some(AuthChoice::None) => true,
+            Some(AuthChoice::Mechanisms(names)) => {
+                names.iter().all(|name| ["EXTERNAL", "ANONYMOUS"].contains(&name.as_str()))
+            }
+            Some(AuthChoice::Auto) | None => false,
+        };
+        if args.user.is_none() && !names_user && !needs_no_user {
+            let user = self.ask_for("Login", Some("none"), Kind::Answer, |text| Ok(text.to_string()))?;
+            args.user = Some(user).filter(|user| user != "none");
+        }
+        Ok(())
+    }
+
+    /// The password of the login, from where the settings have it or from whoever is asked.
+    fn password(&mut self, settings: &Settings, may_ask: bool) -> Asked<Option<Secret>> {
+        let Some(login) = &settings.login else { return Ok(None) };
+        if login.secret == Some(PasswordSource::Prompt) && may_ask {
+            return self.ask_for_password(&login.user).map(Some);
+        }
+        Ok(login.read_secret(self.terminal)?)
+    }
+}
+
+/// A login of that user by a password, by the mechanisms of another login.
+fn with_password(like: Option<&Login>, user: String) -> Login {
+    let mechanisms = like.filter(|login| login.kind == LoginKind::Password).map(|login| &login.mechanisms);
+    Login {
+        user,
+        mechanisms: mechanisms.cloned().unwrap_or_default(),
+        kind: LoginKind::Password,
+        secret: Some(PasswordSource::Prompt),
+    }
+}
+
+fn user_name(text: &str) -> Result<String> {
+    if text.is_empty() { Err(Error::usage("the user name is empty")) } else { Ok(text.to_string()) }
+}
+
+/// The port that is taken where none is said.
+fn usual_port(args: &ConnectionArgs) -> Result<String> {
+    // The user of a login has no say in it, and what is wrong with that is told later.
+    let args = ConnectionArgs { auth: Some(AuthChoice::None), ..args.clone() };
+    match Settings::new(&args, None)?.destination {
+        Destination::Host { port, .. } => Ok(port.to_string()),
+        Destination::Unix(_) => Ok(String::new()),
+    }
+}
+
+fn port(text: &str) -> Result<u16> {
+    match text.parse() {
+        Ok(0) | Err(_) => {
+            Err(Error::usage(format!("{text:?} is no port, which is a number from 1 to 65535")))
+        }
+        Ok(port) => Ok(port),
+    }
+}
+
+/// The name for the hello; `None` where the machine's own is wanted.
+fn own_domain(text: &str) -> Result<Option<EhloDomain>> {
+    if text == "that of this machine" {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|error| Error::usage(format!("the own domain: {error}")))
+}

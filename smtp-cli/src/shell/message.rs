@@ -1,0 +1,303 @@
+//! Provides `send`, `resend` and `compose`: the questions of a message, and its way to the server.
+
+use super::dialogue::{Asked, Stop};
+use super::grammar::MessageLine;
+use super::input::Kind;
+use super::{Connection, Shell};
+use crate::args::{Attachment, ConnectionArgs, EnvelopeArgs, MessageArgs, RunArgs, SendArgs};
+use crate::compose::{self, Missing};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::mail::Mail;
+use crate::report::Report;
+use crate::transaction;
+use crate::verify::{Answers, recipients, reverse_path};
+use smtp_core::ForwardPath;
+use std::collections::HashSet;
+use std::path::Path;
+
+impl Shell<'_> {
+    /// Asks for a message and sends it.
+    pub(super) fn send(
+        &mut self,
+        connection: &mut Connection<'_>,
+        line: &MessageLine,
+        is_bare: bool,
+    ) -> Asked<()> {
+        let usual = self.usual_sender(Some(connection));
+        let args = self.gather(line, is_bare, usual, Some(connection))?;
+        self.transmit(connection, args)
+    }
+
+    /// Sends the message again that could not be sent.
+    pub(super) fn resend(&mut self, connection: &mut Connection<'_>) -> Asked<()> {
+        let args = self
+            .unsent
+            .take()
+            .ok_or_else(|| Error::usage("there is no message that could not be sent; send asks for one"))?;
+        self.transmit(connection, args)
+    }
+
+    /// Asks for a message and prints it.
+    pub(super) fn compose(&mut self, line: &MessageLine, is_bare: bool, usual: Option<String>) -> Asked<()> {
+        let usual = usual.or_else(|| self.usual_sender(None));
+        let args = self.gather(line, is_bare, usual, None)?;
+        let prepared = compose::prepare_with(&args, Missing::Settled, self.terminal)?;
+        let mails: Result<Vec<Mail>> = prepared.mails(&args, self.terminal.outside()).collect();
+        for mail in mails? {
+            compose::print_message(&mail.message, self.terminal)?;
+        }
+        Ok(())
+    }
+
+    /// Sends a message that is complete; it is kept where nobody got it.
+    fn transmit(&mut self, connection: &mut Connection<'_>, args: Box<SendArgs>) -> Asked<()> {
+        let sent = self.try_to_transmit(connection, &args);
+        if let Err(Stop::Failed(error)) = &sent
+            && error.exit() == Exit::TEMPORARY
+        {
+            self.unsent = Some(args);
+            self.complain(error);
+            self.say("the message is kept: resend sends it again")?;
+            return Err(Stop::Told(error.exit()));
+        }
+        sent
+    }
+
+    fn try_to_transmit(&mut self, connection: &mut Connection<'_>, args: &SendArgs) -> Asked<()> {
+        let prepared = compose::prepare_with(args, Missing::Settled, self.terminal)?;
+        let mails: Result<Vec<Mail>> = prepared.mails(args, self.terminal.outside()).collect();
+        let mut failure = None;
+        for mut mail in mails? {
+            // While the text was typed the server may have grown tired of waiting.
+            if let Some(cause) = connection.session.look() {
+                let error = connection.session.closed(&cause);
+                return Err(Stop::Failed(Error::new(
+                    error.exit(),
+                    format!("{error}; the message was not sent"),
+                )));
+            }
+            connection.end_open_transaction()?;
+            transaction::deliver(&mut connection.session, &mut mail);
+            let report = Report::new(&mail, None);
+            self.print(&report.text())?;
+            self.outputs.finished(&report);
+            self.delivered += usize::from(report.is_delivered());
+            if let Some(error) = report.error() {
+                failure.get_or_insert(error);
+            }
+        }
+        failure.map_or(Ok(()), |error| Err(Stop::Failed(error)))
+    }
+
+    /// Asks for what a message lacks; with a connection, the server is asked about the recipients before the text is.
+    fn gather(
+        &mut self,
+        line: &MessageLine,
+        is_bare: bool,
+        usual_sender: Option<String>,
+        connection: Option<&mut Connection<'_>>,
+    ) -> Asked<Box<SendArgs>> {
+        let MessageLine { mut envelope, mut message } = line.clone();
+        let files = message.eml.iter().chain(&message.body_file).chain(&message.html_file);
+        if files.into_iter().any(|path| path == Path::new("-")) {
+            return Err(Stop::Failed(Error::usage(
+                "- is no file here: the shell itself reads standard input",
+            )));
+        }
+        if message.eml.is_empty() {
+            let lacks_text = message.body.is_none()
+                && message.body_file.is_none()
+                && message.html_file.is_none()
+                && message.attach.is_empty();
+            let connection = connection.filter(|_| lacks_text);
+            self.ask_for_addresses(&mut envelope, is_bare, usual_sender, connection)?;
+            self.ask_for_subject(&mut message)?;
+            if is_bare {
+                self.ask_for_attachments(&mut message)?;
+            }
+            if lacks_text {
+                message.body = Some(self.ask_for_text()?);
+            }
+        }
+        let run = RunArgs::default();
+        Ok(Box::new(SendArgs { connection: ConnectionArgs::default(), envelope, message, run }))
+    }
+
+    /// Asks for sender and recipients, again while the server refuses them.
+    fn ask_for_addresses(
+        &mut self,
+        envelope: &mut EnvelopeArgs,
+        is_bare: bool,
+        usual_sender: Option<String>,
+        mut connection: Option<&mut Connection<'_>>,
+    ) -> Asked<()> {
+        let mut usual_sender = usual_sender;
+        let mut usual = Lists::default();
+        let mut is_asked_for_all = is_bare;
+        loop {
+            if envelope.from.is_none() {
+                envelope.from =
+                    Some(self.ask_for("From", usual_sender.as_deref(), Kind::Answer, |text| {
+                        compose::addresses("From", text).map(|_| text.to_string())
+                    })?);
+            }
+            let has_recipients = !(envelope.to.is_empty()
+                && envelope.cc.is_empty()
+                && envelope.bcc.is_empty()
+                && envelope.rcpt.is_empty());
+            if !has_recipients {
+                self.ask_for_recipients(envelope, &usual, is_asked_for_all)?;
+            }
+            let Some(connection) = connection.as_deref_mut() else { return Ok(()) };
+            let answers = self.check_envelope(connection, envelope)?;
+            self.print(&answers.text())?;
+            let Some(error) = answers.error() else { return Ok(()) };
+            if answers.ending().is_some() {
+                return Err(Stop::Failed(error));
+            }
+            if !self.is_asking {
+                // The others get the message, as with `send` on the command line.
+                return if answers.taken().next().is_some() { Ok(()) } else { Err(Stop::Failed(error)) };
+            }
+            if answers.sender_refusal().is_some() {
+                self.complain(&error);
+                usual_sender = None;
+                envelope.from = None;
+            } else {
+                self.say("the addresses again, an empty line takes those in brackets")?;
+                usual = Lists::taken(envelope, &answers);
+                envelope.to.clear();
+                envelope.cc.clear();
+                envelope.bcc.clear();
+                envelope.rcpt.clear();
+                is_asked_for_all = true;
+            }
+        }
+    }
+
+    fn ask_for_recipients(
+        &mut self,
+        envelope: &mut EnvelopeArgs,
+        usual: &Lists,
+        asks_for_all: bool,
+    ) -> Asked<()> {
+        let list = |text: &str| match text {
+            "" => Ok(Vec::new()),
+            text => compose::addresses("the addresses", text).map(|_| vec![text.to_string()]),
+        };
+        loop {
+            envelope.to = self.ask_for("To, with commas", usual.to.as_deref(), Kind::Answer, list)?;
+            if asks_for_all {
+                envelope.cc = self.ask_for("Cc", usual.cc.as_deref(), Kind::Answer, list)?;
+                envelope.bcc = self.ask_for("Bcc", usual.bcc.as_deref(), Kind::Answer, list)?;
+            }
+            if !(envelope.to.is_empty() && envelope.cc.is_empty() && envelope.bcc.is_empty()) {
+                return Ok(());
+            }
+            let error = Error::usage("there is no recipient");
+            if !self.is_asking {
+                return Err(Stop::Failed(error));
+            }
+            self.complain(&error);
+        }
+    }
+
+    /// What the server says of an envelope's recipients.
+    fn check_envelope(&mut self, connection: &mut Connection<'_>, envelope: &EnvelopeArgs) -> Asked<Answers> {
+        let from = match &envelope.envelope_from {
+            Some(path) => path.clone(),
+            None => reverse_path(envelope.from.as_deref(), None)?,
+        };
+        let mut found = if envelope.rcpt.is_empty() {
+            let lists = [&envelope.to, &envelope.cc, &envelope.bcc];
+            recipients(&lists.into_iter().flatten().cloned().collect::<Vec<_>>())?
+        } else {
+            envelope.rcpt.iter().cloned().map(Into::into).collect()
+        };
+        for recipient in &mut found {
+            recipient.parameters.clone_from(&envelope.rcpt_param);
+        }
+        self.check(connection, &from, &found)
+    }
+
+    /// Asks for the subject, a second time where it is empty.
+    fn ask_for_subject(&mut self, message: &mut MessageArgs) -> Asked<()> {
+        if message.header.iter().any(|header| compose::is_field(header, "Subject")) {
+            return Ok(());
+        }
+        let mut subject = match message.subject.take() {
+            Some(subject) => subject,
+            None => self.ask("Subject: ", Kind::Answer)?,
+        };
+        if subject.trim().is_empty() {
+            self.terminal.warn("the subject is empty, the message may be taken for spam");
+            if self.is_asking {
+                subject = self.ask("Subject (empty sends it without): ", Kind::Answer)?;
+            }
+        }
+        message.subject = Some(subject.trim().to_string());
+        Ok(())
+    }
+
+    /// Asks for files until none is named.
+    fn ask_for_attachments(&mut self, message: &mut MessageArgs) -> Asked<()> {
+        loop {
+            let attachment =
+                self.ask_for("Attach the file (empty for none)", None, Kind::Path, |text| match text {
+                    "" => Ok(None),
+                    path => {
+                        let attachment = Attachment::of_path(path.into());
+                        compose::attached(&attachment).map(|_| Some(attachment))
+                    }
+                })?;
+            match attachment {
+                Some(attachment) => message.attach.push(attachment),
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Asks for lines up to one with a lone dot.
+    fn ask_for_text(&mut self) -> Asked<String> {
+        if self.is_asking {
+            self.say("Text, up to a line with a lone dot:")?;
+        }
+        let mut text = String::new();
+        loop {
+            let line = self.ask("", Kind::Answer)?;
+            if line == "." {
+                return Ok(text);
+            }
+            text.push_str(&line);
+            text.push('\n');
+        }
+    }
+}
+
+/// Recipients as they were typed, without those that the server refused.
+#[derive(Debug, Default)]
+struct Lists {
+    to: Option<String>,
+    cc: Option<String>,
+    bcc: Option<String>,
+}
+
+impl Lists {
+    fn taken(envelope: &EnvelopeArgs, answers: &Answers) -> Self {
+        let taken: HashSet<&ForwardPath> = answers.taken().collect();
+        let list = |texts: &[String]| {
+            let lists = texts.iter().filter_map(|text| compose::addresses("", text).ok());
+            let kept: Vec<String> = lists
+                .flat_map(|list| list.named_mailboxes().cloned().collect::<Vec<_>>())
+                .filter(|named| {
+                    let path = compose::on_the_wire(named.mailbox()).map(ForwardPath::new);
+                    path.is_ok_and(|path| taken.contains(&path))
+                })
+                .map(|named| named.to_string())
+                .collect();
+            (!kept.is_empty()).then(|| kept.join(", "))
+        };
+        Self { to: list(&envelope.to), cc: list(&envelope.cc), bcc: list(&envelope.bcc) }
+    }
+}

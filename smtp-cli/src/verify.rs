@@ -1,0 +1,313 @@
+//! Provides the command `verify`: whether recipients would be taken, by MAIL and RCPT, without a message.
+
+use crate::args::{Format, GlobalArgs, VerifyArgs};
+use crate::bundled;
+use crate::compose;
+use crate::error::{Error, Escaped, Result};
+use crate::exit::{Exit, is_consequence};
+use crate::layers::Program;
+use crate::output::Outputs;
+use crate::report::{plain, words};
+use crate::send::{conclude, password};
+use crate::session::Session;
+use crate::settings::Settings;
+use crate::terminal::Terminal;
+use crate::transaction::{self, Checked};
+use crate::transcript::name_of;
+use serde::Serialize;
+use smtp_core::{Explanation, ForwardPath, Outcome, Recipient, Reply, ReversePath, Verb};
+use std::collections::HashSet;
+use std::fmt::Write as _;
+
+/// Asks for each address whether it would be taken, over one connection.
+pub(crate) fn verify(
+    args: &VerifyArgs,
+    global: &GlobalArgs,
+    program: Program,
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    let mut settings = Settings::new(&args.connection, program.password)?;
+    let recipients = recipients(&args.addresses)?;
+    let user = settings.login.as_ref().map(|login| login.user.as_str());
+    let from = match &args.envelope_from {
+        Some(path) => path.clone(),
+        None => reverse_path(args.from.as_deref(), user)?,
+    };
+    if let Some(log) = &program.log {
+        log.check()?;
+    }
+    let password = password(&settings, terminal)?;
+    let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
+    let outputs = Outputs::new(&args.files, global, program.log, terminal)?;
+    let answers = Session::open(&settings, password.as_ref(), outputs.observers(0, &settings)).and_then(
+        |mut session| {
+            let checked = transaction::check(&mut session, &from, &recipients);
+            session.leave();
+            checked.map(|checked| Answers::new(&from, &recipients, checked))
+        },
+    );
+    let mut failures = outputs.end();
+    let (exit, error) = match &answers {
+        Ok(answers) => (answers.exit(), answers.error()),
+        Err(error) => (error.exit(), Some(error.clone())),
+    };
+    match &answers {
+        Ok(answers) => outputs.log(exit.is_ok(), &answers.log_line()),
+        Err(error) => outputs.log(false, &format!("verify from={from}: {error}")),
+    }
+    let text = match args.format.unwrap_or_default() {
+        Format::Json => {
+            let server = settings.destination.to_string();
+            document(&server, &from, answers.as_ref().ok(), exit, error.as_ref())?
+        }
+        Format::Text if global.quiet => String::new(),
+        Format::Text => answers.as_ref().map(Answers::text).unwrap_or_default(),
+    };
+    failures.extend(terminal.print(&text).err());
+    conclude(error.map_or(Ok(exit), Err), failures, 0, terminal)
+}
+
+/// What a server says of recipients, ready to be told.
+#[derive(Debug)]
+pub(crate) struct Answers {
+    from: ReversePath,
+    recipients: Vec<(ForwardPath, Outcome)>,
+    /// Why the session ended before all were asked for, if it did.
+    ending: Option<Error>,
+}
+
+impl Answers {
+    pub(crate) fn new(from: &ReversePath, recipients: &[Recipient], checked: Checked) -> Self {
+        let paths = recipients.iter().map(|recipient| recipient.to.clone());
+        Self { from: from.clone(), recipients: paths.zip(checked.outcomes).collect(), ending: checked.ending }
+    }
+
+    /// The exit status: 0 when all would be taken, 79 when some would not.
+    pub(crate) fn exit(&self) -> Exit {
+        Exit::of_outcomes(self.recipients.iter().map(|(_, outcome)| outcome))
+    }
+
+    /// What the server said to MAIL, where it refused that.
+    pub(crate) fn sender_refusal(&self) -> Option<&Reply> {
+        self.recipients.iter().find_map(|(_, outcome)| match outcome {
+            Outcome::Refused { verb: Verb::Mail, reply } => Some(reply),
+            _ => None,
+        })
+    }
+
+    /// Those that would be taken.
+    pub(crate) fn taken(&self) -> impl Iterator<Item = &ForwardPath> {
+        let taken = |(_, outcome): &&(ForwardPath, Outcome)| matches!(outcome, Outcome::Accepted(_));
+        self.recipients.iter().filter(taken).map(|(path, _)| path)
+    }
+
+    /// Why the session ended before all were asked for, if it did.
+    pub(crate) const fn ending(&self) -> Option<&Error> {
+        self.ending.as_ref()
+    }
+
+    /// A line for each recipient, and one more to explain each refusal.
+    pub(crate) fn text(&self) -> String {
+        let width = self.recipients.iter().map(|(path, _)| plain(path).chars().count()).max();
+        let width = width.unwrap_or_default();
+        let mut text = String::new();
+        for (path, outcome) in &self.recipients {
+            let (word, why) = words_of(outcome);
+            // Writing to a string cannot fail.
+            let _ = writeln!(
+                text,
+                "{word:<14}  {:<width$}  {}",
+                Escaped(&plain(path)).to_string(),
+                Escaped(&why)
+            );
+            if let Some((_, explanation)) = refusal(outcome) {
+                let _ = writeln!(text, "{:<14}  {:<width$}  {}", "", "", explained(&explanation));
+            }
+        }
+        text
+    }
+
+    /// What went wrong, if anything did.
+    pub(crate) fn error(&self) -> Option<Error> {
+        let exit = self.exit();
+        if exit.is_ok() {
+            return None;
+        }
+        if let Some(error) = &self.ending {
+            return Some(Error::new(exit, error.to_string()));
+        }
+        if let Some(reply) = self.sender_refusal() {
+            let advice = reply.explain(Verb::Mail.into()).advice;
+            let text = format!("the sender {} was refused: {reply}; {advice}", self.from);
+            return Some(Error::new(exit, text));
+        }
+        let refused = self
+            .recipients
+            .iter()
+            .filter(|(_, outcome)| !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome));
+        let refused: Vec<_> =
+            refused.map(|(path, outcome)| format!("{} {}", plain(path), words(outcome).1)).collect();
+        let text = format!(
+            "{} of {} recipients would not be taken: {}",
+            refused.len(),
+            self.recipients.len(),
+            refused.join("; ")
+        );
+        Some(Error::new(exit, text))
+    }
+
+    /// A line for the log.
+    fn log_line(&self) -> String {
+        let told: Vec<_> = self
+            .recipients
+            .iter()
+            .map(|(path, outcome)| {
+                let (word, why) = words_of(outcome);
+                format!("{} {word}: {why}", plain(path))
+            })
+            .collect();
+        format!("verify from={} exit={} {}", self.from, self.exit().status(), told.join("; "))
+    }
+}
+
+/// What an explanation says, on one line.
+pub(crate) fn explained(explanation: &Explanation) -> String {
+    match explanation.advice {
+        "" => explanation.meaning.to_string(),
+        advice => format!("{}; {advice}", explanation.meaning),
+    }
+}
+
+/// Who is asked about; each address once.
+pub(crate) fn recipients(addresses: &[String]) -> Result<Vec<Recipient>> {
+    let mut seen = HashSet::new();
+    let mut found = Vec::new();
+    for text in addresses {
+        let paths = match text.parse::<ForwardPath>() {
+            // The one recipient without a domain (RFC 5321 §4.5.1).
+            Ok(path) if path.is_postmaster() => vec![path],
+            _ => {
+                let list = compose::addresses("ADDR", text)?;
+                let paths: Result<Vec<_>> = list
+                    .mailboxes()
+                    .map(|mailbox| compose::on_the_wire(mailbox).map(ForwardPath::new))
+                    .collect();
+                paths?
+            }
+        };
+        found.extend(paths.into_iter().filter(|path| seen.insert(path.clone())).map(Recipient::from));
+    }
+    Ok(found)
+}
+
+/// The reverse-path: of the author who is named, else of the user who logs in, else nobody's.
+pub(crate) fn reverse_path(from: Option<&str>, user: Option<&str>) -> Result<ReversePath> {
+    let sender = match (from, user.filter(|user| user.contains('@'))) {
+        (Some(from), _) => Some(compose::addresses("--from", from)?),
+        // A login name need not be an address, whatever it looks like.
+        (None, Some(user)) => compose::addresses("--user", user).ok(),
+        (None, None) => None,
+    };
+    let sender = sender.as_ref().and_then(|list| list.mailboxes().next());
+    sender.map_or_else(
+        || Ok(ReversePath::null()),
+        |mailbox| compose::on_the_wire(mailbox).map(ReversePath::new),
+    )
+}
+
+/// The words of an outcome where no message is meant.
+fn words_of(outcome: &Outcome) -> (&'static str, String) {
+    match words(outcome) {
+        ("accepted", why) => ("would be taken", why),
+        words => words,
+    }
+}
+
+/// The reply by which a recipient was refused, and what it means.
+fn refusal(outcome: &Outcome) -> Option<(&Reply, Explanation)> {
+    match outcome {
+        Outcome::Refused { verb, reply } => Some((reply, reply.explain((*verb).into()))),
+        Outcome::Accepted(_) | Outcome::Unconfirmed(_) | Outcome::Unsent(_) => None,
+    }
+}
+
+/// The schema of the document; it changes when a program that reads it would have to.
+const SCHEMA: &str = "smtp-cli/verify/1";
+
+/// The result for programs.
+#[derive(Serialize)]
+struct Document<'a> {
+    schema: &'static str,
+    exit: u8,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+    server: &'a str,
+    from: &'a str,
+    recipients: Vec<Told>,
+}
+
+/// What became of one recipient.
+#[derive(Serialize)]
+struct Told {
+    address: String,
+    /// `acceptable`, `refused` or `unsent`.
+    outcome: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enhanced: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    advice: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+impl Told {
+    fn new(path: &ForwardPath, outcome: &Outcome) -> Self {
+        let (at, reply) = match outcome {
+            Outcome::Accepted(reply) => (None, Some(reply)),
+            Outcome::Refused { verb, reply } => (Some(name_of(*verb)), Some(reply)),
+            Outcome::Unconfirmed(_) | Outcome::Unsent(_) => (None, None),
+        };
+        let explanation = refusal(outcome).map(|(_, explanation)| explanation);
+        let (word, why) = words(outcome);
+        Self {
+            address: plain(path),
+            outcome: if word == "accepted" { "acceptable" } else { word },
+            at,
+            code: reply.map(|reply| reply.code().value()),
+            enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
+            reply: reply.map(|reply| reply.text().to_string()),
+            meaning: explanation.map(|explanation| explanation.meaning),
+            advice: explanation.map(|explanation| explanation.advice),
+            reason: reply.is_none().then_some(why),
+        }
+    }
+}
+
+fn document(
+    server: &str,
+    from: &ReversePath,
+    answers: Option<&Answers>,
+    exit: Exit,
+    error: Option<&Error>,
+) -> Result<String> {
+    let recipients = answers.map(|answers| answers.recipients.as_slice()).unwrap_or_default();
+    let document = Document {
+        schema: SCHEMA,
+        exit: exit.status(),
+        error: error.map(ToString::to_string),
+        server,
+        from: from.as_str(),
+        recipients: recipients.iter().map(|(path, outcome)| Told::new(path, outcome)).collect(),
+    };
+    let text = serde_json::to_string_pretty(&document)
+        .map_err(|error| Error::new(Exit::SOFTWARE, format!("a fault of this program: {error}")))?;
+    Ok(text + "\n")
+}
