@@ -61,9 +61,11 @@ impl std::fmt::Display for Source {
 }
 
 /// Options of which one excludes the others: what a stronger layer says silences the weaker layers' others.
-const EXCLUSIVE: [&[&str]; 11] = [
+const EXCLUSIVE: [&[&str]; 13] = [
     &["server", "mx"],
     &["lmtp", "mx"],
+    &["server", "dns"],
+    &["lmtp", "dns"],
     &["password-env", "password-file", "password-command", "password"],
     &["token-env", "token-command"],
     &["body", "body-file"],

@@ -18,6 +18,7 @@ mod config;
 mod configure;
 mod connect;
 mod delivery;
+mod dns;
 mod driver;
 mod error;
 mod exit;
@@ -29,6 +30,7 @@ mod login;
 mod mail;
 mod manual;
 mod measure;
+mod mx;
 mod output;
 mod proxy;
 mod report;
@@ -77,7 +79,11 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         }
     };
     match args.command {
-        Command::Send(_) | Command::Compose(_) | Command::Lint(_) | Command::Shell(_) | Command::Verify(_) => {
+        Command::Send(_)
+        | Command::Compose(_)
+        | Command::Lint(_)
+        | Command::Shell(_)
+        | Command::Verify(_) => {
             let settled = layers::settle(arguments, &args.global, &matches, terminal)?;
             match settled.args.command {
                 Command::Shell(shell) => {

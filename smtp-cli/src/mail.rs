@@ -24,6 +24,8 @@ pub(crate) struct Mail {
     pub(crate) unreadable: Option<Error>,
     /// How its last session ended, if that ended early.
     pub(crate) ending: Option<Error>,
+    /// What is said of each recipient alone, where not all go to one server.
+    pub(crate) own: Vec<Own>,
     /// What its transactions cost, with the time that the session took to be ready for it.
     pub(crate) measure: Measure,
     /// Who is in the next transaction.
@@ -32,6 +34,15 @@ pub(crate) struct Mail {
     later: Vec<usize>,
     /// How often a session broke before it could be sent.
     moves: usize,
+}
+
+/// What is said of one recipient alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Own {
+    /// The server that decided.
+    pub(crate) server: Option<String>,
+    /// Why nobody took the recipient up, where that is so.
+    pub(crate) left: Option<Error>,
 }
 
 /// What is allowed when a transaction did not succeed.
@@ -65,11 +76,20 @@ impl Mail {
             outcomes: vec![None; recipients],
             unreadable: None,
             ending: None,
+            own: vec![Own::default(); recipients],
             measure: Measure::default(),
             pending: (0..recipients).collect(),
             later: Vec::new(),
             moves: 0,
         }
+    }
+
+    /// The same message to some of its recipients, as if nobody had tried.
+    pub(crate) fn part(&self, recipients: &[usize]) -> Self {
+        let mut envelope = self.envelope.clone();
+        envelope.recipients =
+            recipients.iter().filter_map(|&index| self.envelope.recipients.get(index).cloned()).collect();
+        Self { edit: self.edit.clone(), ..Self::new(self.number, envelope, self.message.clone()) }
     }
 
     /// Encodes the message anew where it is not ASCII and the server does not offer 8BITMIME (RFC 6152 §3).
@@ -146,7 +166,7 @@ impl Mail {
 }
 
 /// Whether the same may succeed later: never what is unknown.
-fn is_for_now(outcome: &Outcome) -> bool {
+pub(crate) fn is_for_now(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Refused { reply, .. } => reply.is_transient(),
         Outcome::Unsent(reason) => Exit::of_reason(reason) == Exit::TEMPORARY,

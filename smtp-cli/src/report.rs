@@ -48,6 +48,14 @@ impl<'a> Report<'a> {
             return Exit::of_outcomes(outcomes);
         }
         let told = if outcomes.is_empty() { None } else { Some(Exit::of_outcomes(outcomes)) };
+        let mut apart = told.into_iter().chain(self.left_apart().map(Error::exit));
+        if self.left_apart().next().is_some()
+            && !matches!(told, Some(Exit::OK | Exit::PARTLY | Exit::UNKNOWN))
+            && let Some(first) = apart.next()
+        {
+            // One that may succeed later makes the whole worth another try.
+            return if apart.any(|exit| exit == Exit::TEMPORARY) { Exit::TEMPORARY } else { first };
+        }
         match (told, &self.mail.unreadable) {
             // Some were told and some were left: as if those had been refused.
             (Some(Exit::OK), _) => Exit::PARTLY,
@@ -57,16 +65,26 @@ impl<'a> Report<'a> {
         }
     }
 
+    /// Why recipients were left that have an error of their own.
+    fn left_apart(&self) -> impl Iterator<Item = &'a Error> {
+        self.mail.own.iter().filter_map(|own| own.left.as_ref())
+    }
+
+    /// The servers that decided on the recipients, where each has its own.
+    fn servers(&self) -> impl Iterator<Item = Option<&'a str>> {
+        self.mail.own.iter().map(|own| own.server.as_deref())
+    }
+
     /// The recipients with what became of them; where the sender alone was asked for, that one.
     fn fates(&self) -> impl Iterator<Item = (String, Fate<'a>)> {
         let mail = self.mail;
         let left = mail.unreadable.as_ref().or(self.left);
         let of_sender = self.reach == Reach::Sender;
-        let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes);
-        pairs.take(if of_sender { 1 } else { usize::MAX }).map(move |(recipient, outcome)| {
+        let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes).zip(&mail.own);
+        pairs.take(if of_sender { 1 } else { usize::MAX }).map(move |((recipient, outcome), own)| {
             let fate = match outcome {
                 Some(outcome) if !is_left(mail, outcome) => Fate::Told(outcome),
-                _ => Fate::Left(left),
+                _ => Fate::Left(own.left.as_ref().or(left)),
             };
             let address = if of_sender { bare(mail.envelope.from.as_str()) } else { plain(&recipient.to) };
             (address, fate)
@@ -103,10 +121,15 @@ impl<'a> Report<'a> {
         let width =
             self.recipients().map(|(recipient, ..)| recipient.chars().count()).max().unwrap_or_default();
         let mut text = String::new();
-        for (recipient, word, why) in self.recipients() {
+        for ((recipient, word, why), server) in self.recipients().zip(self.servers()) {
+            let server = server.map(|server| format!("  ({server})")).unwrap_or_default();
             // Writing to a string cannot fail.
-            let _ =
-                writeln!(text, "{word:<8}  {:<width$}  {}", Escaped(&recipient).to_string(), Escaped(&why));
+            let _ = writeln!(
+                text,
+                "{word:<8}  {:<width$}  {}{server}",
+                Escaped(&recipient).to_string(),
+                Escaped(&why)
+            );
         }
         text
     }
@@ -162,6 +185,12 @@ impl<'a> Report<'a> {
             self.mail.unreadable.as_ref().filter(|_| outcomes.len() < self.mail.outcomes.len())
         {
             return Error::new(exit, format!("{error}; the message was not sent"));
+        }
+        if let Some(error) = self.left_apart().next() {
+            return match self.failed().as_slice() {
+                [_] => Error::new(exit, error.to_string()),
+                failed => Error::new(exit, format!("no recipient was accepted: {}", failed.join("; "))),
+            };
         }
         let telling = outcomes.into_iter().find(|outcome| !is_consequence(outcome));
         let text = match (telling, &self.mail.ending) {

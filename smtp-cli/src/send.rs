@@ -10,10 +10,11 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers::Program;
 use crate::mail::Mail;
+use crate::mx::{self, Mx};
 use crate::output::Outputs;
 use crate::report::{self, Keep, Ledger, Report};
 use crate::session::Session;
-use crate::settings::{Encryption, Settings};
+use crate::settings::{Destination, Encryption, Settings};
 use crate::terminal::Terminal;
 use smtp_core::Secret;
 use std::fmt::Write as _;
@@ -46,7 +47,10 @@ fn attempt(
     is_told: &mut bool,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let mut settings = Settings::new(&args.connection, program.password)?;
+    let mut settings = match args.connection.mx {
+        true => mx::settings(args)?,
+        false => Settings::new(&args.connection, program.password)?,
+    };
     settings.in_flight = usize::from(args.run.in_flight);
     let log = program.log;
     if let Some(log) = &log {
@@ -71,6 +75,7 @@ fn attempt(
     }
     let password = password(&settings, terminal)?;
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
+    let mx = args.connection.mx.then(|| Mx::new(&args.connection)).transpose()?;
     let count = prepared.count(args.run.repeat);
     let mut outputs = Outputs::new(&args.run.files, global, log, terminal)?;
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
@@ -98,7 +103,11 @@ fn attempt(
             wait: &terminal.sleep,
             jitter: &|| fraction(random),
         };
-        delivery::deliver(&plan, prepared.mails(args, terminal.outside()))
+        let mails = prepared.mails(args, terminal.outside());
+        match &mx {
+            Some(mx) => mx.deliver(&plan, random, mails),
+            None => delivery::deliver(&plan, mails),
+        }
     };
     let mut failures = outputs.end();
     let account = ledger.close();
@@ -186,8 +195,13 @@ fn dry_run(
         Some(prepared) => prepared.mails(args, terminal.outside()).collect::<Result<_>>()?,
         None => Vec::new(),
     };
-    let server =
-        if settings.is_mock { "the bundled server".to_string() } else { settings.destination.to_string() };
+    let server = match &settings.destination {
+        _ if settings.is_mock => "the bundled server".to_string(),
+        Destination::Host { port, .. } if args.connection.mx => {
+            format!("the mail exchangers of each domain, port {port}")
+        }
+        destination => destination.to_string(),
+    };
     // The words of --tls.
     let encryption = match settings.encryption {
         Encryption::None => "none",

@@ -149,6 +149,9 @@ pub(crate) enum Family {
 impl Settings {
     /// What these arguments mean.
     pub(crate) fn new(args: &ConnectionArgs, password: Option<Secret>) -> Result<Self> {
+        if args.mx {
+            return Err(Error::usage("--mx is for messages, name the mail exchanger by --server host:25"));
+        }
         let server = args.server.clone().ok_or_else(|| {
             Error::usage("no server is named, use --server host[:port], or --server mock for a try")
         })?;

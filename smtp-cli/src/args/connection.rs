@@ -26,7 +26,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, conflicts_with_all = ["server", "lmtp"])]
     pub(crate) mx: bool,
     /// Look names up at this DNS server instead of the system's, for --mx
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = str::parse::<DnsServer>, requires = "mx")]
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = str::parse::<DnsServer>, requires = "mx", conflicts_with_all = ["server", "lmtp"])]
     pub(crate) dns: Option<DnsServer>,
     /// Speak LMTP, which has a reply for each recipient
     #[arg(long, conflicts_with = "protocol")]

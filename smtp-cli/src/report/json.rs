@@ -49,6 +49,9 @@ struct Recipient {
     address: String,
     /// `accepted`, `refused`, `unknown` or `unsent`; `acceptable` instead of the first in a check.
     outcome: &'static str,
+    /// The mail exchanger that decided, where each domain has its own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,7 +95,10 @@ pub(crate) fn document(
 pub(super) fn message(report: &Report<'_>) -> Message {
     let mail = report.mail;
     let is_check = report.reach.is_check();
-    let mut fates = report.fates().map(|(address, fate)| recipient(address, &fate, is_check));
+    let mut fates = report
+        .fates()
+        .zip(report.servers())
+        .map(|((address, fate), server)| recipient(address, &fate, server, is_check));
     Message {
         number: mail.number,
         message_id: mail.message.message_id().map(|id| id.as_str().to_string()),
@@ -106,7 +112,7 @@ pub(super) fn message(report: &Report<'_>) -> Message {
     }
 }
 
-fn recipient(address: String, fate: &Fate<'_>, is_check: bool) -> Recipient {
+fn recipient(address: String, fate: &Fate<'_>, server: Option<&str>, is_check: bool) -> Recipient {
     let (at, reply): (Option<Verb>, Option<&Reply>) = fate.reply();
     Recipient {
         address,
@@ -114,6 +120,7 @@ fn recipient(address: String, fate: &Fate<'_>, is_check: bool) -> Recipient {
             "accepted" if is_check => "acceptable",
             word => word,
         },
+        server: server.map(String::from),
         at: at.map(name_of),
         code: reply.map(|reply| reply.code().value()),
         enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),

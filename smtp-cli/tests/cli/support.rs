@@ -28,6 +28,7 @@ pub(crate) struct Run {
     input: Vec<u8>,
     is_terminal: bool,
     passwords: Vec<String>,
+    random: u8,
 }
 
 /// A run of `smtp-cli` with these arguments.
@@ -38,6 +39,7 @@ pub(crate) fn smtp_cli<const N: usize>(arguments: [&str; N]) -> Run {
         input: Vec::new(),
         is_terminal: false,
         passwords: Vec::new(),
+        random: 7,
     }
 }
 
@@ -76,6 +78,18 @@ pub(crate) fn ca_file(mock: &Mock) -> (tempfile::NamedTempFile, String) {
 impl Run {
     pub(crate) fn with<const N: usize>(mut self, arguments: [&str; N]) -> Self {
         self.arguments.extend(arguments.map(OsString::from));
+        self
+    }
+
+    /// As [`with`](Self::with), of any number.
+    pub(crate) fn with_all(mut self, arguments: &[&str]) -> Self {
+        self.arguments.extend(arguments.iter().map(OsString::from));
+        self
+    }
+
+    /// What every random octet is.
+    pub(crate) fn random(mut self, octet: u8) -> Self {
+        self.random = octet;
         self
     }
 
@@ -124,8 +138,8 @@ impl Run {
                 move |wait| waits.lock().expect("no test panics while it waits").push(wait)
             }),
             clock: Box::new(|| (1_795_196_578, 3600)),
-            random: Box::new(|buffer| {
-                buffer.fill(7);
+            random: Box::new(move |buffer| {
+                buffer.fill(self.random);
                 Ok(())
             }),
             ..Terminal::detached(Stream::new(output.clone()), Stream::new(error.clone()))

@@ -1,0 +1,588 @@
+//! Provides [`Mx`], which delivers each message to the mail exchangers of its recipients' domains (RFC 5321 §5.1).
+//!
+//! Each domain has a transaction of its own. Its hosts are tried in the order of their preference, those of equal
+//! preference in random order, and each of them at each of its addresses, until one has decided: a session that
+//! cannot be opened, or that ends before the server has decided, leads to the next; a refusal does not.
+
+use crate::args::{ConnectionArgs, SendArgs, Until};
+use crate::delivery::{self, Plan, Supply};
+use crate::dns::{Dns, Exchangers, Failure};
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::mail::{Mail, is_for_now};
+use crate::settings::{Route, Settings};
+use crate::terminal::Random;
+use smtp_core::{Code, DomainPart, Mailbox, Outcome, Reason};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+/// Delivers to mail exchangers.
+#[derive(Debug)]
+pub(crate) struct Mx<'a> {
+    connection: &'a ConnectionArgs,
+    dns: Dns,
+    /// How this machine calls itself, in lower case.
+    own_name: String,
+}
+
+/// More addresses of a domain are not tried: nobody waits so long, and the list is the domain's to make.
+const MOST_TRIES: usize = 64;
+
+/// A message on its way, with those of its recipients for whom there is more to do.
+struct Underway {
+    mail: Mail,
+    groups: Vec<Group>,
+}
+
+/// Recipients who have their mail exchangers in common.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Group {
+    target: Target,
+    recipients: Vec<usize>,
+}
+
+/// Whose mail exchangers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Target {
+    /// Those of a domain, in ASCII and lower case.
+    Domain(String),
+    /// This very host.
+    Address(IpAddr),
+}
+
+/// What became of the hosts of a domain.
+#[derive(Debug, Default)]
+struct Tries {
+    count: usize,
+    /// What went wrong last, of those that may succeed later if there is any.
+    error: Option<Error>,
+    /// Whether a fault that is ours would be met at every host.
+    is_ours: bool,
+}
+
+/// What the arguments mean for mail exchangers, before it is known which; refuses what cannot be done with them.
+pub(crate) fn settings(args: &SendArgs) -> Result<Settings> {
+    let run = &args.run;
+    let refused = if run.connections > 1 {
+        "--connections has no meaning with --mx, where each domain has a connection of its own"
+    } else if run.in_flight > 1 {
+        "--in-flight has no meaning with --mx, where each message has a connection of its own for each domain"
+    } else if !matches!(run.until, None | Some(Until::Rcpt)) {
+        "with --mx a session can stop behind --until rcpt alone; to look at one host name it by --server host:25"
+    } else {
+        return Settings::for_exchanger(&args.connection, "mail exchangers", Ipv4Addr::UNSPECIFIED.into());
+    };
+    Err(Error::usage(refused))
+}
+
+impl<'a> Mx<'a> {
+    /// Sets the look-ups up.
+    pub(crate) fn new(connection: &'a ConnectionArgs) -> Result<Self> {
+        let name = match &connection.helo {
+            Some(domain) => domain.to_string(),
+            None => gethostname::gethostname().to_string_lossy().into_owned(),
+        };
+        let dns = Dns::new(connection.dns)?;
+        Ok(Self { connection, dns, own_name: name.trim_end_matches('.').to_ascii_lowercase() })
+    }
+
+    /// Delivers all that `supply` gives, one domain after the other; the error is why it gave no more.
+    pub(crate) fn deliver(&self, plan: &Plan<'_>, random: &Random, supply: Supply<'_>) -> Option<Error> {
+        let mut later = Vec::new();
+        let mut failure = None;
+        for mail in supply {
+            match mail {
+                Ok(mail) => {
+                    let underway = Underway::new(mail);
+                    later.extend(self.go_round(plan, random, underway, plan.retries > 0));
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    break;
+                }
+            }
+        }
+        for round in 1..=plan.retries {
+            if later.is_empty() {
+                break;
+            }
+            (plan.wait)(delivery::wait_before(round, (plan.jitter)()));
+            let has_later = round < plan.retries;
+            later = std::mem::take(&mut later)
+                .into_iter()
+                .filter_map(|underway| self.go_round(plan, random, underway, has_later))
+                .collect();
+        }
+        failure
+    }
+
+    /// Tries all domains of a message; gives it back where there is more to do later.
+    fn go_round(
+        &self,
+        plan: &Plan<'_>,
+        random: &Random,
+        mut underway: Underway,
+        has_later: bool,
+    ) -> Option<Underway> {
+        let mut later = Vec::new();
+        for mut group in std::mem::take(&mut underway.groups) {
+            let mail = &mut underway.mail;
+            if mail.unreadable.is_some() {
+                break;
+            }
+            self.reach(plan, random, mail, &group);
+            group.recipients.retain(|&index| {
+                let for_now = |error: &Error| error.exit() == Exit::TEMPORARY;
+                mail.outcomes[index].as_ref().is_some_and(is_for_now)
+                    || mail.own[index].left.as_ref().is_some_and(for_now)
+            });
+            if has_later && !group.recipients.is_empty() {
+                later.push(group);
+            }
+        }
+        underway.groups = later;
+        if underway.groups.is_empty() || underway.mail.unreadable.is_some() {
+            (plan.finished)(&underway.mail, None);
+            return None;
+        }
+        Some(underway)
+    }
+
+    /// Sends a message to the recipients of one domain, or says why not.
+    fn reach(&self, plan: &Plan<'_>, random: &Random, mail: &mut Mail, group: &Group) {
+        let mut pending = group.recipients.clone();
+        for &index in &pending {
+            mail.outcomes[index] = None;
+            mail.own[index] = crate::mail::Own::default();
+        }
+        let mut tries = Tries::default();
+        let error = match &group.target {
+            Target::Address(address) => {
+                self.attempt(plan, mail, &mut pending, &address.to_string(), *address, &mut tries);
+                None
+            }
+            Target::Domain(domain) => {
+                let found = self.exchangers(plan, domain);
+                let found = found.and_then(|found| {
+                    self.in_turn(plan, random, mail, &mut pending, (domain, &found), &mut tries)
+                });
+                found.err()
+            }
+        };
+        // What a host that was tried said is better than that another is ourselves.
+        let error = match (tries.verdict(&group.target), error) {
+            (Some(error), _) | (None, Some(error)) => error,
+            (None, None) => Error::new(Exit::SOFTWARE, "a fault of this program: nobody was tried"),
+        };
+        for index in pending {
+            mail.own[index].left = Some(error.clone());
+        }
+    }
+
+    /// The hosts of a domain by preference.
+    fn exchangers(&self, plan: &Plan<'_>, domain: &str) -> Result<Vec<(u16, Vec<String>)>> {
+        let found = self.dns.exchangers(domain, self.deadline(plan)).map_err(|failure| match failure {
+            Failure::NoDomain | Failure::NoRecords => {
+                Error::new(Exit::NO_HOST, format!("the domain {domain} does not exist; is it spelled right?"))
+            }
+            Failure::ForNow(why) => Error::new(
+                Exit::TEMPORARY,
+                format!("the mail exchangers of {domain} cannot be looked up for now: {why}"),
+            ),
+        })?;
+        match found {
+            Exchangers::Null => Err(Error::new(
+                Exit::NO_HOST,
+                format!("{domain} takes no mail: it says so by a null MX (RFC 7505)"),
+            )),
+            Exchangers::Implicit => {
+                tell(plan, &format!("{domain} lists no mail exchanger, so its own host is tried"));
+                Ok(vec![(0, vec![domain.to_string()])])
+            }
+            Exchangers::Listed(found) => {
+                let names: Vec<_> = found
+                    .iter()
+                    .flat_map(|(preference, names)| {
+                        names.iter().map(move |name| format!("{name} ({preference})"))
+                    })
+                    .collect();
+                tell(plan, &format!("the mail exchangers of {domain}: {}", names.join(", ")));
+                Ok(found)
+            }
+        }
+    }
+
+    /// Tries the hosts of a domain in turn; the error is why there are none, or no more.
+    fn in_turn(
+        &self,
+        plan: &Plan<'_>,
+        random: &Random,
+        mail: &mut Mail,
+        pending: &mut Vec<usize>,
+        (domain, found): (&str, &[(u16, Vec<String>)]),
+        tries: &mut Tries,
+    ) -> Result<()> {
+        for (preference, names) in found {
+            let mut names = names.clone();
+            shuffle(&mut names, random);
+            let mut hosts = Vec::new();
+            for name in names {
+                let addresses = match self.addresses(plan, domain, &name) {
+                    Ok(addresses) => addresses,
+                    Err(error) => {
+                        tell(plan, &error.to_string());
+                        tries.failed(error);
+                        continue;
+                    }
+                };
+                // RFC 5321 §5.1: whoever is as good as we are, or worse, would give it back to us.
+                if name == self.own_name || addresses.iter().any(|&address| self.is_own(address)) {
+                    let text = format!(
+                        "{name} is this machine, so mail exchangers of {domain} from preference {preference} on are left out"
+                    );
+                    tell(plan, &text);
+                    return Err(Error::new(
+                        Exit::UNAVAILABLE,
+                        format!(
+                            "mail for {domain} would come back: its mail exchanger {name} is this machine; deliver \
+                             it here by --server localhost:25"
+                        ),
+                    ));
+                }
+                hosts.push((name, addresses));
+            }
+            for (name, addresses) in hosts {
+                for address in addresses {
+                    if tries.count >= MOST_TRIES {
+                        return Ok(());
+                    }
+                    self.attempt(plan, mail, pending, &name, address, tries);
+                    if pending.is_empty() || tries.is_ours {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn addresses(&self, plan: &Plan<'_>, domain: &str, name: &str) -> Result<Vec<IpAddr>> {
+        let Route { family, bind, .. } = plan.settings.route;
+        let found = self.dns.addresses(name, family, self.deadline(plan)).map(|mut addresses| {
+            // A socket that has an address of ours reaches those of its family.
+            addresses.retain(|address| bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4()));
+            addresses
+        });
+        let none = |what: &str| {
+            let of = if name == domain { String::new() } else { format!(", a mail exchanger of {domain},") };
+            let kind = if family.is_some() || bind.is_some() { " that the options allow" } else { "" };
+            Error::new(Exit::NO_HOST, format!("{name}{of} {what}{kind}"))
+        };
+        match found {
+            Ok(addresses) if addresses.is_empty() => Err(none("has no address")),
+            Ok(addresses) => Ok(addresses),
+            Err(Failure::NoDomain | Failure::NoRecords) if name == domain => {
+                Err(none("has neither a mail exchanger nor an address"))
+            }
+            Err(Failure::NoDomain) => Err(none("does not exist, so it has no address")),
+            Err(Failure::NoRecords) => Err(none("has no address")),
+            Err(Failure::ForNow(why)) => Err(Error::new(
+                Exit::TEMPORARY,
+                format!("the address of {name} cannot be looked up for now: {why}"),
+            )),
+        }
+    }
+
+    /// One session with one host at one address. Who was decided on is no longer pending.
+    fn attempt(
+        &self,
+        plan: &Plan<'_>,
+        mail: &mut Mail,
+        pending: &mut Vec<usize>,
+        name: &str,
+        address: IpAddr,
+        tries: &mut Tries,
+    ) {
+        let settings = match Settings::for_exchanger(self.connection, name, address) {
+            Ok(settings) => settings,
+            Err(error) => return tries.failed(error),
+        };
+        let tried = Mutex::new(None);
+        let finished = |part: &Mail, left: Option<&Error>| {
+            let said = Said {
+                outcomes: part.outcomes.clone(),
+                ending: part.ending.clone(),
+                unreadable: part.unreadable.clone(),
+                left: left.cloned(),
+            };
+            *tried.lock().unwrap_or_else(PoisonError::into_inner) = Some((said, part.measure.clone()));
+        };
+        let plan = Plan { settings: &settings, finished: &finished, connections: 1, retries: 0, ..*plan };
+        let part = mail.part(pending);
+        let left = delivery::deliver(&plan, Box::new(std::iter::once(Ok(part))));
+        let Some((said, measure)) = tried.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+            return tries.failed(left.unwrap_or_else(|| {
+                Error::new(Exit::SOFTWARE, "a fault of this program: a message was forgotten")
+            }));
+        };
+        mail.measure.join(&measure);
+        let server = match address.to_string() {
+            address if address == name => settings.destination.to_string(),
+            address => format!("{} [{address}]", settings.destination),
+        };
+        let mut unsettled = Vec::new();
+        let mut unavailable = None;
+        for (index, outcome) in std::mem::take(pending).into_iter().zip(said.outcomes) {
+            match outcome {
+                None | Some(Outcome::Unsent(Reason::Closed(_))) if said.unreadable.is_none() => {
+                    unsettled.push(index);
+                }
+                None => {}
+                // RFC 5321 §3.8: it ends the session whatever it is the reply to, and is no word on the recipient.
+                Some(Outcome::Refused { reply, .. }) if reply.code() == Code::UNAVAILABLE => {
+                    unsettled.push(index);
+                    unavailable = Some(Error::new(
+                        Exit::TEMPORARY,
+                        format!("{server} is not available: {reply}; try again later"),
+                    ));
+                }
+                Some(outcome) => {
+                    if matches!(outcome, Outcome::Unconfirmed(_)) {
+                        mail.ending.clone_from(&said.ending);
+                    }
+                    mail.outcomes[index] = Some(outcome);
+                    mail.own[index].server = Some(server.clone());
+                }
+            }
+        }
+        if !unsettled.is_empty() {
+            let error = said.left.or(said.ending).or(left).or(unavailable).unwrap_or_else(|| {
+                Error::new(Exit::TEMPORARY, format!("{server} ended the connection before it had decided"))
+            });
+            tries.failed(error);
+        }
+        *pending = unsettled;
+        if said.unreadable.is_some() {
+            mail.unreadable = said.unreadable;
+        }
+    }
+
+    fn deadline(&self, plan: &Plan<'_>) -> Instant {
+        Instant::now() + plan.settings.timeouts.connect
+    }
+
+    /// Whether an address is this machine's: the system would choose it to talk to itself. Loopback is left out: it is
+    /// where tests and filters listen, and no domain's exchanger that a mistake leads to.
+    fn is_own(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        if self.connection.bind == Some(address) {
+            return true;
+        }
+        if address.is_loopback() {
+            return false;
+        }
+        let any = if address.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
+        // To connect such a socket sends nothing.
+        address.is_unspecified()
+            || UdpSocket::bind::<(IpAddr, u16)>((any, 0)).is_ok_and(|socket| {
+                socket.connect((address, 25)).is_ok()
+                    && socket.local_addr().is_ok_and(|local| local.ip() == address)
+            })
+    }
+}
+
+/// What a session said of the recipients.
+struct Said {
+    outcomes: Vec<Option<Outcome>>,
+    ending: Option<Error>,
+    unreadable: Option<Error>,
+    left: Option<Error>,
+}
+
+impl Underway {
+    /// A message with its recipients put together by domain.
+    fn new(mut mail: Mail) -> Self {
+        let mut groups: Vec<Group> = Vec::new();
+        for index in 0..mail.envelope.recipients.len() {
+            match target(mail.envelope.recipients[index].to.mailbox()) {
+                Ok(target) => match groups.iter_mut().find(|group| group.target == target) {
+                    Some(group) => group.recipients.push(index),
+                    None => groups.push(Group { target, recipients: vec![index] }),
+                },
+                Err(error) => mail.own[index].left = Some(error),
+            }
+        }
+        let has_left = mail.own.iter().any(|own| own.left.is_some());
+        if mail.envelope.all_or_nothing && (groups.len() > 1 || has_left) {
+            groups.clear();
+            mail.unreadable = Some(Error::usage(
+                "--require-all cannot be kept for recipients of several domains, each of which has servers of its own",
+            ));
+        }
+        Self { mail, groups }
+    }
+}
+
+/// Where the mail for a mailbox goes to.
+fn target(mailbox: Option<&Mailbox>) -> Result<Target> {
+    let mailbox = mailbox.ok_or_else(|| {
+        Error::usage(
+            "the recipient postmaster has no domain, so there is no mail exchanger; use postmaster@domain",
+        )
+    })?;
+    match mailbox.domain() {
+        DomainPart::Domain(domain) => match domain.to_ascii() {
+            Ok(ascii) => Ok(Target::Domain(ascii.as_str().to_ascii_lowercase())),
+            Err(error) => Err(Error::new(
+                Exit::DATA,
+                format!("the domain {} cannot be looked up: {error}", domain.as_str()),
+            )),
+        },
+        DomainPart::AddressLiteral(literal) => match literal.ip() {
+            Some(address) => Ok(Target::Address(address)),
+            None => Err(Error::new(
+                Exit::DATA,
+                format!("{} is no IP address, so there is no way to its host", literal.as_str()),
+            )),
+        },
+    }
+}
+
+impl Tries {
+    fn failed(&mut self, error: Error) {
+        self.count += 1;
+        self.is_ours |= !matches!(
+            error.exit(),
+            Exit::TEMPORARY | Exit::NO_HOST | Exit::UNAVAILABLE | Exit::PROTOCOL | Exit::NO_PERMISSION
+        );
+        let is_better = |known: &Error| known.exit() == Exit::TEMPORARY && error.exit() != Exit::TEMPORARY;
+        if !self.error.as_ref().is_some_and(is_better) {
+            self.error = Some(error);
+        }
+    }
+
+    /// The words for a domain of which no host has decided.
+    fn verdict(&self, target: &Target) -> Option<Error> {
+        let error = self.error.clone()?;
+        match target {
+            Target::Domain(domain) if self.count > 1 && !self.is_ours => Some(Error::new(
+                error.exit(),
+                format!(
+                    "none of the {} tries with mail exchangers of {domain} succeeded; {error}",
+                    self.count
+                ),
+            )),
+            _ => Some(error),
+        }
+    }
+}
+
+/// Says something in the transcript, which belongs to no session.
+fn tell(plan: &Plan<'_>, text: &str) {
+    for mut observer in (plan.observers)(0) {
+        observer.information(text);
+    }
+}
+
+/// Puts names into an order that nobody can foresee, so that hosts of equal preference share the load.
+fn shuffle(names: &mut [String], random: &Random) {
+    for last in (1..names.len()).rev() {
+        let mut octets = [0; 8];
+        // Without randomness the order stays what the DNS server made it.
+        if random(&mut octets).is_err() {
+            return;
+        }
+        let choice = u64::from_le_bytes(octets) % (last as u64 + 1);
+        names.swap(last, usize::try_from(choice).unwrap_or_default());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::mail::example;
+    use std::collections::BTreeSet;
+
+    fn groups(recipients: &[&str]) -> Vec<(String, Vec<usize>)> {
+        let underway = Underway::new(example(recipients));
+        let name = |target| match target {
+            Target::Domain(domain) => domain,
+            Target::Address(address) => format!("[{address}]"),
+        };
+        underway.groups.into_iter().map(|group| (name(group.target), group.recipients)).collect()
+    }
+
+    #[test]
+    fn recipients_are_put_together_by_domain() {
+        assert_eq!(
+            groups(&[
+                "a@Example.org",
+                "b@[127.0.0.1]",
+                "c@example.ORG",
+                "d@bücher.example",
+                "e@xn--bcher-kva.example"
+            ]),
+            [
+                ("example.org".to_string(), vec![0, 2]),
+                ("[127.0.0.1]".to_string(), vec![1]),
+                ("xn--bcher-kva.example".to_string(), vec![3, 4]),
+            ]
+        );
+    }
+
+    #[test]
+    fn all_or_nothing_holds_for_one_domain_alone() {
+        let mut mail = example(&["a@example.org", "b@example.net"]);
+        mail.envelope.all_or_nothing = true;
+        let underway = Underway::new(mail);
+        assert!(underway.groups.is_empty());
+        assert_eq!(underway.mail.unreadable.unwrap().exit(), Exit::USAGE);
+        let mut mail = example(&["a@example.org", "b@example.org"]);
+        mail.envelope.all_or_nothing = true;
+        assert_eq!(Underway::new(mail).groups.len(), 1);
+    }
+
+    #[test]
+    fn what_may_succeed_later_is_said_of_a_domain_before_what_may_not() {
+        let mut tries = Tries::default();
+        let domain = Target::Domain("example.org".to_string());
+        assert!(tries.verdict(&domain).is_none());
+        tries.failed(Error::new(Exit::TEMPORARY, "busy"));
+        assert_eq!(tries.verdict(&domain).unwrap().to_string(), "busy");
+        tries.failed(Error::new(Exit::NO_HOST, "gone"));
+        let error = tries.verdict(&domain).unwrap();
+        assert_eq!(error.exit(), Exit::TEMPORARY);
+        assert!(error.to_string().ends_with("succeeded; busy"), "{error}");
+        assert!(!tries.is_ours);
+        tries.failed(Error::usage("wrong"));
+        assert!(tries.is_ours);
+    }
+
+    #[test]
+    fn every_order_of_equals_comes_up() {
+        let mut orders = BTreeSet::new();
+        for seed in 0..=255_u8 {
+            let random: Random = Box::new(move |buffer| {
+                buffer.fill(seed);
+                Ok(())
+            });
+            let mut names = ["a", "b", "c"].map(String::from);
+            shuffle(&mut names, &random);
+            orders.insert(names.concat());
+        }
+        // One number decides both swaps here, so not all six orders can come up; each host comes first in some.
+        let first: BTreeSet<_> = orders.iter().map(|order| order[..1].to_string()).collect();
+        assert_eq!(first.len(), 3, "{orders:?}");
+    }
+
+    #[test]
+    fn loopback_is_ourselves_only_where_we_are_bound_to_it() {
+        let args = ConnectionArgs { bind: Some([127, 0, 0, 7].into()), ..ConnectionArgs::default() };
+        let mx = Mx::new(&args).unwrap();
+        assert!(mx.is_own([127, 0, 0, 7].into()));
+        assert!(!mx.is_own([127, 0, 0, 1].into()));
+        assert!(!mx.is_own([192, 0, 2, 1].into()));
+        assert!(mx.is_own(Ipv4Addr::UNSPECIFIED.into()));
+    }
+}
