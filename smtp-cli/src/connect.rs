@@ -155,7 +155,15 @@ fn refused(what: &str, route: &Route, error: &io::Error) -> Error {
         ),
         _ => format!("cannot connect to {what}: {}", Reworded(error)),
     };
-    Error::new(Exit::TEMPORARY, text)
+    Error::new(if is_exhausted(error) { Exit::OS } else { Exit::TEMPORARY }, text)
+}
+
+/// Whether this machine is short of what a connection needs, threads or file descriptors, so that no server was asked.
+fn is_exhausted(error: &io::Error) -> bool {
+    // ENFILE and EMFILE; WSAEMFILE and WSAENOBUFS: there is no kind for them.
+    let codes = if cfg!(windows) { [10_024, 10_055] } else { [23, 24] };
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::OutOfMemory)
+        || error.raw_os_error().is_some_and(|code| codes.contains(&code))
 }
 
 /// The addresses of a name, both families in turn (RFC 8305 §4).

@@ -5,7 +5,7 @@ mod worker;
 
 pub(crate) use queue::Supply;
 
-use crate::error::Error;
+use crate::error::{Error, Reworded};
 use crate::exit::Exit;
 use crate::mail::{Mail, Policy};
 use crate::session::Session;
@@ -106,7 +106,14 @@ fn run_round(plan: &Plan<'_>, queue: &Queue<'_>, policy: Policy) -> Option<Error
     if plan.connections > 1 {
         std::thread::scope(|scope| {
             for number in 1..=plan.connections {
-                scope.spawn(move || work(number));
+                let thread = std::thread::Builder::new().name(format!("session {number}"));
+                if let Err(failed) = thread.spawn_scoped(scope, move || work(number)) {
+                    // Those that there are deliver as well; without any, this is why nothing was.
+                    let failed =
+                        Error::new(Exit::OS, format!("cannot start a thread: {}", Reworded(&failed)));
+                    error.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(failed);
+                    break;
+                }
             }
         });
     } else {

@@ -125,7 +125,12 @@ impl Driver {
                 self.client.handle(Input::Received(&self.buffer[..count]));
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-            Err(_) => self.client.handle(Input::Lost),
+            Err(error) => {
+                if matches!(self.answered, None | Some(Verb::StartTls)) {
+                    self.failure = Failure::of_alert(&error);
+                }
+                self.client.handle(Input::Lost);
+            }
         }
     }
 

@@ -42,6 +42,27 @@ impl Exit {
     /// The whole message left and no reply came: it may have been delivered.
     pub const UNKNOWN: Self = Self(80);
 
+    /// What each status means, in a line.
+    const MEANINGS: [(Self, &'static str); 17] = [
+        (Self::OK, "every recipient was accepted"),
+        (Self::USAGE, "usage"),
+        (Self::DATA, "the message or sender was refused, or the message is not valid"),
+        (Self::NO_INPUT, "an input file cannot be read"),
+        (Self::NO_USER, "every recipient was refused for good"),
+        (Self::NO_HOST, "the host name does not resolve, or the domain takes no mail"),
+        (Self::UNAVAILABLE, "the server does not serve, or does not offer what is required"),
+        (Self::SOFTWARE, "a fault of this program"),
+        (Self::OS, "the operating system refused something, like a thread or a file descriptor"),
+        (Self::CANNOT_CREATE, "a file cannot be created"),
+        (Self::IO, "local input or output failed"),
+        (Self::TEMPORARY, "failed for now: safe to try again"),
+        (Self::PROTOCOL, "the server broke the protocol, or the handshake failed"),
+        (Self::NO_PERMISSION, "login refused, certificate not trusted, a password that would leave in clear"),
+        (Self::CONFIGURATION, "the configuration is wrong"),
+        (Self::PARTLY, "some recipients were accepted and some refused"),
+        (Self::UNKNOWN, "unknown: it left and no reply came; sending it again may duplicate it"),
+    ];
+
     /// The number that the process ends with.
     #[must_use]
     pub const fn status(self) -> u8 {
@@ -129,6 +150,12 @@ impl Exit {
             _ => Self::SOFTWARE,
         }
     }
+}
+
+/// The meanings of all statuses, one in a line, between two texts.
+pub(crate) fn meanings(before: &str, behind: &str) -> String {
+    let lines = Exit::MEANINGS.iter().map(|(exit, meaning)| format!("  {:>2}  {meaning}\n", exit.status()));
+    format!("{before}{}{behind}", lines.collect::<String>())
 }
 
 /// Whether an outcome only follows from that of another recipient, so that it says nothing by itself.

@@ -177,9 +177,24 @@ impl Layers {
                     .retain(|setting| setting.option != option || setting.source == Source::Option);
             }
         }
+        layers.check_needs()?;
         let order = |option: &str| options.iter().position(|arg| arg.get_long() == Some(option));
         layers.settings.sort_by_key(|setting| order(&setting.option));
         Ok(layers)
+    }
+
+    /// Checks that no setting wants for another without which it means nothing.
+    fn check_needs(&self) -> Result<()> {
+        for (option, needed) in args::NEEDS {
+            let setting = self.settings.iter().find(|setting| setting.option == option);
+            let Some(setting) = setting.filter(|_| !self.has(needed)) else { continue };
+            let place = match &setting.source {
+                Source::Option => String::new(),
+                source => format!(" of {source}"),
+            };
+            return Err(Error::usage(format!("--{option}{place} needs --{needed} as well")));
+        }
+        Ok(())
     }
 
     /// The options that were not typed, as arguments.

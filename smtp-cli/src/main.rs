@@ -1,8 +1,18 @@
 //! Sends mail from a shell or a script.
 
-use smtp_cli::{Terminal, run};
+use smtp_cli::{Exit, Terminal, run};
+use std::io::{Write, stderr};
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook};
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(run(std::env::args_os(), &mut Terminal::system()).status())
+    // A panic is a fault of this program, and has its status and its one line too.
+    set_hook(Box::new(|panic| {
+        let what = panic.payload_as_str().unwrap_or("panic").escape_debug();
+        let place = panic.location().map(|place| format!(" ({place})")).unwrap_or_default();
+        // Not by eprintln, which panics where standard error is closed.
+        let _ = writeln!(stderr(), "smtp-cli: a fault of this program: {what}{place}");
+    }));
+    let ran = catch_unwind(AssertUnwindSafe(|| run(std::env::args_os(), &mut Terminal::system())));
+    ExitCode::from(ran.unwrap_or(Exit::SOFTWARE).status())
 }

@@ -5,11 +5,14 @@ use crate::config::nearest;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
+use clap::builder::Resettable;
 use clap_mangen::Man;
 use std::io::Write;
 
-/// What the manual says besides the options.
-const EXTRA: &str = include_str!("manual.roff");
+/// What the manual says of files and variables.
+const CONFIGURATION: &str = include_str!("manual/configuration.roff");
+/// What it shows in the end.
+const EXAMPLES: &str = include_str!("manual/examples.roff");
 
 /// Prints what completes the options in a shell.
 pub(crate) fn completions(args: &CompletionsArgs, terminal: &mut Terminal) -> Result<Exit> {
@@ -56,12 +59,19 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     let mut pages = Vec::new();
     let mut page = Vec::new();
     Man::new(command.clone()).render(&mut page).map_err(failed)?;
-    page.extend_from_slice(EXTRA.as_bytes());
+    let statuses = crate::exit::meanings(".SH EXIT STATUS\n.nf\n", ".fi\n");
+    page.extend_from_slice([CONFIGURATION, &statuses, EXAMPLES].concat().as_bytes());
     pages.push(("smtp-cli".to_string(), page));
     for command in command.get_subcommands() {
         let name = format!("smtp-cli-{}", command.get_name());
         let mut page = Vec::new();
-        Man::new(command.clone()).title(name.clone()).render(&mut page).map_err(failed)?;
+        let is_send = command.get_name() == "send";
+        // The table is no text to be filled, as what stands behind the help is.
+        let command = if is_send { command.clone().after_help(Resettable::Reset) } else { command.clone() };
+        Man::new(command).title(name.clone()).render(&mut page).map_err(failed)?;
+        if is_send {
+            page.extend_from_slice(statuses.as_bytes());
+        }
         pages.push((name, page));
     }
     Ok(pages)

@@ -1,7 +1,7 @@
 //! Provides [`Outputs`]: all that looks on while sessions go their way, to the terminal, to files and to the log.
 
 use crate::args::{FileArgs, GlobalArgs};
-use crate::error::{Error, Result, Reworded};
+use crate::error::{Error, Escaped, Result, Reworded};
 use crate::exit::Exit;
 use crate::log_file::Log;
 use crate::report::Report;
@@ -19,6 +19,9 @@ use std::time::Instant;
 
 /// All that looks on.
 pub(crate) struct Outputs {
+    /// Where warnings go.
+    warnings: Stream,
+    /// Where the transcript goes that somebody looks at.
     terminal: Option<Stream>,
     file: Option<(Stream, bool, Failing)>,
     recordings: Option<Recordings>,
@@ -63,6 +66,7 @@ impl Outputs {
             File::create(path).map_err(|error| Error::cannot_create("the recording", path, &error))?;
         }
         Ok(Self {
+            warnings: terminal.error.clone(),
             terminal: global.verbose.then(|| terminal.error.clone()),
             file,
             recordings: args.record.is_some().then(Recordings::default),
@@ -147,7 +151,10 @@ impl Outputs {
             bar.finish_and_clear();
         }
         if let (Some(recordings), Some(path)) = (&self.recordings, &self.record) {
-            failures.extend(write_scenario(recordings, path).err());
+            match write_scenario(recordings, path) {
+                Ok(()) => self.warn_of_challenge(recordings, path),
+                Err(error) => failures.push(error),
+            }
         }
         let failed = self
             .file
@@ -157,6 +164,20 @@ impl Outputs {
             Error::new(Exit::IO, format!("the transcript cannot be written to its end: {}", Reworded(&error)))
         }));
         failures
+    }
+}
+
+impl Outputs {
+    /// Says which login of a recording nobody can play again.
+    fn warn_of_challenge(&self, recordings: &Recordings, path: &Path) {
+        if let Some(mechanism) = recordings.challenged() {
+            let text = format!(
+                "the login by {mechanism} in the recording {} cannot be replayed, record one by --auth plain or none",
+                path.display()
+            );
+            // What cannot be written is no reason to fail.
+            let _ = writeln!(self.warnings.clone(), "smtp-cli: warning: {}", Escaped(&text));
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Provides the sendmail personality: what programs that call `sendmail` expect, with msmtp's options.
 
-use crate::args::{self, Command, EnvelopeArgs, Parsed, SendArgs};
+use crate::args::{self, Command, EnvelopeArgs, LocalNames, Parsed, SendArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers;
@@ -37,17 +37,19 @@ pub(crate) fn sendmail(words: Vec<OsString>, terminal: &mut Terminal) -> Result<
     let settled = layers::settle(arguments, &args.global, &matches, terminal)?;
     match settled.args.command {
         Command::Send(mut send) => {
-            let domain = local_domain(&send);
+            let local = local_domain(&send);
+            let domain = local.as_ref().map(Domain::as_str);
             let envelope = &mut send.envelope;
             if let Some(sender) = sender {
-                let path = format!("<{}>", qualified(&sender, domain.as_deref())?);
+                let path = format!("<{}>", qualified(&sender, domain)?);
                 let path =
                     path.parse().map_err(|error| Error::usage(format!("sendmail: -f {sender}: {error}")))?;
                 envelope.envelope_from = Some(path);
             }
             for recipient in &mut envelope.to {
-                *recipient = qualified(recipient, domain.as_deref())?;
+                *recipient = qualified(recipient, domain)?;
             }
+            envelope.local_names = local.clone().map_or(LocalNames::Nowhere, LocalNames::Qualified);
             envelope.from = author(envelope, names_sender, full_name.as_deref())?;
             send::send(&send, &settled.args.global, settled.program, terminal)
         }
@@ -182,14 +184,21 @@ fn is_local(address: &str) -> bool {
     !address.is_empty() && !address.contains(['@', '<', '>', ',', ':', ';', '"', '(', ' '])
 }
 
-/// The domain of local names: the one of EHLO that is configured, or the machine's full name.
-fn local_domain(send: &SendArgs) -> Option<String> {
-    if let Some(domain) = &send.connection.helo {
-        return Some(domain.as_str().to_string());
-    }
-    let name = gethostname::gethostname().to_string_lossy().into_owned();
-    (name.contains('.') && name.parse::<Domain>().is_ok()).then_some(name)
+/// The domain of local names: the one of EHLO that is configured, that of `/etc/mailname`, where Debian's mail programs
+/// look, or the machine's full name.
+fn local_domain(send: &SendArgs) -> Option<Domain> {
+    let configured = send.connection.helo.as_ref().map(|domain| domain.as_str().to_string());
+    let mail_name = || std::fs::read_to_string(MAIL_NAME).ok().map(|text| text.trim().to_string());
+    let host_name = || gethostname::gethostname().to_string_lossy().into_owned();
+    let domain = |name: String| Domain::new(&name).ok();
+    configured.and_then(domain).or_else(|| mail_name().and_then(domain)).or_else(|| {
+        let name = host_name();
+        if name.contains('.') { domain(name) } else { None }
+    })
 }
+
+/// The domain of mail from this machine, by Debian's policy (§11.6).
+const MAIL_NAME: &str = "/etc/mailname";
 
 /// The address with its domain.
 fn qualified(address: &str, domain: Option<&str>) -> Result<String> {
@@ -197,7 +206,8 @@ fn qualified(address: &str, domain: Option<&str>) -> Result<String> {
         _ if !is_local(address) => Ok(address.to_string()),
         Some(domain) => Ok(format!("{address}@{domain}")),
         None => Err(Error::usage(format!(
-            "sendmail: {address} is a name of this machine, which has no domain; use {address}@DOMAIN or --domain=DOMAIN"
+            "sendmail: {address} is a name of this machine, which has no domain; use {address}@DOMAIN or --domain=DOMAIN, or set helo in \
+             the configuration"
         ))),
     }
 }

@@ -57,9 +57,19 @@ impl Tls {
         }
         // An address is verified too; as an extension of the hello it would break the protocol (RFC 6066 §3).
         builder.use_sni(name.parse::<std::net::IpAddr>().is_err());
-        let connector = builder
-            .build()
-            .map_err(|error| Error::new(Exit::OS, format!("TLS cannot be set up: {error}")))?;
+        let connector = builder.build().map_err(|error| match &trust.identity {
+            // Whether they belong together shows only here.
+            Some((certificate, key)) => Error::new(
+                Exit::NO_INPUT,
+                format!(
+                    "the key {} does not belong to the certificate {}: {}",
+                    key.display(),
+                    certificate.display(),
+                    brief(&error.to_string())
+                ),
+            ),
+            None => Error::new(Exit::OS, format!("TLS cannot be set up: {error}")),
+        })?;
         Ok(Self { connector, name: name.to_string(), pin: trust.pin })
     }
 
@@ -96,6 +106,13 @@ impl Failure {
         Self { certificate: false, reason: reason.into() }
     }
 
+    /// What the server said by an alert instead of its first reply: under TLS 1.3 the client is done before the server has
+    /// looked at its certificate.
+    pub(crate) fn of_alert(error: &std::io::Error) -> Option<Self> {
+        let text = error.to_string();
+        text.contains(" alert ").then(|| Self::new(brief(&text)))
+    }
+
     fn of(error: &native_tls::Error, name: &str) -> Self {
         let text = error.to_string();
         let lower = text.to_lowercase();
@@ -111,6 +128,13 @@ impl Failure {
             ("self signed", "the certificate is signed by nobody that is trusted (self-signed)".to_string()),
             ("unable to get", "the certificate is signed by nobody that is trusted".to_string()),
         ];
+        let is_too_old = ["protocol version", "unsupported protocol", "version too low"]
+            .iter()
+            .any(|words| lower.contains(words));
+        if is_too_old {
+            let reason = format!("the server offers no TLS 1.2 or newer ({})", brief(&text));
+            return Self { certificate: false, reason };
+        }
         let reason = known.into_iter().find(|(words, _)| certificate && lower.contains(words));
         Self { certificate, reason: reason.map_or_else(|| brief(&text), |(_, reason)| reason) }
     }

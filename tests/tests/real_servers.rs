@@ -8,3 +8,4 @@ mod mechanisms;
 mod refusals;
 mod secrets;
 mod sending;
+mod tls_sessions;

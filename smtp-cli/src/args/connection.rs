@@ -5,6 +5,7 @@ use super::proxy::{Header, Proxy};
 use super::server::Server;
 use super::values::{AuthChoice, ProtocolName, TimeoutChanges, TlsMode};
 use super::xclient::{DnsServer, Xclient};
+use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use smtp_core::EhloDomain;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -14,7 +15,7 @@ use std::path::PathBuf;
 #[command(next_help_heading = "Where to")]
 pub(crate) struct ConnectionArgs {
     /// The server: host[:port], smtp://[user@]host[:port], smtps://…, lmtp://…, unix:PATH, or mock (the bundled one)
-    #[arg(short, long, value_name = "SERVER", value_parser = str::parse::<Server>)]
+    #[arg(short, long, value_name = "SERVER", value_parser = OsStringValueParser::new().try_map(|text| Server::read(&text)))]
     pub(crate) server: Option<Server>,
     /// An account of the configuration file
     #[arg(short, long, value_name = "NAME")]
@@ -26,7 +27,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, conflicts_with_all = ["server", "lmtp"])]
     pub(crate) mx: bool,
     /// Look names up at this DNS server instead of the system's, for --mx
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = str::parse::<DnsServer>, requires = "mx", conflicts_with_all = ["server", "lmtp"])]
+    #[arg(long, value_name = "ADDR[:PORT]", value_parser = str::parse::<DnsServer>, conflicts_with_all = ["server", "lmtp"])]
     pub(crate) dns: Option<DnsServer>,
     /// Speak LMTP, which has a reply for each recipient
     #[arg(long, conflicts_with = "protocol")]
@@ -41,10 +42,10 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
     /// Show this certificate to the server: a PEM file, with what leads to its authority behind it
-    #[arg(long, value_name = "FILE", requires = "client_key")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) client_cert: Option<PathBuf>,
     /// The key of that certificate: a PEM file
-    #[arg(long, value_name = "FILE", requires = "client_cert")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) client_key: Option<PathBuf>,
     /// The name that the server's certificate must bear, when it is not the host's
     #[arg(long, value_name = "NAME")]

@@ -1,7 +1,7 @@
 //! Defines the options of the envelope.
 
 use super::values::{Notify, Return};
-use smtp_core::{ForwardPath, Parameter, ReversePath};
+use smtp_core::{Domain, ForwardPath, Parameter, ReversePath};
 
 /// From whom, to whom.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -46,4 +46,19 @@ pub(crate) struct EnvelopeArgs {
     /// Send to all recipients or, when one is refused, to none
     #[arg(long)]
     pub(crate) require_all: bool,
+    /// What becomes of addresses in messages that are names of this machine.
+    #[arg(skip)]
+    pub(crate) local_names: LocalNames,
+}
+
+/// What becomes of addresses without a domain, which are names of this machine, in messages that exist.
+#[derive(Clone, Debug, Default)]
+pub(crate) enum LocalNames {
+    /// They are no addresses.
+    #[default]
+    Refused,
+    /// They get this domain.
+    Qualified(Domain),
+    /// They would get the machine's domain if it had one.
+    Nowhere,
 }

@@ -22,7 +22,7 @@ pub(crate) struct MessageArgs {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) html_file: Option<PathBuf>,
     /// Make the plain text from the HTML
-    #[arg(long, requires = "html_file", conflicts_with = "text")]
+    #[arg(long, conflicts_with = "text")]
     pub(crate) text_from_html: bool,
     /// A file to attach; its type and the name it bears may be said
     #[arg(long, value_name = "PATH[;type=T][;name=N]", value_parser = OsStringValueParser::new().try_map(|text| Attachment::parse(&text)))]
@@ -43,20 +43,19 @@ pub(crate) struct MessageArgs {
     #[arg(short = 'H', long, value_name = "NAME: VALUE")]
     pub(crate) header: Vec<String>,
     /// Sign by DKIM with this key: a PEM file
-    #[arg(long, value_name = "FILE", requires = "dkim_selector")]
+    #[arg(long, value_name = "FILE")]
     pub(crate) dkim_key: Option<PathBuf>,
     /// The selector under which the key is published
-    #[arg(long, value_name = "S", requires = "dkim_key")]
+    #[arg(long, value_name = "S")]
     pub(crate) dkim_selector: Option<String>,
     /// The domain to sign for, when it is not the author's
-    #[arg(long, value_name = "D", requires = "dkim_key")]
+    #[arg(long, value_name = "D")]
     pub(crate) dkim_domain: Option<String>,
     /// Send this message, which exists, or the one of standard input (-)
     #[arg(long, value_name = "FILE|-", conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header", "text_from_html"])]
     pub(crate) eml: Vec<PathBuf>,
     /// Send it as it is, without adding a missing Date or Message-ID and removing Bcc
-    // clap waives what is required where it conflicts with what is there, so the conflicts are said here too.
-    #[arg(long, requires = "eml", conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header", "text_from_html"])]
+    #[arg(long, conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header", "text_from_html"])]
     pub(crate) no_fix: bool,
 }
 

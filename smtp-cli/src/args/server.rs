@@ -1,5 +1,6 @@
 //! Defines [`Server`], what `--server` takes.
 
+use std::ffi::OsStr;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -39,6 +40,31 @@ pub(crate) enum Scheme {
     Smtps,
     /// `lmtp://`
     Lmtp,
+}
+
+impl Server {
+    /// Reads what was typed; the path of a socket may be any that the system has.
+    pub(crate) fn read(text: &OsStr) -> Result<Self, String> {
+        match text.to_str() {
+            Some(text) => text.parse(),
+            None => Self::read_octets(text),
+        }
+    }
+
+    #[cfg(unix)]
+    fn read_octets(text: &OsStr) -> Result<Self, String> {
+        use std::os::unix::ffi::OsStrExt;
+
+        match text.as_bytes().strip_prefix(b"unix:") {
+            Some(path) => Ok(Self::Unix(OsStr::from_bytes(path).into())),
+            None => Err("what is not UTF-8 can only be the path behind unix:".to_string()),
+        }
+    }
+
+    #[cfg(not(unix))]
+    fn read_octets(_text: &OsStr) -> Result<Self, String> {
+        Err("what is no Unicode cannot be a server".to_string())
+    }
 }
 
 impl FromStr for Server {

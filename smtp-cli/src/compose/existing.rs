@@ -2,7 +2,7 @@
 
 use super::signing;
 use super::{addresses, context, envelope_of, of_mime, one_for_standard_input, source};
-use crate::args::SendArgs;
+use crate::args::{LocalNames, SendArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::mail::Mail;
@@ -52,13 +52,23 @@ impl Opened {
 }
 
 fn open(args: &SendArgs, name: &str, source: smtp_mime::Source, outside: Outside<'_>) -> Result<Opened> {
-    let invalid = |error: &smtp_mime::Error| match of_mime(error) {
+    let of_message = |error: &smtp_mime::Error, advice: &str| match of_mime(error) {
         error if error.exit() == Exit::USAGE => {
-            Error::new(Exit::DATA, format!("the message {name}: {error}"))
+            Error::new(Exit::DATA, format!("the message {name}: {error}{advice}"))
         }
         error => error,
     };
-    let existing = ExistingMessage::open(source).map_err(|error| invalid(&error))?;
+    let mut existing = ExistingMessage::open(source).map_err(|error| of_message(&error, ""))?;
+    let mut advice = "";
+    match &args.envelope.local_names {
+        LocalNames::Qualified(domain) => existing = existing.qualified(domain),
+        LocalNames::Nowhere if existing.local_names().next().is_some() => {
+            advice = "; names of this machine need a domain: set helo in the configuration, use --domain=DOMAIN, or \
+                      write one into /etc/mailname";
+        }
+        LocalNames::Nowhere | LocalNames::Refused => {}
+    }
+    let invalid = |error: &smtp_mime::Error| of_message(error, advice);
     let (sender, recipients) = ends(args, &existing).map_err(|error| match error {
         Ends::Header(error) => invalid(&error),
         Ends::Option(error) => error,
@@ -94,7 +104,7 @@ fn open(args: &SendArgs, name: &str, source: smtp_mime::Source, outside: Outside
             ),
         ));
     }
-    let message = signing::signed(message, &args.message, context(outside)?.date(), invalid)?;
+    let message = signing::signed(message, &args.message, context(outside)?.date(), |error| invalid(error))?;
     Ok(Opened { message, edit, sender, recipients })
 }
 

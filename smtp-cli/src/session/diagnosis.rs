@@ -167,6 +167,8 @@ impl Session<'_> {
         let first = self.driver.transport().first_octets();
         let hint = if self.settings.encryption == Encryption::Implicit && first.starts_with(b"220") {
             "; the server spoke 220 in clear: try --tls starttls"
+        } else if failure.reason.contains("certificate required") {
+            "; it wants a certificate of ours: use --client-cert and --client-key"
         } else if self.settings.encryption == Encryption::Opportunistic {
             "; --tls none sends in clear"
         } else {

@@ -40,6 +40,11 @@ impl Recordings {
         all.iter().all(|recorded| recorded.is_implicit) || !all.iter().any(|recorded| recorded.is_implicit)
     }
 
+    /// The mechanism of a login that no other one can replay, because its replies depend on a challenge.
+    pub(crate) fn challenged(&self) -> Option<String> {
+        self.all().iter().find_map(|recorded| recorded.recording.challenged().map(String::from))
+    }
+
     /// The scenario of all sessions, of those that last as far as they have come.
     pub(crate) fn scenario(&self, name: &str) -> String {
         let recordings: Vec<_> = self.all().iter().map(|recorded| recorded.recording.clone()).collect();

@@ -47,6 +47,7 @@ fn silence_after_the_message_is_unknown() {
     let ran = send(&mock).with(["--timeout", "end=200ms"]).exits(Exit::UNKNOWN);
     ran.complains(["unknown", "duplicate"]);
     assert!(ran.output.starts_with("unknown "), "{}", ran.output);
+    assert!(ran.output.contains("give it more by --timeout end=DUR"), "{}", ran.output);
 }
 
 #[test]

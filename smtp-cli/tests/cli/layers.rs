@@ -83,3 +83,36 @@ fn a_family_that_is_typed_counts_over_that_of_a_file() {
         assert!(!ran.output.contains(file) && ran.output.contains(variable), "{}", ran.output);
     }
 }
+
+#[test]
+fn what_is_missing_beside_an_option_may_stand_elsewhere() {
+    let directory = tempfile::tempdir().unwrap();
+    let key = directory.path().join("dkim.pem");
+    std::fs::write(&key, include_str!("../../../smtp-mime/tests/messages/keys/ed25519.pem")).unwrap();
+    let text = format!("dkim-key = '{}'\n", key.display());
+    let run = || dry_run(directory.path(), &text).with(["--body", "x"]);
+    let ran = run().with(["--dkim-selector", "typed"]).exits(Exit::OK);
+    assert!(ran.output.contains("s=typed;"), "{}", ran.output);
+    let ran = run().environment("SMTP_CLI_DKIM_SELECTOR", "variable").exits(Exit::OK);
+    assert!(ran.output.contains("s=variable;"), "{}", ran.output);
+    run().exits(Exit::USAGE).complains(["--dkim-key of [defaults]", "--dkim-selector"]);
+    let text = "client-key = 'k.pem'\n";
+    dry_run(directory.path(), text).with(["--body", "x", "--client-cert", "c.pem"]).exits(Exit::OK);
+}
+
+#[test]
+fn what_is_missing_everywhere_is_named() {
+    let directory = tempfile::tempdir().unwrap();
+    for (typed, words) in [
+        (&["--text-from-html"][..], ["--text-from-html", "--html-file"]),
+        (&["--client-cert", "c"], ["--client-cert", "--client-key"]),
+        (&["--client-key", "k"], ["--client-key", "--client-cert"]),
+        (&["--dkim-selector", "s"], ["--dkim-selector", "--dkim-key"]),
+        (&["--dkim-domain", "d"], ["--dkim-domain", "--dkim-key"]),
+        (&["--dkim-key", "k"], ["--dkim-key", "--dkim-selector"]),
+    ] {
+        let run = typed.iter().fold(dry_run(directory.path(), ""), |run, word| run.with([word]));
+        run.exits(Exit::USAGE).complains(words);
+    }
+    smtp_cli(["send", "--server", "mock", "--no-fix"]).exits(Exit::USAGE).complains(["--no-fix", "--eml"]);
+}

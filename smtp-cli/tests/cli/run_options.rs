@@ -160,6 +160,61 @@ fn transcripts_and_recordings_are_written_to_files_without_secrets() {
 }
 
 #[test]
+fn a_recording_that_cannot_be_played_is_warned_of() {
+    let directory = tempfile::tempdir().unwrap();
+    let record = directory.path().join("r.toml").display().to_string();
+    for (mechanism, is_warned) in [("SCRAM-SHA-256", true), ("CRAM-MD5", true), ("PLAIN", false)] {
+        let ran = send_to("mock").login().with(["--record", &record, "--auth", mechanism]).exits(Exit::OK);
+        let words = format!("warning: the login by {mechanism} in the recording {record} cannot be replayed");
+        assert_eq!(ran.error.contains(&words), is_warned, "{}", ran.error);
+        assert_eq!(ran.error.is_empty(), !is_warned, "{}", ran.error);
+    }
+}
+
+#[test]
+fn a_document_is_printed_whatever_failed_but_the_usage() {
+    let directory = tempfile::tempdir().unwrap();
+    let missing = directory.path().join("missing").display().to_string();
+    let mock =
+        Mock::builder().user("alice", "another one").starttls(smtp_mock::Certificate::SelfSigned).start();
+    let base = || send(&mock).with(["--format", "json"]);
+    let unsent = |run: crate::support::Run, exit: Exit, words: &str| {
+        let ran = run.exits(exit);
+        let document: serde_json::Value = serde_json::from_str(&ran.output).unwrap();
+        assert_eq!(
+            (&document["schema"], &document["exit"]),
+            (&"smtp-cli/result/1".into(), &exit.status().into())
+        );
+        let error = document["error"].as_str().unwrap().to_string();
+        assert!(error.contains(words) && ran.complaint().contains(words), "{error}");
+        document
+    };
+    for (run, exit, words) in [
+        (send_to("no-such-host.invalid").with(["--format", "json"]), Exit::NO_HOST, "no-such-host.invalid"),
+        (base().with(["--tls", "starttls"]), Exit::NO_PERMISSION, "not trusted"),
+        (base().with(["--tls", "implicit"]), Exit::PROTOCOL, "handshake"),
+        (base().login().with(["--tls", "starttls", "--insecure"]), Exit::NO_PERMISSION, "535"),
+        (base().with(["--notify", "never", "--no-extension", "DSN"]), Exit::UNAVAILABLE, "DSN"),
+    ] {
+        let document = unsent(run, exit, words);
+        let recipient = &document["messages"][0]["recipients"][0];
+        assert_eq!(recipient["outcome"], "unsent", "{document}");
+        assert!(recipient["reason"].as_str().unwrap().contains(words), "{document}");
+    }
+    // Where there is no message there is none to tell of.
+    for (run, exit, words) in [
+        (base().with(["--attach", &missing]), Exit::NO_INPUT, "missing"),
+        (base().with(["--user", "alice", "--password-file", &missing]), Exit::NO_INPUT, "missing"),
+        (base().with(["--transcript", &format!("{missing}/t.txt")]), Exit::CANNOT_CREATE, "t.txt"),
+        (base().with(["--ca-file", &missing, "--tls", "starttls"]), Exit::NO_INPUT, "missing"),
+    ] {
+        unsent(run, exit, words);
+    }
+    let ran = base().with(["--to", "nobody"]).exits(Exit::USAGE);
+    assert_eq!(ran.output, "");
+}
+
+#[test]
 fn a_recording_is_played_by_the_mock() {
     let directory = tempfile::tempdir().unwrap();
     let record = directory.path().join("r.toml");

@@ -71,3 +71,48 @@ fn what_is_to_be_shown_is_not_kept_back() {
     let ran = sendmail(&mock, ["-v", "-f", "cron", "root"]).exits(Exit::OK);
     assert!(ran.error.contains("MAIL FROM:<cron@host.example>"), "{}", ran.error);
 }
+
+/// As Debian's cron and cronie call it.
+const CRON: &str = "From: root (Cron Daemon)\nTo: root\nCc: \"Alice L.\" <alice>, bob@example.net\n\
+                    Subject: Cron <root@host> backup\nMIME-Version: 1.0\nContent-Type: text/plain; charset=UTF-8\n\
+                    Content-Transfer-Encoding: 8bit\nX-Cron-Env: <SHELL=/bin/sh>\n\nfertig: 3 Dateien, größer als 1 GB\n";
+
+#[test]
+fn the_mail_of_cron_is_sent() {
+    let mock = Mock::start();
+    for words in [
+        &["-i", "-FCronDaemon", "-B8BITMIME", "-oem", "root"][..],
+        &["-FCronDaemon", "-i", "-odi", "-oem", "-oi", "-t", "-f", "root"],
+    ] {
+        let run = words.iter().fold(sendmail(&mock, [""; 0]), |run, word| run.with([word]));
+        let ran = run.input(CRON).exits(Exit::OK);
+        assert_eq!((ran.output.as_str(), ran.error.as_str()), ("", ""));
+        let messages = mock.messages();
+        let message = messages.last().unwrap();
+        assert_eq!(message.from(), "root@host.example");
+        if words.contains(&"-t") {
+            assert_eq!(message.to(), ["root@host.example", "alice@host.example", "bob@example.net"]);
+        } else {
+            assert_eq!(message.to(), ["root@host.example"]);
+        }
+        let octets = String::from_utf8_lossy(&message.octets);
+        assert!(
+            octets.starts_with("From: root@host.example (Cron Daemon)\r\nTo: root@host.example\r\n"),
+            "{octets}"
+        );
+        assert!(octets.contains("Cc: \"Alice L.\" <alice@host.example>, bob@example.net\r\n"), "{octets}");
+        assert!(octets.contains("Subject: Cron <root@host> backup\r\n"), "{octets}");
+        assert!(octets.contains("Message-ID: <") && octets.contains("@host.example>"), "{octets}");
+        assert!(octets.ends_with("größer als 1 GB\r\n"), "{octets}");
+    }
+}
+
+#[test]
+fn names_of_a_machine_are_addresses_for_sendmail_alone() {
+    let mock = Mock::start();
+    smtp_cli(["send", "--server", &mock.addr().to_string(), "--helo", "host.example", "--eml", "-"])
+        .input(CRON)
+        .exits(Exit::DATA)
+        .complains(["From", "root"]);
+    assert_eq!(mock.connections(), 0);
+}

@@ -83,6 +83,29 @@ fn a_unix_socket_is_a_server_too() {
         .complains(["missing", "does a server listen"]);
 }
 
+/// On Linux, where a path may be any octets.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_unix_socket_may_have_any_name() {
+    use std::os::unix::ffi::OsStrExt;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join(std::ffi::OsStr::from_bytes(b"gr\xf6\xdfe.sock"));
+    let mock = Mock::builder().unix(&path).start();
+    let mut server = std::ffi::OsString::from("unix:");
+    server.push(&path);
+    let message = ["-f", "a@example.org", "-t", "b@example.org", "--subject", "s", "--body", "x"];
+    smtp_cli(["send", "--server"]).with([server.as_os_str()]).with(message).exits(Exit::OK);
+    smtp_cli(["send"]).environment("SMTP_CLI_SERVER", &server).with(message).exits(Exit::OK);
+    assert_eq!(mock.messages().len(), 2);
+    let odd = std::ffi::OsStr::from_bytes(b"mx\xff.example.org");
+    smtp_cli(["send", "--server"])
+        .with([odd])
+        .with(message)
+        .exits(Exit::USAGE)
+        .complains(["--server", "UTF-8"]);
+}
+
 #[test]
 fn the_bundled_server_takes_a_message_and_shows_it() {
     let ran = send_to("mock").with(["-v", "--attach", "Cargo.toml"]).exits(Exit::OK);

@@ -76,8 +76,8 @@ pub(crate) fn ca_file(mock: &Mock) -> (tempfile::NamedTempFile, String) {
 }
 
 impl Run {
-    pub(crate) fn with<const N: usize>(mut self, arguments: [&str; N]) -> Self {
-        self.arguments.extend(arguments.map(OsString::from));
+    pub(crate) fn with<const N: usize>(mut self, arguments: [impl Into<OsString>; N]) -> Self {
+        self.arguments.extend(arguments.map(Into::into));
         self
     }
 
@@ -93,8 +93,8 @@ impl Run {
         self
     }
 
-    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
-        self.environment.insert(name.to_string(), value.into());
+    pub(crate) fn environment(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.environment.insert(name.to_string(), value.as_ref().to_os_string());
         self
     }
 

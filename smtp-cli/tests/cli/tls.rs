@@ -122,6 +122,14 @@ fn a_client_certificate_is_read_before_anything_is_said() {
     };
     base("key.pem").exits(Exit::OK);
     assert_eq!(mock.connections(), 1);
+    for kind in ["RSA PRIVATE KEY", "ENCRYPTED PRIVATE KEY"] {
+        std::fs::write(path("form.pem"), chain.key_pem.replace("PRIVATE KEY", kind)).unwrap();
+        base("form.pem").exits(Exit::NO_INPUT).complains(["form.pem", "PKCS #8", "openssl pkcs8 -topk8"]);
+    }
+    base("cert.pem").exits(Exit::NO_INPUT).complains(["cert.pem", "BEGIN PRIVATE KEY"]);
+    let other = smtp_mock::Authority::new(["client.example"]).unwrap().chain(Certificate::Good).unwrap();
+    std::fs::write(path("other.pem"), &other.key_pem).unwrap();
+    base("other.pem").exits(Exit::NO_INPUT).complains(["other.pem does not belong to", "cert.pem"]);
     base("odd.pem").exits(Exit::NO_INPUT).complains(["odd.pem", "PKCS #8", "BEGIN PRIVATE KEY"]);
     base("missing.pem").exits(Exit::NO_INPUT).complains(["missing.pem", "--client-key"]);
     send(&mock).with(["--client-cert", &path("cert.pem")]).exits(Exit::USAGE).complains(["--client-key"]);
