@@ -82,9 +82,13 @@ impl Answers {
         Self { from: from.clone(), recipients: paths.zip(checked.outcomes).collect(), ending: checked.ending }
     }
 
-    /// The exit status: 0 when all would be taken, 79 when some would not.
+    /// The exit status: 0 when all would be taken, 79 when some would not; that of the break where not all were asked
+    /// for.
     pub(crate) fn exit(&self) -> Exit {
-        Exit::of_outcomes(self.recipients.iter().map(|(_, outcome)| outcome))
+        match &self.ending {
+            Some(ending) => ending.exit(),
+            None => Exit::of_outcomes(self.recipients.iter().map(|(_, outcome)| outcome)),
+        }
     }
 
     /// What the server said to MAIL, where it refused that.
@@ -134,7 +138,7 @@ impl Answers {
             return None;
         }
         if let Some(error) = &self.ending {
-            return Some(Error::new(exit, error.to_string()));
+            return Some(error.clone());
         }
         if let Some(reply) = self.sender_refusal() {
             let advice = reply.explain(Verb::Mail.into()).advice;

@@ -442,7 +442,7 @@ mod tests {
             Completion::File => (0, "FILE".to_string()),
         };
         assert_eq!(words("no"), (0, "noop".to_string()));
-        assert_eq!(words("help exp"), (5, "explain expn".to_string()));
+        assert_eq!(words("help exp"), (5, "expn explain".to_string()));
         assert_eq!(words("send --subj"), (5, "--subject".to_string()));
         assert_eq!(words("connect --tls st"), (14, "starttls".to_string()));
         assert_eq!(words("send --attach re"), (0, "FILE".to_string()));

@@ -1,13 +1,14 @@
 //! Provides [`Input`]: the lines that are typed, through a line editor at a terminal, else as they come.
 
 use super::assistant::Assistant;
-use crate::error::{Error, Result, Reworded};
+use crate::error::{Error, Escaped, Result, Reworded};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
 use rustyline::config::Configurer as _;
 use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
+use std::collections::VecDeque;
 use std::io::{self, BufRead, Read, Write};
 
 /// What is read where a line is asked for.
@@ -38,6 +39,8 @@ pub(super) enum Kind {
 /// Where lines come from.
 pub(super) struct Input {
     editor: Option<Box<Editor<Assistant, DefaultHistory>>>,
+    /// Lines that were pasted together with the one before.
+    ahead: VecDeque<String>,
 }
 
 /// A line of more octets is refused: no command has as many, and a message comes from a file then.
@@ -53,13 +56,31 @@ impl Input {
                 editor.set_helper(Some(Assistant::default()));
                 Box::new(editor)
             }),
+            ahead: VecDeque::new(),
         }
+    }
+
+    /// Forgets what was pasted for what came to no end.
+    pub(super) fn forget(&mut self) {
+        self.ahead.clear();
     }
 
     /// Reads a line; the prompt is shown at a terminal only.
     pub(super) fn read(&mut self, terminal: &mut Terminal, prompt: &str, kind: Kind) -> Result<Typed> {
+        if let Some(line) = self.ahead.pop_front() {
+            let shown = if kind == Kind::Password { "" } else { line.as_str() };
+            terminal.print(&format!("{prompt}{}\n", Escaped(shown)))?;
+            return Ok(Typed::Line(line));
+        }
         match &mut self.editor {
-            Some(editor) => edited(editor, prompt, kind),
+            Some(editor) => {
+                let typed = edited(editor, prompt, kind)?;
+                let Typed::Line(pasted) = typed else { return Ok(typed) };
+                let mut lines = pasted.split(['\r', '\n']).map(String::from);
+                let line = lines.next().unwrap_or_default();
+                self.ahead.extend(lines);
+                Ok(Typed::Line(line))
+            }
             None if kind == Kind::Password && terminal.input_is_terminal => {
                 typed((terminal.password)(prompt))
             }

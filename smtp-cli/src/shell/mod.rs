@@ -162,7 +162,8 @@ impl Shell<'_> {
                 Ok(what) => self.do_with_connection(&mut connection, what, command.is_bare),
                 Err(error) => Err(Stop::Failed(error)),
             };
-            let has_failed = done.is_err();
+            // Its words say that the connection is over, if it is.
+            let has_failed = matches!(done, Err(Stop::Failed(_)));
             let exit = self.settle(done, command.may_fail)?;
             let cause = connection.session.look();
             if let Some(cause) = cause.as_ref().filter(|_| !has_failed) {
@@ -257,6 +258,9 @@ impl Shell<'_> {
 
     /// Tells how a command failed; gives the exit status where that ends the shell.
     fn settle(&mut self, done: std::result::Result<(), Stop>, may_fail: bool) -> Result<Option<Exit>> {
+        if done.is_err() {
+            self.input.forget();
+        }
         let exit = match done {
             Ok(()) => return Ok(None),
             Err(Stop::Interrupted) => {

@@ -1,0 +1,232 @@
+//! The shell read from a pipe: nothing is asked, and the first failure ends it with its exit status.
+
+use crate::support::{PASSWORD, Ran, place, run, shell};
+use smtp_mock::{Close, Mechanism, Mock, On, Rule, Step};
+
+const IN_CLEAR: [&str; 5] = ["--tls", "none", "--allow-plaintext-auth", "--helo", "client.example"];
+
+/// The lines of a message to these recipients.
+fn message<'a>(to: &'a str, subject: &'a str) -> [&'a str; 9] {
+    ["send", "a@example.org", to, "", "", subject, "", "Text.", "."]
+}
+
+/// Connects to that server and does this.
+#[track_caller]
+fn session(mock: &Mock, lines: &[&str]) -> Ran {
+    let connect = format!("connect {}", place(mock));
+    shell(&IN_CLEAR, &[&[connect.as_str()], lines].concat())
+}
+
+#[test]
+fn a_script_that_logs_in_and_sends_prints_each_reply() {
+    let mock = Mock::builder()
+        .extensions(["ENHANCEDSTATUSCODES"])
+        .user("alice", PASSWORD)
+        .mechanisms([Mechanism::Login])
+        .plaintext_auth()
+        .start();
+    let port = mock.addr().port().to_string();
+    let login = ["-v", "--tls", "none", "--allow-plaintext-auth"];
+    let connect = ["connect", "127.0.0.1", &port, "client.example", "alice", PASSWORD];
+    let lines = [&connect[..], &message("b@example.net", "Hello"), &["quit", "exit"]].concat();
+    let ran = shell(&login, &lines).exits(0);
+    ran.says(&["is connected", "logged in as alice", "would be taken", "accepted  b@example.net", "221 "]);
+    ran.complains(&["<-  220 ", "->  AUTH LOGIN", "<-  235 ", "<-  354 ", "<-  221 "]);
+    assert!(!ran.output.contains("Server:") && !ran.error.contains("Password"), "nothing is asked: {ran:?}");
+    assert_eq!(mock.messages()[0].text().as_deref(), Some("Text.\r\n"));
+}
+
+#[test]
+fn the_first_failure_ends_it_with_its_status_and_the_lines_behind_it_are_not_commands() {
+    let mock = Mock::builder()
+        .extensions(["ENHANCEDSTATUSCODES", "PIPELINING"])
+        .rule(Rule::on(On::Rcpt).to("bad@*").reply("550 5.1.1 no such user"))
+        .rule(Rule::on(On::Rcpt).to("later@*").reply("450 4.2.0 try later"))
+        .rule(Rule::on(On::Mail).from("spam@*").reply("554 5.7.1 not you"))
+        .rule(Rule::on(On::Body).header("Subject: heavy").reply("552 5.3.4 too big"))
+        .rule(Rule::on(On::Expn).reply("502 5.5.1 not here"))
+        .start();
+    let closed = Mock::unreachable().unwrap().to_string();
+    for (lines, status, words) in [
+        (vec!["send"], 64, "nothing can be sent without a connection"),
+        (vec!["noop"], 64, "there is no connection"),
+        (vec!["quit"], 64, "there is no connection to break"),
+        (vec!["snd"], 64, "did you mean send?"),
+        (vec!["connect", "not a host"], 64, "the server: "),
+        (vec!["connect mx:smtp"], 64, "--server"),
+        (vec!["explain 999"], 64, "no code"),
+        (vec![".save x.toml"], 64, "nothing to save"),
+        (vec!["connect no-such-host.invalid"], 68, "no-such-host.invalid"),
+    ] {
+        let ran = shell(&[], &[&lines[..], &["explain 250"]].concat()).exits(status);
+        ran.complains(&[words]);
+        assert!(!ran.output.contains("250"), "{ran:?}");
+    }
+    shell(&[], &["connect"]).exits(64).complains(&["the input ended at the question \"Server:\""]);
+    shell(&IN_CLEAR, &[&format!("connect {closed}")]).exits(75).complains(&["refuses connections"]);
+    for (lines, status, words) in [
+        (vec!["connect mock"], 64, "there is a connection to 127.0.0.1 already"),
+        (vec!["expn staff"], 69, ""),
+        (vec!["verify bad@example.net"], 67, ""),
+        (vec!["verify bad@example.net later@example.net"], 75, ""),
+        (vec!["verify bad@example.net, good@example.net"], 79, ""),
+        (vec!["verify --from spam@example.net good@example.net"], 65, ""),
+        (message("bad@example.net", "Hello").to_vec(), 67, "would not be taken: bad@example.net"),
+        (
+            message("bad@example.net, good@example.net", "Hello").to_vec(),
+            79,
+            "1 of 2 recipients did not get it",
+        ),
+        (message("good@example.net", "heavy").to_vec(), 65, "552 5.3.4 too big"),
+        (vec!["send", "spam@example.net", "good@example.net", "", ""], 65, "the sender <spam@example.net>"),
+        (vec!["send", "no address"], 64, "no address"),
+        (vec!["send", "a@example.org", "b@example.org", "", "", "S", "no/such/file"], 66, "no/such/file"),
+        (vec!["send", "a@example.org", "b@example.org", "", "", "S", "", "Text."], 64, "before the lone dot"),
+        (vec!["!AUTH PLAIN AGEAYg=="], 64, "use auth"),
+        (vec!["auth", "alice"], 69, "does not offer AUTH"),
+    ] {
+        let ran = session(&mock, &[&lines[..], &["explain 250"]].concat());
+        // What stands behind a failure may be an answer to a question that it cut off.
+        let ran = ran.exits(status);
+        ran.complains(&[words]);
+        assert!(!ran.output.contains("250: "), "{ran:?}");
+    }
+    let refused = ["expn staff", "rset"];
+    session(&mock, &refused).exits(69).says(&["502 5.5.1 not here", "\n    "]);
+}
+
+#[test]
+fn what_may_fail_is_passed_over() {
+    let mock = Mock::builder().rule(Rule::on(On::Noop).reply("500 5.5.2 what?")).start();
+    let ran = session(&mock, &["# a comment", "", "-noop", "- snd", "rset"]).exits(0);
+    ran.says(&["500 5.5.2 what?", "250 "]).complains(&["did you mean send?"]);
+    // The end of the input leaves as exit does.
+    mock.wait_closed(1);
+    assert_eq!(mock.transcript().commands().last().map(String::as_str), Some("QUIT"));
+}
+
+#[test]
+fn an_empty_subject_warns_and_options_stand_for_answers() {
+    let mock = Mock::start();
+    let ran = session(&mock, &message("b@example.net", "")).exits(0);
+    ran.complains(&["warning: the subject is empty, the message may be taken for spam"]);
+    let line = "send --from a@example.org --to 'B <b@example.net>' --subject 'Two words' --body Text --reply-to c@example.org";
+    session(&mock, &[line, "status"]).exits(0).says(&["accepted  b@example.net", "is connected"]);
+    let message = mock.messages().pop().unwrap();
+    assert_eq!(message.subject().as_deref(), Some("Two words"));
+    assert_eq!(message.headers("Reply-To").len(), 1);
+}
+
+#[test]
+fn the_login_of_a_script_is_tried_again_by_auth() {
+    let mock = Mock::builder().user("alice@example.org", PASSWORD).plaintext_auth().require_auth().start();
+    let connect = format!("-connect {} --user alice --password-env SECRET", place(&mock));
+    let ran = shell(&IN_CLEAR, &[&connect, "noop"]).exits(77);
+    ran.complains(&["refused the login of alice: 535"]);
+    // A login that fails ends a script too, since what follows would go without it; auth is for a login of its own.
+    let connect = format!("connect {}", place(&mock));
+    let lines = [connect.as_str(), "-auth alice", PASSWORD, "auth", "alice@example.org", PASSWORD, "noop"];
+    let ran = shell(&IN_CLEAR, &lines).exits(0);
+    ran.complains(&["refused the login of alice: 535"]);
+    ran.says(&["logged in as alice@example.org", "250 "]);
+}
+
+#[test]
+fn a_session_over_tls_is_opened_by_the_options_of_connect() {
+    let mock = Mock::builder()
+        .starttls(smtp_mock::Certificate::Good)
+        .user("alice@example.org", PASSWORD)
+        .require_auth()
+        .start();
+    let directory = tempfile::tempdir().unwrap();
+    let ca_file = directory.path().join("ca.pem");
+    std::fs::write(&ca_file, mock.ca_pem()).unwrap();
+    let connect = format!(
+        "connect localhost {} --tls starttls --ca-file '{}' --user alice@example.org --password-env SECRET",
+        mock.addr().port(),
+        ca_file.display()
+    );
+    let send = "send --to b@example.net --subject S --body Text";
+    // The author is the user who logged in.
+    let ran =
+        shell(&["--tls", "none", "--helo", "client.example"], &[&connect, send, "status"]).exits(78 - 14);
+    ran.complains(&["From"]);
+    let lines = [connect.as_str(), send, "a@example.org", "status"];
+    let ran = shell(&["--tls", "none", "--helo", "client.example"], &lines).exits(0);
+    ran.says(&[
+        "under TLS",
+        "logged in as alice@example.org",
+        "accepted",
+        "under TLS, logged in as alice@example.org",
+        "SIZE",
+    ]);
+}
+
+#[test]
+fn a_connection_that_breaks_or_is_silent_ends_it() {
+    for (rule, words) in [
+        (Rule::on(On::Noop).close(Close::Fin), "ended the connection after its reply to EHLO"),
+        (Rule::on(On::Noop).reply("421 4.3.2 bye"), "is not available: 421 4.3.2 bye"),
+        (Rule::on(On::Noop).step(Step::Stall), "the limit of the phase other is 0.2 s"),
+        (Rule::on(On::Noop).reply("354 go on"), "broke the protocol"),
+    ] {
+        let mock = Mock::builder().rule(rule).start();
+        let connect = format!("connect {}", place(&mock));
+        let options = [&IN_CLEAR[..], &["--timeout", "other=200ms"]].concat();
+        let ran = shell(&options, &[&connect, "noop", "status"]);
+        assert!([75, 76].contains(&ran.status), "{ran:?}");
+        ran.complains(&[words]);
+        assert_eq!(ran.error.lines().count(), 1, "{ran:?}");
+        let ran = shell(&options, &[&connect, "-noop", "status", "-noop", "exit"]).exits(0);
+        ran.says(&["no connection"]).complains(&[words, "there is no connection"]);
+    }
+}
+
+#[test]
+fn only_errors_are_printed_where_that_is_wanted() {
+    let mock = Mock::start();
+    let connect = format!("connect {}", place(&mock));
+    let lines =
+        [&[connect.as_str(), "noop", "verify a@example.org"], &message("b@example.net", "S")[..]].concat();
+    let ran = shell(&[&IN_CLEAR[..], &["-q"]].concat(), &lines).exits(0);
+    assert_eq!((ran.output.as_str(), ran.error.as_str()), ("", ""));
+}
+
+#[test]
+fn transcript_log_and_recording_have_no_password() {
+    let mock =
+        Mock::builder().user("alice", PASSWORD).plaintext_auth().mechanisms([Mechanism::Plain]).start();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let configuration = format!("log-file = {:?}\nlog-level = \"debug\"\n", path("log"));
+    std::fs::write(directory.path().join("config"), configuration).unwrap();
+    let (config, transcript, lines) = (path("config"), path("transcript.txt"), path("lines.jsonl"));
+    let save = format!(".save '{}'", path("saved.toml"));
+    for (transcript, record) in [(&transcript, path("r1.toml")), (&lines, path("r2.toml"))] {
+        let options =
+            [&IN_CLEAR[..], &["--config", &config, "--transcript", transcript, "--record", &record]].concat();
+        let connect = format!("connect {} --user alice --password-env SECRET", place(&mock));
+        let session = [&[connect.as_str()], &message("b@example.net", "S")[..], &[&save, "quit"]].concat();
+        shell(&options, &session).exits(0).says(&["saved.toml has 1 session"]);
+    }
+    let secret = "AGFsaWNl"; // what a login of alice by PLAIN begins with
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let path = entry.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        assert!(!text.is_empty() && !text.contains(secret) && !text.contains(PASSWORD), "{}", path.display());
+    }
+    let log = std::fs::read_to_string(directory.path().join("log")).unwrap();
+    assert!(log.contains("from=<a@example.org>") && log.contains("exit=0 b@example.net accepted"), "{log}");
+}
+
+#[test]
+fn sessions_with_implicit_tls_and_without_cannot_be_saved_together() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("both.toml");
+    let save = format!(".save '{}'", file.display());
+    let connect = "connect mock --helo client.example";
+    let lines =
+        [connect, "quit", "connect mock --tls implicit --helo client.example --insecure", "quit", &save];
+    run(&["shell"], &lines).exits(74).complains(&["implicit TLS and without"]);
+    assert!(!file.exists());
+}
