@@ -18,6 +18,8 @@ use crate::Error;
 
 /// How many octets are read at once: whole lines of base64, 57 octets each (RFC 2045 §6.8).
 pub(crate) const CHUNK: usize = 57 * 1024;
+/// How many octets in memory are taken at once: with what is made of them they fit the nearest cache.
+const CHUNK_IN_MEMORY: usize = 57 * 256;
 /// Up to this size what a reader gives is kept in memory.
 const IN_MEMORY: usize = 1024 * 1024;
 
@@ -195,10 +197,12 @@ enum Opened {
 }
 
 impl SourceReader {
-    /// The next octets, [`CHUNK`] of them unless these are the last, and none at the end.
+    /// The next octets, at most [`CHUNK`] of them and whole lines of base64 unless these are the last, and none at the
+    /// end.
     pub(crate) fn chunk(&mut self) -> Result<&[u8], Error> {
         let left = self.until.saturating_sub(self.position);
-        let octets = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK);
+        let most = if matches!(self.opened, Opened::Memory(_)) { CHUNK_IN_MEMORY } else { CHUNK };
+        let octets = usize::try_from(left).unwrap_or(usize::MAX).min(most);
         if let Opened::File(file) = &mut self.opened {
             self.buffer.resize(octets, 0);
             file.read_exact(&mut self.buffer).map_err(|error| match error.kind() {

@@ -54,6 +54,8 @@ pub(crate) fn local_names(text: &str) -> Vec<std::ops::Range<usize>> {
 }
 
 const VALUE: &str = "address list";
+/// A mailbox with a name has no more.
+const MOST_TOKENS: usize = 8;
 /// Comments may stand within comments; so deep, and no deeper.
 const DEEPEST_COMMENT: usize = 32;
 
@@ -199,6 +201,9 @@ impl<'a> Parser<'a> {
             [head, .., tail] if tokens.windows(2).any(|pair| pair.iter().all(is_word)) => {
                 Cow::Borrowed(&self.text[head.start..tail.end])
             }
+            [head, .., tail] if tokens.windows(2).all(|pair| pair[0].end == pair[1].start) => {
+                Cow::Borrowed(&self.text[head.start..tail.end])
+            }
             _ => tokens.iter().map(|token| &self.text[token.start..token.end]).collect(),
         };
         Mailbox::try_from(text.as_ref()).map_err(|error| ValueError::Address { address: shown(&text), error })
@@ -214,9 +219,13 @@ impl<'a> Parser<'a> {
     }
 
     /// What words mean as a display name.
-    fn phrase(&self, first: usize, words: usize) -> String {
+    fn phrase(&self, first: usize, words: usize) -> Cow<'a, str> {
+        let tokens = &self.tokens[first..first + words];
+        if let [Token { kind: Kind::Atom, start, end }] = *tokens {
+            return Cow::Borrowed(&self.text[start..end]);
+        }
         let mut phrase = String::new();
-        for token in &self.tokens[first..first + words] {
+        for token in tokens {
             if !phrase.is_empty() {
                 phrase.push(' ');
             }
@@ -227,7 +236,7 @@ impl<'a> Parser<'a> {
                 phrase.push_str(text);
             }
         }
-        phrase
+        Cow::Owned(phrase)
     }
 
     fn peek(&self) -> Option<Kind> {
@@ -247,7 +256,7 @@ impl<'a> Parser<'a> {
 }
 
 fn tokens(text: &str, lenient: bool) -> Result<Vec<Token>, ValueError> {
-    let mut tokens = Vec::new();
+    let mut tokens = Vec::with_capacity(MOST_TOKENS.min(text.len()));
     let mut characters = text.char_indices().peekable();
     while let Some((start, character)) = characters.next() {
         let kind = match character {

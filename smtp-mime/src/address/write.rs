@@ -70,11 +70,11 @@ fn write_mailbox(
 ) -> Result<(), Error> {
     let mailbox = ready(name_addr.mailbox(), style.smtputf8).map_err(Error::field(field))?;
     match name_addr.display_name() {
-        None if style.brackets => folder.word(" ", &format!("<{mailbox}>")),
+        None if style.brackets => folder.pieces(" ", ["<", mailbox.as_str(), ">"]),
         None => folder.word(" ", mailbox.as_str()),
         Some(name) => {
             phrase::write(folder, " ", name, style.smtputf8);
-            folder.word(" ", &format!("<{mailbox}>"));
+            folder.pieces(" ", ["<", mailbox.as_str(), ">"]);
         }
     }
     Ok(())

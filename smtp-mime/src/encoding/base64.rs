@@ -1,6 +1,6 @@
 //! Provides base64 in lines of 76 characters (RFC 2045 §6.8).
 
-use base64_simd::STANDARD;
+use encodify::base64::MIME;
 
 /// How many octets make one line.
 const LINE: usize = 57;
@@ -12,7 +12,6 @@ const ENCODED_LINE: usize = 76;
 pub(crate) struct Base64 {
     begun: bool,
     held: Vec<u8>,
-    encoded: Vec<u8>,
 }
 
 impl Base64 {
@@ -49,16 +48,15 @@ impl Base64 {
     }
 
     fn lines(&mut self, octets: &[u8], out: &mut Vec<u8>) {
-        // Encoding many lines at once and dividing the result is faster than line by line.
-        self.encoded.clear();
-        STANDARD.encode_append(octets, &mut self.encoded);
-        out.reserve(self.encoded.len() / ENCODED_LINE * (ENCODED_LINE + 2) + ENCODED_LINE + 2);
-        for line in self.encoded.chunks(ENCODED_LINE) {
-            if self.begun {
-                out.extend_from_slice(b"\r\n");
-            }
-            self.begun = true;
-            out.extend_from_slice(line);
+        if octets.is_empty() {
+            return;
         }
+        if self.begun {
+            out.extend_from_slice(b"\r\n");
+        }
+        self.begun = true;
+        MIME.encode_append(octets, out);
+        // Each line has its end then, and the last one shall have none.
+        out.truncate(out.len() - 2);
     }
 }

@@ -3,6 +3,8 @@
 use super::Base64;
 use crate::header::fold::LONGEST_LINE;
 
+/// How many octets are looked at together.
+const BLOCK: usize = 16;
 /// How much of a line is remembered: the beginning of a delimiter.
 const HEAD: usize = 24;
 
@@ -78,6 +80,13 @@ impl Scan {
         self.utf8.look(octets);
         let mut rest = octets;
         while let Some(octet) = rest.first() {
+            if self.line == 0 && self.last == b'\n' {
+                let line = self.plain_line(rest);
+                if line > 0 {
+                    rest = &rest[line..];
+                    continue;
+                }
+            }
             let run = if self.line > 0 && !self.watched && self.last != b'\r' { printable(rest) } else { 0 };
             if run > 0 {
                 self.line += run as u64;
@@ -93,6 +102,28 @@ impl Scan {
             self.ascii += u64::from(octet.is_ascii());
             rest = &rest[1..];
         }
+    }
+
+    /// Looks at a whole line at the beginning, if it is one of printable ASCII of which only the length matters, and says
+    /// how many octets it has with its end.
+    fn plain_line(&mut self, octets: &[u8]) -> usize {
+        if Self::is_watched(octets[0]) {
+            return 0;
+        }
+        let run = printable(octets);
+        if run == 0 || !octets[run..].starts_with(b"\r\n") {
+            return 0;
+        }
+        self.trailing_blank |= octets[run - 1] == b' ';
+        self.longest_line = self.longest_line.max(run as u64);
+        self.characters += run as u64 + 2;
+        self.ascii += run as u64 + 2;
+        run + 2
+    }
+
+    /// Whether a line that begins so may be one that matters.
+    fn is_watched(octet: u8) -> bool {
+        matches!(octet, b'-' | b'F')
     }
 
     /// Says that these were all.
@@ -145,7 +176,7 @@ impl Scan {
                     *place = octet;
                 }
                 if self.line == 0 {
-                    self.watched = matches!(octet, b'-' | b'F');
+                    self.watched = Self::is_watched(octet);
                 }
                 self.line += 1;
                 self.watched &= self.line < HEAD as u64;
@@ -183,7 +214,14 @@ impl Scan {
 
 /// How many octets at the beginning are printable ASCII.
 fn printable(octets: &[u8]) -> usize {
-    octets.iter().position(|octet| !matches!(octet, b' '..=b'~')).unwrap_or(octets.len())
+    let is_printable = |octet: &u8| matches!(octet, b' '..=b'~');
+    // A block without a way out of its middle is looked at in few instructions.
+    let blocks = octets
+        .chunks_exact(BLOCK)
+        .take_while(|block| block.iter().fold(true, |all, octet| all & is_printable(octet)))
+        .count();
+    let rest = &octets[blocks * BLOCK..];
+    blocks * BLOCK + rest.iter().position(|octet| !is_printable(octet)).unwrap_or(rest.len())
 }
 
 /// Whether octets are UTF-8, wherever they are cut.

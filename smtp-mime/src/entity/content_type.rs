@@ -118,10 +118,18 @@ impl ContentType {
     }
 
     /// Writes the field Content-Type.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    ///
+    /// The further parameters, whose names are in lower case and whose values are valid, take the place of those of the
+    /// same name.
+    pub(crate) fn write(&self, further: &[(&str, &str)], out: &mut Vec<u8>) {
         let mut folder = Folder::new(out, "Content-Type");
-        folder.word(" ", &format!("{}/{}", self.main, self.subtype));
+        folder.pieces(" ", [&self.main, "/", &self.subtype]);
         for (attribute, value) in &self.parameters {
+            if further.iter().all(|(other, _)| other != attribute) {
+                parameter::write(&mut folder, attribute, value);
+            }
+        }
+        for (attribute, value) in further {
             parameter::write(&mut folder, attribute, value);
         }
         folder.end();

@@ -42,6 +42,24 @@ impl Plan {
             .sum()
     }
 
+    /// Appends another plan.
+    pub(crate) fn append(&mut self, other: Self) {
+        for segment in other.segments {
+            match segment {
+                Segment::Octets(octets) => self.tail().extend_from_slice(&octets),
+                encoded @ Segment::Encoded { .. } => self.segments.push(encoded),
+            }
+        }
+    }
+
+    /// Appends a segment.
+    fn push(&mut self, segment: &Segment) {
+        match segment {
+            Segment::Octets(octets) => self.tail().extend_from_slice(octets),
+            Segment::Encoded { .. } => self.segments.push(segment.clone()),
+        }
+    }
+
     /// The end of the plan, to which octets can be appended.
     fn tail(&mut self) -> &mut Vec<u8> {
         if !matches!(self.segments.last(), Some(Segment::Octets(_))) {
@@ -65,13 +83,15 @@ pub(crate) struct Requirements {
     pub(crate) signed: bool,
 }
 
-/// Plans an entity as the body of a message, its Content- fields included; says what the server must offer for it.
+/// Plans an entity as the body of a message, its Content- fields included, behind the other fields of its header
+/// section; says what the server must offer for it.
 pub(crate) fn plan(
+    header: Vec<u8>,
     entity: &Entity,
     context: &Context,
     requirements: Requirements,
 ) -> Result<(Plan, BodyType), Error> {
-    let (mut plan, prepared) = planned(entity, context, requirements)?;
+    let (mut plan, prepared) = planned(header, entity, context, requirements)?;
     if !prepared.lines {
         plan.tail().extend_from_slice(b"\r\n");
     }
@@ -84,10 +104,11 @@ pub(crate) fn plan_part(
     context: &Context,
     requirements: Requirements,
 ) -> Result<(Plan, BodyType), Error> {
-    planned(entity, context, requirements).map(|(plan, prepared)| (plan, prepared.body_type()))
+    planned(Vec::new(), entity, context, requirements).map(|(plan, prepared)| (plan, prepared.body_type()))
 }
 
 fn planned(
+    header: Vec<u8>,
     entity: &Entity,
     context: &Context,
     requirements: Requirements,
@@ -97,7 +118,7 @@ fn planned(
         let planner = Planner { boundary: &boundary, requirements };
         let (prepared, collides) = planner.prepare(entity, 0)?;
         if !collides {
-            let mut plan = Plan::default();
+            let mut plan = Plan { segments: vec![Segment::Octets(header)] };
             planner.write(entity, &prepared, &mut plan, &mut 0);
             return Ok((plan, prepared));
         }
@@ -186,7 +207,7 @@ impl Planner<'_> {
     ) -> Result<(Prepared, bool), Error> {
         let failed = |rule| Error::Part { part: entity.label(), rule };
         let mut encoder = Encoder::Lines(lines.clone());
-        let scan = self.scan(source, Some(&mut encoder))?;
+        let (scan, ready) = self.scan_encoded(source, &mut encoder)?;
         if !scan.utf8.is_valid() {
             return Err(failed("the text is not UTF-8: convert it, or attach it as a file"));
         }
@@ -226,10 +247,16 @@ impl Planner<'_> {
             ),
             _ => (Encoder::Lines(lines.clone()), scan.octets),
         };
+        let is_as_it_is =
+            matches!(encoding, ContentTransferEncoding::SevenBit | ContentTransferEncoding::EightBit);
+        let leaf = match ready.filter(|_| is_as_it_is) {
+            Some(octets) => vec![Segment::Octets(octets)],
+            None => encoded(source, encoder, octets),
+        };
         let prepared = Prepared {
             encoding,
             charset: (entity.content_type.main() == "text").then_some("utf-8"),
-            leaf: Some(encoded(source, encoder, octets)),
+            leaf: Some(leaf),
             parts: Vec::new(),
             lines: encoding != ContentTransferEncoding::Base64,
         };
@@ -262,7 +289,7 @@ impl Planner<'_> {
     fn prepare_message(&self, entity: &Entity, source: &Source) -> Result<(Prepared, bool), Error> {
         let failed = |rule| Error::Part { part: entity.label(), rule };
         let mut encoder = Encoder::Lines(LineEnds::complete());
-        let scan = self.scan(source, Some(&mut encoder))?;
+        let (scan, _) = self.scan_encoded(source, &mut encoder)?;
         if !scan.fits_lines() {
             return Err(failed(
                 "a message within a message must have lines of at most 998 octets and no NUL: attach it as application/octet-stream",
@@ -308,7 +335,7 @@ impl Planner<'_> {
         } else if entity.encoding.is_none_or(|wanted| wanted == ContentTransferEncoding::Base64) && !is_text {
             (Encoder::Base64(Base64::default()), Base64::encoded_len(source.octets()))
         } else {
-            let scan = self.scan(source, None)?;
+            let scan = self.scan(source)?;
             prepared.charset =
                 match (is_text && entity.content_type.parameter("charset").is_none(), scan.eight_bit) {
                     (true, false) => Some("us-ascii"),
@@ -343,64 +370,72 @@ impl Planner<'_> {
         Ok((prepared, false))
     }
 
-    fn scan(&self, source: &Source, mut encoder: Option<&mut Encoder>) -> Result<Scan, Error> {
+    fn scan(&self, source: &Source) -> Result<Scan, Error> {
         let mut scan = Scan::new(self.boundary);
         let mut reader = source.open()?;
-        let mut lines = Vec::new();
         while !reader.is_at_end() {
-            let chunk = reader.chunk()?;
-            match &mut encoder {
-                None => scan.look(chunk),
-                Some(encoder) => {
-                    lines.clear();
-                    encoder.encode(chunk, &mut lines);
-                    scan.look(&lines);
-                }
-            }
-        }
-        if let Some(encoder) = encoder {
-            lines.clear();
-            encoder.finish(&mut lines);
-            scan.look(&lines);
+            scan.look(reader.chunk()?);
         }
         scan.finish();
         Ok(scan)
     }
 
+    /// Looks at what an encoder makes of a source; that is given too when one chunk is all of it.
+    fn scan_encoded(&self, source: &Source, encoder: &mut Encoder) -> Result<(Scan, Option<Vec<u8>>), Error> {
+        let mut scan = Scan::new(self.boundary);
+        let mut reader = source.open()?;
+        let mut octets = Vec::new();
+        let mut looked_at = 0;
+        let mut chunks = 0;
+        while !reader.is_at_end() {
+            octets.clear();
+            encoder.encode(reader.chunk()?, &mut octets);
+            scan.look(&octets);
+            looked_at = octets.len();
+            chunks += 1;
+        }
+        encoder.finish(&mut octets);
+        scan.look(&octets[looked_at..]);
+        scan.finish();
+        Ok((scan, (chunks <= 1).then_some(octets)))
+    }
+
     /// Writes the Content- fields, the blank line and the body.
     fn write(&self, entity: &Entity, prepared: &Prepared, plan: &mut Plan, index: &mut usize) {
-        let boundary = format!("{}.{index:x}=", self.boundary);
+        let boundary = match prepared.leaf {
+            None => format!("{}.{index:x}=", self.boundary),
+            Some(_) => String::new(),
+        };
         // What is prepared has its fields among its octets.
         if !matches!(entity.body, Body::Prepared(_)) {
             Self::write_fields(entity, prepared, &boundary, plan.tail());
             plan.tail().extend_from_slice(b"\r\n");
         }
         if let Some(leaf) = &prepared.leaf {
-            plan.segments.extend_from_slice(leaf);
+            for segment in leaf {
+                plan.push(segment);
+            }
             return;
         }
         *index += 1;
         for (number, (part, prepared)) in entity.parts().iter().zip(&prepared.parts).enumerate() {
             let line_end = if number == 0 { "" } else { "\r\n" };
-            plan.tail().extend_from_slice(format!("{line_end}--{boundary}\r\n").as_bytes());
+            extend(plan.tail(), [line_end, "--", &boundary, "\r\n"]);
             self.write(part, prepared, plan, index);
         }
-        plan.tail().extend_from_slice(format!("\r\n--{boundary}--").as_bytes());
+        extend(plan.tail(), ["\r\n--", &boundary, "--"]);
     }
 
     fn write_fields(entity: &Entity, prepared: &Prepared, boundary: &str, out: &mut Vec<u8>) {
-        let mut content_type = entity.content_type.clone();
-        if let Some(charset) = prepared.charset {
-            content_type.set_parameter("charset", charset);
+        let charset = prepared.charset.map(|charset| ("charset", charset));
+        let boundary = prepared.leaf.is_none().then_some(("boundary", boundary));
+        match (charset, boundary) {
+            (None, None) => entity.content_type.write(&[], out),
+            (Some(one), None) | (None, Some(one)) => entity.content_type.write(&[one], out),
+            (Some(charset), Some(boundary)) => entity.content_type.write(&[charset, boundary], out),
         }
-        if prepared.leaf.is_none() {
-            content_type.set_parameter("boundary", boundary);
-        }
-        content_type.write(out);
         if prepared.leaf.is_some() || prepared.encoding != ContentTransferEncoding::SevenBit {
-            out.extend_from_slice(
-                format!("Content-Transfer-Encoding: {}\r\n", prepared.encoding.as_str()).as_bytes(),
-            );
+            extend(out, ["Content-Transfer-Encoding: ", prepared.encoding.as_str(), "\r\n"]);
         }
         if entity.disposition.is_some() || entity.file_name.is_some() {
             let mut folder = Folder::new(out, "Content-Disposition");
@@ -425,6 +460,12 @@ impl Planner<'_> {
             // encoded under SMTPUTF8 too: a part's fields are its container's body, which stays 7-bit so
             unstructured::write(out, "Content-Description", description, false);
         }
+    }
+}
+
+fn extend<const COUNT: usize>(out: &mut Vec<u8>, pieces: [&str; COUNT]) {
+    for piece in pieces {
+        out.extend_from_slice(piece.as_bytes());
     }
 }
 

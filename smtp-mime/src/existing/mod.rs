@@ -142,10 +142,11 @@ impl ExistingMessage {
     fn finished(&self, header: &HeaderSection, body: Plan, body_type: BodyType) -> Message {
         let mut octets = header.octets();
         octets.extend_from_slice(b"\r\n");
+        let mut plan = Plan { segments: vec![Segment::Octets(octets)] };
+        plan.append(body);
         let message_id = header.named("Message-ID").next().and_then(|field| field.unfolded().parse().ok());
         finish(
-            octets,
-            body,
+            plan,
             Parts {
                 body_type,
                 sender: self.sender().unwrap_or_default(),

@@ -41,6 +41,15 @@ impl<'a> Folder<'a> {
         self.write(white_space, word);
     }
 
+    /// Writes white space and a word that consists of pieces behind it, on a new line if this one has no room for them.
+    pub(crate) fn pieces<const COUNT: usize>(&mut self, white_space: &str, pieces: [&str; COUNT]) {
+        self.make_room(white_space.len() + pieces.iter().map(|piece| piece.len()).sum::<usize>());
+        self.glue(white_space);
+        for piece in pieces {
+            self.glue(piece);
+        }
+    }
+
     /// Writes white space and an encoded-word behind it; from here on the line may be no longer than RFC 2047 says.
     pub(crate) fn encoded_word(&mut self, white_space: &str, word: &str) {
         self.limit = ENCODED_LINE;
@@ -56,12 +65,15 @@ impl<'a> Folder<'a> {
     }
 
     fn write(&mut self, white_space: &str, word: &str) {
-        if self.breakable && self.column + white_space.len() + word.len() + self.reserve > self.limit {
+        self.make_room(white_space.len() + word.len());
+        self.glue(white_space);
+        self.glue(word);
+    }
+
+    fn make_room(&mut self, octets: usize) {
+        if self.breakable && self.column + octets + self.reserve > self.limit {
             self.break_line();
         }
-        self.out.extend_from_slice(white_space.as_bytes());
-        self.column += white_space.len();
-        self.glue(word);
     }
 
     /// How many octets an encoded-word and the white space before it may have on this line.

@@ -12,15 +12,18 @@ pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
     folder.glue(";");
     let plain = !value.contains("=?")
         && value.chars().all(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\'));
-    let whole = match (plain, is_attribute(value)) {
-        (true, true) => format!("{attribute}={value}"),
-        (true, false) => format!("{attribute}=\"{value}\""),
-        (false, _) => format!("{attribute}*=utf-8''{}", percent_encoded(value)),
+    let encoded;
+    let (before, whole, behind) = match (plain, is_attribute(value)) {
+        (true, true) => ("=", value, ""),
+        (true, false) => ("=\"", value, "\""),
+        (false, _) => {
+            encoded = percent_encoded(value);
+            ("*=utf-8''", encoded.as_str(), "")
+        }
     };
     // One blank stands before it, and a semicolon may stand behind it.
-    if whole.len() + 2 <= LINE {
-        folder.word(" ", &whole);
-        return;
+    if attribute.len() + before.len() + whole.len() + behind.len() + 2 <= LINE {
+        return folder.pieces(" ", [attribute, before, whole, behind]);
     }
     let mut index = 0;
     let mut rest = value;

@@ -79,7 +79,27 @@ pub(crate) fn quoted(text: &str) -> String {
 /// Whether a character may stand in an atom (RFC 5322 §3.2.3, RFC 6532 §3.2).
 pub(crate) fn is_atext(character: char) -> bool {
     character.is_ascii_alphanumeric()
-        || "!#$%&'*+-/=?^_`{|}~".contains(character)
+        || matches!(
+            character,
+            '!' | '#'
+                | '$'
+                | '%'
+                | '&'
+                | '\''
+                | '*'
+                | '+'
+                | '-'
+                | '/'
+                | '='
+                | '?'
+                | '^'
+                | '_'
+                | '`'
+                | '{'
+                | '|'
+                | '}'
+                | '~'
+        )
         || (!character.is_ascii() && !character.is_control())
 }
 

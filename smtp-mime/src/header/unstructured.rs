@@ -9,10 +9,15 @@ use crate::ValueError;
 /// A run of blanks longer than this is encoded even on a short line.
 const LONGEST_BLANK: usize = 30;
 
+/// So many blanks in a row are more than that.
+const BLANKS: &str = "                               ";
+
 /// Checks that a value holds no CR, LF or NUL.
 pub(crate) fn check(value: &'static str, text: &str) -> Result<(), ValueError> {
-    match text.char_indices().find(|(_, character)| matches!(character, '\r' | '\n' | '\0')) {
-        Some((position, character)) => Err(ValueError::Unexpected { value, character, position }),
+    match memchr::memchr3(b'\r', b'\n', b'\0', text.as_bytes()) {
+        Some(position) => {
+            Err(ValueError::Unexpected { value, character: char::from(text.as_bytes()[position]), position })
+        }
         None => Ok(()),
     }
 }
@@ -26,6 +31,14 @@ pub(crate) fn write(out: &mut Vec<u8>, name: &str, text: &str, smtputf8: bool) {
     let longest = LONGEST_LINE - name.len() - ": ".len();
     let needs_encoding = |word: &str| !word.is_empty() && (!is_plain(word, smtputf8) || word.len() > longest);
     let text = text.trim_matches(' ');
+    // Most values are words that fit one line.
+    if name.len() + ": ".len() + text.len() <= LINE
+        && !text.contains(BLANKS)
+        && text.split(' ').all(|word| !needs_encoding(word))
+    {
+        folder.word(" ", text);
+        return folder.end();
+    }
     // Beside encoded-words and where a line is folded some readers make one blank of several.
     let folds = name.len() + ": ".len() + text.len() > LINE;
     let longest_blank = if folds || text.split(' ').any(needs_encoding) { 1 } else { LONGEST_BLANK };

@@ -15,7 +15,10 @@ pub use free::{AutoSubmitted, Importance};
 pub use reader::Reader;
 pub(crate) use write::{Parts, finish, generated};
 
-use crate::{Error, MessageId, entity::Plan};
+use crate::{
+    Error, MessageId,
+    entity::{Plan, Segment},
+};
 
 /// What a message needs the server to offer for its body, as the parameter BODY of MAIL says it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -39,7 +42,8 @@ pub enum BodyType {
 #[allow(clippy::struct_field_names)]
 pub struct Message {
     plan: Arc<Plan>,
-    header: Vec<u8>,
+    /// How many octets the header section has, all in the first segment of the plan.
+    header: usize,
     octets: u64,
     sender: Option<Mailbox>,
     recipients: Vec<Mailbox>,
@@ -82,7 +86,10 @@ impl Message {
     /// The header section as it is sent, without the blank line behind it.
     #[must_use]
     pub fn header_section(&self) -> &[u8] {
-        &self.header
+        match self.plan.segments.first() {
+            Some(Segment::Octets(octets)) => &octets[..self.header],
+            _ => &[],
+        }
     }
 
     /// Whether the server must offer SMTPUTF8 (RFC 6531): the header section or an address is not ASCII.
@@ -106,12 +113,16 @@ impl Message {
     /// The same with a field, its line end included, before all others.
     #[cfg(feature = "dkim")]
     pub(crate) fn with_field(&self, field: &[u8]) -> Self {
-        use crate::entity::Segment;
-
         let mut plan = Plan::clone(&self.plan);
-        plan.segments.insert(0, Segment::Octets(field.to_vec()));
-        let header = [field, &self.header].concat();
-        Self { octets: plan.octets(), plan: Arc::new(plan), header, ..self.clone() }
+        if let Some(Segment::Octets(octets)) = plan.segments.first_mut() {
+            octets.splice(0..0, field.iter().copied());
+        }
+        Self {
+            octets: plan.octets(),
+            plan: Arc::new(plan),
+            header: field.len() + self.header,
+            ..self.clone()
+        }
     }
 
     /// A reader of all its octets, in chunks of constant size.

@@ -10,6 +10,7 @@ use super::Message;
 use crate::{
     Error,
     entity::{Plan, PlanReader},
+    source::CHUNK,
 };
 
 /// Reads a message from its first octet to its last, with constant memory.
@@ -34,7 +35,9 @@ impl Reader {
 
     pub(crate) fn of(plan: Arc<Plan>) -> Self {
         let left = plan.octets();
-        Self { plan: PlanReader::new(plan), chunk: Vec::new(), position: 0, left, failed: false }
+        // The encodings make more of a chunk; what little more it may be is asked for when it comes.
+        let chunk = Vec::with_capacity(usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK * 3 / 2));
+        Self { plan: PlanReader::new(plan), chunk, position: 0, left, failed: false }
     }
 
     /// The next octets, none at the end of the message. What was returned counts as read.

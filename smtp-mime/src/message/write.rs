@@ -1,7 +1,6 @@
 //! Provides the header section of a new message (RFC 5322 §3.6).
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::{collections::HashSet, io::Write as _, sync::Arc};
 
 use smtp_core::{DomainPart, Mailbox};
 
@@ -38,10 +37,9 @@ pub(super) fn message(
     let mut header = Vec::with_capacity(HEADER);
     let style = Style { smtputf8, brackets: entity.shows_html() };
     fields(builder, sender, context, &message_id, style, &mut header)?;
-    let (body, body_type) = plan(entity, context, requirements)?;
+    let (plan, body_type) = plan(header, entity, context, requirements)?;
     Ok(finish(
-        header,
-        body,
+        plan,
         Parts { body_type, sender: Some(envelope_sender), recipients, message_id: Some(message_id) },
     ))
 }
@@ -55,28 +53,20 @@ pub(crate) struct Parts {
     pub(crate) message_id: Option<MessageId>,
 }
 
-/// Joins a header section, whose last fields and blank line may stand at the beginning of the body's plan, and a body.
-pub(crate) fn finish(header: Vec<u8>, body: Plan, parts: Parts) -> Message {
-    let mut segments = vec![Segment::Octets(header)];
-    for segment in body.segments {
-        match (segments.last_mut(), segment) {
-            (Some(Segment::Octets(last)), Segment::Octets(more)) => last.extend_from_slice(&more),
-            (_, segment) => segments.push(segment),
-        }
-    }
-    let header = match segments.first() {
-        Some(Segment::Octets(octets)) => octets[..end_of_header(octets)].to_vec(),
-        _ => Vec::new(),
+/// A message of all its octets, whose header section and blank line stand at the beginning of the first segment.
+pub(crate) fn finish(plan: Plan, parts: Parts) -> Message {
+    let header = match plan.segments.first() {
+        Some(Segment::Octets(octets)) => &octets[..end_of_header(octets)],
+        _ => &[],
     };
-    let plan = Plan { segments };
     let outside_ascii = |mailboxes: &[Mailbox]| mailboxes.iter().any(|mailbox| !mailbox.is_ascii());
     Message {
         octets: plan.octets(),
         smtputf8: !header.is_ascii()
             || outside_ascii(&parts.recipients)
             || outside_ascii(parts.sender.as_slice()),
+        header: header.len(),
         plan: Arc::new(plan),
-        header,
         sender: parts.sender,
         recipients: parts.recipients,
         message_id: parts.message_id,
@@ -122,8 +112,8 @@ fn fields(
     unstructured::check("subject", &builder.subject).map_err(Error::field("Subject"))?;
     unstructured::write(out, "Subject", &builder.subject, style.smtputf8);
     let date = builder.date.as_ref().unwrap_or_else(|| context.date());
-    out.extend_from_slice(format!("Date: {date}\r\n").as_bytes());
-    out.extend_from_slice(format!("Message-ID: {message_id}\r\n").as_bytes());
+    // Writing to octets in memory cannot fail.
+    let _ = write!(out, "Date: {date}\r\nMessage-ID: {message_id}\r\n");
     for (name, identifiers) in [("In-Reply-To", &builder.in_reply_to), ("References", &builder.references)] {
         if !identifiers.is_empty() {
             let mut folder = Folder::new(out, name);
@@ -161,6 +151,9 @@ fn recipients(builder: &MessageBuilder, smtputf8: bool) -> Result<Vec<Mailbox>, 
         for mailbox in list.mailboxes() {
             recipients.push(address::ready(mailbox, smtputf8).map_err(Error::field(name))?.into_owned());
         }
+    }
+    if recipients.len() < 2 {
+        return Ok(recipients);
     }
     let mut seen = HashSet::with_capacity(recipients.len());
     let mut first = recipients.iter().map(|mailbox| seen.insert(mailbox)).collect::<Vec<_>>().into_iter();
