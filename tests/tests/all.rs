@@ -22,5 +22,6 @@ mod pipelining;
 mod real_servers;
 mod secrets;
 mod sessions;
+mod shell;
 mod timeouts;
 mod tls;
