@@ -185,6 +185,31 @@ fn a_refused_chunk_refuses_the_message_and_the_rest_is_not_sent() {
 }
 
 #[test]
+fn a_chunk_refused_before_the_connection_ends_refuses_a_message_whose_end_has_left() {
+    let mut config = Config::default();
+    config.limits.chunk = 16;
+    // Exim runs what stands behind a refused chunk as commands, and Dovecot counts it as such: they end the connection
+    for last_words in ["554 synchronization error\r\n", "503 no\r\n421 too many invalid commands\r\n", ""] {
+        let start = || {
+            let mut pair = sending(config.clone(), &[&["bob@example.net"]]);
+            pair.settle();
+            pair.say("220 mx\r\n");
+            pair.say(CHUNKING);
+            pair.say("250 ok\r\n250 ok\r\n");
+            assert!(pair.written().contains(" LAST\r\n"));
+            pair.say("552 too much\r\n");
+            pair.say(last_words);
+            pair
+        };
+        let mut pair = start();
+        pair.client.handle(Input::Lost);
+        pair.settle();
+        let outcomes = End::Delivered(vec![refused(Verb::Message, "552 too much")]);
+        assert_eq!(pair.ends()[1], outcomes, "{last_words:?}");
+    }
+}
+
+#[test]
 fn an_end_taken_behind_a_refused_chunk_is_unconfirmed() {
     let mut config = Config::default();
     config.limits.chunk = 16;

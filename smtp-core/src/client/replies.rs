@@ -82,10 +82,16 @@ impl Client {
             return self.take_unavailable(owed, reply);
         }
         let is_intermediate = reply.code().severity() == Severity::Intermediate;
+        // what 334 and 354 ask for is not the same: mail data behind a 334 would be read as commands
+        let asks_for_more = match owed.expect {
+            Expect::Auth => reply.code() == Code::CHALLENGE,
+            Expect::Data => reply.code() == Code::START_MAIL_INPUT,
+            _ => false,
+        };
         // 220 and 221 speak of the connection: as the reply to a message, say, they would be those of another command
         let is_of_the_connection = matches!(reply.code(), Code::READY | Code::CLOSING)
             && !matches!(owed.expect, Expect::StartTls | Expect::Xclient | Expect::Simple(_));
-        if is_of_the_connection || is_intermediate && !matches!(owed.expect, Expect::Auth | Expect::Data) {
+        if is_of_the_connection || is_intermediate && !asks_for_more {
             return self.violate(Violation::UnexpectedReply(reply.clone()));
         }
         self.dispatch(owed, reply, challenge);
@@ -318,7 +324,8 @@ impl Client {
             None
         } else if transaction.accepted == 0 {
             Some(Violation::AcceptedWithoutRecipients(reply.clone()))
-        } else if transaction.chunk_refusal.is_some() {
+        } else if transaction.chunk_refusal.take().is_some() {
+            // it was refused and delivered: who can tell
             Some(Violation::UnexpectedReply(reply.clone()))
         } else {
             None
@@ -358,7 +365,7 @@ impl Client {
             Expect::Rcpt(index) => self.take_rcpt_reply(goal, index, reply),
             Expect::Chunk => {
                 if let Some(transaction) = self.transaction(goal) {
-                    transaction.refuse_open(Verb::Message, reply);
+                    transaction.refuse_message(reply);
                 }
             }
             Expect::Simple(_) => self.done(goal, End::Replied(reply.clone())),

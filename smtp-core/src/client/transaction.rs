@@ -174,13 +174,20 @@ impl Transaction {
         if reply.is_completed() {
             self.settle_open(|_| Outcome::Accepted(reply.clone()));
         } else {
-            let reply = self.chunk_refusal.take().unwrap_or_else(|| reply.clone());
-            self.refuse_open(Verb::Message, &reply);
+            self.refuse_message(reply);
         }
+    }
+
+    /// Everyone who is not settled was refused the message: by the first reply that did so, since those to the chunks
+    /// behind a refused one repeat it in other words (RFC 3030 §2).
+    pub(super) fn refuse_message(&mut self, reply: &Reply) {
+        let reply = self.chunk_refusal.take().unwrap_or_else(|| reply.clone());
+        self.refuse_open(Verb::Message, &reply);
     }
 
     /// The server's last word on one (RFC 2033 §4.2).
     pub(super) fn conclude_one(&mut self, index: usize, reply: &Reply) {
+        let reply = self.chunk_refusal.as_ref().unwrap_or(reply);
         if let Some(standing @ Standing::Taken(_)) = self.standings.get_mut(index) {
             *standing = Standing::Settled(if reply.is_completed() {
                 Outcome::Accepted(reply.clone())
@@ -190,10 +197,11 @@ impl Transaction {
         }
     }
 
-    /// The connection ended: those whose end of mail data was handed out are unconfirmed.
+    /// The connection ended: those whose end of mail data was handed out are unconfirmed, unless a chunk was refused,
+    /// which failed the transaction (RFC 3030 §2).
     pub(super) fn cut_off(&mut self, cause: &Cause, is_end_handed_out: bool) {
         let is_check = self.is_check;
-        if let Some(reply) = self.chunk_refusal.take().filter(|_| !is_end_handed_out) {
+        if let Some(reply) = self.chunk_refusal.take() {
             return self.refuse_open(Verb::Message, &reply);
         }
         self.settle_open(|standing| match standing {
