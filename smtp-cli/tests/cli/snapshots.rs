@@ -13,7 +13,7 @@ fn snapshot(name: &str, text: &str) {
 #[test]
 fn help() {
     snapshot("help", &smtp_cli(["--help"]).exits(Exit::OK).output);
-    for command in ["send", "compose", "explain", "lint", "config", "completions", "man"] {
+    for command in ["send", "compose", "shell", "verify", "explain", "lint", "config", "completions", "man"] {
         snapshot(&format!("help-{command}"), &smtp_cli([command, "--help"]).exits(Exit::OK).output);
     }
     for action in ["show", "import"] {
