@@ -23,7 +23,7 @@ pub(crate) fn print(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
     let messages: Vec<_> =
         prepared.mails(args, terminal.outside()).map(|mail| mail.map(|mail| mail.message)).collect();
     for message in messages {
-        print_message(&message?, terminal)?;
+        print_message(message?.as_ref(), terminal)?;
     }
     Ok(Exit::OK)
 }
@@ -123,9 +123,20 @@ impl Prepared {
                     Ok(Mail::new(number, envelope(&args.envelope, &message)?, message))
                 }))
             }
-            Self::Existing(opened) => Box::new(
-                numbers.map(move |number| opened[(number - 1) / args.run.repeat as usize].mail(args, number)),
-            ),
+            Self::Existing(opened) => {
+                let repeat = args.run.repeat as usize;
+                let mut at_hand = None;
+                Box::new(numbers.map(move |number| {
+                    let opened = &opened[(number - 1) / repeat];
+                    // The first time it is read as it leaves; the second time it is kept for the others.
+                    match (number - 1) % repeat {
+                        0 => at_hand = None,
+                        1 => at_hand = opened.at_hand(),
+                        _ => {}
+                    }
+                    Ok(opened.mail(number, at_hand.clone()))
+                }))
+            }
         }
     }
 }

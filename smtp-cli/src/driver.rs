@@ -34,6 +34,8 @@ pub(crate) struct Driver {
     buffer: Box<[u8]>,
     /// Why the handshake failed, if it did.
     failure: Option<Failure>,
+    /// Whether each reply is told, so that its phase gets the time that it took.
+    accounts: bool,
     /// What the session cost so far.
     measure: Measure,
     /// Until when time was put to an account.
@@ -42,8 +44,6 @@ pub(crate) struct Driver {
     has_written: bool,
     /// Whether the greeting came.
     is_greeted: bool,
-    /// The command that the last reply was to.
-    answered: Option<Verb>,
 }
 
 /// As much as one read may take; nothing stays in it.
@@ -61,20 +61,21 @@ impl Driver {
         tls: Option<Tls>,
         observers: Vec<Box<dyn Observer>>,
     ) -> Self {
+        let now = Instant::now();
         Self {
+            accounts: config.report_replies,
             client: Client::new(config),
             transport,
             tls,
             observers,
-            epoch: Instant::now(),
+            epoch: now,
             transmit: Transmit::new(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             failure: None,
             measure: Measure::default(),
-            accounted: Instant::now(),
+            accounted: now,
             has_written: false,
             is_greeted: false,
-            answered: None,
         }
     }
 
@@ -126,7 +127,7 @@ impl Driver {
             }
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
             Err(error) => {
-                if matches!(self.answered, None | Some(Verb::StartTls)) {
+                if matches!(self.client.answered(), None | Some(Verb::StartTls)) {
                     self.failure = Failure::of_alert(&error);
                 }
                 self.client.handle(Input::Lost);
@@ -174,16 +175,18 @@ impl Driver {
 
     /// Puts the time since the last call to a phase's account.
     fn account(&mut self, phase: &'static str) {
+        if !self.accounts {
+            return;
+        }
         let now = Instant::now();
         self.measure.add(phase, now.saturating_duration_since(self.accounted));
         self.accounted = now;
     }
 
     fn show(&mut self, event: &Event) {
+        self.is_greeted |= matches!(event, Event::Greeting(_));
         if let Event::Reply { verb, reply, wanted } = event {
             self.account(phase_of(*verb));
-            self.is_greeted = true;
-            self.answered = *verb;
             for observer in &mut self.observers {
                 observer.received(*verb, reply, *wanted, self.client.is_secured());
             }
@@ -221,7 +224,7 @@ impl Driver {
 
     /// Where in the session it is, by the last reply that came.
     pub(crate) fn place(&self) -> String {
-        match self.answered {
+        match self.client.answered() {
             Some(verb) => format!("after its reply to {verb}"),
             None if self.is_greeted => "after its greeting".to_string(),
             None => "before its greeting".to_string(),

@@ -76,22 +76,28 @@ impl Exit {
     }
 
     /// Of a message, by what became of its recipients.
-    pub(crate) fn of_outcomes<'a>(outcomes: impl IntoIterator<Item = &'a Outcome>) -> Self {
-        let outcomes: Vec<_> = outcomes.into_iter().collect();
-        if outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unconfirmed(_))) {
-            return Self::UNKNOWN;
+    pub(crate) fn of_outcomes<'a, I>(outcomes: I) -> Self
+    where
+        I: IntoIterator<Item = &'a Outcome, IntoIter: Clone>,
+    {
+        let outcomes = outcomes.into_iter();
+        let (mut count, mut accepted) = (0, 0);
+        for outcome in outcomes.clone() {
+            match outcome {
+                Outcome::Unconfirmed(_) => return Self::UNKNOWN,
+                Outcome::Accepted(_) => accepted += 1,
+                Outcome::Refused { .. } | Outcome::Unsent(_) => {}
+            }
+            count += 1;
         }
-        let accepted = outcomes.iter().filter(|outcome| matches!(outcome, Outcome::Accepted(_))).count();
-        if accepted == outcomes.len() {
+        if accepted == count {
             return Self::OK;
         }
         if accepted > 0 {
             return Self::PARTLY;
         }
-        let mut statuses = outcomes
-            .iter()
-            .filter(|outcome| !is_consequence(outcome))
-            .map(|outcome| Self::of_outcome(outcome));
+        let mut statuses =
+            outcomes.filter(|outcome| !is_consequence(outcome)).map(|outcome| Self::of_outcome(outcome));
         let Some(first) = statuses.next() else { return Self::SOFTWARE };
         // One that may succeed later makes the whole worth another try.
         statuses.fold(first, |worst, status| if status == Self::TEMPORARY { status } else { worst })

@@ -263,25 +263,31 @@ pub(crate) struct Program {
 /// Puts the layers of a command together, whose arguments were parsed already.
 pub(crate) fn settle(
     mut arguments: Vec<OsString>,
-    global: &GlobalArgs,
+    args: Box<Args>,
     matches: &ArgMatches,
     terminal: &mut Terminal,
 ) -> Result<Settled> {
     let Some((command, matches)) = matches.subcommand() else {
         return Err(Error::new(Exit::SOFTWARE, "a fault of this program: the command is gone"));
     };
-    let configuration = load(global, terminal)?;
+    let configuration = load(&args.global, terminal)?;
     let options = args::options(command);
     let layers = Layers::new(command, &options, matches, &configuration, terminal)?;
-    let place = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
-    arguments.splice(place..place, layers.arguments());
-    match args::parse(arguments)? {
-        Parsed::Args(args, _) => {
-            let program = Program { password: layers.password, log: Log::new(&configuration)? };
-            Ok(Settled { args, program })
+    let added = layers.arguments();
+    let args = if added.is_empty() {
+        args
+    } else {
+        let place = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
+        arguments.splice(place..place, added);
+        match args::parse(arguments)? {
+            Parsed::Args(args, _) => args,
+            Parsed::Text(_) => {
+                return Err(Error::new(Exit::SOFTWARE, "a fault of this program: settings ask for help"));
+            }
         }
-        Parsed::Text(_) => Err(Error::new(Exit::SOFTWARE, "a fault of this program: settings ask for help")),
-    }
+    };
+    let program = Program { password: layers.password, log: Log::new(&configuration)? };
+    Ok(Settled { args, program })
 }
 
 /// The settings that were typed behind a command.

@@ -84,7 +84,7 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         | Command::Lint(_)
         | Command::Shell(_)
         | Command::Verify(_) => {
-            let settled = layers::settle(arguments, &args.global, &matches, terminal)?;
+            let settled = layers::settle(arguments, args, &matches, terminal)?;
             match settled.args.command {
                 Command::Shell(shell) => {
                     let typed = layers::typed_of(&matches);

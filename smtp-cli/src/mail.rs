@@ -5,18 +5,22 @@ use crate::exit::Exit;
 use crate::measure::Measure;
 use smtp_core::{BodyType, Envelope, Extensions, Outcome, Reason};
 use smtp_mime::{Edit, Message};
+use std::io::{self, BufRead, Cursor, Read};
+use std::sync::Arc;
 
 /// A message with its envelope, and what became of each recipient so far.
 #[derive(Debug)]
 pub(crate) struct Mail {
     /// Its number, from 1.
     pub(crate) number: usize,
-    /// Who sends to whom.
-    pub(crate) envelope: Envelope,
+    /// Who sends to whom; the same for each time that a message is sent.
+    pub(crate) envelope: Arc<Envelope>,
     /// Its octets.
-    pub(crate) message: Message,
+    pub(crate) message: Arc<Message>,
+    /// The same where they are at hand, for a message that is sent many times.
+    pub(crate) octets: Option<Arc<[u8]>>,
     /// From what it can be encoded anew, for a server without 8BITMIME.
-    pub(crate) edit: Option<Box<Edit>>,
+    pub(crate) edit: Option<Arc<Edit>>,
     /// The last word on each recipient.
     pub(crate) outcomes: Vec<Option<Outcome>>,
     /// Why its octets could not be read to their end, or not be made fit for the server; it decides on the recipients
@@ -66,12 +70,18 @@ pub(crate) enum Next {
 }
 
 impl Mail {
-    pub(crate) fn new(number: usize, envelope: Envelope, message: Message) -> Self {
+    pub(crate) fn new(
+        number: usize,
+        envelope: impl Into<Arc<Envelope>>,
+        message: impl Into<Arc<Message>>,
+    ) -> Self {
+        let (envelope, message) = (envelope.into(), message.into());
         let recipients = envelope.recipients.len();
         Self {
             number,
             envelope,
             message,
+            octets: None,
             edit: None,
             outcomes: vec![None; recipients],
             unreadable: None,
@@ -86,10 +96,14 @@ impl Mail {
 
     /// The same message to some of its recipients, as if nobody had tried.
     pub(crate) fn part(&self, recipients: &[usize]) -> Self {
-        let mut envelope = self.envelope.clone();
+        let mut envelope = Envelope::clone(&self.envelope);
         envelope.recipients =
             recipients.iter().filter_map(|&index| self.envelope.recipients.get(index).cloned()).collect();
-        Self { edit: self.edit.clone(), ..Self::new(self.number, envelope, self.message.clone()) }
+        Self {
+            edit: self.edit.clone(),
+            octets: self.octets.clone(),
+            ..Self::new(self.number, envelope, Arc::clone(&self.message))
+        }
     }
 
     /// Encodes the message anew where it is not ASCII and the server does not offer 8BITMIME (RFC 6152 §3).
@@ -103,18 +117,35 @@ impl Mail {
                 ),
                 error => error,
             })?;
-        self.envelope.body = BodyType::SevenBit;
-        self.envelope.size = Some(message.encoded_len());
-        self.message = message;
+        let envelope = Arc::make_mut(&mut self.envelope);
+        envelope.body = BodyType::SevenBit;
+        envelope.size = Some(message.encoded_len());
+        self.message = Arc::new(message);
+        self.octets = None;
         self.edit = None;
         Ok(())
     }
 
+    /// Its octets, from the first one.
+    pub(crate) fn reader(&self) -> Octets {
+        match &self.octets {
+            Some(octets) => Octets::AtHand(Cursor::new(Arc::clone(octets))),
+            None => Octets::Made(Box::new(self.message.reader())),
+        }
+    }
+
+    /// How many recipients the next transaction has.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending.len()
+    }
+
     /// The envelope of the next transaction.
     pub(crate) fn transaction(&self) -> Envelope {
-        let mut envelope = self.envelope.clone();
-        envelope.recipients =
-            self.pending.iter().map(|&index| self.envelope.recipients[index].clone()).collect();
+        let mut envelope = Envelope::clone(&self.envelope);
+        if self.pending.len() < envelope.recipients.len() {
+            envelope.recipients =
+                self.pending.iter().map(|&index| self.envelope.recipients[index].clone()).collect();
+        }
         envelope
     }
 
@@ -162,6 +193,40 @@ impl Mail {
         self.pending.append(&mut self.later);
         self.pending.sort_unstable();
         self.moves = 0;
+    }
+}
+
+/// The octets of a message that leaves.
+#[derive(Debug)]
+pub(crate) enum Octets {
+    /// They lie in memory.
+    AtHand(Cursor<Arc<[u8]>>),
+    /// They are made as they are read.
+    Made(Box<smtp_mime::Reader>),
+}
+
+impl Octets {
+    fn reader(&mut self) -> &mut dyn BufRead {
+        match self {
+            Self::AtHand(octets) => octets,
+            Self::Made(reader) => reader.as_mut(),
+        }
+    }
+}
+
+impl Read for Octets {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.reader().read(buffer)
+    }
+}
+
+impl BufRead for Octets {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.reader().fill_buf()
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.reader().consume(count);
     }
 }
 

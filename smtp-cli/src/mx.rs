@@ -534,12 +534,12 @@ mod tests {
     #[test]
     fn all_or_nothing_holds_for_one_domain_alone() {
         let mut mail = example(&["a@example.org", "b@example.net"]);
-        mail.envelope.all_or_nothing = true;
+        std::sync::Arc::make_mut(&mut mail.envelope).all_or_nothing = true;
         let underway = Underway::new(mail);
         assert!(underway.groups.is_empty());
         assert_eq!(underway.mail.unreadable.unwrap().exit(), Exit::USAGE);
         let mut mail = example(&["a@example.org", "b@example.org"]);
-        mail.envelope.all_or_nothing = true;
+        std::sync::Arc::make_mut(&mut mail.envelope).all_or_nothing = true;
         assert_eq!(Underway::new(mail).groups.len(), 1);
     }
 

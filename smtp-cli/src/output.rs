@@ -134,7 +134,9 @@ impl Outputs {
         if let Some(bar) = self.bar.as_ref().filter(|_| !self.counts_octets) {
             bar.inc(1);
         }
-        self.log(report.exit().is_ok(), &report.log_line());
+        if self.log.is_some() {
+            self.log(report.exit().is_ok(), &report.log_line());
+        }
     }
 
     /// Writes a line to the log, where one is kept.

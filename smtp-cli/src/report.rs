@@ -44,10 +44,11 @@ impl<'a> Report<'a> {
     /// The exit status that it has.
     pub(crate) fn exit(&self) -> Exit {
         let outcomes = self.told();
-        if outcomes.len() == self.mail.outcomes.len() {
+        let count = outcomes.clone().count();
+        if count == self.mail.outcomes.len() {
             return Exit::of_outcomes(outcomes);
         }
-        let told = if outcomes.is_empty() { None } else { Some(Exit::of_outcomes(outcomes)) };
+        let told = (count > 0).then(|| Exit::of_outcomes(outcomes));
         let mut apart = told.into_iter().chain(self.left_apart().map(Error::exit));
         if self.left_apart().next().is_some()
             && !matches!(told, Some(Exit::OK | Exit::PARTLY | Exit::UNKNOWN))
@@ -92,9 +93,9 @@ impl<'a> Report<'a> {
     }
 
     /// The outcomes that something was decided by.
-    fn told(&self) -> Vec<&'a Outcome> {
+    fn told(&self) -> impl Iterator<Item = &'a Outcome> + Clone + use<'a> {
         let mail = self.mail;
-        mail.outcomes.iter().flatten().filter(|outcome| !is_left(mail, outcome)).collect()
+        mail.outcomes.iter().flatten().filter(move |outcome| !is_left(mail, outcome))
     }
 
     /// The same in words.
@@ -180,9 +181,9 @@ impl<'a> Report<'a> {
 
     /// The words where nobody was accepted.
     fn failure(&self, exit: Exit) -> Error {
-        let outcomes = self.told();
+        let mut outcomes = self.told();
         if let Some(error) =
-            self.mail.unreadable.as_ref().filter(|_| outcomes.len() < self.mail.outcomes.len())
+            self.mail.unreadable.as_ref().filter(|_| outcomes.clone().count() < self.mail.outcomes.len())
         {
             return Error::new(exit, format!("{error}; the message was not sent"));
         }
@@ -192,7 +193,7 @@ impl<'a> Report<'a> {
                 failed => Error::new(exit, format!("no recipient was accepted: {}", failed.join("; "))),
             };
         }
-        let telling = outcomes.into_iter().find(|outcome| !is_consequence(outcome));
+        let telling = outcomes.find(|outcome| !is_consequence(outcome));
         let text = match (telling, &self.mail.ending) {
             (Some(Outcome::Unsent(Reason::Closed(_))), Some(ending)) => return ending.clone(),
             (Some(Outcome::Refused { verb: Verb::Mail, reply }), _) => {

@@ -65,6 +65,8 @@ fn attempt(
         *is_told = true;
         return part_way::go(args, global, settings, log, terminal);
     };
+    // Where only the outcomes are told, no reply need be; behind DATA its reply is the outcome.
+    settings.accounts = args.run.stats || args.run.format == Some(Format::Json) || reach == Reach::Data;
     if reach == Reach::Data {
         // Its commands do not wait for the server to await the message.
         settings.ignored_extensions.push("CHUNKING".to_string());

@@ -34,7 +34,7 @@ pub(crate) fn sendmail(words: Vec<OsString>, terminal: &mut Terminal) -> Result<
     };
     let names_sender = sender.is_some()
         || arguments.iter().any(|word| word.to_string_lossy().starts_with("--envelope-from="));
-    let settled = layers::settle(arguments, &args.global, &matches, terminal)?;
+    let settled = layers::settle(arguments, args, &matches, terminal)?;
     match settled.args.command {
         Command::Send(mut send) => {
             let local = local_domain(&send);

@@ -122,7 +122,10 @@ impl<'a> Session<'a> {
             }
         })?;
         let transport = Transport::new(socket);
-        let mut driver = Driver::new(config(settings), transport, tls, observers);
+        let mut config = config(settings);
+        // What nobody looks at need not be told.
+        config.report_replies = settings.accounts || !observers.is_empty();
+        let mut driver = Driver::new(config, transport, tls, observers);
         driver.connected_in(begin.elapsed());
         Ok(Self { driver, settings })
     }
@@ -363,7 +366,6 @@ fn config(settings: &Settings) -> Config {
     config.timeouts = settings.timeouts;
     config.ignored_extensions.clone_from(&settings.ignored_extensions);
     config.limits.in_flight = settings.in_flight;
-    config.report_replies = true;
     let is_local = matches!(settings.destination, Destination::Unix(_));
     config.reveal = if settings.allow_plaintext_auth || is_local {
         Reveal::Always

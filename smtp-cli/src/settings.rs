@@ -114,6 +114,8 @@ pub(crate) struct Settings {
     pub(crate) timeouts: Timeouts,
     /// How many messages may await their final reply at once on a connection.
     pub(crate) in_flight: usize,
+    /// Whether somebody wants to know how long each phase took.
+    pub(crate) accounts: bool,
     /// Extensions to be treated as not offered, in upper case.
     pub(crate) ignored_extensions: Vec<String>,
     /// The way to the destination.
@@ -225,6 +227,7 @@ impl Settings {
             helo: args.helo.clone(),
             timeouts,
             in_flight: 1,
+            accounts: true,
             ignored_extensions: args
                 .no_extension
                 .iter()

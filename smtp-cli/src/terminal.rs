@@ -1,10 +1,12 @@
 //! Defines [`Terminal`], all of the outside that a command talks to besides files and the network.
 
 use crate::error::Error;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Asks a question and gives the answer.
@@ -184,8 +186,18 @@ impl Terminal {
 }
 
 fn clock() -> (i64, i32) {
-    let now = jiff::Zoned::now();
-    (now.timestamp().as_second(), now.offset().seconds())
+    static ZONE: OnceLock<TimeZone> = OnceLock::new();
+    let now = Timestamp::now();
+    (now.as_second(), ZONE.get_or_init(zone).to_offset(now).seconds())
+}
+
+/// The time zone of this machine, from the file that holds it: to find it in the database of all zones by its name
+/// means to read that database's directories, which takes longer than to send a message.
+fn zone() -> TimeZone {
+    let is_chosen = std::env::var_os("TZ").is_some();
+    let file = if cfg!(unix) && !is_chosen { std::fs::read("/etc/localtime").ok() } else { None };
+    let zone = file.and_then(|octets| TimeZone::tzif("/etc/localtime", &octets).ok());
+    zone.unwrap_or_else(TimeZone::system)
 }
 
 fn random(buffer: &mut [u8]) -> io::Result<()> {

@@ -19,17 +19,15 @@ pub(crate) enum Socket {
 }
 
 impl Socket {
-    fn set_timeout(&self, timeout: Duration) -> io::Result<()> {
-        match self {
-            Self::Tcp(socket) => {
-                socket.set_read_timeout(Some(timeout))?;
-                socket.set_write_timeout(Some(timeout))
-            }
+    fn set_timeout(&self, way: Way, timeout: Duration) -> io::Result<()> {
+        let timeout = Some(timeout);
+        match (self, way) {
+            (Self::Tcp(socket), Way::In) => socket.set_read_timeout(timeout),
+            (Self::Tcp(socket), Way::Out) => socket.set_write_timeout(timeout),
             #[cfg(unix)]
-            Self::Unix(socket) => {
-                socket.set_read_timeout(Some(timeout))?;
-                socket.set_write_timeout(Some(timeout))
-            }
+            (Self::Unix(socket), Way::In) => socket.set_read_timeout(timeout),
+            #[cfg(unix)]
+            (Self::Unix(socket), Way::Out) => socket.set_write_timeout(timeout),
         }
     }
 
@@ -90,15 +88,24 @@ impl Socket {
     }
 }
 
+/// Which way octets go.
+#[derive(Clone, Copy, Debug)]
+enum Way {
+    In,
+    Out,
+}
+
 /// A socket whose reads and writes end at a deadline, however many of them one call of the TLS library makes.
 #[derive(Debug)]
 pub(crate) struct Timed {
     socket: Socket,
     deadline: Instant,
-    /// What the socket was last told, so that it is told again only when that no longer fits.
-    timeout: Option<Duration>,
+    /// What the socket was last told for each [`Way`], so that it is told again only when that no longer serves.
+    timeouts: [Option<Duration>; 2],
     /// The first octets that came, to tell what a peer speaks that is not what was expected.
     first: First,
+    /// How many more of them are kept.
+    room: usize,
 }
 
 /// The first octets, shared because a TLS library that fails does not give the socket back.
@@ -106,8 +113,11 @@ type First = Arc<Mutex<Vec<u8>>>;
 
 /// So many of the first octets are kept.
 const FIRST: usize = 64;
-/// A timeout that is off by less than this need not be set anew: the deadline is looked at again when it passes.
+/// A timeout may be later than the deadline by as much as this.
 const SLACK: Duration = Duration::from_millis(100);
+/// A timeout that is as long as this may be as much too short as it is: the deadline is looked at again when it passes.
+/// So the deadlines of the phases, which follow one another many times a second, leave the socket alone.
+const LONG: Duration = Duration::from_secs(20);
 
 impl Timed {
     pub(crate) fn new(socket: Socket) -> Self {
@@ -116,7 +126,7 @@ impl Timed {
 
     /// One whose deadline is set already.
     pub(crate) fn until(socket: Socket, deadline: Instant) -> Self {
-        Self { socket, deadline, timeout: None, first: First::default() }
+        Self { socket, deadline, timeouts: [None; 2], first: First::default(), room: FIRST }
     }
 
     /// Sets the deadline anew.
@@ -129,19 +139,21 @@ impl Timed {
         self.socket
     }
 
-    /// Sets the socket's timeout to what remains, unless it fits already.
-    fn prepare(&mut self) -> io::Result<()> {
+    /// Sets the socket's timeout to what remains, unless the one that it has serves.
+    fn prepare(&mut self, way: Way) -> io::Result<()> {
         let remaining = self.deadline.saturating_duration_since(Instant::now());
         if remaining.is_zero() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let fits =
-            self.timeout.is_some_and(|timeout| timeout.abs_diff(remaining) <= SLACK.min(remaining / 4));
-        if !fits {
+        let slack = SLACK.min(remaining / 4);
+        let serves = |timeout: Duration| {
+            timeout <= remaining + slack && (timeout >= LONG || timeout + slack >= remaining)
+        };
+        if !self.timeouts[way as usize].is_some_and(serves) {
             // A timeout below a millisecond is rounded to none by some systems, which would be for ever.
             let timeout = remaining.max(Duration::from_millis(1));
-            self.socket.set_timeout(timeout)?;
-            self.timeout = Some(timeout);
+            self.socket.set_timeout(way, timeout)?;
+            self.timeouts[way as usize] = Some(timeout);
         }
         Ok(())
     }
@@ -149,10 +161,11 @@ impl Timed {
     /// Repeats `operation` until it is done, fails or the deadline has passed.
     fn until_deadline(
         &mut self,
+        way: Way,
         mut operation: impl FnMut(&mut Socket) -> io::Result<usize>,
     ) -> io::Result<usize> {
         loop {
-            self.prepare()?;
+            self.prepare(way)?;
             match operation(&mut self.socket) {
                 Err(error)
                     if matches!(
@@ -167,17 +180,19 @@ impl Timed {
 
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.until_deadline(|socket| socket.reader().read(buffer))?;
-        let mut first = self.first.lock().unwrap_or_else(PoisonError::into_inner);
-        let room = FIRST.saturating_sub(first.len());
-        first.extend_from_slice(&buffer[..count.min(room)]);
+        let count = self.until_deadline(Way::In, |socket| socket.reader().read(buffer))?;
+        if self.room > 0 {
+            let kept = count.min(self.room);
+            self.room -= kept;
+            self.first.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..kept]);
+        }
         Ok(count)
     }
 }
 
 impl Write for Timed {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.until_deadline(|socket| socket.writer().write(octets))
+        self.until_deadline(Way::Out, |socket| socket.writer().write(octets))
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -18,6 +18,9 @@ pub struct Extensions {
     pub(crate) eight_bit_mime: bool,
     pub(crate) smtputf8: bool,
     pub(crate) starttls: bool,
+    pub(crate) binary_mime: bool,
+    /// SIZE, with its limit if it names one.
+    pub(crate) size: Option<Option<u64>>,
 }
 
 /// One line of the reply to EHLO.
@@ -51,6 +54,9 @@ impl Extensions {
         found.eight_bit_mime = found.has("8BITMIME");
         found.smtputf8 = found.has("SMTPUTF8");
         found.starttls = found.has("STARTTLS");
+        found.binary_mime = found.has("BINARYMIME");
+        found.size =
+            found.parameters("SIZE").map(|limit| limit.parse().ok().filter(|&limit: &u64| limit > 0));
         found
     }
 
@@ -70,7 +76,7 @@ impl Extensions {
     /// The octets that a message may have (RFC 1870); `None` where the server names no limit.
     #[must_use]
     pub fn size_limit(&self) -> Option<u64> {
-        self.parameters("SIZE").and_then(|limit| limit.parse().ok()).filter(|&limit| limit > 0)
+        self.size.flatten()
     }
 
     /// The names of the SASL mechanisms offered (RFC 4954 §3).

@@ -31,6 +31,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// Sends mail from a shell or a script.
 #[derive(Debug, Parser)]
@@ -153,16 +154,20 @@ pub(crate) fn check(arguments: impl IntoIterator<Item = OsString>) -> Result<(),
 }
 
 /// The grammar, complete: global options are in every command too.
-pub(crate) fn command() -> clap::Command {
+static GRAMMAR: LazyLock<clap::Command> = LazyLock::new(|| {
     let mut command = Args::command();
     command.build();
     command
+});
+
+/// The grammar, to be used up.
+pub(crate) fn command() -> clap::Command {
+    GRAMMAR.clone()
 }
 
 /// The options of a command that has a long name, those apart that ask for help.
 pub(crate) fn options(name: &str) -> Vec<Arg> {
-    let command = command();
-    let Some(command) = command.find_subcommand(name) else { return Vec::new() };
+    let Some(command) = GRAMMAR.find_subcommand(name) else { return Vec::new() };
     let takes_part = |arg: &&Arg| {
         arg.get_long().is_some()
             && !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::Version)

@@ -7,9 +7,10 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::mail::Mail;
 use crate::terminal::{Outside, Terminal};
-use smtp_core::Mailbox;
+use smtp_core::{Envelope, Mailbox};
 use smtp_mime::{Edit, ExistingMessage, Message};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Opens the messages of `--eml`.
 pub(super) fn open_all(args: &SendArgs, terminal: &mut Terminal) -> Result<Vec<Opened>> {
@@ -24,12 +25,15 @@ pub(super) fn open_all(args: &SendArgs, terminal: &mut Terminal) -> Result<Vec<O
 /// A message that was read, ready to leave.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    message: Message,
+    message: Arc<Message>,
     /// From what it can be encoded anew, for a server without 8BITMIME.
-    edit: Option<Box<Edit>>,
+    edit: Option<Arc<Edit>>,
     sender: Option<Mailbox>,
-    recipients: Vec<Mailbox>,
+    envelope: Arc<Envelope>,
 }
+
+/// A message that is sent again and again is held in memory when it has no more octets than this.
+const AT_HAND: u64 = 1 << 20;
 
 impl Opened {
     /// Who sends it.
@@ -42,12 +46,22 @@ impl Opened {
         self.message.encoded_len()
     }
 
-    /// The message of that number.
-    pub(super) fn mail(&self, args: &SendArgs, number: usize) -> Result<Mail> {
-        let envelope = envelope_of(&args.envelope, &self.message, self.sender.as_ref(), &self.recipients)?;
-        let mut mail = Mail::new(number, envelope, self.message.clone());
+    /// The message of that number; `octets` are its own, where they are at hand.
+    pub(super) fn mail(&self, number: usize, octets: Option<Arc<[u8]>>) -> Mail {
+        let mut mail = Mail::new(number, Arc::clone(&self.envelope), Arc::clone(&self.message));
+        mail.octets = octets;
         mail.edit.clone_from(&self.edit);
-        Ok(mail)
+        mail
+    }
+
+    /// All octets of a message that is not large; none of one that cannot be read, which who sends it finds out.
+    pub(super) fn at_hand(&self) -> Option<Arc<[u8]>> {
+        if self.octets() > AT_HAND {
+            return None;
+        }
+        let mut octets = Vec::new();
+        self.message.write_to(&mut octets).ok()?;
+        Some(octets.into())
     }
 }
 
@@ -87,7 +101,7 @@ fn open(args: &SendArgs, name: &str, source: smtp_mime::Source, outside: Outside
             edit = edit.add("From", from).map_err(|error| invalid(&error))?;
         }
         let edit = edit.complete(&context(outside)?).map_err(|error| invalid(&error))?;
-        Some(Box::new(edit.remove("Bcc")))
+        Some(Arc::new(edit.remove("Bcc")))
     };
     let message = match &edit {
         Some(edit) => (**edit).clone().build(),
@@ -105,7 +119,8 @@ fn open(args: &SendArgs, name: &str, source: smtp_mime::Source, outside: Outside
         ));
     }
     let message = signing::signed(message, &args.message, context(outside)?.date(), |error| invalid(error))?;
-    Ok(Opened { message, edit, sender, recipients })
+    let envelope = envelope_of(&args.envelope, &message, sender.as_ref(), &recipients)?;
+    Ok(Opened { message: Arc::new(message), edit, sender, envelope: Arc::new(envelope) })
 }
 
 /// What is wrong with sender or recipients: the message's fields, or the options.

@@ -5,7 +5,7 @@ use super::{Plan, Reach};
 use crate::driver::Step;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::mail::{Mail, Next, Policy, turned_down};
+use crate::mail::{Mail, Next, Octets, Policy, turned_down};
 use crate::session::Session;
 use crate::transaction::{ending_of, outcomes_of};
 use smtp_core::{Cause, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb};
@@ -21,7 +21,7 @@ const FRUITLESS: usize = 3;
 struct Underway {
     goal: Goal,
     mail: Mail,
-    reader: Option<Box<smtp_mime::Reader>>,
+    octets: Option<Octets>,
 }
 
 /// A session and the messages that it has.
@@ -132,7 +132,7 @@ impl Work<'_, '_> {
                 Reach::Data | Reach::Message => self.session.submit(transaction),
             };
             match submitted {
-                Ok(goal) => self.underway.push_back(Underway { goal, mail, reader: None }),
+                Ok(goal) => self.underway.push_back(Underway { goal, mail, octets: None }),
                 Err(Misuse::Closed | Misuse::AfterQuit) => {
                     self.queue.bring_back(mail);
                     return;
@@ -160,8 +160,8 @@ impl Work<'_, '_> {
             self.session.give_up();
             return;
         };
-        let reader = underway.reader.get_or_insert_with(|| Box::new(underway.mail.message.reader()));
-        let result = self.session.pass_on(reader.as_mut());
+        let octets = underway.octets.get_or_insert_with(|| underway.mail.reader());
+        let result = self.session.pass_on(octets);
         if let Err(error) = result {
             // Nothing of it may pass for the whole: the connection ends without the end of the mail data.
             underway.mail.unreadable = Some(Error::new(Exit::NO_INPUT, error.to_string()));
@@ -172,7 +172,7 @@ impl Work<'_, '_> {
     fn settle(&mut self, goal: Goal, end: End) {
         let Some(place) = self.underway.iter().position(|underway| underway.goal == goal) else { return };
         let Some(Underway { mut mail, .. }) = self.underway.remove(place) else { return };
-        let count = mail.transaction().recipients.len();
+        let count = mail.pending();
         let mut outcomes = outcomes_of(end, count);
         if self.plan.reach == Reach::Sender {
             // What was said of the sender holds for all whom the message is for.

@@ -108,7 +108,7 @@ impl Shell<'_> {
         let Parsed::Args(args, matches) = args::parse(arguments.clone())? else {
             return Err(Error::new(Exit::SOFTWARE, "a fault of this program: settings ask for help"));
         };
-        let settled = layers::settle(arguments, &args.global, &matches, self.terminal)?;
+        let settled = layers::settle(arguments, args, &matches, self.terminal)?;
         let Command::Shell(shell) = settled.args.command else {
             return Err(Error::new(Exit::SOFTWARE, "a fault of this program: the command is gone"));
         };

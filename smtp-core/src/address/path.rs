@@ -1,6 +1,6 @@
 //! Defines the arguments of MAIL and RCPT: reverse-path and forward-path (RFC 5321 §4.1.2).
 
-use alloc::{boxed::Box, format};
+use alloc::{format, string::String, sync::Arc};
 use core::{
     cmp::Ordering,
     hash::{Hash, Hasher},
@@ -21,45 +21,44 @@ use super::{Mailbox, SyntaxError, text_forms};
 /// ```
 #[derive(Clone)]
 pub struct ReversePath {
-    printed: Box<str>,
-    mailbox: Option<Mailbox>,
+    shared: Arc<Path>,
 }
 
 impl ReversePath {
     /// The path to a mailbox.
     #[must_use]
     pub fn new(mailbox: Mailbox) -> Self {
-        Self { printed: bracketed(&mailbox), mailbox: Some(mailbox) }
+        Self { shared: Path::to(mailbox) }
     }
 
     /// The null reverse-path `<>`, for mail that must not be answered by a report (RFC 5321 §4.5.5).
     #[must_use]
     pub fn null() -> Self {
-        Self { printed: "<>".into(), mailbox: None }
+        Self { shared: Path::special("<>") }
     }
 
     /// The printed form, angle brackets included.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.printed
+        &self.shared.printed
     }
 
     /// The mailbox, unless the path is null.
     #[must_use]
     pub fn mailbox(&self) -> Option<&Mailbox> {
-        self.mailbox.as_ref()
+        self.shared.mailbox.as_ref()
     }
 
     /// Whether it is `<>`.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        self.mailbox.is_none()
+        self.shared.mailbox.is_none()
     }
 
     /// Whether it can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
-        self.printed.is_ascii()
+        self.shared.is_ascii
     }
 
     /// Parses a path in its angle brackets, or a mailbox without them.
@@ -92,45 +91,44 @@ impl From<Mailbox> for ReversePath {
 /// ```
 #[derive(Clone)]
 pub struct ForwardPath {
-    printed: Box<str>,
-    mailbox: Option<Mailbox>,
+    shared: Arc<Path>,
 }
 
 impl ForwardPath {
     /// The path to a mailbox.
     #[must_use]
     pub fn new(mailbox: Mailbox) -> Self {
-        Self { printed: bracketed(&mailbox), mailbox: Some(mailbox) }
+        Self { shared: Path::to(mailbox) }
     }
 
     /// The path to whoever runs the server, `<Postmaster>`.
     #[must_use]
     pub fn postmaster() -> Self {
-        Self { printed: "<Postmaster>".into(), mailbox: None }
+        Self { shared: Path::special("<Postmaster>") }
     }
 
     /// The printed form, angle brackets included.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.printed
+        &self.shared.printed
     }
 
     /// The mailbox, unless it is the bare Postmaster.
     #[must_use]
     pub fn mailbox(&self) -> Option<&Mailbox> {
-        self.mailbox.as_ref()
+        self.shared.mailbox.as_ref()
     }
 
     /// Whether it is the bare Postmaster.
     #[must_use]
     pub fn is_postmaster(&self) -> bool {
-        self.mailbox.is_none()
+        self.shared.mailbox.is_none()
     }
 
     /// Whether it can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
-        self.printed.is_ascii()
+        self.shared.is_ascii
     }
 
     /// Parses a path in its angle brackets, or a mailbox or Postmaster without them.
@@ -159,7 +157,7 @@ macro_rules! compared_by_mailbox {
     ($name:ident) => {
         impl PartialEq for $name {
             fn eq(&self, other: &Self) -> bool {
-                self.mailbox == other.mailbox
+                self.shared.mailbox == other.shared.mailbox
             }
         }
 
@@ -167,13 +165,13 @@ macro_rules! compared_by_mailbox {
 
         impl Hash for $name {
             fn hash<H: Hasher>(&self, state: &mut H) {
-                self.mailbox.hash(state);
+                self.shared.mailbox.hash(state);
             }
         }
 
         impl Ord for $name {
             fn cmp(&self, other: &Self) -> Ordering {
-                self.mailbox.cmp(&other.mailbox)
+                self.shared.mailbox.cmp(&other.shared.mailbox)
             }
         }
 
@@ -188,8 +186,26 @@ macro_rules! compared_by_mailbox {
 compared_by_mailbox!(ReversePath);
 compared_by_mailbox!(ForwardPath);
 
-fn bracketed(mailbox: &Mailbox) -> Box<str> {
-    format!("<{mailbox}>").into_boxed_str()
+/// What a path is made of, shared by its clones: a run sends to the same paths many times.
+struct Path {
+    printed: String,
+    is_ascii: bool,
+    mailbox: Option<Mailbox>,
+}
+
+impl Path {
+    fn to(mailbox: Mailbox) -> Arc<Self> {
+        Arc::new(Self {
+            printed: format!("<{mailbox}>"),
+            is_ascii: mailbox.is_ascii(),
+            mailbox: Some(mailbox),
+        })
+    }
+
+    /// One that leads to no mailbox.
+    fn special(printed: &str) -> Arc<Self> {
+        Arc::new(Self { printed: String::from(printed), is_ascii: true, mailbox: None })
+    }
 }
 
 /// What stands between the angle brackets, if there are any, and how many octets stand before it.

@@ -417,7 +417,7 @@ impl Client {
     fn obstacle(&mut self, goal: Goal) -> Option<Reason> {
         let (eight_bit, utf8) = (self.extensions.eight_bit_mime, self.extensions.smtputf8);
         let limit = self.extensions.size_limit();
-        let binary = self.extensions.has("BINARYMIME");
+        let binary = self.extensions.binary_mime;
         let chunking = self.extensions.chunking;
         let index = self.job_index(goal)?;
         let Task::Send(transaction) = &self.jobs.get(index)?.task else { return None };

@@ -13,7 +13,7 @@ mod replies;
 mod transaction;
 
 use crate::config::{Config, Timer};
-use crate::event::{Event, Goal, Input, Output};
+use crate::event::{Event, Goal, Input, Output, Verb};
 use crate::extensions::Extensions;
 use crate::fault::Cause;
 use crate::mask::Mask;
@@ -73,6 +73,8 @@ pub struct Client {
     /// The write that is under way, and its timer.
     writing: Option<Timer>,
     parser: Parser,
+    /// The command that the last reply was to.
+    answered: Option<Verb>,
     mask: Mask,
     events: VecDeque<Event>,
     /// When the running timer began.
@@ -133,6 +135,7 @@ impl Client {
             handed_out: 0,
             writing: None,
             parser: Parser::default(),
+            answered: None,
             mask: Mask::default(),
             events: VecDeque::new(),
             timer_began: Instant::EPOCH,
@@ -235,6 +238,12 @@ impl Client {
     #[must_use]
     pub const fn is_authenticated(&self) -> bool {
         self.is_authenticated
+    }
+
+    /// The command that the last reply was to; `None` before the first one, the greeting left out.
+    #[must_use]
+    pub const fn answered(&self) -> Option<Verb> {
+        self.answered
     }
 
     /// What came of a reply that is incomplete, or the beginning of what was none; to be shown when the connection fails.

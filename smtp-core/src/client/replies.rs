@@ -1,7 +1,7 @@
 //! Takes the replies: each belongs to the command that has waited longest (RFC 5321 §4.2, RFC 2920 §3.1).
 
 use super::job::{Expect, Owed, Task};
-use super::transaction::Stage;
+use super::transaction::{Stage, Transaction};
 use super::{Client, Phase};
 use crate::event::{End, Event, Goal, Verb};
 use crate::extensions::Extensions;
@@ -25,7 +25,7 @@ impl Client {
                 }
                 Phase::Greeting | Phase::Open | Phase::LastWords => {}
             }
-            let ignores_text = !self.config.report_replies && self.ignores_text();
+            let ignored = self.ignored_text().filter(|_| !self.config.report_replies);
             let hides_challenge = self.hides_challenge();
             let (reply, challenge) = match self.parser.next(&mut input, &self.config.limits) {
                 Ok(None) => return,
@@ -34,7 +34,7 @@ impl Client {
                     // before it is masked, because it is what the response is made from
                     let challenge = (awaits_challenge && reply.code() == Code::CHALLENGE)
                         .then(|| reply.lines().next().map(|line| String::from_utf8_lossy(line).to_string()));
-                    let is_bare = ignores_text && reply.code().is_completed();
+                    let is_bare = ignored == Some(reply.code().severity());
                     let reply = match reply.code() {
                         Code::CHALLENGE if hides_challenge => Reply::new(Code::CHALLENGE, MASKED),
                         code if is_bare => Reply::bare(code),
@@ -75,6 +75,7 @@ impl Client {
         let Some(owed) = owed else { return self.take_unowed(reply) };
         self.owed.pop_front();
         self.owed_handed_out -= 1;
+        self.answered = Some(owed.expect.verb());
         if let Some(transaction) = self.transaction(owed.goal) {
             transaction.owed -= 1;
         }
@@ -112,16 +113,18 @@ impl Client {
         matches!(job.map(|job| &job.task), Some(Task::Authenticate(exchange)) if exchange.hides_password())
     }
 
-    /// Whether of a positive reply that comes now the code is enough, so that its text need not be kept.
-    fn ignores_text(&self) -> bool {
-        let Some(owed) = self.owed.front().filter(|_| self.owed_handed_out > 0) else { return false };
+    /// Of which replies, should one come now, the code is enough, so that its text need not be kept.
+    fn ignored_text(&self) -> Option<Severity> {
+        let owed = self.owed.front().filter(|_| self.owed_handed_out > 0)?;
+        let is = |what: fn(&Transaction) -> bool| {
+            let job = self.job_index(owed.goal).and_then(|index| self.jobs.get(index));
+            matches!(job.map(|job| &job.task), Some(Task::Send(transaction)) if what(transaction))
+        };
         match owed.expect {
-            Expect::ResetBefore | Expect::Chunk => true,
-            Expect::Mail => {
-                let job = self.job_index(owed.goal).and_then(|index| self.jobs.get(index));
-                !matches!(job.map(|job| &job.task), Some(Task::Send(transaction)) if transaction.is_of_sender)
-            }
-            _ => false,
+            Expect::ResetBefore | Expect::Chunk => Some(Severity::Completed),
+            Expect::Mail => is(|transaction| !transaction.is_of_sender).then_some(Severity::Completed),
+            Expect::Data => is(|transaction| !transaction.is_hopeless()).then_some(Severity::Intermediate),
+            _ => None,
         }
     }
 

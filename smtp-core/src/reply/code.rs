@@ -138,10 +138,10 @@ impl EnhancedCode {
     /// ```
     #[must_use]
     pub fn split_from(text: &[u8]) -> Option<(Self, &[u8])> {
-        let (class, rest) = number(text)?;
-        let (subject, rest) = number(rest.strip_prefix(b".")?)?;
+        let [class @ (b'2' | b'4' | b'5'), b'.', rest @ ..] = text else { return None };
+        let (subject, rest) = number(rest)?;
         let (detail, rest) = number(rest.strip_prefix(b".")?)?;
-        let code = Self::new(u8::try_from(class).ok()?, subject, detail)?;
+        let code = Self::new(class - b'0', subject, detail)?;
         match rest.split_first() {
             None => Some((code, rest)),
             Some((b' ' | b'\t', behind)) => Some((code, behind)),

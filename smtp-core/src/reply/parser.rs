@@ -72,9 +72,12 @@ impl<'a> BorrowedReply<'a> {
     /// The same as a value of its own.
     #[must_use]
     pub fn to_reply(&self) -> Reply {
-        let single = self.lines().next().filter(|line| line.len() + 6 >= self.octets.len());
-        if let Some(Ok(text)) = single.map(core::str::from_utf8) {
-            return Reply::from_text(self.code, self.enhanced(), text);
+        // only a reply of one line has no hyphen behind the code of its first line
+        if self.octets.get(3) != Some(&b'-') {
+            let line = text_of(without_line_end(self.octets));
+            if let Ok(text) = core::str::from_utf8(line) {
+                return Reply::from_text(self.code, enhanced_of(self.code, line), text);
+            }
         }
         let mut text = String::with_capacity(self.octets.len());
         for (index, line) in self.lines().enumerate() {
