@@ -32,6 +32,7 @@ mod manual;
 mod measure;
 mod mx;
 mod output;
+mod probe;
 mod proxy;
 mod report;
 mod send;
@@ -83,12 +84,17 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         | Command::Compose(_)
         | Command::Lint(_)
         | Command::Shell(_)
+        | Command::Probe(_)
         | Command::Verify(_) => {
             let settled = layers::settle(arguments, args, &matches, terminal)?;
             match settled.args.command {
                 Command::Shell(shell) => {
                     let typed = layers::typed_of(&matches);
                     shell::shell(&shell, &settled.args.global, settled.program, typed, terminal)
+                }
+                Command::Probe(probe) => {
+                    let typed = layers::typed_of(&matches);
+                    probe::probe(&probe, &settled.args.global, settled.program, &typed, terminal)
                 }
                 Command::Verify(verify) => {
                     verify::verify(&verify, &settled.args.global, settled.program, terminal)

@@ -182,7 +182,7 @@ impl<'a> Mx<'a> {
 
     /// The hosts of a domain by preference.
     fn exchangers(&self, plan: &Plan<'_>, domain: &str) -> Result<Vec<(u16, Vec<String>)>> {
-        let found = self.dns.exchangers(domain, self.deadline(plan)).map_err(|failure| match failure {
+        let found = self.dns.exchangers(domain, deadline(plan)).map_err(|failure| match failure {
             Failure::NoDomain | Failure::NoRecords => {
                 Error::new(Exit::NO_HOST, format!("the domain {domain} does not exist; is it spelled right?"))
             }
@@ -269,7 +269,7 @@ impl<'a> Mx<'a> {
 
     fn addresses(&self, plan: &Plan<'_>, domain: &str, name: &str) -> Result<Vec<IpAddr>> {
         let Route { family, bind, .. } = plan.settings.route;
-        let found = self.dns.addresses(name, family, self.deadline(plan)).map(|mut addresses| {
+        let found = self.dns.addresses(name, family, deadline(plan)).map(|mut addresses| {
             // A socket that has an address of ours reaches those of its family.
             addresses.retain(|address| bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4()));
             addresses
@@ -308,7 +308,7 @@ impl<'a> Mx<'a> {
             Ok(settings) => settings,
             Err(error) => return tries.failed(error),
         };
-        let tried = Mutex::new(None);
+        let heard = Mutex::new(None);
         let finished = |part: &Mail, left: Option<&Error>| {
             let said = Said {
                 outcomes: part.outcomes.clone(),
@@ -316,12 +316,12 @@ impl<'a> Mx<'a> {
                 unreadable: part.unreadable.clone(),
                 left: left.cloned(),
             };
-            *tried.lock().unwrap_or_else(PoisonError::into_inner) = Some((said, part.measure.clone()));
+            *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((said, part.measure.clone()));
         };
         let plan = Plan { settings: &settings, finished: &finished, connections: 1, retries: 0, ..*plan };
         let part = mail.part(pending);
         let left = delivery::deliver(&plan, Box::new(std::iter::once(Ok(part))));
-        let Some((said, measure)) = tried.into_inner().unwrap_or_else(PoisonError::into_inner) else {
+        let Some((said, measure)) = heard.into_inner().unwrap_or_else(PoisonError::into_inner) else {
             return tries.failed(left.unwrap_or_else(|| {
                 Error::new(Exit::SOFTWARE, "a fault of this program: a message was forgotten")
             }));
@@ -366,10 +366,6 @@ impl<'a> Mx<'a> {
         if said.unreadable.is_some() {
             mail.unreadable = said.unreadable;
         }
-    }
-
-    fn deadline(&self, plan: &Plan<'_>) -> Instant {
-        Instant::now() + plan.settings.timeouts.connect
     }
 
     /// Whether an address is this machine's: the system would choose it to talk to itself. Loopback is left out: it is
@@ -476,6 +472,11 @@ impl Tries {
             _ => Some(error),
         }
     }
+}
+
+/// Until when a look-up may take: it is a part of getting connected.
+fn deadline(plan: &Plan<'_>) -> Instant {
+    Instant::now() + plan.settings.timeouts.connect
 }
 
 /// Says something in the transcript, which belongs to no session.

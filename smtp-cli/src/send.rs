@@ -47,9 +47,10 @@ fn attempt(
     is_told: &mut bool,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let mut settings = match args.connection.mx {
-        true => mx::settings(args)?,
-        false => Settings::new(&args.connection, program.password)?,
+    let mut settings = if args.connection.mx {
+        mx::settings(args)?
+    } else {
+        Settings::new(&args.connection, program.password)?
     };
     settings.in_flight = usize::from(args.run.in_flight);
     let log = program.log;

@@ -154,7 +154,7 @@ impl<'a> Session<'a> {
     }
 
     /// Says which client the server is to believe in; under TLS, where there is TLS.
-    fn xclient(&mut self) -> Result<()> {
+    pub(crate) fn xclient(&mut self) -> Result<()> {
         let goal = self.driver.client.xclient(&self.settings.xclient).map_err(|misuse| match misuse {
             Misuse::CommandTooLong { .. } => Error::usage(format!("--xclient: {misuse}")),
             misuse => internal(&misuse),
@@ -193,6 +193,12 @@ impl<'a> Session<'a> {
         done
     }
 
+    /// Says hello by the name that the settings give.
+    pub(crate) fn say_hello(&mut self) -> Result<()> {
+        let domain = hello_domain(self.settings, self.driver.transport());
+        self.hello(&domain)
+    }
+
     fn hello(&mut self, domain: &EhloDomain) -> Result<()> {
         let goal = self.driver.client.hello(domain.clone()).map_err(|misuse| internal(&misuse))?;
         match self.end_of(goal) {
@@ -201,7 +207,8 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn start_tls(&mut self) -> Result<()> {
+    /// Asks for TLS, behind which a further hello is due.
+    pub(crate) fn start_tls(&mut self) -> Result<()> {
         let goal = self.driver.client.start_tls().map_err(|misuse| internal(&misuse))?;
         match self.end_of(goal) {
             End::Secured => Ok(()),
@@ -380,13 +387,15 @@ fn config(settings: &Settings) -> Config {
 
 /// The name to say: the one that was given, the machine's full name, or its address when it has none.
 fn hello_domain(settings: &Settings, transport: &Transport) -> EhloDomain {
-    if let Some(domain) = &settings.helo {
-        return domain.clone();
-    }
+    settings.helo.clone().unwrap_or_else(|| own_domain(transport.local_address()))
+}
+
+/// The machine's full name, or this address when it has none.
+pub(crate) fn own_domain(address: Option<IpAddr>) -> EhloDomain {
     let name = gethostname::gethostname().to_string_lossy().into_owned();
     match name.parse::<EhloDomain>() {
         Ok(domain) if name.contains('.') && name.parse::<IpAddr>().is_err() => domain,
-        _ => EhloDomain::from(transport.local_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
+        _ => EhloDomain::from(address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
     }
 }
 

@@ -220,6 +220,7 @@ impl Settings {
                 identity: args.client_cert.clone().zip(args.client_key.clone()),
                 pin: args.tls_pin,
                 anything: encryption == Encryption::Opportunistic || args.insecure || args.tls_pin.is_some(),
+                any_name: false,
             },
             tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
             login,

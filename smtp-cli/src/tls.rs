@@ -30,6 +30,8 @@ pub(crate) struct Trust {
     pub(crate) pin: Option<Pin>,
     /// Whether nothing is verified.
     pub(crate) anything: bool,
+    /// Whether the name that the certificate bears does not matter.
+    pub(crate) any_name: bool,
 }
 
 impl Tls {
@@ -53,6 +55,9 @@ impl Tls {
         }
         if trust.anything {
             builder.danger_accept_invalid_certs(true);
+            builder.danger_accept_invalid_hostnames(true);
+        }
+        if trust.any_name {
             builder.danger_accept_invalid_hostnames(true);
         }
         // An address is verified too; as an extension of the hello it would break the protocol (RFC 6066 §3).

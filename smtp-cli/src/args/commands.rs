@@ -54,6 +54,18 @@ pub(crate) struct VerifyArgs {
     pub(crate) files: FileArgs,
 }
 
+/// What `probe` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ProbeArgs {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Run and output")]
+    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) files: FileArgs,
+}
+
 /// What `config` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ConfigArgs {

@@ -93,7 +93,7 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "ADDR")]
     pub(crate) bind: Option<IpAddr>,
     /// Connect through this SOCKS5 proxy, which looks the server's name up: socks5://[user:password@]host[:port];
-    /// better from SMTP_CLI_PROXY or a file when it has a password
+    /// better from the environment or a file when it has a password
     #[arg(long, value_name = "URL", value_parser = str::parse::<Proxy>)]
     pub(crate) proxy: Option<Proxy>,
     /// Say first for whom we are a proxy, by a PROXY header; its addresses are those of the connection if not given

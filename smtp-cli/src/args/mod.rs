@@ -12,8 +12,8 @@ mod values;
 mod xclient;
 
 pub(crate) use commands::{
-    CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ImportArgs, ImportKind, ManArgs, SendmailArgs,
-    ShellArgs, ShowArgs, VerifyArgs,
+    CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ImportArgs, ImportKind, ManArgs, ProbeArgs,
+    SendmailArgs, ShellArgs, ShowArgs, VerifyArgs,
 };
 pub(crate) use connection::ConnectionArgs;
 pub(crate) use envelope::{EnvelopeArgs, LocalNames};
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Shell(Box<ShellArgs>),
     /// Ask whether recipients would be taken, without a message
     Verify(Box<VerifyArgs>),
+    /// Look at a server: greeting, extensions, TLS and certificate, mechanisms, and what is wrong with them
+    Probe(Box<ProbeArgs>),
     /// Say what a reply code, an enhanced status code or both mean
     Explain(ExplainArgs),
     /// Say what a receiver may mistake for spam or cannot read in a message

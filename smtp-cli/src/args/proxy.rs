@@ -74,9 +74,10 @@ impl FromStr for Proxy {
 /// Host and port, without the login.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.host.contains(':') {
-            true => write!(f, "[{}]:{}", self.host, self.port),
-            false => write!(f, "{}:{}", self.host, self.port),
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
         }
     }
 }
@@ -147,7 +148,8 @@ impl FromStr for Header {
         };
         let mut header = Self { is_binary, source: None, destination: None };
         for part in parts {
-            let (name, value) = part.trim().split_once('=').unwrap_or((part.trim(), ""));
+            let part = part.trim();
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
             let place = match name {
                 "src" => &mut header.source,
                 "dst" => &mut header.destination,

@@ -13,6 +13,7 @@ mod layers;
 mod login;
 mod message;
 mod mx;
+mod probe;
 mod run_options;
 mod sendmail;
 mod session;

@@ -4,7 +4,7 @@ use crate::support::{send, send_to, smtp_cli};
 use smtp_cli::Exit;
 use smtp_mock::{Mock, On, Rule};
 
-fn snapshot(name: &str, text: &str) {
+pub(crate) fn snapshot(name: &str, text: &str) {
     insta::with_settings!({ prepend_module_to_snapshot => false, omit_expression => true, snapshot_path => "snapshots" }, {
         insta::assert_snapshot!(name, text);
     });
@@ -13,7 +13,9 @@ fn snapshot(name: &str, text: &str) {
 #[test]
 fn help() {
     snapshot("help", &smtp_cli(["--help"]).exits(Exit::OK).output);
-    for command in ["send", "compose", "shell", "verify", "explain", "lint", "config", "completions", "man"] {
+    for command in
+        ["send", "compose", "shell", "probe", "verify", "explain", "lint", "config", "completions", "man"]
+    {
         snapshot(&format!("help-{command}"), &smtp_cli([command, "--help"]).exits(Exit::OK).output);
     }
     for action in ["show", "import"] {

@@ -29,6 +29,7 @@ pub(crate) struct Run {
     is_terminal: bool,
     passwords: Vec<String>,
     random: u8,
+    now: i64,
 }
 
 /// A run of `smtp-cli` with these arguments.
@@ -40,6 +41,7 @@ pub(crate) fn smtp_cli<const N: usize>(arguments: [&str; N]) -> Run {
         is_terminal: false,
         passwords: Vec::new(),
         random: 7,
+        now: 1_795_196_578,
     }
 }
 
@@ -84,6 +86,12 @@ impl Run {
     /// As [`with`](Self::with), of any number.
     pub(crate) fn with_all(mut self, arguments: &[&str]) -> Self {
         self.arguments.extend(arguments.iter().map(OsString::from));
+        self
+    }
+
+    /// The time, in seconds since the beginning of 1970.
+    pub(crate) fn at(mut self, now: i64) -> Self {
+        self.now = now;
         self
     }
 
@@ -137,7 +145,7 @@ impl Run {
                 let waits = Arc::clone(&waits);
                 move |wait| waits.lock().expect("no test panics while it waits").push(wait)
             }),
-            clock: Box::new(|| (1_795_196_578, 3600)),
+            clock: Box::new(move || (self.now, 3600)),
             random: Box::new(move |buffer| {
                 buffer.fill(self.random);
                 Ok(())

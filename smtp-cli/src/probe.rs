@@ -1,0 +1,206 @@
+//! Provides the command `probe`: what a server is, offers and does wrong, looked at without sending mail.
+//!
+//! What the session itself does not tell is found out by further connections, one for each question: what is shown in
+//! a handshake, whether the certificate is trusted, whether a command behind STARTTLS is taken into TLS, and whether
+//! TLS below 1.2 is spoken. None of them says MAIL.
+
+mod certificate;
+mod checks;
+mod facts;
+mod findings;
+mod handshake;
+mod line;
+mod old_tls;
+mod report;
+
+use crate::args::{Format, GlobalArgs, ProbeArgs};
+use crate::bundled;
+use crate::error::{Error, Result};
+use crate::exit::Exit;
+use crate::layers::{Program, Setting};
+use crate::output::Outputs;
+use crate::send::conclude;
+use crate::session::Session;
+use crate::settings::{Encryption, Settings};
+use crate::terminal::Terminal;
+use crate::transcript::Observer;
+use facts::{Facts, Offer};
+use smtp_core::{Reply, Transmit, Verb};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+/// Options of a login, which a probe does not do.
+const OF_A_LOGIN: [&str; 8] = [
+    "auth",
+    "user",
+    "password-env",
+    "password-file",
+    "password-command",
+    "token-env",
+    "token-command",
+    "allow-plaintext-auth",
+];
+
+/// Looks at a server, and prints what there is to see; `typed` are the options that were typed.
+pub(crate) fn probe(
+    args: &ProbeArgs,
+    global: &GlobalArgs,
+    program: Program,
+    typed: &[Setting],
+    terminal: &mut Terminal,
+) -> Result<Exit> {
+    if let Some(setting) = typed.iter().find(|setting| OF_A_LOGIN.contains(&setting.option.as_str())) {
+        return Err(Error::usage(format!(
+            "--{} has no meaning with probe, which does not log in; send --until auth does",
+            setting.option
+        )));
+    }
+    let mut settings = Settings::new(&args.connection, program.password)?;
+    settings.login = None;
+    if let Some(log) = &program.log {
+        log.check()?;
+    }
+    let _mock = if settings.is_mock { Some(bundled::start(&mut settings, None)?) } else { None };
+    let (now, _) = (terminal.clock)();
+    let outputs = Outputs::new(&args.files, global, program.log, terminal)?;
+    let seen = look(&settings, args.connection.insecure, now, &|| outputs.observers(0, &settings));
+    let mut failures = outputs.end();
+    match &seen {
+        Ok(facts) => {
+            outputs.log(true, &format!("probe {}: {} findings", facts.server, facts.findings().len()));
+        }
+        Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
+    }
+    let text = match (args.format.unwrap_or_default(), &seen) {
+        (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref(), now)?,
+        (Format::Text, Ok(facts)) if global.quiet => report::findings(facts),
+        (Format::Text, Ok(facts)) => report::text(facts, now),
+        (Format::Text, Err(_)) => String::new(),
+    };
+    failures.extend(terminal.print(&text).err());
+    conclude(seen.map(|_| Exit::OK), failures, 0, terminal)
+}
+
+/// Makes the observers of one more connection.
+type Observers<'a> = dyn Fn() -> Vec<Box<dyn Observer>> + 'a;
+
+/// Connects, and finds out all that there is; the error is that nobody greeted.
+fn look(settings: &Settings, is_trust_unwanted: bool, now: i64, observers: &Observers<'_>) -> Result<Facts> {
+    // What is wrong with a certificate is to be told, and is no reason to see nothing else.
+    let mut open = settings.clone();
+    open.trust.anything = true;
+    open.trust.pin = None;
+    if open.encryption == Encryption::Required {
+        open.encryption = Encryption::Opportunistic;
+    }
+    let mut facts = Facts { is_trust_unwanted, ..Facts::new(settings, now) };
+    see_session(&open, &mut facts, observers)?;
+    if facts.is_secured {
+        checks::handshake(settings, &open, &mut facts, observers);
+        checks::old_tls(&open, &mut facts, observers);
+        if open.encryption != Encryption::Implicit {
+            checks::injection(&open, &mut facts, observers);
+        }
+    }
+    Ok(facts)
+}
+
+/// The session itself: greeting, hello, STARTTLS and hello again.
+fn see_session(settings: &Settings, facts: &mut Facts, observers: &Observers<'_>) -> Result<()> {
+    let notes = Notes::default();
+    let mut all = observers();
+    all.push(Box::new(notes.clone()));
+    let begin = Instant::now();
+    let mut session = Session::greet(settings, all)?;
+    facts.greeted_after = begin.elapsed();
+    facts.greeting = notes.greeting();
+    facts.is_secured = session.is_secured();
+    match session.say_hello() {
+        Ok(()) => {}
+        Err(error) => {
+            facts.hello_refusal = Some(error.to_string());
+            session.leave();
+            return Ok(());
+        }
+    }
+    let offer = |session: &Session<'_>| Offer {
+        hello: notes.hello(),
+        is_extended: notes.is_extended(),
+        extensions: session.extensions().clone(),
+    };
+    if facts.is_secured {
+        facts.secured = Some(offer(&session));
+    } else {
+        facts.clear = Some(offer(&session));
+        if settings.encryption != Encryption::None && session.extensions().has("STARTTLS") {
+            match session.start_tls().and_then(|()| {
+                facts.is_secured = true;
+                session.say_hello()
+            }) {
+                Ok(()) => facts.secured = Some(offer(&session)),
+                Err(error) => facts.tls_failure = Some(error.to_string()),
+            }
+        }
+    }
+    if !settings.xclient.is_empty() && facts.tls_failure.is_none() {
+        match session.xclient().and_then(|()| session.say_hello()) {
+            Ok(()) => *facts.last_offer() = Some(offer(&session)),
+            Err(error) => facts.not_checked.push(("xclient", error.to_string())),
+        }
+    }
+    session.leave();
+    Ok(())
+}
+
+/// What the server said in a session.
+#[derive(Clone, Debug, Default)]
+struct Notes(Arc<Mutex<Said>>);
+
+/// The greeting, and the reply to the last hello that was taken.
+#[derive(Debug, Default)]
+struct Said {
+    greeting: Option<Reply>,
+    hello: Option<(Verb, Reply)>,
+}
+
+impl Notes {
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn greeting(&self) -> Option<Reply> {
+        self.said().greeting.clone()
+    }
+
+    /// The first line of the last hello's reply.
+    fn hello(&self) -> String {
+        let said = self.said();
+        said.hello.as_ref().and_then(|(_, reply)| reply.lines().next().map(String::from)).unwrap_or_default()
+    }
+
+    /// Whether the last hello that was taken was not HELO.
+    fn is_extended(&self) -> bool {
+        self.said().hello.as_ref().is_some_and(|(verb, _)| *verb != Verb::Helo)
+    }
+}
+
+impl Observer for Notes {
+    fn sent(&mut self, _transmit: &Transmit, _is_secured: bool) {}
+
+    fn received(&mut self, verb: Option<Verb>, reply: &Reply, _is_wanted: bool, _is_secured: bool) {
+        let mut said = self.said();
+        match verb {
+            None => {
+                said.greeting.get_or_insert_with(|| reply.clone());
+            }
+            Some(verb @ (Verb::Ehlo | Verb::Helo | Verb::Lhlo)) if reply.is_completed() => {
+                said.hello = Some((verb, reply.clone()));
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn information(&mut self, _text: &str) {}
+
+    fn error(&mut self, _text: &str) {}
+}

@@ -1,0 +1,154 @@
+//! Provides the checks that take a connection of their own.
+
+use super::Observers;
+use super::certificate::Certificate;
+use super::facts::{Facts, Tls};
+use super::handshake::{is_for_name, shake_hands};
+use super::line::{Line, reply, words};
+use super::old_tls::{self, Answer};
+use crate::settings::{Encryption, Settings};
+use rustls::ProtocolVersion;
+use std::io::Write;
+
+/// What the handshake shows, and whether the certificate is trusted.
+pub(super) fn handshake(settings: &Settings, open: &Settings, facts: &mut Facts, observers: &Observers<'_>) {
+    match recorded(open, observers) {
+        Ok(tls) => facts.tls = Some(tls),
+        Err(why) => facts.not_checked.push(("handshake", why)),
+    }
+    if facts.is_trust_unwanted {
+        return;
+    }
+    if settings.trust.pin.is_some() {
+        // A pin stands instead of the authorities' word.
+        facts.trust = facts.tls.as_ref().map(|tls| pinned(settings, tls));
+        return;
+    }
+    match trusted(settings, observers) {
+        Ok(trust) => facts.trust = Some(trust),
+        Err(why) => facts.not_checked.push(("trust", why)),
+    }
+}
+
+/// A connection that is about to do the handshake, with `behind` in the packet of STARTTLS.
+fn before_tls(
+    settings: &Settings,
+    behind: &str,
+    about: &str,
+    observers: &Observers<'_>,
+) -> Result<Line, String> {
+    let mut observers = observers();
+    for observer in &mut observers {
+        observer.information(about);
+    }
+    let mut line = Line::open(settings, &mut observers)?;
+    if settings.encryption == Encryption::Implicit {
+        line.stream.set_deadline(std::time::Instant::now() + settings.timeouts.tls);
+    } else {
+        line.start_tls(behind, settings)?;
+    }
+    Ok(line)
+}
+
+fn recorded(settings: &Settings, observers: &Observers<'_>) -> Result<Tls, String> {
+    let line = before_tls(settings, "", "looking at the certificate", observers)?;
+    let mut secured = shake_hands(line.stream, &settings.tls_name)?;
+    let chain = secured.conn.peer_certificates().unwrap_or_default();
+    let first = chain.first().ok_or("the server showed no certificate")?;
+    let tls = Tls {
+        is_for_name: is_for_name(first, &settings.tls_name),
+        chain: chain.iter().map(|certificate| Certificate::read(certificate)).collect::<Result<_, _>>()?,
+        version: match secured.conn.protocol_version() {
+            Some(ProtocolVersion::TLSv1_2) => "TLS 1.2".to_string(),
+            Some(ProtocolVersion::TLSv1_3) => "TLS 1.3".to_string(),
+            other => format!("{other:?}"),
+        },
+        cipher: secured.conn.negotiated_cipher_suite().map_or_else(String::new, |suite| {
+            // The library tells suites of TLS 1.3 apart by a name that the registry does not have.
+            format!("{:?}", suite.suite()).replace("TLS13_", "TLS_")
+        }),
+        group: secured.conn.negotiated_key_exchange_group().map(|group| format!("{:?}", group.name())),
+    };
+    leave(&mut secured);
+    Ok(tls)
+}
+
+/// Whether the key is the one that --tls-pin names.
+fn pinned(settings: &Settings, tls: &Tls) -> Result<(), String> {
+    let found = tls.chain.first().map(|certificate| certificate.pin);
+    match (settings.trust.pin, found) {
+        (Some(pin), Some(found)) if pin != found => {
+            Err(format!("its key is {found}, and --tls-pin wants {pin}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whether the platform trusts the authorities of the certificate, whatever its name.
+fn trusted(settings: &Settings, observers: &Observers<'_>) -> Result<Result<(), String>, String> {
+    let mut trust = settings.trust.clone();
+    trust.anything = false;
+    trust.any_name = true;
+    let tls = crate::tls::Tls::new(&settings.tls_name, &trust).map_err(|error| error.to_string())?;
+    let line = before_tls(settings, "", "asking whether the certificate is trusted", observers)?;
+    match tls.handshake(line.stream) {
+        Ok(mut secured) => {
+            let _ = secured.write_all(b"QUIT\r\n");
+            let _ = secured.shutdown();
+            Ok(Ok(()))
+        }
+        Err(failure) if failure.certificate => Ok(Err(failure.reason)),
+        Err(failure) => Err(failure.reason),
+    }
+}
+
+/// Whether a command that came in clear behind STARTTLS is answered under TLS: then somebody between could put words
+/// into the session (CVE-2011-0411).
+pub(super) fn injection(settings: &Settings, facts: &mut Facts, observers: &Observers<'_>) {
+    match injected(settings, observers) {
+        Ok(is_taken) => facts.injection = Some(is_taken),
+        Err(why) => facts.not_checked.push(("starttls-injection", why)),
+    }
+}
+
+fn injected(settings: &Settings, observers: &Observers<'_>) -> Result<bool, String> {
+    // NOOP is answered by 250, QUIT by 221: the first reply under TLS tells which of them it is to.
+    let about = "saying NOOP in the packet of STARTTLS, to see whether it is answered under TLS";
+    let line = match before_tls(settings, "NOOP\r\n", about, observers) {
+        Ok(line) => line,
+        // The server noticed.
+        Err(why) if why.starts_with("STARTTLS was refused") => return Ok(false),
+        Err(why) => return Err(why),
+    };
+    let mut secured = shake_hands(line.stream, &settings.tls_name)?;
+    secured.sock.set_deadline(std::time::Instant::now() + settings.timeouts.quit);
+    secured.write_all(b"QUIT\r\n").and_then(|()| secured.flush()).map_err(|error| words(&error))?;
+    match reply(&mut secured, &mut Vec::new()) {
+        Ok(reply) => Ok(reply.code().value() != 221),
+        // Whoever ends the session has taken nothing from it.
+        Err(why) if why == "the connection was ended" => Ok(false),
+        Err(why) => Err(why),
+    }
+}
+
+/// Whether TLS below 1.2 is spoken.
+pub(super) fn old_tls(settings: &Settings, facts: &mut Facts, observers: &Observers<'_>) {
+    let asked =
+        before_tls(settings, "", "saying a hello of TLS 1.1", observers).and_then(|mut line: Line| {
+            old_tls::ask(&mut line.stream, &settings.tls_name).map_err(|error| words(&error))
+        });
+    match asked {
+        Ok(answer @ (Answer::Spoken(_) | Answer::Refused)) => facts.old_tls = Some(answer),
+        Ok(Answer::Unclear) => {
+            facts.not_checked.push(("old-tls", "the answer was no answer of TLS".to_string()));
+        }
+        Err(why) => facts.not_checked.push(("old-tls", why)),
+    }
+}
+
+/// Ends a session that has told what was asked; how it ends tells nothing more.
+fn leave(secured: &mut super::handshake::Secured) {
+    let _ = secured.write_all(b"QUIT\r\n");
+    secured.conn.send_close_notify();
+    let _ = secured.flush();
+}
