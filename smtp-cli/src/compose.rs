@@ -399,7 +399,7 @@ fn envelope_of(
 }
 
 /// Adds what the options say of the envelope besides the addresses.
-fn complete(args: &EnvelopeArgs, envelope: &mut Envelope) -> Result<()> {
+pub(crate) fn complete(args: &EnvelopeArgs, envelope: &mut Envelope) -> Result<()> {
     let parameter = |option: &str, made: std::result::Result<Parameter, smtp_core::SyntaxError>| {
         made.map_err(|error| Error::usage(format!("{option}: {error}")))
     };

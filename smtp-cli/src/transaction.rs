@@ -5,9 +5,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::mail::{Mail, Next, Policy, turned_down};
 use crate::session::Session;
-use smtp_core::{
-    Cause, End, Envelope, Event, ForwardPath, Goal, Misuse, Outcome, Reason, Recipient, ReversePath,
-};
+use smtp_core::{Cause, End, Envelope, Event, Goal, Misuse, Outcome, Reason};
 use smtp_mime::Reader;
 
 /// What a server says of recipients.
@@ -47,22 +45,19 @@ pub(crate) fn deliver(session: &mut Session<'_>, mail: &mut Mail) {
     }
 }
 
-/// Asks whether these recipients would be taken, in several transactions if the server takes no more of them in one.
+/// Asks whether the recipients of an envelope would be taken, in several transactions if the server takes no more of them in one.
 ///
 /// # Errors
 /// Where the envelope cannot be said at all.
-pub(crate) fn check(
-    session: &mut Session<'_>,
-    from: &ReversePath,
-    recipients: &[Recipient],
-) -> Result<Checked> {
-    let mut outcomes: Vec<Option<Outcome>> = vec![None; recipients.len()];
-    let mut pending: Vec<usize> = (0..recipients.len()).collect();
+pub(crate) fn check(session: &mut Session<'_>, envelope: &Envelope) -> Result<Checked> {
+    let count = envelope.recipients.len();
+    let mut outcomes: Vec<Option<Outcome>> = vec![None; count];
+    let mut pending: Vec<usize> = (0..count).collect();
     let mut ending = None;
     while !pending.is_empty() {
-        let mut envelope = Envelope::new(from.clone(), std::iter::empty::<ForwardPath>());
-        envelope.recipients = pending.iter().map(|&index| recipients[index].clone()).collect();
-        let goal = session.check(envelope).map_err(|misuse| not_begun(&misuse))?;
+        let mut part = envelope.clone();
+        part.recipients = pending.iter().map(|&index| envelope.recipients[index].clone()).collect();
+        let goal = session.check(part).map_err(|misuse| not_begun(&misuse))?;
         let (end, _) = end_of(session, goal, None);
         let found = outcomes_of(end, pending.len());
         ending = ending_of(&found, session);

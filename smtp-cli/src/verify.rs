@@ -15,7 +15,7 @@ use crate::terminal::Terminal;
 use crate::transaction::{self, Checked};
 use crate::transcript::name_of;
 use serde::Serialize;
-use smtp_core::{Explanation, ForwardPath, Outcome, Recipient, Reply, ReversePath, Verb};
+use smtp_core::{Envelope, Explanation, ForwardPath, Outcome, Reply, ReversePath, Verb};
 use std::collections::HashSet;
 use std::fmt::Write as _;
 
@@ -33,6 +33,7 @@ pub(crate) fn verify(
         Some(path) => path.clone(),
         None => reverse_path(args.from.as_deref(), user)?,
     };
+    let envelope = Envelope::new(from, recipients);
     if let Some(log) = &program.log {
         log.check()?;
     }
@@ -41,9 +42,9 @@ pub(crate) fn verify(
     let outputs = Outputs::new(&args.files, global, program.log, terminal)?;
     let answers = Session::open(&settings, password.as_ref(), outputs.observers(0, &settings)).and_then(
         |mut session| {
-            let checked = transaction::check(&mut session, &from, &recipients);
+            let checked = transaction::check(&mut session, &envelope);
             session.leave();
-            checked.map(|checked| Answers::new(&from, &recipients, checked))
+            checked.map(|checked| Answers::new(&envelope, checked))
         },
     );
     let mut failures = outputs.end();
@@ -53,12 +54,12 @@ pub(crate) fn verify(
     };
     match &answers {
         Ok(answers) => outputs.log(exit.is_ok(), &answers.log_line()),
-        Err(error) => outputs.log(false, &format!("verify from={from}: {error}")),
+        Err(error) => outputs.log(false, &format!("verify from={}: {error}", envelope.from)),
     }
     let text = match args.format.unwrap_or_default() {
         Format::Json => {
             let server = settings.destination.to_string();
-            document(&server, &from, answers.as_ref().ok(), exit, error.as_ref())?
+            document(&server, &envelope.from, answers.as_ref().ok(), exit, error.as_ref())?
         }
         Format::Text if global.quiet => String::new(),
         Format::Text => answers.as_ref().map(Answers::text).unwrap_or_default(),
@@ -77,9 +78,13 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(from: &ReversePath, recipients: &[Recipient], checked: Checked) -> Self {
-        let paths = recipients.iter().map(|recipient| recipient.to.clone());
-        Self { from: from.clone(), recipients: paths.zip(checked.outcomes).collect(), ending: checked.ending }
+    pub(crate) fn new(envelope: &Envelope, checked: Checked) -> Self {
+        let paths = envelope.recipients.iter().map(|recipient| recipient.to.clone());
+        Self {
+            from: envelope.from.clone(),
+            recipients: paths.zip(checked.outcomes).collect(),
+            ending: checked.ending,
+        }
     }
 
     /// The exit status: 0 when all would be taken, 79 when some would not; that of the break where not all were asked
@@ -183,7 +188,7 @@ pub(crate) fn explained(explanation: &Explanation) -> String {
 }
 
 /// Who is asked about; each address once.
-pub(crate) fn recipients(addresses: &[String]) -> Result<Vec<Recipient>> {
+pub(crate) fn recipients(addresses: &[String]) -> Result<Vec<ForwardPath>> {
     let mut seen = HashSet::new();
     let mut found = Vec::new();
     for text in addresses {
@@ -199,7 +204,10 @@ pub(crate) fn recipients(addresses: &[String]) -> Result<Vec<Recipient>> {
                 paths?
             }
         };
-        found.extend(paths.into_iter().filter(|path| seen.insert(path.clone())).map(Recipient::from));
+        found.extend(paths.into_iter().filter(|path| seen.insert(path.clone())));
+    }
+    if found.is_empty() {
+        return Err(Error::usage("there is no address"));
     }
     Ok(found)
 }
@@ -228,7 +236,7 @@ fn words_of(outcome: &Outcome) -> (&'static str, String) {
 }
 
 /// The reply by which a recipient was refused, and what it means.
-fn refusal(outcome: &Outcome) -> Option<(&Reply, Explanation)> {
+pub(crate) fn refusal(outcome: &Outcome) -> Option<(&Reply, Explanation)> {
     match outcome {
         Outcome::Refused { verb, reply } => Some((reply, reply.explain((*verb).into()))),
         Outcome::Accepted(_) | Outcome::Unconfirmed(_) | Outcome::Unsent(_) => None,

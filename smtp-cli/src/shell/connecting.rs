@@ -15,8 +15,13 @@ use smtp_core::{EhloDomain, Secret};
 
 impl Shell<'_> {
     /// Connects, logs in and serves the connection until it ends.
-    pub(super) fn connect(&mut self, now: &[Setting]) -> Asked<Next> {
+    pub(super) fn connect(&mut self, now: &[Setting], may_fail: bool) -> Asked<Next> {
         let (mut args, given) = self.settled(now)?;
+        if args.mx {
+            return Err(Stop::Failed(Error::usage(
+                "--mx is for messages, connect to one mail exchanger by its name",
+            )));
+        }
         // A pipe that names its server has no lines to answer questions with.
         let asks_for_all = self.is_asking || args.server.is_none();
         self.complete(&mut args, asks_for_all)?;
@@ -34,7 +39,7 @@ impl Shell<'_> {
             && let Err(stop) = self.log_in(&mut connection, login.clone(), password)
         {
             // The connection stays, so that another login can be tried; a pipe ends here.
-            if let Some(exit) = self.settle(Err(stop), false)? {
+            if let Some(exit) = self.settle(Err(stop), may_fail)? {
                 connection.session.leave();
                 return Ok(Next::Leave(exit));
             }
@@ -134,8 +139,7 @@ impl Shell<'_> {
             args.port = Some(self.ask_for("Port", Some(&usual), Kind::Answer, port)?);
         }
         if args.helo.is_none() {
-            let helo = self.ask_for("Own domain", Some("that of this machine"), Kind::Answer, own_domain)?;
-            args.helo = helo;
+            args.helo = self.ask_for("Own domain [that of this machine]", None, Kind::Answer, own_domain)?;
         }
         let names_user = matches!(&args.server, Some(Server::Host { user: Some(_), .. }));
         let needs_no_user = match &args.auth {
@@ -146,8 +150,8 @@ impl Shell<'_> {
             Some(AuthChoice::Auto) | None => false,
         };
         if args.user.is_none() && !names_user && !needs_no_user {
-            let user = self.ask_for("Login", Some("none"), Kind::Answer, |text| Ok(text.to_string()))?;
-            args.user = Some(user).filter(|user| user != "none");
+            let user = self.ask("Login [none]: ", Kind::Answer)?;
+            args.user = Some(user.trim().to_string()).filter(|user| !user.is_empty());
         }
         Ok(())
     }
@@ -198,7 +202,7 @@ fn port(text: &str) -> Result<u16> {
 
 /// The name for the hello; `None` where the machine's own is wanted.
 fn own_domain(text: &str) -> Result<Option<EhloDomain>> {
-    if text == "that of this machine" {
+    if text.is_empty() {
         return Ok(None);
     }
     text.parse().map(Some).map_err(|error| Error::usage(format!("the own domain: {error}")))

@@ -153,7 +153,8 @@ pub(super) enum Completion {
 /// How a few things are done, for the help.
 const EXAMPLES: &str = "\
 !COMMAND says any other command of SMTP as it is, like !HELP.
-Ctrl-C gives up a question, Ctrl-D at the prompt leaves as exit does, Tab completes.
+Ctrl-C gives up a question, Ctrl-D at the prompt leaves as exit does, Tab completes. While a server is
+waited for, Ctrl-C ends the program.
 From a pipe nothing is asked, lines answer in the order of the questions, and the first command that
 fails ends the shell with its exit status; -COMMAND may fail. A line that begins with # is passed over.
 

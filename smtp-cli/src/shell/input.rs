@@ -118,7 +118,8 @@ fn edited(editor: &mut Editor<Assistant, DefaultHistory>, prompt: &str, kind: Ki
 /// Whether a line is to be remembered: not one that may hold a password.
 fn is_worth_remembering(line: &str) -> bool {
     let line = line.trim_start_matches(['-', '!', ' ']).to_ascii_lowercase();
-    !line.trim().is_empty() && !line.starts_with("auth ")
+    let has_user_in_url = line.contains("://") && line.contains('@');
+    !line.trim().is_empty() && !line.starts_with("auth ") && !has_user_in_url
 }
 
 fn typed(line: io::Result<String>) -> Result<Typed> {
@@ -201,6 +202,7 @@ mod tests {
             ("!AUTH PLAIN AGEAYg==", false),
             ("-! auth plain x", false),
             ("auth", true),
+            ("connect smtp://alice:secret@mx", false),
         ] {
             assert_eq!(is_worth_remembering(line), is_remembered, "{line}");
         }

@@ -6,7 +6,7 @@ use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
 use crate::transaction;
 use crate::verify::{Answers, explained, recipients, reverse_path};
-use smtp_core::{Client, Goal, Misuse, Occasion, Recipient, Reply, ReversePath, Text};
+use smtp_core::{Client, Envelope, Goal, Misuse, Occasion, Reply, Text};
 use std::fmt::Write as _;
 
 /// What takes an argument and is owed one reply.
@@ -66,10 +66,9 @@ impl Shell<'_> {
             .map(|word| word.trim_matches(',').to_string())
             .filter(|word| !word.is_empty())
             .collect();
-        let recipients = recipients(&addresses)?;
         let usual = self.usual_sender(Some(connection));
         let from = reverse_path(from.or(usual.as_deref()), None)?;
-        let answers = self.check(connection, &from, &recipients)?;
+        let answers = connection.check(&Envelope::new(from, recipients(&addresses)?))?;
         self.print(&answers.text())?;
         match answers.error() {
             None => Ok(()),
@@ -77,18 +76,6 @@ impl Shell<'_> {
             Some(error) if answers.ending().is_none() => Err(Stop::Told(error.exit())),
             Some(error) => Err(Stop::Failed(error)),
         }
-    }
-
-    /// What the server says of recipients.
-    pub(super) fn check(
-        &mut self,
-        connection: &mut Connection<'_>,
-        from: &ReversePath,
-        recipients: &[Recipient],
-    ) -> Asked<Answers> {
-        connection.end_open_transaction()?;
-        let checked = transaction::check(&mut connection.session, from, recipients)?;
-        Ok(Answers::new(from, recipients, checked))
     }
 
     /// Says how the connection is, and what the server offers.
@@ -139,6 +126,13 @@ impl Shell<'_> {
 }
 
 impl Connection<'_> {
+    /// What the server says of an envelope's recipients.
+    pub(super) fn check(&mut self, envelope: &Envelope) -> Result<Answers> {
+        self.end_open_transaction()?;
+        let checked = transaction::check(&mut self.session, envelope)?;
+        Ok(Answers::new(envelope, checked))
+    }
+
     /// Ends a transaction that was begun by hand, or what follows would be within it.
     pub(super) fn end_open_transaction(&mut self) -> Result<()> {
         if std::mem::take(&mut self.has_open_transaction) {

@@ -11,8 +11,8 @@ use crate::exit::Exit;
 use crate::mail::Mail;
 use crate::report::Report;
 use crate::transaction;
-use crate::verify::{Answers, recipients, reverse_path};
-use smtp_core::ForwardPath;
+use crate::verify::{Answers, explained, recipients, refusal, reverse_path};
+use smtp_core::{Envelope, ForwardPath, Outcome};
 use std::collections::HashSet;
 use std::path::Path;
 
@@ -81,6 +81,7 @@ impl Shell<'_> {
             transaction::deliver(&mut connection.session, &mut mail);
             let report = Report::new(&mail, None);
             self.print(&report.text())?;
+            self.print(&explanations(&mail.outcomes))?;
             self.outputs.finished(&report);
             self.delivered += usize::from(report.is_delivered());
             if let Some(error) = report.error() {
@@ -136,6 +137,9 @@ impl Shell<'_> {
         let mut usual = Lists::default();
         let mut is_asked_for_all = is_bare;
         loop {
+            if envelope.from.is_none() && !is_asked_for_all {
+                envelope.from.clone_from(&usual_sender);
+            }
             if envelope.from.is_none() {
                 envelope.from =
                     Some(self.ask_for("From", usual_sender.as_deref(), Kind::Answer, |text| {
@@ -150,7 +154,7 @@ impl Shell<'_> {
                 self.ask_for_recipients(envelope, &usual, is_asked_for_all)?;
             }
             let Some(connection) = connection.as_deref_mut() else { return Ok(()) };
-            let answers = self.check_envelope(connection, envelope)?;
+            let answers = connection.check(&envelope_of(envelope)?)?;
             self.print(&answers.text())?;
             let Some(error) = answers.error() else { return Ok(()) };
             if answers.ending().is_some() {
@@ -201,24 +205,6 @@ impl Shell<'_> {
             }
             self.complain(&error);
         }
-    }
-
-    /// What the server says of an envelope's recipients.
-    fn check_envelope(&mut self, connection: &mut Connection<'_>, envelope: &EnvelopeArgs) -> Asked<Answers> {
-        let from = match &envelope.envelope_from {
-            Some(path) => path.clone(),
-            None => reverse_path(envelope.from.as_deref(), None)?,
-        };
-        let mut found = if envelope.rcpt.is_empty() {
-            let lists = [&envelope.to, &envelope.cc, &envelope.bcc];
-            recipients(&lists.into_iter().flatten().cloned().collect::<Vec<_>>())?
-        } else {
-            envelope.rcpt.iter().cloned().map(Into::into).collect()
-        };
-        for recipient in &mut found {
-            recipient.parameters.clone_from(&envelope.rcpt_param);
-        }
-        self.check(connection, &from, &found)
     }
 
     /// Asks for the subject, a second time where it is empty.
@@ -273,6 +259,30 @@ impl Shell<'_> {
             text.push('\n');
         }
     }
+}
+
+/// A line for each reply by which a recipient or the message was refused.
+fn explanations(outcomes: &[Option<Outcome>]) -> String {
+    let refusals = outcomes.iter().flatten().filter_map(refusal);
+    let mut lines: Vec<String> = refusals
+        .map(|(reply, explanation)| format!("    {}: {}\n", reply.code(), explained(&explanation)))
+        .collect();
+    lines.dedup();
+    lines.concat()
+}
+
+/// The envelope of options that name everyone.
+fn envelope_of(args: &EnvelopeArgs) -> Result<Envelope> {
+    let from = match &args.envelope_from {
+        Some(path) => path.clone(),
+        None => reverse_path(args.from.as_deref(), None)?,
+    };
+    let lists = args.to.iter().chain(&args.cc).chain(&args.bcc).cloned();
+    let paths =
+        if args.rcpt.is_empty() { recipients(&lists.collect::<Vec<_>>())? } else { args.rcpt.clone() };
+    let mut envelope = Envelope::new(from, paths);
+    compose::complete(args, &mut envelope)?;
+    Ok(envelope)
 }
 
 /// Recipients as they were typed, without those that the server refused.

@@ -116,7 +116,7 @@ impl Shell<'_> {
             let Some(command) = self.next_command(NO_CONNECTION)? else { return Ok(Exit::OK) };
             let done = match command.what {
                 Ok(What::Do(Line::Exit)) => return Ok(Exit::OK),
-                Ok(What::Connect(settings)) => match self.connect(&settings) {
+                Ok(What::Connect(settings)) => match self.connect(&settings, command.may_fail) {
                     Ok(Next::Leave(exit)) => return Ok(exit),
                     Ok(Next::On) => Ok(()),
                     Err(stop) => Err(stop),
