@@ -81,7 +81,8 @@ fn a_saved_session_replayed_gives_the_same_transcript() {
         let (second, again) = session(&replayed, &path("again.toml"), &path("second"), &options);
         assert_eq!(transcript, again, "{options}");
         assert_eq!((second.status, second.error()), (first.status, first.error()), "{options}");
-        let saved = |name: &str| std::fs::read_to_string(path(name)).unwrap().replace("\"again\"", "\"saved\"");
+        let saved =
+            |name: &str| std::fs::read_to_string(path(name)).unwrap().replace("\"again\"", "\"saved\"");
         assert_eq!(saved("again.toml"), saved("saved.toml"), "{options}");
         assert!(!saved("saved.toml").contains(PASSWORD) && !transcript.contains(PASSWORD));
         let report = replayed.stop();

@@ -155,7 +155,7 @@ fn unreadable(error: &io::Error) -> Error {
 
 impl std::fmt::Debug for Input {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Input").field("has_editor", &self.editor.is_some()).finish()
+        f.debug_struct("Input").field("has_editor", &self.editor.is_some()).finish_non_exhaustive()
     }
 }
 

@@ -33,7 +33,7 @@ pub(crate) fn run(arguments: &[&str], lines: &[&str]) -> Ran {
     let mut command = program(arguments);
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("the program can be started");
-    let input: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let input: String = lines.iter().flat_map(|line| [line, "\n"]).collect();
     let mut stdin = child.stdin.take().expect("it is a pipe");
     // One that ends without reading all is no fault.
     let _ = stdin.write_all(input.as_bytes());
