@@ -3,8 +3,14 @@
 mod bodies;
 mod core;
 mod cut;
+mod everyone;
+mod features;
 mod lab;
+mod matrix;
 mod mechanisms;
+mod person;
+mod probe;
+mod proxy;
 mod refusals;
 mod secrets;
 mod sending;

@@ -21,6 +21,30 @@ impl User {
     }
 }
 
+/// The user whom most tests log in as, who is a mailbox of the lab, too.
+pub const USER: &str = "you@example.org";
+
+/// The password of that user.
+pub const PASSWORD: &str = "open sesame & 1001 nights";
+
+/// The users of a lab: [`USER`], and one for each kind of password that is easily spoilt on its way.
+#[must_use]
+pub fn users() -> Vec<User> {
+    let long = "0123456789".repeat(30);
+    let passwords = [
+        "simple",
+        "pässwörd漢字",
+        " two words  and more ",
+        "\"quoted\" 'both'\\",
+        "=leading",
+        "a,b=c$d",
+        &long,
+    ];
+    let others = passwords.iter().enumerate();
+    let others = others.map(|(number, password)| User::new(&format!("user{number}"), password));
+    std::iter::once(User::new(USER, PASSWORD)).chain(others).collect()
+}
+
 /// The numbers of a user of the machine and of the user's first group, from `/etc/passwd`.
 pub(super) fn system_user(name: &str) -> io::Result<(u32, u32)> {
     numbers(Path::new("/etc/passwd"), name)?.ok_or_else(|| missing(&format!("the user {name}"))).and_then(

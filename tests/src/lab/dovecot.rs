@@ -1,23 +1,50 @@
 //! Provides Dovecot: the SASL server that Postfix asks, and a submission server of its own.
 
 use std::net::SocketAddr;
-use std::os::unix::fs::{DirBuilderExt as _, FileTypeExt as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::{fmt::Write as _, fs, io};
 
+use super::SIZE;
+use super::abilities::{Abilities, Absent, Feature, Kind, Listener, Protocol, Server, Tls};
 use super::accounts::User;
 use super::certificates::{Authority, Identity};
-use super::process::Server;
+use super::home::Home;
+use super::maildir::Maildir;
+use super::process::Process;
 use super::token::Issuer;
+
+const ABILITIES: Abilities = Abilities {
+    name: "Dovecot",
+    protocol: Protocol::Esmtp,
+    absent: &[
+        Absent::mechanisms(
+            &["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"],
+            "Dovecot has channel bindings from 2.4 on",
+        ),
+        Absent::mechanisms(&["ANONYMOUS"], "Dovecot's submission server never offers it"),
+    ],
+    lacks: &[
+        (Feature::SmtpUtf8, "Dovecot 2.3 does not offer it"),
+        (Feature::Dsn, "Dovecot 2.3 does not offer it, though the next server does"),
+        (Feature::RelayDenied, "it takes nothing at all without a login"),
+        (Feature::ClientCertificate, "it is required of no or of all listeners; EXTERNAL shows one"),
+        (Feature::MixedResults, "not LMTP"),
+        (Feature::UnixSocket, "its submission server listens on TCP only"),
+    ],
+};
 
 /// A Dovecot that knows the passwords of some users: it tells other servers whether a login is right, and takes
 /// messages itself from whoever is logged in (RFC 6409), which it hands on to another server.
 #[derive(Debug)]
 pub struct Dovecot {
-    server: Server,
+    // in the order in which they have to go
+    process: Process,
     sasl: PathBuf,
     listeners: [SocketAddr; 2],
     issuer: Issuer,
+    home: Arc<Home>,
 }
 
 impl Dovecot {
@@ -28,52 +55,45 @@ impl Dovecot {
     pub const MECHANISMS: [&str; 8] =
         ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256", "OAUTHBEARER", "XOAUTH2", "EXTERNAL"];
 
-    /// Starts it in `directory`, which must exist and be readable by everyone, with listeners at these addresses: one
-    /// for STARTTLS, one under implicit TLS. What they take goes on to the server at `relay`.
+    /// Starts it in the directory of the server at `relay`, which everything that it takes goes on to, with listeners at
+    /// these addresses: one for STARTTLS, which it does not insist on, and one under implicit TLS.
     ///
     /// Passwords are in a passwd-file; a token is whatever [`token`](Self::token) made; a certificate is any that the
     /// authority issued, and its common name is the user.
-    ///
-    /// # Errors
-    /// When Dovecot or its submission service is not installed, this process is not root's, or the server does not
-    /// start.
-    pub fn start(
-        directory: &Path,
-        users: &[User],
-        authority: &Authority,
-        identity: &Identity,
+    pub(super) fn start(
+        shared: &Arc<Home>,
         listeners: [SocketAddr; 2],
         relay: SocketAddr,
     ) -> io::Result<Self> {
-        let home = directory.join("dovecot");
-        let make = |path: &Path| fs::DirBuilder::new().mode(0o755).create(path);
-        make(&home)?;
+        let home = shared.make("dovecot", "root")?;
         let mut entries = String::new();
-        for User { name, password } in users {
+        for User { name, password } in shared.users() {
             writeln!(entries, "{name}:{{PLAIN}}{password}").map_err(io::Error::other)?;
         }
         fs::write(home.join("users"), entries)?;
         let issuer = Issuer::new(&home)?;
         fs::write(home.join("tokens.conf"), tokens(&issuer))?;
         let file = home.join("dovecot.conf");
-        fs::write(&file, configuration(&home, authority, identity, listeners, relay))?;
+        fs::write(&file, configuration(&home, shared.authority(), shared.identity(), listeners, relay))?;
 
         let log = home.join("log");
         let arguments = ["-F".as_ref(), "-c".as_ref(), file.as_os_str()];
-        let server = Server::start("Dovecot", "/usr/sbin/dovecot", arguments, log, directory)?;
-        let mut dovecot = Self { server, sasl: home.join("sasl"), listeners, issuer };
+        let program = Path::new("/usr/sbin/dovecot");
+        let process = Process::start("Dovecot", program, arguments, log, shared.path())?;
+        let sasl = home.join("sasl");
+        let mut dovecot = Self { process, sasl, listeners, issuer, home: Arc::clone(shared) };
         let sasl = dovecot.sasl.clone();
-        dovecot.server.ready(|| fs::metadata(&sasl).is_ok_and(|found| found.file_type().is_socket()))?;
+        dovecot.process.ready(|| fs::metadata(&sasl).is_ok_and(|found| found.file_type().is_socket()))?;
         Ok(dovecot)
     }
 
-    /// The unix socket of Dovecot's authentication protocol, open to the user `postfix`.
+    /// The unix socket of Dovecot's authentication protocol, open to every server of the lab.
     #[must_use]
     pub fn sasl(&self) -> &Path {
         &self.sasl
     }
 
-    /// Dovecot's own listener that requires STARTTLS and then AUTH (RFC 6409).
+    /// Dovecot's own listener for STARTTLS that requires AUTH (RFC 6409), also in clear.
     #[must_use]
     pub fn submission(&self) -> SocketAddr {
         self.listeners[0]
@@ -96,7 +116,35 @@ impl Dovecot {
     /// What Dovecot logged so far, for the message of a failed test.
     #[must_use]
     pub fn log(&self) -> String {
-        self.server.log()
+        self.process.log()
+    }
+}
+
+impl Server for Dovecot {
+    fn abilities(&self) -> &'static Abilities {
+        &ABILITIES
+    }
+
+    fn listeners(&self) -> Vec<Listener> {
+        let [both, implicit] = self.listeners;
+        vec![
+            Listener::new(Kind::Tls(Tls::None), both),
+            Listener::new(Kind::Tls(Tls::StartTls), both),
+            Listener::new(Kind::Tls(Tls::Implicit), implicit),
+        ]
+    }
+
+    fn maildir(&self, mailbox: &str) -> Maildir {
+        // it hands on to the other server, which delivers
+        Maildir::new(&self.home.mail().join(mailbox)).behind(2)
+    }
+
+    fn authority(&self) -> &Authority {
+        self.home.authority()
+    }
+
+    fn log(&self) -> String {
+        self.process.log()
     }
 }
 
@@ -115,7 +163,8 @@ state_dir = {home}/state
 log_path = {home}/log
 protocols = submission
 hostname = mx.example.net
-ssl = required
+# STARTTLS is there for who asks
+ssl = yes
 ssl_cert = <{certificate}
 ssl_key = <{key}
 ssl_ca = <{authority}
@@ -155,11 +204,11 @@ userdb {{
 }}
 service auth {{
   unix_listener {home}/sasl {{
-    mode = 0600
-    user = postfix
+    mode = 0666
   }}
 }}
 mail_location = maildir:{home}/mail/%u
+submission_max_mail_size = {SIZE}
 submission_relay_host = {relay_host}
 submission_relay_port = {relay_port}
 service submission-login {{

@@ -2,44 +2,53 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, File, Permissions};
-use std::io::{self, Read as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use tempfile::TempDir;
-
-use super::accounts::{User, system_group, system_user};
+use super::abilities::{Abilities, Absent, Feature, Kind, Listener, Protocol, Server, Tls};
+use super::accounts::{PASSWORD, USER, User, system_group, system_user};
 use super::certificates::{Authority, Identity};
-use super::process::Server;
-use super::{Dovecot, Maildir, free_addresses, wait_for};
+use super::home::Home;
+use super::process::Process;
+use super::{DOMAINS, Dovecot, MAILBOXES, Maildir, SIZE, greets, on_free_ports, wait_for};
 
-/// The domains whose mail is delivered here; mail for others is refused.
-const DOMAINS: &str = "example.org, example.net";
+/// The user of the machine as whom mail is delivered.
+const OWNER: &str = "nobody";
 
-/// How often a start is tried when another process took a port in between.
-const TRIES: usize = 5;
+const ABILITIES: Abilities = Abilities {
+    name: "Postfix",
+    protocol: Protocol::Esmtp,
+    absent: &[
+        Absent::mechanisms(&["EXTERNAL"], "Postfix 3.7 tells Dovecot of no client certificate"),
+        Absent::mechanisms(
+            &["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"],
+            "Dovecot has channel bindings from 2.4 on",
+        ),
+        Absent::mechanisms(&["ANONYMOUS"], "Postfix leaves it out unless it is told otherwise"),
+    ],
+    lacks: &[(Feature::MixedResults, "not LMTP"), (Feature::UnixSocket, "smtpd listens on TCP only here")],
+};
 
-/// A Postfix with three listeners, each offering PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, DSN and SIZE.
+/// A Postfix with four listeners, each offering PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, DSN and SIZE.
 ///
 /// It changes nothing in a message: no field is added but those of the delivery, none is dropped, not even
 /// Bcc.
 #[derive(Debug)]
 pub struct Postfix {
     // in the order in which they have to go
-    server: Server,
+    process: Process,
     dovecot: Dovecot,
-    listeners: [SocketAddr; 3],
-    authority: Authority,
-    users: Vec<User>,
-    directory: TempDir,
+    listeners: [SocketAddr; 4],
+    home: Arc<Home>,
 }
 
 impl Postfix {
     /// The mailboxes that exist; every other of their domains is an unknown user.
-    pub const MAILBOXES: [&str; 4] =
-        ["friend@example.net", "colleague@example.net", "you@example.org", "pelé@example.net"];
+    pub const MAILBOXES: [&str; 4] = MAILBOXES;
 
     /// Starts it, with a Dovecot of its own, on free ports of 127.0.0.1.
     ///
@@ -55,14 +64,7 @@ impl Postfix {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_for(users: &[User], settings: &[(&str, &str)]) -> io::Result<Self> {
-        let mut tries = 1..=TRIES;
-        loop {
-            tries.next();
-            match Self::start_once(users, settings) {
-                Err(error) if error.to_string().contains("Address already in use") && !tries.is_empty() => {}
-                started => return started,
-            }
-        }
+        on_free_ports(|addresses| Self::start_once(users, settings, addresses))
     }
 
     /// Starts it with further settings of `main.cf`, which win over the lab's own.
@@ -70,10 +72,10 @@ impl Postfix {
     /// # Errors
     /// As [`start`](Self::start).
     pub fn start_with(settings: &[(&str, &str)]) -> io::Result<Self> {
-        Self::start_for(&[User::new("you@example.org", "open sesame & 1001 nights")], settings)
+        Self::start_for(&[User::new(USER, PASSWORD)], settings)
     }
 
-    /// The listener without TLS and without AUTH, for mail to the domains of the lab.
+    /// The listener without TLS, for mail to the domains of the lab; who logs in there may send to others.
     #[must_use]
     pub fn plain(&self) -> SocketAddr {
         self.listeners[0]
@@ -95,19 +97,19 @@ impl Postfix {
     /// 127.0.0.1.
     #[must_use]
     pub fn ca_file(&self) -> &Path {
-        self.authority.file()
+        self.home.authority().file()
     }
 
     /// The name of the user who may log in, the first where there are more.
     #[must_use]
     pub fn user(&self) -> &str {
-        &self.users[0].name
+        &self.home.users()[0].name
     }
 
     /// The password of that user.
     #[must_use]
     pub fn password(&self) -> &str {
-        &self.users[0].password
+        &self.home.users()[0].password
     }
 
     /// The Dovecot that it asks, whose submission server hands on to [`plain`](Self::plain).
@@ -119,13 +121,13 @@ impl Postfix {
     /// The authority that issued the certificates, for those that clients show.
     #[must_use]
     pub fn authority(&self) -> &Authority {
-        &self.authority
+        self.home.authority()
     }
 
     /// Where the mail for one of [`MAILBOXES`](Self::MAILBOXES) lands.
     #[must_use]
     pub fn maildir(&self, mailbox: &str) -> Maildir {
-        Maildir::new(&self.directory.path().join("mail").join(mailbox))
+        Maildir::new(&self.home.mail().join(mailbox))
     }
 
     /// Waits until no message is in the queue: what has not been delivered then never will be.
@@ -133,7 +135,7 @@ impl Postfix {
     /// # Errors
     /// `TimedOut` after 30 seconds; and what reading the queue gives.
     pub fn settle(&self) -> io::Result<()> {
-        let queue = self.directory.path().join("queue");
+        let queue = self.home.path().join("queue");
         wait_for("an empty queue of Postfix", || {
             for name in ["maildrop", "incoming", "active", "deferred"] {
                 if holds_file(&queue.join(name))? {
@@ -147,48 +149,60 @@ impl Postfix {
     /// What Postfix and Dovecot logged so far, for the message of a failed test.
     #[must_use]
     pub fn log(&self) -> String {
-        format!("{}{}", self.server.log(), self.dovecot.log())
+        format!("{}{}", self.process.log(), self.dovecot.log())
     }
 
     /// One start on ports that were free a moment ago.
-    fn start_once(users: &[User], settings: &[(&str, &str)]) -> io::Result<Self> {
-        if users.is_empty() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "the lab needs a user who may log in"));
-        }
-        if !rustix::process::geteuid().is_root() {
-            let message = "the lab needs root: Postfix and Dovecot change to users of their own";
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, message));
-        }
-        let directory = tempfile::Builder::new().prefix("smtp-lab-").tempdir()?;
-        let home = directory.path();
-        // the servers' own users have to reach their files in it
-        fs::set_permissions(home, Permissions::from_mode(0o755))?;
-        let authority = Authority::new(home)?;
-        let identity = authority.issue(&["localhost", "127.0.0.1"])?;
-        let [plain, submission, smtps, of_dovecot @ ..] = free_addresses::<5>()?;
-        let listeners = [plain, submission, smtps];
-        let dovecot = Dovecot::start(home, users, &authority, &identity, of_dovecot, plain)?;
-
-        let config = home.join("config");
-        make_directories(home)?;
+    fn start_once(
+        users: &[User],
+        settings: &[(&str, &str)],
+        [plain, submission, smtps, certificate, of_dovecot @ ..]: [SocketAddr; 6],
+    ) -> io::Result<Self> {
+        let home = Arc::new(Home::new(OWNER, users)?);
+        let listeners = [plain, submission, smtps, certificate];
+        let dovecot = Dovecot::start(&home, of_dovecot, plain)?;
+        make_directories(&home)?;
+        let config = home.path().join("config");
         write_settled(&config.join("mailboxes"), &mailboxes())?;
         write_settled(&config.join("master.cf"), &services(listeners))?;
-        let main = parameters(home, &identity, dovecot.sasl(), settings)?;
+        let main = parameters(&home, dovecot.sasl(), settings)?;
         write_settled(&config.join("main.cf"), &main)?;
 
         let arguments = ["-c".as_ref(), config.as_os_str()];
-        let program = "/usr/lib/postfix/sbin/master";
-        let server = Server::start("Postfix", program, arguments, home.join("log"), home)?;
-        let mut postfix = Self { server, dovecot, listeners, authority, users: users.to_vec(), directory };
-        postfix.server.ready(|| greets(listeners[0]))?;
+        let program = Path::new("/usr/lib/postfix/sbin/master");
+        let process = Process::start("Postfix", program, arguments, home.path().join("log"), home.path())?;
+        let mut postfix = Self { process, dovecot, listeners, home };
+        postfix.process.ready(|| greets(plain))?;
         Ok(postfix)
     }
 }
 
-/// Whether a server at `address` accepts a connection and begins a greeting.
-fn greets(address: SocketAddr) -> bool {
-    let mut code = [0; 3];
-    TcpStream::connect(address).and_then(|mut stream| stream.read_exact(&mut code)).is_ok() && &code == b"220"
+impl Server for Postfix {
+    fn abilities(&self) -> &'static Abilities {
+        &ABILITIES
+    }
+
+    fn listeners(&self) -> Vec<Listener> {
+        let [plain, submission, smtps, certificate] = self.listeners;
+        vec![
+            Listener::new(Kind::Tls(Tls::None), plain).open(),
+            Listener::new(Kind::Tls(Tls::StartTls), submission),
+            Listener::new(Kind::Tls(Tls::Implicit), smtps),
+            Listener::new(Kind::Certificate(Tls::Implicit), certificate).open(),
+        ]
+    }
+
+    fn maildir(&self, mailbox: &str) -> Maildir {
+        Self::maildir(self, mailbox)
+    }
+
+    fn authority(&self) -> &Authority {
+        Self::authority(self)
+    }
+
+    fn log(&self) -> String {
+        Self::log(self)
+    }
 }
 
 /// Writes a file and dates it back: Postfix reads a file that changed within the last seconds again and
@@ -209,11 +223,11 @@ fn holds_file(directory: &Path) -> io::Result<bool> {
     Ok(false)
 }
 
-/// Makes what `postfix start` would make: the directories of queue, data, configuration and mail.
-fn make_directories(home: &Path) -> io::Result<()> {
+/// Makes what `postfix start` would make: the directories of queue, data and configuration.
+fn make_directories(home: &Home) -> io::Result<()> {
+    let home = home.path();
     let (postfix, _) = system_user("postfix")?;
     let postdrop = system_group("postdrop")?;
-    let (nobody, nogroup) = system_user("nobody")?;
     let make = |path: PathBuf, mode: u32, user: Option<u32>, group: Option<u32>| {
         fs::create_dir(&path)?;
         chown(&path, user, group)?;
@@ -221,7 +235,6 @@ fn make_directories(home: &Path) -> io::Result<()> {
     };
     make(home.join("config"), 0o755, None, None)?;
     make(home.join("data"), 0o700, Some(postfix), None)?;
-    make(home.join("mail"), 0o755, Some(nobody), Some(nogroup))?;
     let queue = home.join("queue");
     make(queue.clone(), 0o755, None, None)?;
     make(queue.join("pid"), 0o755, None, None)?;
@@ -237,14 +250,16 @@ fn make_directories(home: &Path) -> io::Result<()> {
 
 /// The table of mailboxes: a slash at the end says Maildir.
 fn mailboxes() -> String {
-    Postfix::MAILBOXES.map(|mailbox| format!("{mailbox} {mailbox}/\n")).concat()
+    MAILBOXES.map(|mailbox| format!("{mailbox} {mailbox}/\n")).concat()
 }
 
 /// `master.cf`: the listeners, and the services that receiving and local delivery take.
-fn services([plain, submission, smtps]: [SocketAddr; 3]) -> String {
+fn services([plain, submission, smtps, certificate]: [SocketAddr; 4]) -> String {
     format!(
         "\
 {plain} inet n - n - - smtpd
+  -o smtpd_sasl_auth_enable=yes
+  -o smtpd_tls_auth_only=no
 {submission} inet n - n - - smtpd
   -o smtpd_tls_security_level=encrypt
   -o smtpd_sasl_auth_enable=yes
@@ -253,6 +268,10 @@ fn services([plain, submission, smtps]: [SocketAddr; 3]) -> String {
   -o smtpd_tls_wrappermode=yes
   -o smtpd_sasl_auth_enable=yes
   -o smtpd_client_restrictions=permit_sasl_authenticated,reject
+{certificate} inet n - n - - smtpd
+  -o smtpd_tls_wrappermode=yes
+  -o smtpd_tls_req_ccert=yes
+  -o smtpd_client_restrictions=permit_tls_all_clientcerts,reject
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
 tlsmgr unix - - n 1000? 1 tlsmgr
@@ -272,14 +291,9 @@ postlog unix-dgram n - n - 1 postlogd
 }
 
 /// `main.cf`, with every path below `home`.
-fn parameters(
-    home: &Path,
-    identity: &Identity,
-    sasl: &Path,
-    settings: &[(&str, &str)],
-) -> io::Result<String> {
-    let (nobody, nogroup) = system_user("nobody")?;
-    let Identity { certificate, key } = identity;
+fn parameters(home: &Home, sasl: &Path, settings: &[(&str, &str)]) -> io::Result<String> {
+    let (user, group) = system_user(OWNER)?;
+    let Identity { certificate, key } = home.identity();
     let defaults = format!(
         "\
 compatibility_level = 3.6
@@ -296,14 +310,14 @@ alias_maps =
 alias_database =
 local_recipient_maps =
 notify_classes =
-virtual_mailbox_domains = {DOMAINS}
+virtual_mailbox_domains = {domains}
 virtual_mailbox_base = {home}/mail
 virtual_mailbox_maps = texthash:{home}/config/mailboxes
-virtual_uid_maps = static:{nobody}
-virtual_gid_maps = static:{nogroup}
+virtual_uid_maps = static:{user}
+virtual_gid_maps = static:{group}
 virtual_mailbox_limit = 0
 default_transport = error:5.1.2 no mail leaves the lab
-message_size_limit = 67108864
+message_size_limit = {SIZE}
 queue_minfree = 0
 # messages stay as they come: no field completed, rewritten or dropped
 local_header_rewrite_clients =
@@ -314,11 +328,14 @@ smtpd_relay_restrictions = permit_sasl_authenticated, reject_unauth_destination
 smtpd_error_sleep_time = 0
 smtpd_tls_cert_file = {certificate}
 smtpd_tls_key_file = {key}
+smtpd_tls_CAfile = {authority}
 smtpd_tls_auth_only = yes
 smtpd_sasl_type = dovecot
 smtpd_sasl_path = {sasl}
 ",
-        home = home.display(),
+        home = home.path().display(),
+        domains = DOMAINS.join(", "),
+        authority = home.authority().file().display(),
         certificate = certificate.display(),
         key = key.display(),
         sasl = sasl.display(),

@@ -21,7 +21,7 @@ rm -rf -- "$2"
 
 /// A server that runs in the foreground as the leader of its process group.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct Process {
     name: &'static str,
     leader: Child,
     group: Pid,
@@ -29,25 +29,26 @@ pub(super) struct Server {
     watchdog: Child,
 }
 
-impl Server {
+impl Process {
     /// Starts `program`, which logs to the file `log` and writes nothing outside `directory`; `name` is for
     /// messages.
     pub(super) fn start<A: AsRef<OsStr>>(
         name: &'static str,
-        program: &str,
+        program: &Path,
         arguments: impl IntoIterator<Item = A>,
         log: PathBuf,
         directory: &Path,
     ) -> io::Result<Self> {
-        if !Path::new(program).exists() {
-            let message = format!("{program} is not installed: .ci/setup does that");
+        if !program.exists() {
+            let message = format!("{} is not installed: .ci/setup does that", program.display());
             return Err(io::Error::new(io::ErrorKind::NotFound, message));
         }
         // a new session, not only a new group: Postfix wants to make one, which a group's leader cannot;
         // and each Postfix process closes every file number that it may have: at the limit of a million of
         // some machines, its start takes two seconds
         let mut leader = Command::new("setsid")
-            .args(["prlimit", "--nofile=4096", program])
+            .args(["prlimit", "--nofile=4096"])
+            .arg(program)
             .args(arguments)
             .env_clear()
             .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
@@ -98,7 +99,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for Process {
     fn drop(&mut self) {
         end(&mut self.leader, self.group);
         // after the server, so that something watches until it is gone; nobody is left to hear of a failure
@@ -147,10 +148,11 @@ mod tests {
     use super::*;
 
     /// A server that leaves its end to a child process, as mail servers do.
-    fn sleeper(directory: &Path) -> Server {
+    fn sleeper(directory: &Path) -> Process {
         let script = ["-c", "sleep 600 & touch started; sleep 600; :"];
         let mut server =
-            Server::start("sleeper", "/bin/sh", script, directory.join("log"), directory).unwrap();
+            Process::start("sleeper", Path::new("/bin/sh"), script, directory.join("log"), directory)
+                .unwrap();
         server.ready(|| directory.join("started").exists()).unwrap();
         server
     }
