@@ -243,6 +243,19 @@ fn a_check_asks_and_sends_nothing() {
 }
 
 #[test]
+fn a_check_keeps_what_was_said_when_the_connection_is_lost() {
+    let start = || {
+        let mut pair = Pair::new(Config::default());
+        pair.client.hello(domain()).unwrap();
+        pair.client.check(envelope(&["bob@example.net", "eve@example.net"])).unwrap();
+        pair
+    };
+    let run = play(start, &[say("220 mx\r\n"), say(PIPELINING), say("250 ok\r\n250 bob\r\n"), Step::Lose]);
+    let unsent = Outcome::Unsent(Reason::Closed(Cause::Lost));
+    assert_eq!(ends(&run.events)[1], End::Checked(vec![accepted("250 bob"), unsent]));
+}
+
+#[test]
 fn a_check_of_the_sender_asks_for_no_recipient() {
     for (hello, exchange, outcome) in [
         (

@@ -316,3 +316,28 @@ fn a_421_in_a_group_with_its_end_leaves_unsent_what_stands_behind_it() {
         ]
     );
 }
+
+#[test]
+fn a_group_with_its_end_that_was_not_handed_out_is_unsent() {
+    let mut config = Config::default();
+    config.limits.in_flight = 2;
+    let (mut client, mut transmit) = (Client::new(config), Transmit::new());
+    client.hello(domain()).unwrap();
+    for text in ["220 mx\r\n", CHUNKING] {
+        client.handle(Input::Received(text.as_bytes()));
+        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
+            client.handle(Input::Sent);
+        }
+    }
+    let first = client.send(envelope(&["bob@example.net"])).unwrap();
+    let second = client.send(envelope(&["eve@example.net"])).unwrap();
+    assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(first));
+    client.body(MESSAGE.as_bytes());
+    client.end_of_body();
+    // the first message waits for the second one, with which it leaves
+    assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(second));
+    client.handle(Input::Lost);
+    let outcome = Outcome::Unsent(Reason::Closed(Cause::Lost));
+    let ended = End::Delivered(vec![outcome]);
+    assert_eq!(ends(&last_events(&mut client, &mut transmit)), [ended.clone(), ended]);
+}

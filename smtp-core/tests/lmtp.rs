@@ -116,3 +116,25 @@ fn lhlo_has_no_fallback() {
         play(three, &[say("220 mx\r\n"), say("500 what?\r\n"), expect("LHLO client.example\r\nQUIT\r\n")]);
     assert_eq!(ends(&run.events)[0], End::Undone(Reason::Refused(reply("500 what?"))));
 }
+
+#[test]
+fn a_421_between_the_final_replies_leaves_the_others_unconfirmed() {
+    let run = play(
+        three,
+        &[
+            say("220 mx\r\n"),
+            say(OFFER),
+            say("250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
+            say("250 delivered\r\n421 4.3.2 going down\r\n"),
+        ],
+    );
+    let cause = Cause::Unavailable(reply("421 4.3.2 going down"));
+    assert_eq!(
+        delivered(&run),
+        [
+            accepted("250 delivered"),
+            refused(Verb::Message, "421 4.3.2 going down"),
+            Outcome::Unconfirmed(cause)
+        ]
+    );
+}

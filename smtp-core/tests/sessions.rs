@@ -77,6 +77,13 @@ fn a_negative_greeting_ends_it() {
 }
 
 #[test]
+fn a_greeting_that_wants_more_is_a_violation() {
+    let run = play(|| greeted(Config::default()), &[say("354 go\r\n"), expect("")]);
+    let violation = Violation::UnexpectedReply(reply("354 go"));
+    assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+}
+
+#[test]
 fn a_greeting_of_421_says_that_the_server_is_unavailable() {
     let run = play(|| greeted(Config::default()), &[say("421 4.3.2 shutting down\r\n")]);
     assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Unavailable(reply("421 4.3.2 shutting down")))));
@@ -199,6 +206,81 @@ fn an_unsolicited_reply_is_a_violation() {
         play(|| greeted(Config::default()), &[say("220 mx\r\n"), say("250 mx\r\n"), say("250 extra\r\n")]);
     let violation = Violation::UnsolicitedReply(reply("250 extra"));
     assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+}
+
+#[test]
+fn an_unsolicited_reply_while_the_next_command_has_not_left_is_a_violation() {
+    let mut client = Client::new(Config::default());
+    let mut transmit = Transmit::new();
+    client.hello(domain()).unwrap();
+    for text in ["220 mx\r\n", CHUNKING] {
+        client.handle(Input::Received(text.as_bytes()));
+        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
+            client.handle(Input::Sent);
+        }
+    }
+    client.send(envelope(&["bob@example.net"])).unwrap();
+    // MAIL and RCPT wait for the message, with which they leave
+    assert!(matches!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(_)));
+    client.handle(Input::Received(b"250 extra\r\n"));
+    let mut events = Vec::new();
+    while let Output::Event(event) = client.poll(Instant::EPOCH, &mut transmit) {
+        events.push(event);
+    }
+    let violation = Violation::UnsolicitedReply(reply("250 extra"));
+    assert_eq!(events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+}
+
+#[test]
+fn only_a_reset_that_is_refused_is_said_again_before_the_next_message() {
+    for (ask_for_reset, answer, is_said_again) in
+        [(true, "250 ok\r\n", false), (true, "500 what?\r\n", true), (false, "500 what?\r\n", false)]
+    {
+        let start = || {
+            let mut pair = greeted(Config::default());
+            let asked = if ask_for_reset { pair.client.reset() } else { pair.client.noop() };
+            asked.unwrap();
+            pair.client.send(envelope(&["bob@example.net"])).unwrap();
+            pair.with_body(MESSAGE)
+        };
+        let verb = if ask_for_reset { "RSET\r\n" } else { "NOOP\r\n" };
+        let next = if is_said_again { "RSET\r\n" } else { "MAIL FROM:<alice@example.org>\r\n" };
+        play(
+            start,
+            &[
+                say("220 mx\r\n"),
+                expect("EHLO client.example\r\n"),
+                say("250 mx\r\n"),
+                expect(verb),
+                say(answer),
+                expect(next),
+            ],
+        );
+    }
+}
+
+#[test]
+fn a_reset_that_is_refused_when_mail_has_left_with_it_is_a_violation() {
+    for hello in [PIPELINING, CHUNKING] {
+        let start = || {
+            let mut pair = greeted(Config::default());
+            pair.client.raw("MAIL FROM:<eve@example.org>".parse().unwrap()).unwrap();
+            pair.client.reset().unwrap();
+            pair.client.send(envelope(&["bob@example.net"])).unwrap();
+            pair.with_body(MESSAGE)
+        };
+        let run = play(start, &[say("220 mx\r\n"), say(hello), say("250 ok\r\n"), say("500 what?\r\n")]);
+        let violation = Violation::UnexpectedReply(reply("500 what?"));
+        assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+    }
+}
+
+#[test]
+fn a_greeting_that_refuses_is_not_wanted() {
+    let mut config = Config::default();
+    config.report_replies = true;
+    let run = play(|| greeted(config.clone()), &[say("554 no\r\n")]);
+    assert_eq!(run.events[0], Event::Reply { verb: None, reply: reply("554 no"), wanted: false });
 }
 
 #[test]

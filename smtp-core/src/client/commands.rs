@@ -240,10 +240,9 @@ impl Client {
                 }
                 is_ready
             }
+            // the reply to an RSET that the caller asked for may say that another one is needed
+            Stage::Reset if !may_put_out => false,
             Stage::Reset if is_server_dirty => {
-                if !may_put_out {
-                    return false;
-                }
                 transaction.stage = Stage::Mail;
                 command::line(&mut self.pending, &["RSET"]);
                 self.owe(goal, Expect::ResetBefore);

@@ -1,7 +1,7 @@
 //! Defines [`Job`], a goal on its way, and [`Owed`], a reply that the server owes.
 
 use super::exchange::Exchange;
-use super::transaction::Transaction;
+use super::transaction::{Stage, Transaction};
 use crate::address::EhloDomain;
 use crate::config::Timer;
 use crate::event::{End, Goal, Verb};
@@ -35,6 +35,11 @@ impl Task {
     /// Whether what was queued behind it must not be done when it was not.
     pub(super) const fn is_set_up(&self) -> bool {
         matches!(self, Self::Hello(_) | Self::StartTls | Self::Xclient(_) | Self::Authenticate(_))
+    }
+
+    /// Whether MAIL of it was put out.
+    pub(super) fn has_begun(&self) -> bool {
+        matches!(self, Self::Send(transaction) if transaction.stage > Stage::Mail)
     }
 }
 

@@ -187,10 +187,15 @@ impl Client {
                 }
             }
             Expect::Simple(verb) => {
-                if verb == Verb::Rset && !is_completed {
+                let is_reset_refused = verb == Verb::Rset && !is_completed;
+                if is_reset_refused {
                     self.open_transaction = Some(goal);
                 }
                 self.done(goal, End::Replied(reply.clone()));
+                // a message whose MAIL left with it may now go out under the sender of the one that was to be forgotten
+                if is_reset_refused && self.jobs.iter().any(|job| job.task.has_begun()) {
+                    return self.violate(Violation::UnexpectedReply(reply.clone()));
+                }
                 if verb == Verb::Quit {
                     self.close(Cause::Quit);
                 }

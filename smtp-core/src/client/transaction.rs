@@ -43,7 +43,7 @@ pub(super) struct Transaction {
 }
 
 /// How far the commands of a transaction were put out.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
     /// Nothing was looked at yet.
     Start,
