@@ -52,13 +52,24 @@ pub(crate) fn man(args: &ManArgs, terminal: &mut Terminal) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
+/// The date of the manual, which a page must bear: without it the words behind it would be taken for it.
+const DATE: &str = "2026-11-20";
+
+fn page_of(command: clap::Command, name: &str) -> Man {
+    Man::new(command)
+        .title(name)
+        .date(DATE)
+        .source(concat!("smtp-cli ", env!("CARGO_PKG_VERSION")))
+        .manual("User Commands")
+}
+
 /// All pages: that of the program, and one for each command.
 fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     let failed =
         |error: std::io::Error| Error::new(Exit::SOFTWARE, format!("a manual page cannot be made: {error}"));
     let mut pages = Vec::new();
     let mut page = Vec::new();
-    Man::new(command.clone()).render(&mut page).map_err(failed)?;
+    page_of(command.clone(), "smtp-cli").render(&mut page).map_err(failed)?;
     let statuses = crate::exit::meanings(".SH EXIT STATUS\n.nf\n", ".fi\n");
     page.extend_from_slice([CONFIGURATION, &statuses, EXAMPLES].concat().as_bytes());
     pages.push(("smtp-cli".to_string(), page));
@@ -68,7 +79,7 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
         let is_send = command.get_name() == "send";
         // The table is no text to be filled, as what stands behind the help is.
         let command = if is_send { command.clone().after_help(Resettable::Reset) } else { command.clone() };
-        Man::new(command).title(name.clone()).render(&mut page).map_err(failed)?;
+        page_of(command, &name).render(&mut page).map_err(failed)?;
         if is_send {
             page.extend_from_slice(statuses.as_bytes());
         }

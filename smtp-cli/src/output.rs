@@ -98,6 +98,14 @@ impl Outputs {
         self.bar = Some(bar);
     }
 
+    /// The same stream, for which the bar makes room each time.
+    pub(crate) fn beside_bar(&self, stream: Stream) -> Stream {
+        match &self.bar {
+            Some(bar) => Stream::new(BesideBar { bar: bar.clone(), stream }),
+            None => stream,
+        }
+    }
+
     /// Writes the sessions down even where no file was named for it; gives where that can be asked for.
     pub(crate) fn record(&mut self) -> Recordings {
         self.recordings.get_or_insert_default().clone()
@@ -217,6 +225,26 @@ impl Observer for Progress {
     fn information(&mut self, _text: &str) {}
 
     fn error(&mut self, _text: &str) {}
+}
+
+/// A stream that a bar makes room for.
+struct BesideBar {
+    bar: ProgressBar,
+    stream: Stream,
+}
+
+impl Write for BesideBar {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.bar.suspend(|| self.stream.write(octets))
+    }
+
+    fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
+        self.bar.suspend(|| self.stream.write_all(octets))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
 }
 
 /// A file whose first error is kept.

@@ -3,8 +3,7 @@
 mod json;
 mod ledger;
 
-pub(crate) use json::document;
-pub(crate) use ledger::{Keep, Ledger};
+pub(crate) use ledger::{Form, Ledger};
 
 use crate::delivery::Reach;
 use crate::error::{Error, Escaped};

@@ -12,7 +12,7 @@ use crate::layers::Program;
 use crate::mail::Mail;
 use crate::mx::{self, Mx};
 use crate::output::Outputs;
-use crate::report::{self, Keep, Ledger, Report};
+use crate::report::{Form, Ledger, Report};
 use crate::session::Session;
 use crate::settings::{Destination, Encryption, Settings};
 use crate::terminal::Terminal;
@@ -31,8 +31,8 @@ pub(crate) fn send(
     match &result {
         // A program that reads the document finds one, whatever failed.
         Err(error) if !is_told && error.exit() != Exit::USAGE => {
-            let document = report::document(&[], false, error.exit(), Some(error))?;
-            terminal.print(&document)?;
+            let account = Ledger::new(Form::Json, false, terminal.output.clone()).close();
+            account.end(error.exit(), Some(error), "")?;
         }
         _ => {}
     }
@@ -83,11 +83,13 @@ fn attempt(
     let mut outputs = Outputs::new(&args.run.files, global, log, terminal)?;
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
     let format = args.run.format.unwrap_or_default();
-    let ledger = Ledger::new(match format {
-        Format::Json => Keep::Json,
-        Format::Text if global.quiet => Keep::Nothing,
-        Format::Text => Keep::Text,
-    });
+    let form = match format {
+        Format::Json => Form::Json,
+        Format::Text if global.quiet => Form::Nothing,
+        Format::Text => Form::Text,
+    };
+    *is_told = true;
+    let ledger = Ledger::new(form, reach.is_check(), outputs.beside_bar(terminal.output.clone()));
     let left = {
         let random = &terminal.random;
         let plan = Plan {
@@ -119,24 +121,17 @@ fn attempt(
         error = left;
         exit = error.as_ref().map_or(exit, Error::exit);
     }
-    let text = match format {
-        Format::Json => account.document(reach.is_check(), exit, error.as_ref())?,
-        Format::Text if global.quiet => String::new(),
-        Format::Text => {
-            let mut text = account.text();
-            if args.run.stats {
-                text.push_str(&account.measure.text());
-                text.push('\n');
-            }
-            if let Some(mock) = mock {
-                text.push_str(&bundled::received(mock));
-            }
-            text
-        }
-    };
-    *is_told = true;
-    failures.extend(terminal.print(&text).err());
-    conclude(error.map_or(Ok(exit), Err), failures, account.delivered, terminal)
+    let mut more = String::new();
+    if args.run.stats {
+        more.push_str(&account.measure.text());
+        more.push('\n');
+    }
+    if let Some(mock) = mock {
+        more.push_str(&bundled::received(mock));
+    }
+    let delivered = account.delivered;
+    failures.extend(account.end(exit, error.as_ref(), &more).err());
+    conclude(error.map_or(Ok(exit), Err), failures, delivered, terminal)
 }
 
 /// How far messages go with `--until`; `None` where it ends before them.

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use std::{iter, thread};
 
+use crate::secrets::Watch;
 use smtp_cli::{Stream, Terminal};
 use tempfile::TempDir;
 
@@ -99,9 +100,11 @@ impl Run {
     /// Runs it to its end.
     ///
     /// # Errors
-    /// When the program cannot be built or started, and `TimedOut` when it does not end within a minute; it
-    /// is killed then, and the message holds what it printed.
+    /// When the program cannot be built or started; `TimedOut` when it does not end within a minute: it is killed
+    /// then, and the message holds what it printed; and when what it printed or wrote holds a secret that it was
+    /// given, in any form.
     pub fn finish(self) -> io::Result<Finished> {
+        let watch = self.watch();
         let program = smtp_cli_path()?;
         let mut words = self.wrapper.iter().map(OsString::as_os_str).chain([program.as_os_str()]);
         let mut command = Command::new(words.next().unwrap_or(program.as_os_str()));
@@ -119,18 +122,24 @@ impl Run {
         if let Some(directory) = &self.directory {
             command.current_dir(directory);
         }
-        supervise(command.spawn()?, self.input)
+        kept(&watch, supervise(command.spawn()?, self.input)?)
+    }
+
+    fn watch(&self) -> Watch {
+        Watch::new(&self.arguments, |name| self.environment.get(OsStr::new(name)).cloned())
     }
 
     /// Runs it within this process, with a clock that stands still and randomness that repeats: the same
     /// options compose the same octets each time.
     ///
     /// # Errors
-    /// `InvalidInput` for a run with a wrapper or a directory, which only a process has.
+    /// `InvalidInput` for a run with a wrapper or a directory, which only a process has, and as
+    /// [`finish`](Self::finish) where a secret leaks.
     pub fn finish_in_process(self) -> io::Result<Finished> {
         if self.directory.is_some() || !self.wrapper.is_empty() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
+        let watch = self.watch();
         let (output, error) = (Printed::default(), Printed::default());
         let mut terminal = Terminal::detached(Stream::new(output.clone()), Stream::new(error.clone()));
         let environment = self.environment;
@@ -144,7 +153,18 @@ impl Run {
         });
         let arguments = iter::once("smtp-cli".into()).chain(self.arguments);
         let exit = smtp_cli::run(arguments, &mut terminal);
-        Ok(Finished { status: Some(exit.status().into()), output: output.take(), error: error.take() })
+        kept(
+            &watch,
+            Finished { status: Some(exit.status().into()), output: output.take(), error: error.take() },
+        )
+    }
+}
+
+/// How a run ended, unless it leaked what it was given.
+fn kept(watch: &Watch, finished: Finished) -> io::Result<Finished> {
+    match watch.leak(&[("standard output", &finished.output), ("standard error", &finished.error)]) {
+        Some(leaked) => Err(io::Error::other(format!("a secret is not kept: {leaked}"))),
+        None => Ok(finished),
     }
 }
 

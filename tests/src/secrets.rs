@@ -1,5 +1,9 @@
 //! Provides the search for a password in what a program printed, in every form in which it is known to leak.
 
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
@@ -11,6 +15,115 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 #[must_use]
 pub fn leak(octets: &[u8], user: &str, password: &str) -> Option<&'static str> {
     forms(user, password).into_iter().find_map(|(name, form)| holds(octets, form.as_bytes()).then_some(name))
+}
+
+/// The passwords and tokens that a run of the program is given, and the files that it writes: what is looked through
+/// when it has ended.
+#[derive(Debug, Default)]
+pub struct Watch {
+    secrets: Vec<String>,
+    files: Vec<PathBuf>,
+}
+
+/// A password of fewer characters stands in other words too.
+const SHORTEST: usize = 6;
+
+impl Watch {
+    /// Finds them by the arguments and the variables of the run, and by the configuration that these name.
+    #[must_use]
+    pub fn new(arguments: &[OsString], variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        let mut watch = Self::default();
+        let mut given: Vec<(String, OsString)> = typed(arguments);
+        let config = given.iter().find(|(option, _)| option == "config").map(|(_, path)| PathBuf::from(path));
+        let config = config
+            .or_else(|| variable("SMTP_CLI_CONFIG").map(Into::into))
+            .or_else(|| Some(Path::new(&variable("XDG_CONFIG_HOME")?).join("smtp-cli/config.toml")));
+        let text = config.and_then(|path| fs::read_to_string(path).ok()).unwrap_or_default();
+        given.extend(written(&text));
+        for name in
+            ["PASSWORD_ENV", "PASSWORD_FILE", "PASSWORD_COMMAND", "TOKEN_ENV", "TOKEN_COMMAND", "PROXY"]
+        {
+            let value = variable(&format!("SMTP_CLI_{name}"));
+            given.extend(value.map(|value| (name.to_lowercase().replace('_', "-"), value)));
+        }
+        for (option, value) in &given {
+            watch.take(option, value, &variable);
+        }
+        watch
+    }
+
+    /// Looks for one more secret.
+    pub fn add(&mut self, secret: &str) {
+        let secret = secret.trim_end_matches(['\r', '\n']);
+        if secret.chars().count() >= SHORTEST {
+            self.secrets.push(secret.to_owned());
+        }
+    }
+
+    /// Where one of the secrets stands, in which form: in what was printed, or in a file that was written.
+    #[must_use]
+    pub fn leak(&self, printed: &[(&str, &[u8])]) -> Option<String> {
+        // A device may have no end.
+        let files = self.files.iter().filter(|path| path.is_file());
+        let files = files.filter_map(|path| Some((path.display().to_string(), fs::read(path).ok()?)));
+        let places = printed.iter().map(|(name, octets)| ((*name).to_owned(), octets.to_vec())).chain(files);
+        places.into_iter().find_map(|(place, octets)| {
+            let form = self.secrets.iter().find_map(|secret| leak(&octets, "", secret))?;
+            Some(format!("{place} holds {form}"))
+        })
+    }
+
+    fn take(&mut self, option: &str, value: &OsStr, variable: &impl Fn(&str) -> Option<OsString>) {
+        let text = value.to_string_lossy();
+        match option {
+            "password" => self.add(&text),
+            "password-env" | "token-env" => {
+                variable(&text).iter().for_each(|secret| self.add(&secret.to_string_lossy()));
+            }
+            "password-file" => {
+                let file = fs::read(value).unwrap_or_default();
+                self.add(&String::from_utf8_lossy(
+                    file.split(|octet| *octet == b'\n').next().unwrap_or_default(),
+                ));
+            }
+            "password-command" | "token-command" => {
+                text.strip_prefix("echo ").into_iter().for_each(|secret| self.add(secret));
+            }
+            // user:password@host
+            "proxy" | "server" => {
+                let user = text
+                    .rsplit_once('@')
+                    .map(|(user, _)| user.rsplit_once("//").map_or(user, |(_, user)| user));
+                user.and_then(|user| user.split_once(':'))
+                    .into_iter()
+                    .for_each(|(_, secret)| self.add(secret));
+            }
+            "transcript" | "record" | "log-file" => self.files.push(value.into()),
+            _ => {}
+        }
+    }
+}
+
+/// The options of a command line that have values.
+fn typed(arguments: &[OsString]) -> Vec<(String, OsString)> {
+    let mut given = Vec::new();
+    let mut words = arguments.iter().peekable();
+    while let Some(word) = words.next() {
+        let Some(option) = word.to_str().and_then(|word| word.strip_prefix("--")) else { continue };
+        match option.split_once('=') {
+            Some((option, value)) => given.push((option.to_owned(), value.into())),
+            None => given.extend(words.peek().map(|value| (option.to_owned(), (*value).clone()))),
+        }
+    }
+    given
+}
+
+/// The settings of a configuration file that are texts, as far as they stand on a line each.
+fn written(text: &str) -> impl Iterator<Item = (String, OsString)> {
+    text.lines().filter_map(|line| {
+        let (key, value) = line.split_once('=')?;
+        Some((key.trim().to_owned(), value.trim().trim_matches(['"', '\'']).into()))
+    })
 }
 
 /// The forms of a password, named.
@@ -56,6 +169,35 @@ mod tests {
             assert!(leak(text.as_bytes(), "you@example.org", PASSWORD).is_some(), "{name}");
         }
         assert_eq!(leak(b"-> AUTH PLAIN ****\r\n", "you@example.org", PASSWORD), None);
+    }
+
+    #[test]
+    fn what_a_run_is_given_is_looked_for_in_what_it_prints_and_writes() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name).display().to_string();
+        fs::write(path("p"), format!("{PASSWORD}\nmore\n")).unwrap();
+        fs::write(path("c"), format!("[defaults]\npassword = '{PASSWORD}'\n")).unwrap();
+        let variable = |name: &str| (name == "P").then(|| PASSWORD.into());
+        let found = |arguments: &[&str]| {
+            let words: Vec<OsString> = arguments.iter().map(OsString::from).collect();
+            Watch::new(&words, variable)
+                .leak(&[("output", b"nothing"), ("error", format!("a {PASSWORD} b").as_bytes())])
+        };
+        for arguments in [
+            &["--password-env", "P"][..],
+            &["--token-env=P"],
+            &["--password-file", &path("p")],
+            &["--config", &path("c")],
+            &["--password-command", &format!("echo {PASSWORD}")],
+            &["--proxy", &format!("socks5://you:{PASSWORD}@proxy")],
+        ] {
+            assert_eq!(found(arguments).as_deref(), Some("error holds the password itself"), "{arguments:?}");
+        }
+        assert_eq!(found(&["--password-env", "Q", "--user", "P"]), None);
+        fs::write(path("t"), aligned(PASSWORD.as_bytes(), 1)).unwrap();
+        let words = ["--password-env", "P", "--transcript", &path("t")].map(OsString::from);
+        let leaked = Watch::new(&words, variable).leak(&[]).unwrap();
+        assert!(leaked.starts_with(&path("t")) && leaked.contains("base64"), "{leaked}");
     }
 
     proptest! {

@@ -12,23 +12,10 @@ use smtp_core::{Reply, Verb};
 /// The schema of the document; it changes when a program that reads it would have to.
 const SCHEMA: &str = "smtp-cli/result/1";
 
-/// The result of a run.
-#[derive(Serialize)]
-struct Document<'a> {
-    schema: &'static str,
-    exit: u8,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-    /// Present where the recipients were only asked for, and no message was sent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    check: Option<bool>,
-    messages: &'a [Message],
-}
-
 /// What became of one message.
 #[derive(Debug, Serialize)]
 #[allow(clippy::struct_field_names)] // Message-ID is what the header field is called
-pub(crate) struct Message {
+struct Message {
     number: usize,
     message_id: Option<String>,
     from: String,
@@ -64,42 +51,30 @@ struct Recipient {
     reason: Option<String>,
 }
 
-impl Message {
-    /// Its number, from 1.
-    pub(super) const fn number(&self) -> usize {
-        self.number
-    }
+/// The document of a run up to its messages; `is_check` says that the recipients were only asked for, and no message was
+/// sent.
+pub(super) fn begin(is_check: bool) -> String {
+    let check = if is_check { "\n  \"check\": true," } else { "" };
+    format!("{{\n  \"schema\": \"{SCHEMA}\",{check}\n  \"messages\": [")
 }
 
-/// The document of a run, with a line end behind it.
-pub(crate) fn document(
-    messages: &[Message],
-    is_check: bool,
-    exit: Exit,
-    error: Option<&Error>,
-) -> Result<String, Error> {
-    let document = Document {
-        schema: SCHEMA,
-        exit: exit.status(),
-        error: error.map(ToString::to_string),
-        check: is_check.then_some(true),
-        messages,
-    };
-    let mut text = serde_json::to_string_pretty(&document)
-        .map_err(|error| Error::new(Exit::SOFTWARE, format!("a fault of this program: {error}")))?;
-    text.push('\n');
-    Ok(text)
+/// The rest of it, with a line end behind it.
+pub(super) fn end(is_empty: bool, exit: Exit, error: Option<&Error>) -> String {
+    let bracket = if is_empty { "]" } else { "\n  ]" };
+    // A text is escaped as a value of its own.
+    let error = error.map(|error| format!(",\n  \"error\": {}", serde_json::Value::from(error.to_string())));
+    format!("{bracket},\n  \"exit\": {}{}\n}}\n", exit.status(), error.unwrap_or_default())
 }
 
-/// What is said of one message.
-pub(super) fn message(report: &Report<'_>) -> Message {
+/// What is said of one message, as an element of the document, without a comma before or behind it.
+pub(super) fn message(report: &Report<'_>) -> String {
     let mail = report.mail;
     let is_check = report.reach.is_check();
     let mut fates = report
         .fates()
         .zip(report.servers())
         .map(|((address, fate), server)| recipient(address, &fate, server, is_check));
-    Message {
+    let message = Message {
         number: mail.number,
         message_id: mail.message.message_id().map(|id| id.as_str().to_string()),
         from: mail.envelope.from.as_str().to_string(),
@@ -109,7 +84,10 @@ pub(super) fn message(report: &Report<'_>) -> Message {
         sender: if report.reach == Reach::Sender { fates.next() } else { None },
         recipients: fates.collect(),
         cost: mail.measure.measured(),
-    }
+    };
+    // Its values are numbers, texts and lists of those, which every JSON has.
+    let text = serde_json::to_string_pretty(&message).expect("its values are numbers and texts");
+    text.lines().map(|line| format!("\n    {line}")).collect()
 }
 
 fn recipient(address: String, fate: &Fate<'_>, server: Option<&str>, is_check: bool) -> Recipient {

@@ -187,6 +187,11 @@ fn the_strongest_mechanism_is_used_and_a_token_has_its_own() {
         let ran = run.exits(Exit::OK);
         assert!(!ran.error.contains(&PASSWORD.replace(' ', "")), "{}", ran.error);
     }
+    let command = format!("echo {}", PASSWORD.replace(' ', ""));
+    send(&mock)
+        .with(["--tls", "starttls", "--ca-file", &ca, "--verbose", "--user", "alice"])
+        .with(["--token-command", &command])
+        .exits(Exit::OK);
     assert!(mock.messages().iter().all(|message| message.envelope.user.as_deref() == Some("alice")));
     send(&mock)
         .login()

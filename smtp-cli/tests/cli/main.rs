@@ -5,6 +5,7 @@ mod any_input;
 mod bad_input;
 mod commands;
 mod config;
+mod coverage;
 mod dns_server;
 mod envelope;
 mod exit_statuses;
@@ -14,7 +15,11 @@ mod login;
 mod message;
 mod mx;
 mod probe;
+mod progress;
 mod run_options;
+#[allow(unreachable_pub, reason = "it belongs to the tests of the workspace, which share it")]
+#[path = "../../../tests/src/secrets.rs"]
+mod secrets;
 mod sendmail;
 mod session;
 mod snapshots;

@@ -191,3 +191,35 @@ fn colours_are_for_terminals_that_want_them() {
     assert!(!coloured(("TERM", "dumb")));
     assert!(!send(&mock).with(["-v"]).exits(Exit::NO_USER).error.contains('\u{1b}'));
 }
+
+#[test]
+fn a_proxy_header_is_said_before_everything() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = std::thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut line = String::new();
+        BufReader::new(&socket).read_line(&mut line).unwrap();
+        socket.write_all(b"554 5.3.2 that was all\r\n").unwrap();
+        line
+    });
+    send_to(&address.to_string())
+        .with(["--proxy-header", "v1;src=192.0.2.1:2525;dst=192.0.2.2:25"])
+        .exits(Exit::UNAVAILABLE)
+        .complains(["554 5.3.2 that was all"]);
+    assert_eq!(server.join().unwrap(), "PROXY TCP4 192.0.2.1 192.0.2.2 2525 25\r\n");
+}
+
+#[test]
+fn what_leads_nowhere_is_said() {
+    let closed = Mock::unreachable().unwrap();
+    send_to("mx.example.org")
+        .with(["--proxy", &format!("socks5://{closed}")])
+        .exits(Exit::TEMPORARY)
+        .complains(["proxy", &closed.port().to_string()]);
+    let mock = Mock::start();
+    send(&mock).with(["--xclient", "ADDR=192.0.2.1"]).exits(Exit::UNAVAILABLE).complains(["XCLIENT"]);
+    assert!(mock.messages().is_empty());
+}

@@ -18,6 +18,9 @@ fn help() {
     {
         snapshot(&format!("help-{command}"), &smtp_cli([command, "--help"]).exits(Exit::OK).output);
     }
+    for command in ["shell", "verify"] {
+        snapshot(&format!("help-{command}"), &smtp_cli([command, "--help"]).exits(Exit::OK).output);
+    }
     for action in ["show", "import"] {
         snapshot(
             &format!("help-config-{action}"),

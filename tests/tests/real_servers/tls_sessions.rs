@@ -1,5 +1,6 @@
 //! TLS as another implementation speaks it: versions that are too old, and certificates of the client.
 
+use std::fs::{self, File};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -15,7 +16,7 @@ struct Server {
     output: BufReader<ChildStdout>,
     address: SocketAddr,
     authority: Authority,
-    _directory: TempDir,
+    directory: TempDir,
 }
 
 impl Server {
@@ -33,7 +34,8 @@ impl Server {
             .args(options)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            // where it tells of certificates
+            .stderr(File::create(directory.path().join("told")).unwrap())
             .spawn()
             .unwrap();
         let input = child.stdin.take();
@@ -46,7 +48,7 @@ impl Server {
                 break address.parse().unwrap();
             }
         };
-        Self { child, input, output, address, authority, _directory: directory }
+        Self { child, input, output, address, authority, directory }
     }
 
     /// Goes as far as the greeting; with this certificate, if there is one.
@@ -68,12 +70,11 @@ impl Server {
         self.input.as_mut().unwrap().write_all(text.as_bytes()).unwrap();
     }
 
-    /// Waits for the end and gives what the server printed.
+    /// Waits for the end and gives what the server tells of certificates.
     fn end(mut self) -> String {
         drop(self.input.take());
-        let mut text = String::new();
-        self.output.read_to_string(&mut text).unwrap();
-        text
+        self.output.read_to_end(&mut Vec::new()).unwrap();
+        fs::read_to_string(self.directory.path().join("told")).unwrap()
     }
 }
 
