@@ -44,7 +44,10 @@ fn every_command_and_option_is_tried_by_a_test() {
     let is_tried = |words: &[String]| sources.iter().any(|text| words.iter().any(|word| holds(text, word)));
     let help = smtp_cli(["--help"]).exits(Exit::OK).output;
     let commands = help.split("Commands:\n").nth(1).and_then(|text| text.split("\n\n").next()).unwrap();
-    let commands: Vec<_> = commands.lines().filter_map(|line| line.split_whitespace().next()).collect();
+    let commands: Vec<_> =
+        commands.lines().filter_map(|line| line.strip_prefix("  ")?.split(' ').next()).collect();
+    // A description may go on in a further line.
+    let commands: Vec<_> = commands.into_iter().filter(|name| !name.is_empty()).collect();
     assert!(commands.contains(&"send") && commands.contains(&"config"), "{commands:?}");
     let mut untried = Vec::new();
     for command in commands {
