@@ -173,6 +173,21 @@ fn threat_19_codes_outside_the_grammar_are_fatal() {
 }
 
 #[test]
+fn threat_19_mail_data_is_sent_behind_354_and_no_other_intermediate_reply() {
+    for odd in ["334 go\r\n", "334 \r\n", "350 go\r\n", "300 go\r\n", "359 go\r\n"] {
+        let start = || sending(Config::default(), &[&["bob@example.net"]]);
+        let script = [say("220 mx\r\n"), say("250 mx\r\n"), say("250 ok\r\n"), say("250 ok\r\n"), say(odd)];
+        let run = play(start, &script);
+        assert!(run.writes.concat().ends_with("DATA\r\n"), "{odd}: {:?}", run.writes);
+        // the text of a 334 may be a challenge, which is not shown
+        let Some(Event::Closed(Cause::Violation(Violation::UnexpectedReply(said)))) = run.events.last() else {
+            panic!("{odd}: {:?}", run.events)
+        };
+        assert_eq!(said.code(), reply(odd.trim_end()).code(), "{odd}");
+    }
+}
+
+#[test]
 fn threat_20_replies_that_come_too_early_desynchronise_nothing() {
     // replies to commands that have not left; cut elsewhere they would come later, so this is played whole
     let pair = sending(Config::default(), &[&["bob@example.net"]]);
