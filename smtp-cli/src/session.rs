@@ -23,6 +23,8 @@ use std::time::Instant;
 pub(crate) struct Session<'a> {
     driver: Driver,
     settings: &'a Settings,
+    /// Why the connection ended, once that was told here.
+    cause: Option<Cause>,
 }
 
 /// Why there was no login.
@@ -127,7 +129,7 @@ impl<'a> Session<'a> {
         config.report_replies = settings.accounts || !observers.is_empty();
         let mut driver = Driver::new(config, transport, tls, observers);
         driver.connected_in(begin.elapsed());
-        Ok(Self { driver, settings })
+        Ok(Self { driver, settings, cause: None })
     }
 
     /// Says hello, and secures the connection as the settings want it.
@@ -292,18 +294,17 @@ impl<'a> Session<'a> {
 
     /// Takes what came while nobody waited for anything; gives why the connection ended, if it did.
     pub(crate) fn look(&mut self) -> Option<Cause> {
-        let mut cause = Cause::Lost;
         loop {
             match self.driver.step() {
-                Step::Event(Event::Closed(why)) => {
-                    self.complain_of(&why);
-                    cause = why;
+                Step::Event(Event::Closed(cause)) => {
+                    self.complain_of(&cause);
+                    self.cause = Some(cause);
                 }
                 Step::Event(_) => {}
                 Step::Body(_) => self.give_up(),
                 Step::Idle if self.driver.take_what_came() => {}
                 Step::Idle => return None,
-                Step::Closed => return Some(cause),
+                Step::Closed => return Some(self.cause.clone().unwrap_or(Cause::Lost)),
             }
         }
     }
@@ -351,7 +352,10 @@ impl<'a> Session<'a> {
         loop {
             match self.driver.step() {
                 Step::Event(Event::Done { goal: done, end }) if done == goal => return end,
-                Step::Event(Event::Closed(cause)) => last = End::Undone(Reason::Closed(cause)),
+                Step::Event(Event::Closed(cause)) => {
+                    self.cause = Some(cause.clone());
+                    last = End::Undone(Reason::Closed(cause));
+                }
                 Step::Event(_) => {}
                 Step::Body(_) => self.driver.client.abort_body(),
                 Step::Idle | Step::Closed => return last,

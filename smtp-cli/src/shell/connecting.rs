@@ -33,6 +33,7 @@ impl Shell<'_> {
         let session = Session::open_without_login(&settings, self.outputs.observers(0, &settings))?;
         let name = name_of(&settings);
         self.say(&format!("{} {}", settings.destination, session.state()))?;
+        self.complaint.clear();
         let mut connection =
             Connection { session, settings: &settings, name, user: None, has_open_transaction: false };
         if let Some(login) = &settings.login
@@ -43,7 +44,8 @@ impl Shell<'_> {
                 connection.session.leave();
                 return Ok(Next::Leave(exit));
             }
-            if connection.session.look().is_some() {
+            if let Some(cause) = connection.session.look() {
+                self.tell_end(&connection, &cause);
                 return Ok(Next::On);
             }
             self.say("not logged in; auth tries again")?;
@@ -69,12 +71,11 @@ impl Shell<'_> {
             Some(user) => user,
             None => self.ask_for("Login", usual.as_deref(), Kind::Answer, user_name)?,
         };
-        // Where the password comes from is known for the user of the options alone.
-        let source = known
-            .filter(|login| login.user == user && login.secret != Some(PasswordSource::Prompt))
-            .filter(|_| !self.is_asking);
+        // Another name of the same user may do; a person who is asked may mean another one.
+        let source =
+            known.filter(|login| login.secret != Some(PasswordSource::Prompt)).filter(|_| !self.is_asking);
         let (login, password) = match source {
-            Some(login) => (login.clone(), login.read_secret(self.terminal)?),
+            Some(login) => (Login { user, ..login.clone() }, login.read_secret(self.terminal)?),
             None => (with_password(known, user.clone()), Some(self.ask_for_password(&user)?)),
         };
         self.log_in(connection, login, password)

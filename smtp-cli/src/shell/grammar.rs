@@ -194,7 +194,9 @@ pub(super) fn parse(line: &str) -> Command {
 
 /// The words of a line, the first of which is a command's name.
 fn words(line: &str) -> Result<Vec<String>> {
-    let mut words = shell_words::split(line)
+    // There a backslash parts the names of a path.
+    let line = if cfg!(windows) { line.replace('\\', r"\\") } else { line.to_string() };
+    let mut words = shell_words::split(&line)
         .map_err(|_| Error::usage("a quote is not closed, write \\' or \\\" for one that stands alone"))?;
     if let Some(first) = words.first_mut() {
         *first = first.to_lowercase();

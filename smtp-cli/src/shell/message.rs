@@ -14,7 +14,7 @@ use crate::transaction;
 use crate::verify::{Answers, explained, recipients, refusal, reverse_path};
 use smtp_core::{Envelope, ForwardPath, Outcome};
 use std::collections::HashSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 impl Shell<'_> {
     /// Asks for a message and sends it.
@@ -53,8 +53,11 @@ impl Shell<'_> {
     /// Sends a message that is complete; it is kept where nobody got it.
     fn transmit(&mut self, connection: &mut Connection<'_>, args: Box<SendArgs>) -> Asked<()> {
         let sent = self.try_to_transmit(connection, &args);
+        // Of several messages, others may have been taken.
+        let is_one = args.message.eml.len() <= 1;
         if let Err(Stop::Failed(error)) = &sent
             && error.exit() == Exit::TEMPORARY
+            && is_one
         {
             self.unsent = Some(args);
             self.complain(error);
@@ -168,6 +171,7 @@ impl Shell<'_> {
                 self.complain(&error);
                 usual_sender = None;
                 envelope.from = None;
+                envelope.envelope_from = None;
             } else {
                 self.say("the addresses again, an empty line takes those in brackets")?;
                 usual = Lists::taken(envelope, &answers);
@@ -233,7 +237,7 @@ impl Shell<'_> {
                 self.ask_for("Attach the file (empty for none)", None, Kind::Path, |text| match text {
                     "" => Ok(None),
                     path => {
-                        let attachment = Attachment::of_path(path.into());
+                        let attachment = Attachment::of_path(typed_path(path));
                         compose::attached(&attachment).map(|_| Some(attachment))
                     }
                 })?;
@@ -258,6 +262,15 @@ impl Shell<'_> {
             text.push_str(&line);
             text.push('\n');
         }
+    }
+}
+
+/// A path as it was typed, or as it was completed: then with a backslash before each blank, or in quotes.
+fn typed_path(text: &str) -> PathBuf {
+    let path = PathBuf::from(text);
+    match shell_words::split(text).as_deref() {
+        Ok([word]) if !path.exists() => PathBuf::from(word),
+        _ => path,
     }
 }
 

@@ -55,6 +55,7 @@ pub(crate) fn shell(
         unsent: None,
         pending: None,
         delivered: 0,
+        complaint: String::new(),
         terminal,
     };
     let left = shell.run();
@@ -82,6 +83,8 @@ struct Shell<'t> {
     pending: Option<Command>,
     /// How many messages were sent.
     delivered: usize,
+    /// The last complaint about the connection that there is.
+    complaint: String,
 }
 
 /// A connection, and what the shell knows of it.
@@ -162,11 +165,9 @@ impl Shell<'_> {
                 Ok(what) => self.do_with_connection(&mut connection, what, command.is_bare),
                 Err(error) => Err(Stop::Failed(error)),
             };
-            // Its words say that the connection is over, if it is.
-            let has_failed = matches!(done, Err(Stop::Failed(_)));
             let exit = self.settle(done, command.may_fail)?;
             let cause = connection.session.look();
-            if let Some(cause) = cause.as_ref().filter(|_| !has_failed) {
+            if let Some(cause) = &cause {
                 self.tell_end(&connection, cause);
             }
             match exit {
@@ -277,9 +278,10 @@ impl Shell<'_> {
         Ok(if self.is_asking || may_fail { None } else { Some(exit) })
     }
 
-    /// Tells that a connection ended by itself.
+    /// Tells that a connection ended by itself, unless the last complaint said so.
     fn tell_end(&mut self, connection: &Connection<'_>, cause: &Cause) {
-        if *cause != Cause::Quit {
+        let is_told = self.complaint.contains(&connection.session.ended(cause).to_string());
+        if *cause != Cause::Quit && !is_told {
             let error = connection.session.closed(cause);
             self.complain(&error);
         }
@@ -318,6 +320,7 @@ impl Shell<'_> {
     fn complain(&mut self, error: &Error) {
         // Where even this cannot be written, the exit status is all that is left to say it.
         let _ = writeln!(self.terminal.error, "smtp-cli: {error}");
+        self.complaint = error.to_string();
     }
 
     /// Who sends where nobody is named: the author of the options, or the user who logged in.

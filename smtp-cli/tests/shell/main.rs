@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "everything here is a test or a helper of one")]
 
+mod in_process;
 mod piped;
 mod support;
 #[cfg(unix)]

@@ -133,11 +133,30 @@ fn the_login_of_a_script_is_tried_again_by_auth() {
     let connect = format!("connect {} --user alice --password-env SECRET", place(&mock));
     shell(&IN_CLEAR, &[&connect, "noop"]).exits(77).complains(&["refused the login of alice: 535"]);
     // The connection stays where the login may fail.
-    let lines =
-        [&format!("-{connect}"), "-auth bob", PASSWORD, "auth", "alice@example.org", PASSWORD, "noop"];
+    let lines = [&format!("-{connect}"), "-auth bob", "auth alice@example.org", "noop"];
     let ran = shell(&IN_CLEAR, &lines).exits(0);
     ran.complains(&["refused the login of alice: 535", "refused the login of bob: 535"]);
     ran.says(&["not logged in", "logged in as alice@example.org", "250 "]);
+    // Without a source the password is the line behind the name.
+    let connect = format!("connect {}", place(&mock));
+    let lines = [&connect, "-auth alice", PASSWORD, "auth", "alice@example.org", PASSWORD, "noop"];
+    shell(&IN_CLEAR, &lines).exits(0).says(&["logged in as alice@example.org", "250 "]);
+}
+
+#[test]
+fn a_server_that_leaves_behind_its_refusal_is_told() {
+    let mock = Mock::builder()
+        .user("alice", PASSWORD)
+        .plaintext_auth()
+        .rule(Rule::on(On::Auth).reply("535 5.7.8 no").close(Close::Fin))
+        .start();
+    let connect = format!("-connect {} --user alice --password-env SECRET", place(&mock));
+    let ran = shell(&IN_CLEAR, &[&connect, "status"]).exits(0);
+    ran.complains(&[
+        "refused the login of alice: 535 5.7.8 no",
+        "ended the connection after its reply to AUTH",
+    ]);
+    ran.says(&["is connected", "no connection"]);
 }
 
 #[test]

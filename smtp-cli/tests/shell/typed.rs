@@ -224,7 +224,7 @@ fn the_commands_of_a_course_in_any_order_with_their_codes_and_timers() {
 fn a_client_with_attachments_sends_several_messages_over_one_connection() {
     let mock = Mock::builder().extensions(["PIPELINING", "8BITMIME"]).start();
     let directory = tempfile::tempdir().unwrap();
-    let text = directory.path().join("notes.txt");
+    let text = directory.path().join("my notes.txt");
     let image = directory.path().join("dot.png");
     std::fs::write(&text, "one\ntwo\n").unwrap();
     std::fs::write(&image, [0x89, b'P', b'N', b'G', 0, 255, 10, 13]).unwrap();
@@ -240,7 +240,9 @@ fn a_client_with_attachments_sends_several_messages_over_one_connection() {
         typist.types("", &["Subject: "]);
         typist.types(number, &["Attach the file"]);
         typist.types("no/such/file", &["cannot read the file no/such/file", "Attach the file"]);
-        typist.types(&text.display().to_string(), &["Attach the file"]);
+        // Completed up to the blank and over it, which is escaped then.
+        let beginning = directory.path().join("my");
+        typist.types(&format!("{}\t", beginning.display()), &["Attach the file"]);
         typist.types(&image.display().to_string(), &["Attach the file"]);
         typist.types("", &["lone dot:"]);
         typist.types("See above.", &[]);
@@ -253,7 +255,7 @@ fn a_client_with_attachments_sends_several_messages_over_one_connection() {
     let subjects: Vec<_> = messages.iter().filter_map(|message| message.subject()).collect();
     assert_eq!((subjects, mock.connections()), (vec!["first".to_string(), "second".to_string()], 1));
     let attachments = messages[0].attachments();
-    assert_eq!(attachments[0].0, "notes.txt");
+    assert_eq!(attachments[0].0, "my notes.txt");
     assert_eq!(attachments[1], ("dot.png".to_string(), vec![0x89, b'P', b'N', b'G', 0, 255, 10, 13]));
 }
 
