@@ -17,6 +17,8 @@
 mod bad_input;
 mod bodies;
 mod cuts;
+#[cfg(unix)]
+mod documented;
 mod pipelining;
 #[cfg(feature = "real-servers")]
 mod real_servers;

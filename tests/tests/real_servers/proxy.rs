@@ -13,8 +13,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const SECRET: &str = "p@ss:w/rd";
 
 fn send(server: &str) -> Run {
-    smtp_cli(["send", "--server", server, "--helo", "client.example", "--from", "you@example.org"])
-        .args(["--to", "friend@example.net", "--subject", "Hello", "--body", "It works."])
+    smtp_cli(["send", "--server", server, "--helo", "client.example", "--from", "you@example.org"]).args([
+        "--to",
+        "friend@example.net",
+        "--subject",
+        "Hello",
+        "--body",
+        "It works.",
+    ])
 }
 
 fn error(finished: &Finished) -> String {
@@ -112,7 +118,11 @@ fn a_socks5_proxy_connects_for_us_and_looks_the_name_up() {
     fails(send(&closed).args(["--proxy", &proxy.url("")]), 75, &["did not connect to 127.0.0.1", "refused"]);
     fails(send("no-such-host.invalid").args(["--proxy", &proxy.url("")]), 75, &["no-such-host.invalid"]);
     fails(send(&plain).args(["--proxy", &format!("socks5://{plain}")]), 76, &["mail server"]);
-    fails(send(&plain).args(["--proxy", &format!("socks5://{closed}")]), 75, &["the proxy", "is --proxy right?"]);
+    fails(
+        send(&plain).args(["--proxy", &format!("socks5://{closed}")]),
+        75,
+        &["the proxy", "is --proxy right?"],
+    );
     let header = send(&plain).args(["--proxy", &proxy.url(""), "--tls", "none", "--proxy-header", "v1"]);
     fails(header, 64, &["--proxy-header", "src= and dst="]);
 }
@@ -168,7 +178,12 @@ fn xclient_tells_postfix_whom_to_believe_in() {
     assert!(received(&postfix, 2).contains("[IPv6:2001:db8::7]"));
 
     fails(
-        send(&postfix.plain().to_string()).args(["--xclient", "NAME=[UNAVAILABLE]", "--no-extension", "XCLIENT"]),
+        send(&postfix.plain().to_string()).args([
+            "--xclient",
+            "NAME=[UNAVAILABLE]",
+            "--no-extension",
+            "XCLIENT",
+        ]),
         69,
         &["does not offer XCLIENT", "nothing was sent"],
     );
