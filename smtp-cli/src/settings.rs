@@ -155,7 +155,8 @@ impl Settings {
             return Err(Error::usage("--mx is for messages, name the mail exchanger by --server host:25"));
         }
         let server = args.server.clone().ok_or_else(|| {
-            Error::usage("no server is named, use --server host[:port], or --server mock for a try")
+            Error::usage("no server is named, use --server host[:port] or an account, for which smtp-cli config path says where files \
+                 are looked for; --server mock is for a try")
         })?;
         let protocol = protocol(args, &server)?;
         let (destination, user) = destination(args, server.clone(), protocol)?;

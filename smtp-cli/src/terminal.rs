@@ -77,7 +77,7 @@ impl Terminal {
                 && (cfg!(windows)
                     || std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")),
             password: Box::new(|question| rpassword::prompt_password(question)),
-            environment: Box::new(|name| std::env::var_os(name)),
+            environment: Box::new(variable),
             clock: Box::new(clock),
             random: Box::new(random),
             sleep: Box::new(std::thread::sleep),
@@ -183,6 +183,12 @@ impl Terminal {
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).map(|value| value.to_string_lossy().into_owned())
     }
+}
+
+/// An environment variable; who has no HOME, as under some init systems, has one in the system's list of users.
+fn variable(name: &str) -> Option<OsString> {
+    let home = || if name == "HOME" { std::env::home_dir().map(OsString::from) } else { None };
+    std::env::var_os(name).or_else(home)
 }
 
 fn clock() -> (i64, i32) {

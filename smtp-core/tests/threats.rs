@@ -180,7 +180,8 @@ fn threat_19_mail_data_is_sent_behind_354_and_no_other_intermediate_reply() {
         let run = play(start, &script);
         assert!(run.writes.concat().ends_with("DATA\r\n"), "{odd}: {:?}", run.writes);
         // the text of a 334 may be a challenge, which is not shown
-        let Some(Event::Closed(Cause::Violation(Violation::UnexpectedReply(said)))) = run.events.last() else {
+        let Some(Event::Closed(Cause::Violation(Violation::UnexpectedReply(said)))) = run.events.last()
+        else {
             panic!("{odd}: {:?}", run.events)
         };
         assert_eq!(said.code(), reply(odd.trim_end()).code(), "{odd}");

@@ -214,3 +214,24 @@ fn a_log_has_a_line_for_each_message() {
         lines[1]
     );
 }
+
+/// As programs run that some init systems start.
+#[cfg(unix)]
+#[test]
+fn who_has_no_home_variable_has_a_home() {
+    let program = || {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_smtp-cli"));
+        command.env_clear().args(["config", "path"]);
+        command
+    };
+    let paths = |ran: std::process::Output| {
+        let text = String::from_utf8(ran.stdout).unwrap();
+        let paths = text.lines().map(|line| line.split("  ").next().unwrap_or_default().to_string());
+        paths.collect::<Vec<_>>()
+    };
+    let home = std::env::home_dir().unwrap();
+    let with = paths(program().env("HOME", &home).output().unwrap());
+    let without = paths(program().output().unwrap());
+    assert_eq!(with.len(), 2);
+    assert_eq!(without.len(), 2);
+}
