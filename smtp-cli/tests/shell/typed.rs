@@ -376,6 +376,24 @@ fn a_server_that_leaves_while_the_prompt_waits_is_noticed_at_the_next_command() 
 }
 
 #[test]
+fn a_server_that_leaves_under_tls_is_noticed_too() {
+    for builder in
+        [Mock::builder().implicit_tls(Certificate::Good), Mock::builder().starttls(Certificate::Good)]
+    {
+        let mock = builder.start();
+        let tls = if mock.uri().starts_with("smtps") { "implicit" } else { "starttls" };
+        let mut typist =
+            Typist::new(&["--tls", tls, "--insecure", "--auth", "none", "--helo", "client.example"]);
+        typist.types(&format!("connect {}", place(&mock)), &["under TLS", "127.0.0.1 TLS> "]);
+        typist.types("noop", &["250 ", "127.0.0.1 TLS> "]);
+        drop(mock.stop());
+        typist.types("noop", &["ended the connection after its reply to NOOP", "no connection> "]);
+        typist.types("exit", &[]);
+        typist.ends();
+    }
+}
+
+#[test]
 fn a_message_that_was_typed_while_the_server_left_is_kept() {
     let server = Leaving::new(1);
     let mock = Mock::start();
