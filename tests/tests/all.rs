@@ -19,6 +19,7 @@ mod bodies;
 mod cuts;
 #[cfg(unix)]
 mod documented;
+mod hostile;
 mod pipelining;
 #[cfg(feature = "real-servers")]
 mod real_servers;
