@@ -4,11 +4,12 @@ use super::Observers;
 use super::certificate::Certificate;
 use super::facts::{Facts, Tls};
 use super::handshake::{is_for_name, shake_hands};
-use super::line::{Line, reply, words};
+use super::line::{ENDED, Line, TOO_LONG, reply, words};
 use super::old_tls::{self, Answer};
 use crate::settings::{Encryption, Settings};
 use rustls::ProtocolVersion;
 use std::io::Write;
+use std::time::Instant;
 
 /// What the handshake shows, and whether the certificate is trusted.
 pub(super) fn handshake(settings: &Settings, open: &Settings, facts: &mut Facts, observers: &Observers<'_>) {
@@ -30,28 +31,28 @@ pub(super) fn handshake(settings: &Settings, open: &Settings, facts: &mut Facts,
     }
 }
 
-/// A connection that is about to do the handshake, with `behind` in the packet of STARTTLS.
-fn before_tls(
-    settings: &Settings,
-    behind: &str,
-    about: &str,
-    observers: &Observers<'_>,
-) -> Result<Line, String> {
+/// A connection that is about to do the handshake, or to ask for it by STARTTLS.
+fn connected(settings: &Settings, about: &str, observers: &Observers<'_>) -> Result<Line, String> {
     let mut observers = observers();
     for observer in &mut observers {
         observer.information(about);
     }
-    let mut line = Line::open(settings, &mut observers)?;
+    Line::open(settings, &mut observers)
+}
+
+/// A connection that is about to do the handshake.
+fn before_tls(settings: &Settings, about: &str, observers: &Observers<'_>) -> Result<Line, String> {
+    let mut line = connected(settings, about, observers)?;
     if settings.encryption == Encryption::Implicit {
-        line.stream.set_deadline(std::time::Instant::now() + settings.timeouts.tls);
+        line.stream.set_deadline(Instant::now() + settings.timeouts.tls);
     } else {
-        line.start_tls(behind, settings)?;
+        line.start_tls("", settings)?;
     }
     Ok(line)
 }
 
 fn recorded(settings: &Settings, observers: &Observers<'_>) -> Result<Tls, String> {
-    let line = before_tls(settings, "", "looking at the certificate", observers)?;
+    let line = before_tls(settings, "looking at the certificate", observers)?;
     let mut secured = shake_hands(line.stream, &settings.tls_name)?;
     let chain = secured.conn.peer_certificates().unwrap_or_default();
     let first = chain.first().ok_or("the server showed no certificate")?;
@@ -90,7 +91,7 @@ fn trusted(settings: &Settings, observers: &Observers<'_>) -> Result<Result<(), 
     trust.anything = false;
     trust.any_name = true;
     let tls = crate::tls::Tls::new(&settings.tls_name, &trust).map_err(|error| error.to_string())?;
-    let line = before_tls(settings, "", "asking whether the certificate is trusted", observers)?;
+    let line = before_tls(settings, "asking whether the certificate is trusted", observers)?;
     match tls.handshake(line.stream) {
         Ok(mut secured) => {
             let _ = secured.write_all(b"QUIT\r\n");
@@ -105,38 +106,40 @@ fn trusted(settings: &Settings, observers: &Observers<'_>) -> Result<Result<(), 
 /// Whether a command that came in clear behind STARTTLS is answered under TLS: then somebody between could put words
 /// into the session (CVE-2011-0411).
 pub(super) fn injection(settings: &Settings, facts: &mut Facts, observers: &Observers<'_>) {
-    match injected(settings, observers) {
+    match injected(settings, facts.tls.is_some(), observers) {
         Ok(is_taken) => facts.injection = Some(is_taken),
         Err(why) => facts.not_checked.push(("starttls-injection", why)),
     }
 }
 
-fn injected(settings: &Settings, observers: &Observers<'_>) -> Result<bool, String> {
+fn injected(settings: &Settings, is_tls_sound: bool, observers: &Observers<'_>) -> Result<bool, String> {
     // NOOP is answered by 250, QUIT by 221: the first reply under TLS tells which of them it is to.
     let about = "saying NOOP in the packet of STARTTLS, to see whether it is answered under TLS";
-    let line = match before_tls(settings, "NOOP\r\n", about, observers) {
-        Ok(line) => line,
-        // The server noticed.
-        Err(why) if why.starts_with("STARTTLS was refused") => return Ok(false),
+    let mut line = connected(settings, about, observers)?;
+    let secured =
+        line.start_tls("NOOP\r\n", settings).and_then(|()| shake_hands(line.stream, &settings.tls_name));
+    let mut secured = match secured {
+        Ok(secured) => secured,
+        Err(why) if why == TOO_LONG => return Err(why),
+        // The server noticed, or took it for a part of the handshake, which succeeds without it.
+        Err(_) if is_tls_sound => return Ok(false),
         Err(why) => return Err(why),
     };
-    let mut secured = shake_hands(line.stream, &settings.tls_name)?;
-    secured.sock.set_deadline(std::time::Instant::now() + settings.timeouts.quit);
+    secured.sock.set_deadline(Instant::now() + settings.timeouts.quit);
     secured.write_all(b"QUIT\r\n").and_then(|()| secured.flush()).map_err(|error| words(&error))?;
     match reply(&mut secured, &mut Vec::new()) {
         Ok(reply) => Ok(reply.code().value() != 221),
         // Whoever ends the session has taken nothing from it.
-        Err(why) if why == "the connection was ended" => Ok(false),
+        Err(why) if why == ENDED => Ok(false),
         Err(why) => Err(why),
     }
 }
 
 /// Whether TLS below 1.2 is spoken.
 pub(super) fn old_tls(settings: &Settings, facts: &mut Facts, observers: &Observers<'_>) {
-    let asked =
-        before_tls(settings, "", "saying a hello of TLS 1.1", observers).and_then(|mut line: Line| {
-            old_tls::ask(&mut line.stream, &settings.tls_name).map_err(|error| words(&error))
-        });
+    let asked = before_tls(settings, "saying a hello of TLS 1.1", observers).and_then(|mut line: Line| {
+        old_tls::ask(&mut line.stream, &settings.tls_name).map_err(|error| words(&error))
+    });
     match asked {
         Ok(answer @ (Answer::Spoken(_) | Answer::Refused)) => facts.old_tls = Some(answer),
         Ok(Answer::Unclear) => {

@@ -7,6 +7,11 @@ use smtp_core::{Limits, Protocol, Reply};
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
+/// What is said of a connection that was ended.
+pub(super) const ENDED: &str = "the connection was ended";
+/// What is said where nothing came in time.
+pub(super) const TOO_LONG: &str = "it took too long";
+
 /// A connection in clear.
 pub(super) struct Line {
     pub(super) stream: Timed,
@@ -72,7 +77,7 @@ pub(super) fn reply(stream: &mut impl Read, received: &mut Vec<u8>) -> Result<Re
             Err(violation) => return Err(format!("the protocol was broken: {violation}")),
         }
         match stream.read(&mut buffer) {
-            Ok(0) => return Err("the connection was ended".to_string()),
+            Ok(0) => return Err(ENDED.to_string()),
             Ok(count) => received.extend_from_slice(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(words(&error)),
@@ -83,8 +88,8 @@ pub(super) fn reply(stream: &mut impl Read, received: &mut Vec<u8>) -> Result<Re
 /// What is said of a connection that did not do.
 pub(super) fn words(error: &io::Error) -> String {
     match error.kind() {
-        io::ErrorKind::TimedOut => "it took too long".to_string(),
-        io::ErrorKind::UnexpectedEof => "the connection was ended".to_string(),
+        io::ErrorKind::TimedOut => TOO_LONG.to_string(),
+        io::ErrorKind::UnexpectedEof => ENDED.to_string(),
         _ => crate::error::Reworded(error).to_string(),
     }
 }

@@ -10,6 +10,8 @@ use smtp_tests::lab::Postfix;
 use smtp_tests::program::{Finished, Run, smtp_cli};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Postfix refuses addresses of a family that it does not use itself.
+const WITH_IPV6: (&str, &str) = ("inet_protocols", "all");
 const SECRET: &str = "p@ss:w/rd";
 
 fn send(server: &str) -> Run {
@@ -31,7 +33,7 @@ fn error(finished: &Finished) -> String {
 
 #[track_caller]
 fn fails(run: Run, status: i32, words: &[&str]) {
-    let finished = run.finish().unwrap();
+    let finished = run.finish_in_process().unwrap();
     let text = error(&finished);
     assert_eq!(finished.status, Some(status), "{text}");
     for word in words {
@@ -98,7 +100,7 @@ fn a_socks5_proxy_connects_for_us_and_looks_the_name_up() {
         .args(["--proxy", &proxy.url(""), "--ca-file", ca_file, "--user", postfix.user()])
         .args(["--password-env", "SECRET", "-v"])
         .env("SECRET", postfix.password());
-    let finished = run.finish().unwrap();
+    let finished = run.finish_in_process().unwrap();
     let transcript = error(&finished);
     assert_eq!(finished.status, Some(0), "{transcript}");
     let first = format!(
@@ -112,7 +114,7 @@ fn a_socks5_proxy_connects_for_us_and_looks_the_name_up() {
     let plain = postfix.plain().to_string();
     fails(send(&plain).args(["--proxy", &proxy.url("")]), 69, &["does not offer STARTTLS"]);
     let run = send(&plain).args(["--proxy", &proxy.url(""), "--tls", "none"]);
-    assert_eq!(run.finish().unwrap().status, Some(0));
+    assert_eq!(run.finish_in_process().unwrap().status, Some(0));
 
     let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     fails(send(&closed).args(["--proxy", &proxy.url("")]), 75, &["did not connect to 127.0.0.1", "refused"]);
@@ -134,12 +136,12 @@ fn a_proxy_that_wants_a_login_gets_it_and_nobody_sees_it() {
     let run = || send(&postfix.plain().to_string()).args(["--tls", "none", "-v"]);
     let login = proxy.url("you:p%40ss%3Aw%2Frd@");
     for run in [run().args(["--proxy", &login]), run().env("SMTP_CLI_PROXY", &login)] {
-        let finished = run.finish().unwrap();
+        let finished = run.finish_in_process().unwrap();
         assert_eq!(finished.status, Some(0), "{}", error(&finished));
     }
     fails(run().args(["--proxy", &proxy.url("")]), 77, &["wants a login", "SMTP_CLI_PROXY"]);
     fails(run().args(["--proxy", &proxy.url("you:wrong@")]), 77, &["refused the login of you"]);
-    let shown = smtp_cli(["config", "show"]).env("SMTP_CLI_PROXY", &login).finish().unwrap();
+    let shown = smtp_cli(["config", "show"]).env("SMTP_CLI_PROXY", &login).finish_in_process().unwrap();
     let shown = String::from_utf8(shown.output).unwrap();
     assert!(shown.contains(&proxy.url("you:***@")) && !shown.contains("p%40ss"), "{shown}");
 }
@@ -154,9 +156,9 @@ fn a_proxy_that_is_silent_is_given_up_at_the_connect_timeout() {
 
 #[test]
 fn xclient_tells_postfix_whom_to_believe_in() {
-    let postfix = Postfix::start_with(&[("smtpd_authorized_xclient_hosts", "127.0.0.1")]).unwrap();
+    let postfix = Postfix::start_with(&[("smtpd_authorized_xclient_hosts", "127.0.0.1"), WITH_IPV6]).unwrap();
     let xclient = ["--xclient", "NAME=spike.example ADDR=192.0.2.7 HELO=other.example PROTO=ESMTP"];
-    let finished = send(&postfix.plain().to_string()).args(xclient).args(["-v"]).finish().unwrap();
+    let finished = send(&postfix.plain().to_string()).args(xclient).args(["-v"]).finish_in_process().unwrap();
     let transcript = error(&finished);
     assert_eq!(finished.status, Some(0), "{transcript}");
     // The session begins anew.
@@ -171,7 +173,7 @@ fn xclient_tells_postfix_whom_to_believe_in() {
         .args(["--ca-file", postfix.ca_file().to_str().unwrap(), "--user", postfix.user()])
         .args(["--password-env", "SECRET", "--xclient", "ADDR=IPV6:2001:db8::7", "-v"])
         .env("SECRET", postfix.password());
-    let finished = run.finish().unwrap();
+    let finished = run.finish_in_process().unwrap();
     let transcript = error(&finished);
     assert_eq!(finished.status, Some(0), "{transcript}");
     assert!(transcript.contains("~>  XCLIENT ADDR=IPV6:2001:db8::7"), "{transcript}");
@@ -198,7 +200,7 @@ fn xclient_tells_postfix_whom_to_believe_in() {
 
 #[test]
 fn a_proxy_header_tells_postfix_for_whom_we_speak() {
-    let postfix = Postfix::start().unwrap();
+    let postfix = Postfix::start_with(&[WITH_IPV6]).unwrap();
     let behind_proxy = listen_behind_proxy(&postfix);
     for (header, from) in [
         ("v1;src=192.0.2.7:50000", "[192.0.2.7]"),
@@ -211,7 +213,7 @@ fn a_proxy_header_tells_postfix_for_whom_we_speak() {
     .map(|(number, (header, from))| (header, (from, number + 1)))
     {
         let run = send(&behind_proxy.to_string()).args(["--proxy-header", header, "-v"]);
-        let finished = run.finish().unwrap();
+        let finished = run.finish_in_process().unwrap();
         let transcript = error(&finished);
         assert_eq!(finished.status, Some(0), "{header}: {transcript}");
         assert!(transcript.contains("=== PROXY header of version "), "{transcript}");
@@ -235,7 +237,7 @@ fn listen_behind_proxy(postfix: &Postfix) -> SocketAddr {
         let mut code = [0; 3];
         let greeted = TcpStream::connect(address).and_then(|mut stream| {
             stream.set_read_timeout(Some(PATIENCE))?;
-            stream.write_all(b"PROXY UNKNOWN\r\n")?;
+            stream.write_all(b"PROXY TCP4 127.0.0.1 127.0.0.1 50000 25\r\n")?;
             stream.read_exact(&mut code)
         });
         if greeted.is_ok() && &code == b"220" {
