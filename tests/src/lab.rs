@@ -57,7 +57,7 @@ pub const MAILBOXES: [&str; 4] = [USER, "friend@example.net", "colleague@example
 /// A mailbox whose quota is used up, at the servers that count it.
 pub const FULL: &str = "full@example.net";
 
-/// How many octets the servers take for a message: one with an attachment of 25 MB, and little more.
+/// How many octets the servers of a [`Lab`] take for a message: one with an attachment of 25 MB, and little more.
 pub const SIZE: u64 = 36_000_000;
 
 /// Where `.ci/setup` puts the servers that cannot be installed beside others.
@@ -82,7 +82,7 @@ impl Lab {
     pub fn start() -> io::Result<Self> {
         let users = users();
         // the first knows the passwords that others ask for
-        let postfix = Postfix::start_for(&users, &[])?;
+        let postfix = Postfix::start_for(&users, &[("message_size_limit", &SIZE.to_string())])?;
         let token = postfix.dovecot().token(USER)?;
         let sasl = postfix.dovecot().sasl();
         let starts: [&(dyn Fn() -> io::Result<Box<dyn Server>> + Sync); 5] = [

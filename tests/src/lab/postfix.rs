@@ -14,7 +14,7 @@ use super::accounts::{PASSWORD, USER, User, system_group, system_user};
 use super::certificates::{Authority, Identity};
 use super::home::Home;
 use super::process::Process;
-use super::{DOMAINS, Dovecot, MAILBOXES, Maildir, SIZE, greets, on_free_ports, wait_for};
+use super::{DOMAINS, Dovecot, MAILBOXES, Maildir, greets, on_free_ports, wait_for};
 
 /// The user of the machine as whom mail is delivered.
 const OWNER: &str = "nobody";
@@ -33,7 +33,7 @@ const ABILITIES: Abilities = Abilities {
     lacks: &[(Feature::MixedResults, "not LMTP"), (Feature::UnixSocket, "smtpd listens on TCP only here")],
 };
 
-/// A Postfix with four listeners, each offering PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, DSN and SIZE.
+/// A Postfix with five listeners, each offering PIPELINING, CHUNKING, 8BITMIME, SMTPUTF8, DSN and SIZE.
 ///
 /// It changes nothing in a message: no field is added but those of the delivery, none is dropped, not even
 /// Bcc.
@@ -42,7 +42,7 @@ pub struct Postfix {
     // in the order in which they have to go
     process: Process,
     dovecot: Dovecot,
-    listeners: [SocketAddr; 4],
+    listeners: [SocketAddr; 5],
     home: Arc<Home>,
 }
 
@@ -75,7 +75,7 @@ impl Postfix {
         Self::start_for(&[User::new(USER, PASSWORD)], settings)
     }
 
-    /// The listener without TLS, for mail to the domains of the lab; who logs in there may send to others.
+    /// The listener without TLS and without AUTH, for mail to the domains of the lab.
     #[must_use]
     pub fn plain(&self) -> SocketAddr {
         self.listeners[0]
@@ -156,10 +156,10 @@ impl Postfix {
     fn start_once(
         users: &[User],
         settings: &[(&str, &str)],
-        [plain, submission, smtps, certificate, of_dovecot @ ..]: [SocketAddr; 6],
+        [plain, submission, smtps, certificate, clear, of_dovecot @ ..]: [SocketAddr; 7],
     ) -> io::Result<Self> {
         let home = Arc::new(Home::new(OWNER, users)?);
-        let listeners = [plain, submission, smtps, certificate];
+        let listeners = [plain, submission, smtps, certificate, clear];
         let dovecot = Dovecot::start(&home, of_dovecot, plain)?;
         make_directories(&home)?;
         let config = home.path().join("config");
@@ -183,9 +183,9 @@ impl Server for Postfix {
     }
 
     fn listeners(&self) -> Vec<Listener> {
-        let [plain, submission, smtps, certificate] = self.listeners;
+        let [_, submission, smtps, certificate, clear] = self.listeners;
         vec![
-            Listener::new(Kind::Tls(Tls::None), plain).open(),
+            Listener::new(Kind::Tls(Tls::None), clear).open(),
             Listener::new(Kind::Tls(Tls::StartTls), submission),
             Listener::new(Kind::Tls(Tls::Implicit), smtps),
             Listener::new(Kind::Certificate(Tls::Implicit), certificate).open(),
@@ -254,10 +254,11 @@ fn mailboxes() -> String {
 }
 
 /// `master.cf`: the listeners, and the services that receiving and local delivery take.
-fn services([plain, submission, smtps, certificate]: [SocketAddr; 4]) -> String {
+fn services([plain, submission, smtps, certificate, clear]: [SocketAddr; 5]) -> String {
     format!(
         "\
 {plain} inet n - n - - smtpd
+{clear} inet n - n - - smtpd
   -o smtpd_sasl_auth_enable=yes
   -o smtpd_tls_auth_only=no
 {submission} inet n - n - - smtpd
@@ -317,7 +318,7 @@ virtual_uid_maps = static:{user}
 virtual_gid_maps = static:{group}
 virtual_mailbox_limit = 0
 default_transport = error:5.1.2 no mail leaves the lab
-message_size_limit = {SIZE}
+message_size_limit = 67108864
 queue_minfree = 0
 # messages stay as they come: no field completed, rewritten or dropped
 local_header_rewrite_clients =

@@ -30,7 +30,7 @@ fn each_listener_delivers_octets_unchanged() {
     for keyword in ["PIPELINING", "SIZE 67108864", "8BITMIME", "DSN", "SMTPUTF8", "CHUNKING"] {
         assert!(offered.lines().any(|line| line[4..] == *keyword), "{keyword} in {offered}");
     }
-    assert!(!offered.contains("STARTTLS") && offered.contains("AUTH PLAIN LOGIN"), "{offered}");
+    assert!(!offered.contains("STARTTLS") && !offered.contains("AUTH"), "{offered}");
     send(&mut plain);
 
     let mut submission = connect(&postfix, postfix.submission());
