@@ -4,7 +4,7 @@ use super::Session;
 use crate::error::Error;
 use crate::exit::{Exit, phase};
 use crate::settings::{Encryption, Login};
-use smtp_core::{Cause, End, Reason, Reply, Timer, Verb, Violation};
+use smtp_core::{Cause, End, Occasion, Reason, Reply, Timer, Verb, Violation};
 
 impl Session<'_> {
     /// The words for a set-up step that was not done.
@@ -15,7 +15,11 @@ impl Session<'_> {
         };
         match reason {
             Reason::Refused(reply) => {
-                Error::new(Exit::of_refusal(verb, &reply), format!("{server} refused {step}: {reply}"))
+                let advice = reply.explain(verb.map_or(Occasion::Unknown, Occasion::from)).advice;
+                Error::new(
+                    Exit::of_refusal(verb, &reply),
+                    format!("{server} refused {step}: {reply}; {advice}"),
+                )
             }
             Reason::Closed(cause) => self.closed(&cause),
             reason => Error::new(Exit::of_reason(&reason), format!("{server}: {reason}")),
@@ -126,7 +130,14 @@ impl Session<'_> {
             return self.handshake_failure(failure);
         }
         let text = match cause {
-            Cause::Refused(reply) => format!("{server} does not serve: {reply}"),
+            Cause::Refused(reply) => {
+                let occasion = if self.driver.client.answered().is_some() {
+                    Occasion::Unknown
+                } else {
+                    Occasion::Greeting
+                };
+                format!("{server} does not serve: {reply}; {}", reply.explain(occasion).advice)
+            }
             Cause::Unavailable(reply) => format!("{server} is not available: {reply}; try again later"),
             Cause::TimedOut(timer) => {
                 let phase = phase(*timer);

@@ -105,6 +105,53 @@ fn the_first_failure_ends_it_with_its_status_and_the_lines_behind_it_are_not_com
     session(&mock, &refused).exits(69).says(&["502 5.5.1 not here", "\n    "]);
 }
 
+/// Where a server may refuse, how it does, and the exit status that follows.
+#[test]
+fn each_refusal_is_shown_with_its_words_and_has_its_status() {
+    let login = "--user alice --password-env SECRET";
+    let message = "send --from a@example.org --to b@example.net --subject S --body T";
+    for (on, reply, options, line, status) in [
+        (On::Connect, "554 5.3.2 no service", "", "noop", 69),
+        (On::Connect, "421 4.3.2 not now", "", "noop", 75),
+        (On::Ehlo, "421 4.3.2 not now", "", "noop", 75),
+        (On::Ehlo, "450 4.7.1 no hello", "", "noop", 75),
+        (On::Helo, "550 5.7.1 no hello", "--protocol smtp", "noop", 69),
+        (On::Starttls, "454 4.7.0 no TLS", "--tls starttls", "noop", 75),
+        (On::Auth, "535 5.7.8 no login", login, "noop", 77),
+        (On::Auth, "454 4.7.0 no login", login, "noop", 75),
+        (On::Mail, "530 5.7.0 log in", "", message, 77),
+        (On::Mail, "553 5.1.8 no sender", "", message, 65),
+        (On::Rcpt, "550 5.1.1 nobody", "", message, 67),
+        (On::Rcpt, "451 4.3.0 later", "", message, 75),
+        (On::Data, "554 5.5.1 no data", "", message, 65),
+        (On::Body, "552 5.3.4 too large", "", message, 65),
+        (On::Body, "452 4.3.1 no room", "", message, 75),
+        (On::Rset, "500 5.5.2 what?", "", "rset", 69),
+        (On::Noop, "502 5.5.1 no NOOP", "", "noop", 69),
+        (On::Vrfy, "550 5.1.1 nobody", "", "vrfy x", 69),
+        (On::Expn, "450 4.2.0 later", "", "expn x", 75),
+        (On::Help, "502 5.5.1 no HELP", "", "!HELP", 69),
+        // The connection ends all the same.
+        (On::Quit, "500 5.5.2 what?", "", "quit", 0),
+    ] {
+        let mock = Mock::builder()
+            .extensions(["ENHANCEDSTATUSCODES", "PIPELINING"])
+            .starttls(smtp_mock::Certificate::Good)
+            .user("alice", PASSWORD)
+            .plaintext_auth()
+            .rule(Rule::on(on).reply(reply))
+            .start();
+        let connect = format!("connect {} --allow-plaintext-auth {options}", place(&mock));
+        let tls = if options.contains("--tls") { &[][..] } else { &["--tls", "none"] };
+        let ran = shell(&[tls, &["--helo", "client.example", "--insecure"]].concat(), &[&connect, line]);
+        assert_eq!(ran.status, status, "{reply}\n{}\n{}", ran.output, ran.error);
+        assert!(format!("{}{}", ran.output, ran.error).contains(reply), "{reply}: {ran:?}");
+        // Explained below the reply, or in the words of what failed.
+        let is_explained = ran.output.contains("\n    ") || ran.error.contains("; ") || status == 0;
+        assert!(is_explained, "{reply}: {ran:?}");
+    }
+}
+
 #[test]
 fn what_may_fail_is_passed_over() {
     let mock = Mock::builder().rule(Rule::on(On::Noop).reply("500 5.5.2 what?")).start();
