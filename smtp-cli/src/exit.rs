@@ -96,8 +96,7 @@ impl Exit {
         if accepted > 0 {
             return Self::PARTLY;
         }
-        let mut statuses =
-            outcomes.filter(|outcome| !is_consequence(outcome)).map(|outcome| Self::of_outcome(outcome));
+        let mut statuses = outcomes.filter(|outcome| !is_consequence(outcome)).map(Self::of_outcome);
         let Some(first) = statuses.next() else { return Self::SOFTWARE };
         // One that may succeed later makes the whole worth another try.
         statuses.fold(first, |worst, status| if status == Self::TEMPORARY { status } else { worst })

@@ -78,7 +78,9 @@ impl Watch {
         match option {
             "password" => self.add(&text),
             "password-env" | "token-env" => {
-                variable(&text).iter().for_each(|secret| self.add(&secret.to_string_lossy()));
+                if let Some(secret) = variable(&text) {
+                    self.add(&secret.to_string_lossy());
+                }
             }
             "password-file" => {
                 let file = fs::read(value).unwrap_or_default();
@@ -87,16 +89,18 @@ impl Watch {
                 ));
             }
             "password-command" | "token-command" => {
-                text.strip_prefix("echo ").into_iter().for_each(|secret| self.add(secret));
+                if let Some(secret) = text.strip_prefix("echo ") {
+                    self.add(secret);
+                }
             }
             // user:password@host
             "proxy" | "server" => {
                 let user = text
                     .rsplit_once('@')
                     .map(|(user, _)| user.rsplit_once("//").map_or(user, |(_, user)| user));
-                user.and_then(|user| user.split_once(':'))
-                    .into_iter()
-                    .for_each(|(_, secret)| self.add(secret));
+                if let Some((_, secret)) = user.and_then(|user| user.split_once(':')) {
+                    self.add(secret);
+                }
             }
             "transcript" | "record" | "log-file" => self.files.push(value.into()),
             _ => {}

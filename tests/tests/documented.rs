@@ -62,8 +62,11 @@ impl Home {
     fn configure(&self, example: &str, mock: &Mock) {
         let ca_file = self.path("ca.pem");
         fs::write(&ca_file, mock.ca_pem()).unwrap();
-        let server =
-            format!("server = \"smtps://localhost:{}\"\nca-file = {ca_file:?}\n", mock.addr().port());
+        let server = format!(
+            "server = \"smtps://localhost:{}\"\nca-file = '{}'\n",
+            mock.addr().port(),
+            ca_file.display()
+        );
         let text = example.replace("server = \"smtps://mx.example.org\"\n", &server);
         assert_ne!(text, example, "the example names no server");
         let home = self.0.path().display().to_string();

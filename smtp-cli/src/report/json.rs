@@ -87,7 +87,7 @@ pub(super) fn message(report: &Report<'_>) -> String {
     };
     // Its values are numbers, texts and lists of those, which every JSON has.
     let text = serde_json::to_string_pretty(&message).expect("its values are numbers and texts");
-    text.lines().map(|line| format!("\n    {line}")).collect()
+    format!("\n    {}", text.replace('\n', "\n    "))
 }
 
 fn recipient(address: String, fate: &Fate<'_>, server: Option<&str>, is_check: bool) -> Recipient {

@@ -1,5 +1,7 @@
 //! The program from outside, in process, against the scripted server: octets on the wire and exit statuses.
 
+#![allow(clippy::unwrap_used, reason = "everything here is a test or a helper of one")]
+
 mod after_acceptance;
 mod any_input;
 mod bad_input;

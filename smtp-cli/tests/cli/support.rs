@@ -102,7 +102,7 @@ impl Run {
         self
     }
 
-    pub(crate) fn environment(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {
+    pub(crate) fn environment(mut self, name: &str, value: &(impl AsRef<std::ffi::OsStr> + ?Sized)) -> Self {
         self.environment.insert(name.to_string(), value.as_ref().to_os_string());
         self
     }
