@@ -221,7 +221,9 @@ pub enum Feature {
     EightBitMime,
     /// RFC 6531: mail for an address that is not ASCII.
     SmtpUtf8,
-    /// RFC 1870: a message that is declared too large is refused.
+    /// RFC 5321 §4.5.5: a notification, whose reverse-path is null.
+    NullReversePath,
+    /// RFC 1870: a message that is too large is not sent, and refused where it is.
     Size,
     /// RFC 3461: a report of the delivery.
     Dsn,
@@ -249,11 +251,12 @@ pub enum Feature {
 
 impl Feature {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Pipelining,
         Self::Chunking,
         Self::EightBitMime,
         Self::SmtpUtf8,
+        Self::NullReversePath,
         Self::Size,
         Self::Dsn,
         Self::PartialRefusal,

@@ -35,6 +35,8 @@ class Delivery:
 
     async def handle_DATA(self, server, session, envelope):
         parameters = " ".join(envelope.mail_options)
+        # the library keeps the brackets of the null reverse-path, and of no other
+        sender = "" if envelope.mail_from == "<>" else envelope.mail_from
         # the session itself knows of TLS only by STARTTLS
         secured = server.transport.get_extra_info("ssl_object") is not None
         protocol = "ESMTP" + "S" * secured + "A" * bool(session.authenticated)
@@ -46,7 +48,7 @@ class Delivery:
             name = f"{Delivery.count:09}"
             with open(os.path.join(directory, "tmp", name), "wb") as file:
                 trace = (
-                    f"Return-Path: <{envelope.mail_from}>\n"
+                    f"Return-Path: <{sender}>\n"
                     f"Delivered-To: {mailbox}\n"
                     f"X-Mail-Parameters: {parameters}\n"
                     f"Received: by aiosmtpd with {protocol}\n"

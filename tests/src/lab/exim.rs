@@ -144,6 +144,8 @@ dsn_advertise_hosts = *
 prdr_enable = true
 smtputf8_advertise_hosts = *
 smtp_accept_max = 100
+# a port that is taken is an error, and nothing to wait for
+daemon_startup_retries = 0
 # all messages of a connection are delivered at once, not the first ten
 smtp_accept_queue_per_connection = 0
 host_lookup =

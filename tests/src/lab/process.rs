@@ -76,18 +76,16 @@ impl Process {
         }
     }
 
-    /// Waits until `look` says that the server is ready; fails, with the server's log, when it ends before.
+    /// Waits until `look` says that the server is ready; fails, with the server's log, when it ends before or takes too long.
     pub(super) fn ready(&mut self, mut look: impl FnMut() -> bool) -> io::Result<()> {
         let name = self.name;
-        wait_for(&format!("the start of {name}"), || {
+        let started = wait_for(&format!("the start of {name}"), || {
             if let Some(status) = self.leader.try_wait()? {
-                return Err(io::Error::other(format!(
-                    "{name} ended at its start ({status}):\n{}",
-                    self.log()
-                )));
+                return Err(io::Error::other(format!("{name} ended at its start ({status})")));
             }
             Ok(look().then_some(()))
-        })
+        });
+        started.map_err(|error| io::Error::new(error.kind(), format!("{error}:\n{}", self.log())))
     }
 
     /// What the server logged so far.

@@ -1,7 +1,7 @@
 //! Provides the servers that are libraries, each run by a script of the lab's: what the scripts are told, and how
 //! they start.
 
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::{fs, io};
 
@@ -57,8 +57,9 @@ impl Script {
             let log = home.path().join("log");
             let arguments = [script.as_os_str(), told.as_os_str()];
             let mut process = Process::start(name, interpreter, arguments, log, home.path())?;
-            // the last that is opened
-            process.ready(|| greets(listeners[0]) && std::net::TcpStream::connect(listeners[3]).is_ok())?;
+            // they are opened one by one
+            let is_open = |address: &SocketAddr| TcpStream::connect(address).is_ok();
+            process.ready(|| listeners.iter().all(is_open) && greets(listeners[0]))?;
             Ok(Self { process, listeners, home })
         })
     }

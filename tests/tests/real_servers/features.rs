@@ -105,6 +105,17 @@ fn an_address_that_is_not_ascii_gets_mail_where_smtputf8_is_offered_and_none_els
 }
 
 #[test]
+fn a_notification_has_no_sender() {
+    let test = |server: &dyn Server| {
+        let letter = Letter::new(server, "notification");
+        let run = letter.post(server).args(["--envelope-from", "<>", "--to", FRIEND]);
+        accepted(&run.finish().unwrap(), server);
+        letter.lands_from(server, FRIEND, "");
+    };
+    each(Feature::NullReversePath, test, |_| {});
+}
+
+#[test]
 fn a_letter_that_is_too_large_is_not_sent_and_refused_where_it_is() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("large.bin");
