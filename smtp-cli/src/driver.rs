@@ -119,38 +119,41 @@ impl Driver {
 
     fn read(&mut self, until: smtp_core::Instant) {
         self.measure.turns += u64::from(std::mem::take(&mut self.has_written));
-        match self.transport.read(&mut self.buffer, self.epoch + until.since_epoch()) {
-            Ok(0) => self.client.handle(Input::Lost),
+        // When the deadline has passed, the next poll says what follows from that.
+        self.take(self.epoch + until.since_epoch());
+    }
+
+    /// Takes what comes by `deadline`; says whether anything came.
+    fn take(&mut self, deadline: Instant) -> bool {
+        match self.transport.read(&mut self.buffer, deadline) {
+            Ok(0) => self.lose(),
             Ok(count) => {
                 self.measure.received += count as u64;
                 self.client.handle(Input::Received(&self.buffer[..count]));
             }
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => return false,
             Err(error) => {
                 if matches!(self.client.answered(), None | Some(Verb::StartTls)) {
                     self.failure = Failure::of_alert(&error);
                 }
-                self.client.handle(Input::Lost);
+                self.lose();
             }
         }
+        true
+    }
+
+    /// The server ended the stream.
+    fn lose(&mut self) {
+        for observer in &mut self.observers {
+            observer.ended();
+        }
+        self.client.handle(Input::Lost);
     }
 
     /// Reads what came while nothing was due, without waiting for more; says whether there was anything.
     pub(crate) fn take_what_came(&mut self) -> bool {
-        if !self.transport.has_input() {
-            return false;
-        }
-        match self.transport.read(&mut self.buffer, Instant::now() + GLANCE) {
-            Ok(0) => self.client.handle(Input::Lost),
-            Ok(count) => {
-                self.measure.received += count as u64;
-                self.client.handle(Input::Received(&self.buffer[..count]));
-            }
-            // A TLS record that holds nothing for us, or is not there as a whole.
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return false,
-            Err(_) => self.client.handle(Input::Lost),
-        }
-        true
+        // What is there may be a TLS record that holds nothing for us, or not the whole of one.
+        self.transport.has_input() && self.take(Instant::now() + GLANCE)
     }
 
     fn handshake(&mut self, until: smtp_core::Instant) {

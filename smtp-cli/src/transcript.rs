@@ -24,6 +24,8 @@ pub(crate) trait Observer: Send {
     fn information(&mut self, text: &str);
     /// Something went wrong.
     fn error(&mut self, text: &str);
+    /// The server ended the stream before the session was over.
+    fn ended(&mut self) {}
 }
 
 /// The name of a verb for programs; the end of the mail data, which is no command, is `message`.

@@ -1,6 +1,6 @@
 //! A session of the shell that is saved, and played by the mock to the same commands.
 
-use smtp_mock::{Certificate, Mechanism, Mock, On, Rule};
+use smtp_mock::{Certificate, Close, Mechanism, Mock, On, Rule};
 use smtp_tests::program::{Finished, smtp_cli};
 use std::path::Path;
 
@@ -88,4 +88,35 @@ fn a_saved_session_replayed_gives_the_same_transcript() {
         let report = replayed.stop();
         assert!(report.is_satisfied(), "{options}: the client kept to the script\n{report}");
     }
+}
+
+#[test]
+fn a_saved_session_that_the_server_broke_is_replayed_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let commands = |mock: &Mock, saved: &Path| {
+        let connect = format!("connect {} --tls none", mock.addr());
+        format!("{connect}\nnoop\n-noop\n{connect}\n-vrfy x\nstatus\n.save '{}'\n", saved.display())
+    };
+    let mock = Mock::builder()
+        .rule(Rule::on(On::Noop).skip(1).close(Close::Fin))
+        .rule(Rule::on(On::Vrfy).reply("421 4.3.2 shutting down"))
+        .start();
+    let play = |mock: &Mock, saved: &str, transcript: &str| {
+        let finished = smtp_cli(["shell", "--helo", "client.example", "--timeout", "20", "--transcript"])
+            .arg(path(transcript))
+            .input(commands(mock, &path(saved)))
+            .finish_in_process()
+            .unwrap();
+        assert_eq!(finished.status, Some(0), "{}", finished.error());
+        let text = std::fs::read_to_string(path(transcript)).unwrap();
+        text.replace(&mock.addr().to_string(), "ADDRESS")
+    };
+    let first = play(&mock, "saved.toml", "first");
+    assert!(first.contains("***") && first.contains("421 4.3.2 shutting down"), "{first}");
+    let saved = std::fs::read_to_string(path("saved.toml")).unwrap();
+    assert!(saved.contains("C: NOOP\n!close fin\n"), "{saved}");
+    let replayed = Mock::scenario(path("saved.toml")).unwrap().start();
+    assert_eq!(play(&replayed, "again.toml", "second"), first);
+    assert!(replayed.stop().is_satisfied());
 }

@@ -26,6 +26,7 @@ impl Recordings {
             is_implicit,
             was_secured: is_implicit,
             is_secured_by_start_tls: false,
+            is_ended: false,
         }
     }
 
@@ -65,6 +66,8 @@ pub(crate) struct Recorder {
     is_implicit: bool,
     was_secured: bool,
     is_secured_by_start_tls: bool,
+    /// Whether the server ended the stream.
+    is_ended: bool,
 }
 
 impl Recorder {
@@ -115,11 +118,17 @@ impl Observer for Recorder {
     fn information(&mut self, _text: &str) {}
 
     fn error(&mut self, _text: &str) {}
+
+    fn ended(&mut self) {
+        if !std::mem::replace(&mut self.is_ended, true) {
+            self.write(self.was_secured, Recording::server_closed);
+        }
+    }
 }
 
 impl Drop for Recorder {
     fn drop(&mut self) {
-        let Some(place) = self.place else { return };
+        let Some(place) = self.place.filter(|_| !self.is_ended) else { return };
         if let Some(recorded) = self.all.all().get_mut(place) {
             recorded.recording.client_closed();
         }
