@@ -272,6 +272,7 @@ fn first_to_connect(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::settings::Family;
     use std::net::TcpListener;
 
     fn soon() -> Instant {
@@ -318,6 +319,47 @@ mod tests {
             connect(&host("no-such-host.invalid", 25), &Route::default(), soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_HOST);
         assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
+    }
+
+    #[test]
+    fn a_connection_comes_from_the_address_that_was_asked_for() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = host("127.0.0.1", listener.local_addr().unwrap().port());
+        let from = |bind: &str| Route { bind: Some(bind.parse().unwrap()), ..Route::default() };
+        let socket = connect(&to, &from("127.0.0.9"), soon(), &mut |_| {}).unwrap();
+        assert_eq!(listener.accept().unwrap().1, socket.local().unwrap());
+        assert_eq!(socket.local().unwrap().ip().to_string(), "127.0.0.9");
+        // An address of documentation, which no machine has.
+        let error = connect(&to, &from("192.0.2.1"), soon(), &mut |_| {}).unwrap_err();
+        assert_eq!(error.exit(), Exit::OS);
+        assert!(error.to_string().contains("192.0.2.1 of --bind"), "{error}");
+        let error = connect(&to, &from("::1"), soon(), &mut |_| {}).unwrap_err();
+        assert_eq!(error.exit(), Exit::NO_HOST);
+        assert!(error.to_string().contains("--bind"), "{error}");
+    }
+
+    #[test]
+    fn an_address_of_the_other_family_is_not_used() {
+        let only = |family| Route { family: Some(family), ..Route::default() };
+        for (name, family) in [("127.0.0.1", Family::V6), ("::1", Family::V4)] {
+            let error = connect(&host(name, 25), &only(family), soon(), &mut |_| {}).unwrap_err();
+            assert_eq!(error.exit(), Exit::NO_HOST);
+            assert!(error.to_string().contains("-4 or -6"), "{error}");
+        }
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = host("127.0.0.1", listener.local_addr().unwrap().port());
+        connect(&to, &only(Family::V4), soon(), &mut |_| {}).unwrap();
+    }
+
+    #[test]
+    fn an_address_that_is_known_already_is_not_looked_up() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = host("no-such-host.invalid", listener.local_addr().unwrap().port());
+        let route = Route { address: Some([127, 0, 0, 1].into()), ..Route::default() };
+        connect(&to, &route, soon(), &mut |_| {}).unwrap();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let error = connect(&host("mx.example", port), &route, soon(), &mut |_| {}).unwrap_err();
+        assert!(error.to_string().contains(&format!("mx.example [127.0.0.1] port {port}")), "{error}");
     }
 
     #[cfg(unix)]

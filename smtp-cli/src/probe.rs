@@ -25,7 +25,7 @@ use crate::settings::{Encryption, Settings};
 use crate::terminal::Terminal;
 use crate::transcript::Observer;
 use facts::{Facts, Offer};
-use smtp_core::{Reply, Transmit, Verb};
+use smtp_core::{Protocol, Reply, Transmit, Verb};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -56,6 +56,11 @@ pub(crate) fn probe(
         )));
     }
     let mut settings = Settings::new(&args.connection, program.password)?;
+    if settings.protocol == Protocol::Smtp {
+        return Err(Error::usage(
+            "--protocol smtp leaves nothing to probe: with HELO a server offers nothing",
+        ));
+    }
     settings.login = None;
     if let Some(log) = &program.log {
         log.check()?;
@@ -72,9 +77,9 @@ pub(crate) fn probe(
         Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
     }
     let text = match (args.format.unwrap_or_default(), &seen) {
-        (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref(), now)?,
+        (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref())?,
         (Format::Text, Ok(facts)) if global.quiet => report::findings(facts),
-        (Format::Text, Ok(facts)) => report::text(facts, now),
+        (Format::Text, Ok(facts)) => report::text(facts),
         (Format::Text, Err(_)) => String::new(),
     };
     failures.extend(terminal.print(&text).err());

@@ -8,6 +8,7 @@ use super::line::{ENDED, Line, TOO_LONG, reply, words};
 use super::old_tls::{self, Answer};
 use crate::settings::{Encryption, Settings};
 use rustls::ProtocolVersion;
+use smtp_core::Code;
 use std::io::Write;
 use std::time::Instant;
 
@@ -127,8 +128,12 @@ fn injected(settings: &Settings, is_tls_sound: bool, observers: &Observers<'_>) 
     };
     secured.sock.set_deadline(Instant::now() + settings.timeouts.quit);
     secured.write_all(b"QUIT\r\n").and_then(|()| secured.flush()).map_err(|error| words(&error))?;
-    match reply(&mut secured, &mut Vec::new()) {
-        Ok(reply) => Ok(reply.code().value() != 221),
+    let mut received = Vec::new();
+    match reply(&mut secured, &mut received) {
+        Ok(first) if first.code() == Code::CLOSING => Ok(false),
+        Ok(first) if first.is_completed() => Ok(true),
+        // A refusal may be of either; it is of NOOP if QUIT has a reply of its own.
+        Ok(_) => Ok(reply(&mut secured, &mut received).is_ok()),
         // Whoever ends the session has taken nothing from it.
         Err(why) if why == ENDED => Ok(false),
         Err(why) => Err(why),

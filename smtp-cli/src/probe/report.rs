@@ -14,7 +14,7 @@ const SCHEMA: &str = "smtp-cli/probe/1";
 const DAY: i64 = 24 * 3600;
 
 /// All that was seen, for people.
-pub(super) fn text(facts: &Facts, now: i64) -> String {
+pub(super) fn text(facts: &Facts) -> String {
     let mut text = Text::default();
     let state = if facts.is_secured { ", under TLS" } else { "" };
     text.line(&format!("{} is connected and greeted{state}", facts.server));
@@ -28,7 +28,7 @@ pub(super) fn text(facts: &Facts, now: i64) -> String {
         let group = tls.group.as_ref().map(|group| format!(", {group}")).unwrap_or_default();
         text.row("TLS", &format!("{}, {}{group}", tls.version, tls.cipher));
         for (index, certificate) in tls.chain.iter().enumerate() {
-            text.certificate(index, tls.chain.len(), certificate, now);
+            text.certificate(index, tls.chain.len(), certificate, facts.now);
         }
         match &facts.trust {
             Some(Ok(())) => text.row("trusted", "yes"),
@@ -93,7 +93,7 @@ pub(super) fn findings(facts: &Facts) -> String {
 }
 
 /// All that was seen, or why nothing was, for programs.
-pub(super) fn json(server: &str, seen: std::result::Result<&Facts, &Error>, now: i64) -> Result<String> {
+pub(super) fn json(server: &str, seen: std::result::Result<&Facts, &Error>) -> Result<String> {
     let document = match seen {
         Err(error) => json!({
             "schema": SCHEMA,
@@ -111,7 +111,7 @@ pub(super) fn json(server: &str, seen: std::result::Result<&Facts, &Error>, now:
                     "certificate_is_for_name": tls.is_for_name,
                     "trusted": facts.trust.as_ref().map(std::result::Result::is_ok),
                     "not_trusted_because": facts.trust.as_ref().and_then(|trust| trust.as_ref().err()),
-                    "chain": tls.chain.iter().map(|one| certificate(one, now)).collect::<Vec<_>>(),
+                    "chain": tls.chain.iter().map(|one| certificate(one, facts.now)).collect::<Vec<_>>(),
                 })
             });
             let findings: Vec<_> = facts

@@ -18,6 +18,7 @@ mod message;
 mod mx;
 mod probe;
 mod progress;
+mod proxy;
 mod run_options;
 #[allow(unreachable_pub, reason = "it belongs to the tests of the workspace, which share it")]
 #[path = "../../../tests/src/secrets.rs"]

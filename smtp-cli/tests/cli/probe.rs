@@ -354,7 +354,7 @@ fn nobody_greets() {
 
 #[test]
 fn what_has_no_meaning_for_a_probe_is_refused() {
-    for arguments in [&["--user", "you"][..], &["--auth", "PLAIN"], &["--mx"]] {
+    for arguments in [&["--user", "you"][..], &["--auth", "PLAIN"], &["--protocol", "smtp"], &["--mx"]] {
         let mut words = vec!["--tls", "none"];
         words.extend(arguments);
         let run =
