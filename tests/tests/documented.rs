@@ -102,7 +102,8 @@ fn run_examples(home: &Home, mock: &Mock, lines: &str) -> usize {
     let mut count = 0;
     for line in lines.lines().map(|line| line.split("  #").next().unwrap_or_default().trim()) {
         let sent = mock.messages().len();
-        if line.starts_with("smtp-cli send ") {
+        // those by mail exchangers would leave this machine
+        if line.starts_with("smtp-cli send --account ") {
             home.succeeds(line);
         }
         match line {
