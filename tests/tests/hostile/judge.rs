@@ -18,7 +18,7 @@ pub(crate) struct Seen {
 }
 
 /// The words for flaws in the files of the cases, in the order of [`Flaw`].
-pub(crate) const WORDS: [&str; 11] = [
+pub(crate) const WORDS: [&str; 12] = [
     "claims success",
     "denies success",
     "says",
@@ -30,6 +30,7 @@ pub(crate) const WORDS: [&str; 11] = [
     "in clear",
     "hangs",
     "connects",
+    "controls",
 ];
 
 /// What a client did that it must not do.
@@ -57,6 +58,8 @@ pub(crate) enum Flaw {
     Hangs,
     /// It connected more often than it may.
     Connects(u64),
+    /// It let the server play with the terminal.
+    Controls,
 }
 
 #[cfg(feature = "real-servers")]
@@ -75,6 +78,7 @@ impl Flaw {
             Self::InClear => 8,
             Self::Hangs => 9,
             Self::Connects(_) => 10,
+            Self::Controls => 11,
         };
         WORDS[index]
     }
@@ -90,6 +94,9 @@ pub(crate) fn judge(case: &Case, seen: &Seen) -> Vec<Flaw> {
         Some(_) => {}
     }
     flaws.extend(case.leak(&seen.printed).map(Flaw::Leaks));
+    if seen.printed.iter().any(|octet| b"\x07\x08\x1b".contains(octet)) {
+        flaws.push(Flaw::Controls);
+    }
     flaws.extend(seen.report.findings.iter().filter_map(|finding| match finding.fault {
         // the server ended it, or composing is not what is judged here
         Fault::MissingQuit

@@ -8,6 +8,8 @@
 
 mod case;
 mod judge;
+#[cfg(feature = "real-servers")]
+mod peers;
 mod program;
 mod virtual_time;
 

@@ -19,7 +19,8 @@ pub(crate) fn play(case: &Case) {
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(directory.path().join("ca.pem"), mock.ca_pem()).unwrap();
     let finished = finish(run(case, &mock, directory.path().to_str().unwrap()), &case.name);
-    let seen = seen(case, mock, &finished);
+    let printed = [&finished.output[..], &finished.error].concat();
+    let seen = seen(case, mock, finished.status, printed);
 
     let shown = format!(
         "{} ({}, threats {:?})\n{}{}\n{}",
@@ -48,15 +49,14 @@ pub(crate) fn start(case: &Case) -> Mock {
 }
 
 /// What the server saw, once the client is gone.
-pub(crate) fn seen(case: &Case, mock: Mock, finished: &Finished) -> Seen {
+pub(crate) fn seen(case: &Case, mock: Mock, status: Option<i32>, printed: Vec<u8>) -> Seen {
     // one that does not read does not see the end either
     if !case.server.contains("stop-reading") {
         let all_over = |server: &smtp_mock::Server| (server.open_connections() == 0).then_some(());
         mock.server().wait_until(Duration::from_secs(5), all_over);
     }
     let messages = mock.messages().iter().map(|message| message.octets.clone()).collect();
-    let printed = [&finished.output[..], &finished.error].concat();
-    Seen { status: finished.status, printed, report: mock.stop(), messages }
+    Seen { status, printed, report: mock.stop(), messages }
 }
 
 /// The run that the case asks for; it tells all that it ever tells.
