@@ -56,6 +56,10 @@ pub(crate) struct VerifyArgs {
 
 /// What `probe` takes.
 #[derive(Clone, Debug, clap::Args)]
+#[command(
+    after_help = "Opens up to five connections one after the other, logs in on none and sends no mail. A finding is \
+                  serious, doubtful or a note; the exit status is 0 whenever the server greeted."
+)]
 pub(crate) struct ProbeArgs {
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,

@@ -4,7 +4,7 @@ use crate::support::{Ran, Run, ca_file, smtp_cli};
 use native_tls::{Identity, TlsAcceptor};
 use smtp_cli::Exit;
 use smtp_mock::{Authority, Builder, Certificate, HandshakeFault, Mechanism, Mock, On, Rule, Scenario};
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::thread;
 use std::time::{SystemTime, UNIX_EPOCH};
