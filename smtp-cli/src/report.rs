@@ -3,6 +3,7 @@
 mod json;
 mod ledger;
 
+pub(crate) use json::Decision;
 pub(crate) use ledger::{Form, Ledger};
 
 use crate::delivery::Reach;

@@ -7,13 +7,12 @@ use crate::error::{Error, Escaped, Result};
 use crate::exit::{Exit, is_consequence};
 use crate::layers::Program;
 use crate::output::Outputs;
-use crate::report::{plain, words};
+use crate::report::{Decision, plain, words};
 use crate::send::{conclude, password};
 use crate::session::Session;
 use crate::settings::Settings;
 use crate::terminal::Terminal;
 use crate::transaction::{self, Checked};
-use crate::transcript::name_of;
 use serde::Serialize;
 use smtp_core::{Envelope, Explanation, ForwardPath, Outcome, Reply, ReversePath, Verb};
 use std::collections::HashSet;
@@ -264,14 +263,8 @@ struct Told {
     address: String,
     /// `acceptable`, `refused` or `unsent`.
     outcome: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    code: Option<u16>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    enhanced: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reply: Option<String>,
+    #[serde(flatten)]
+    decision: Decision,
     #[serde(skip_serializing_if = "Option::is_none")]
     meaning: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -284,7 +277,7 @@ impl Told {
     fn new(path: &ForwardPath, outcome: &Outcome) -> Self {
         let (at, reply) = match outcome {
             Outcome::Accepted(reply) => (None, Some(reply)),
-            Outcome::Refused { verb, reply } => (Some(name_of(*verb)), Some(reply)),
+            Outcome::Refused { verb, reply } => (Some(*verb), Some(reply)),
             Outcome::Unconfirmed(_) | Outcome::Unsent(_) => (None, None),
         };
         let explanation = refusal(outcome).map(|(_, explanation)| explanation);
@@ -292,10 +285,7 @@ impl Told {
         Self {
             address: plain(path),
             outcome: if word == "accepted" { "acceptable" } else { word },
-            at,
-            code: reply.map(|reply| reply.code().value()),
-            enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
-            reply: reply.map(|reply| reply.text().to_string()),
+            decision: Decision::new(at, reply),
             meaning: explanation.map(|explanation| explanation.meaning),
             advice: explanation.map(|explanation| explanation.advice),
             reason: reply.is_none().then_some(why),

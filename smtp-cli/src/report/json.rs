@@ -39,6 +39,15 @@ struct Recipient {
     /// The mail exchanger that decided, where each domain has its own.
     #[serde(skip_serializing_if = "Option::is_none")]
     server: Option<String>,
+    #[serde(flatten)]
+    decision: Decision,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+}
+
+/// The reply by which something was decided, and the command that it is to.
+#[derive(Debug, Serialize)]
+pub(crate) struct Decision {
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -47,8 +56,17 @@ struct Recipient {
     enhanced: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     reply: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<String>,
+}
+
+impl Decision {
+    pub(crate) fn new(at: Option<Verb>, reply: Option<&Reply>) -> Self {
+        Self {
+            at: at.map(name_of),
+            code: reply.map(|reply| reply.code().value()),
+            enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
+            reply: reply.map(|reply| reply.text().to_string()),
+        }
+    }
 }
 
 /// The document of a run up to its messages; `is_check` says that the recipients were only asked for, and no message was
@@ -99,10 +117,7 @@ fn recipient(address: String, fate: &Fate<'_>, server: Option<&str>, is_check: b
             word => word,
         },
         server: server.map(String::from),
-        at: at.map(name_of),
-        code: reply.map(|reply| reply.code().value()),
-        enhanced: reply.and_then(Reply::enhanced).map(|code| code.to_string()),
-        reply: reply.map(|reply| reply.text().to_string()),
+        decision: Decision::new(at, reply),
         reason: reply.is_none().then(|| fate.why()),
     }
 }
