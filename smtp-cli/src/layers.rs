@@ -177,6 +177,11 @@ impl Layers {
                     .retain(|setting| setting.option != option || setting.source == Source::Option);
             }
         }
+        // What leads out of this machine leads to no server on it, and was not said of that one.
+        if layers.text("server").is_some_and(|server| server == "mock" || server.starts_with("unix:")) {
+            let is_way_out = |setting: &Setting| ["proxy", "bind"].contains(&setting.option.as_str());
+            layers.settings.retain(|setting| setting.source == Source::Option || !is_way_out(setting));
+        }
         layers.check_needs()?;
         let order = |option: &str| options.iter().position(|arg| arg.get_long() == Some(option));
         layers.settings.sort_by_key(|setting| order(&setting.option));

@@ -92,6 +92,22 @@ fn xclient_is_said_where_it_is_offered_and_nothing_is_sent_where_it_is_not() {
 }
 
 #[test]
+fn a_proxy_of_the_environment_is_not_for_servers_on_this_machine() {
+    let nobody = format!("socks5://{}", Mock::unreachable().unwrap());
+    let bundled =
+        send_to("mock").environment("SMTP_CLI_PROXY", &nobody).environment("SMTP_CLI_BIND", "192.0.2.1");
+    bundled.exits(Exit::OK);
+    send_to("mock").with(["--proxy", &nobody]).exits(Exit::USAGE).complains(["--proxy has no meaning"]);
+    send_to("unix:/run/lmtp")
+        .with(["--bind", "127.0.0.2"])
+        .exits(Exit::USAGE)
+        .complains(["--bind has no meaning"]);
+    // Any other server is asked for through it.
+    let ran = send_to("mx.example").environment("SMTP_CLI_PROXY", &nobody).exits(Exit::TEMPORARY);
+    ran.complains(["the proxy ", "refuses connections", "is --proxy right?"]);
+}
+
+#[test]
 fn the_password_of_a_proxy_is_shown_nowhere() {
     let nobody = Mock::unreachable().unwrap();
     let url = format!("socks5://you:s3cr3tpw@{nobody}");
