@@ -15,8 +15,12 @@ use super::{INTERVAL, wait_for};
 /// arguments are the process group and the directory to remove.
 const WATCHDOG: &str = r#"
 while read -r _; do :; done
-kill -s KILL -- "-$1"
-rm -rf -- "$2"
+# a process that has not died yet may write meanwhile, and keep the directory from being removed
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    kill -s KILL -- "-$1"
+    rm -rf -- "$2" && exit
+    sleep 0.2
+done
 "#;
 
 /// A server that runs in the foreground as the leader of its process group.
