@@ -20,6 +20,7 @@ mod cuts;
 #[cfg(unix)]
 mod documented;
 mod hostile;
+mod ledger;
 mod pipelining;
 #[cfg(feature = "real-servers")]
 mod real_servers;
