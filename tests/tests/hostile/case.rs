@@ -231,6 +231,11 @@ fn complete(case: &mut Case) {
     case.body = case
         .body
         .replace("{large}", &"It works, and goes on and on for the length of a line.\r\n".repeat(60_000));
+    for text in case.rcpt.iter_mut().chain([&mut case.subject]) {
+        if let Some((what, rest)) = text.strip_prefix("{many ").and_then(|text| text.split_once('}')) {
+            *text = what.repeat(100_000) + rest;
+        }
+    }
     let response = if case.login.as_deref() == Some("PLAIN") { "AUTH PLAIN*" } else { "{as LOGIN}" };
     let server = std::mem::take(&mut case.server)
         .replace("{lock-step}", "[server]\nextensions = ['ENHANCEDSTATUSCODES']\n")

@@ -11,6 +11,7 @@ mod judge;
 #[cfg(feature = "real-servers")]
 mod peers;
 mod program;
+mod security;
 mod virtual_time;
 
 use std::fmt::Write as _;
