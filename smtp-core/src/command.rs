@@ -33,7 +33,7 @@ pub(crate) fn mail(transmit: &mut Transmit, envelope: &Envelope, extensions: &Ex
     let out = &mut transmit.octets;
     out.extend_from_slice(b"MAIL FROM:");
     out.extend_from_slice(envelope.from.as_str().as_bytes());
-    if let Some(size) = envelope.size.filter(|_| extensions.size.is_some()) {
+    if let Some(size) = envelope.size.filter(|_| extensions.size) {
         let mut digits = Digits::default();
         write!(digits, "{size}").expect("a number of 64 bits has at most 20 digits");
         out.extend_from_slice(b" SIZE=");

@@ -19,8 +19,9 @@ pub struct Extensions {
     pub(crate) smtputf8: bool,
     pub(crate) starttls: bool,
     pub(crate) binary_mime: bool,
-    /// SIZE, with its limit if it names one.
-    pub(crate) size: Option<Option<u64>>,
+    pub(crate) size: bool,
+    /// What SIZE names as the limit, if anything.
+    size_limit: Option<u64>,
 }
 
 /// One line of the reply to EHLO.
@@ -55,8 +56,9 @@ impl Extensions {
         found.smtputf8 = found.has("SMTPUTF8");
         found.starttls = found.has("STARTTLS");
         found.binary_mime = found.has("BINARYMIME");
-        found.size =
-            found.parameters("SIZE").map(|limit| limit.parse().ok().filter(|&limit: &u64| limit > 0));
+        found.size = found.has("SIZE");
+        found.size_limit =
+            found.parameters("SIZE").and_then(|limit| limit.parse().ok()).filter(|&limit| limit > 0);
         found
     }
 
@@ -76,7 +78,7 @@ impl Extensions {
     /// The octets that a message may have (RFC 1870); `None` where the server names no limit.
     #[must_use]
     pub fn size_limit(&self) -> Option<u64> {
-        self.size.flatten()
+        self.size_limit
     }
 
     /// The names of the SASL mechanisms offered (RFC 4954 §3).
