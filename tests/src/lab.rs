@@ -8,10 +8,10 @@
 //! are unpacked; no service of the machine is started, stopped or read. The servers change to users of their own, so
 //! the lab runs as root.
 //!
-//! One file holds one server and [what it says of itself](abilities), which the tests go through: [`Postfix`],
-//! [`Dovecot`], [`DovecotLmtp`], [`Exim`], [`OpenSmtpd`], [`Aiosmtpd`], [`SmtpServer`]. [`Lab`] starts all of them;
-//! `cargo run -p smtp-tests --bin lab` does so for a person. What they share is in [`certificates`] and in the private
-//! modules for directories, processes, accounts and tokens.
+//! One file holds one server and [what it says of itself](abilities), which the tests go through. [`Lab`] starts all of
+//! them; `cargo run -p smtp-tests --bin lab` does so for a person. [`Postfix`] can also be started by itself, with
+//! settings of a test's own. What the servers share is in [`certificates`] and in the private modules for directories,
+//! processes, accounts and tokens.
 
 pub mod abilities;
 mod accounts;
@@ -25,19 +25,15 @@ mod maildir;
 mod opensmtpd;
 mod postfix;
 mod process;
+mod running;
 mod script;
 mod smtp_server;
 mod token;
 
 pub use accounts::{PASSWORD, USER, User, users};
-pub use aiosmtpd::Aiosmtpd;
 pub use dovecot::Dovecot;
-pub use dovecot_lmtp::DovecotLmtp;
-pub use exim::Exim;
 pub use maildir::{Delivered, Maildir};
-pub use opensmtpd::OpenSmtpd;
 pub use postfix::Postfix;
-pub use smtp_server::SmtpServer;
 
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -86,11 +82,11 @@ impl Lab {
         let token = postfix.dovecot().token(USER)?;
         let sasl = postfix.dovecot().sasl();
         let starts: [&(dyn Fn() -> io::Result<Box<dyn Server>> + Sync); 5] = [
-            &|| Ok(Box::new(DovecotLmtp::start(&users)?)),
-            &|| Ok(Box::new(Exim::start(&users, sasl)?)),
-            &|| Ok(Box::new(OpenSmtpd::start(&users)?)),
-            &|| Ok(Box::new(Aiosmtpd::start(&users, &token)?)),
-            &|| Ok(Box::new(SmtpServer::start(&users, &token)?)),
+            &|| Ok(Box::new(dovecot_lmtp::start(&users)?)),
+            &|| Ok(Box::new(exim::start(&users, sasl)?)),
+            &|| Ok(Box::new(opensmtpd::start(&users)?)),
+            &|| Ok(Box::new(aiosmtpd::SCRIPT.start(&users, &token)?)),
+            &|| Ok(Box::new(smtp_server::SCRIPT.start(&users, &token)?)),
         ];
         let others = thread::scope(|scope| {
             let threads = starts.map(|start| scope.spawn(start));

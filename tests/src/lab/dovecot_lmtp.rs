@@ -2,15 +2,15 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::{fs, io};
 
-use super::abilities::{Abilities, Absent, Address, Feature, Kind, Listener, Protocol, Server, Tls};
+use super::abilities::{Abilities, Absent, Address, Feature, Kind, Listener, Protocol, Tls};
 use super::accounts::User;
-use super::certificates::{Authority, Identity};
+use super::certificates::Identity;
 use super::home::Home;
-use super::maildir::Maildir;
 use super::process::Process;
+use super::running::Running;
 use super::{FULL, MAILBOXES, greets, on_free_ports};
 
 /// The user of the machine as whom mail is delivered.
@@ -34,66 +34,28 @@ const ABILITIES: Abilities = Abilities {
     ],
 };
 
-/// A Dovecot that takes mail by LMTP (RFC 2033): in clear, by STARTTLS and under TLS.
-#[derive(Debug)]
-pub struct DovecotLmtp {
-    // in the order in which they have to go
-    process: Process,
-    listeners: [SocketAddr; 2],
-    socket: PathBuf,
-    home: Home,
-}
-
-impl DovecotLmtp {
-    /// Starts it on free ports.
-    ///
-    /// # Errors
-    /// When Dovecot's LMTP service is not installed, this process is not root's, or the server does not start; the
-    /// message holds its log.
-    pub fn start(users: &[User]) -> io::Result<Self> {
-        on_free_ports(|listeners| {
-            let home = Home::new(OWNER, users)?;
-            let socket = home.path().join("lmtp");
-            fs::write(home.path().join("users"), mailboxes()?)?;
-            let file = home.path().join("dovecot.conf");
-            fs::write(&file, configuration(&home, listeners, &socket))?;
-            let arguments = ["-F".as_ref(), "-c".as_ref(), file.as_os_str()];
-            let log = home.path().join("log");
-            let mut process =
-                Process::start("Dovecot LMTP", Path::new("/usr/sbin/dovecot"), arguments, log, home.path())?;
-            process.ready(|| greets(listeners[0]))?;
-            Ok(Self { process, listeners, socket, home })
-        })
-    }
-}
-
-impl Server for DovecotLmtp {
-    fn abilities(&self) -> &'static Abilities {
-        &ABILITIES
-    }
-
-    fn listeners(&self) -> Vec<Listener> {
-        let [both, implicit] = self.listeners;
-        let unix = Listener { kind: Kind::Unix, address: Address::Unix(self.socket.clone()), is_open: true };
-        vec![
+/// Starts it on free ports and at a unix socket: in clear and by STARTTLS, and under TLS.
+pub(super) fn start(users: &[User]) -> io::Result<Running> {
+    on_free_ports(|addresses| {
+        let home = Home::new(OWNER, users)?;
+        let socket = home.path().join("lmtp");
+        fs::write(home.path().join("users"), mailboxes()?)?;
+        let file = home.path().join("dovecot.conf");
+        fs::write(&file, configuration(&home, addresses, &socket))?;
+        let arguments = ["-F".as_ref(), "-c".as_ref(), file.as_os_str()];
+        let log = home.path().join("log");
+        let program = Path::new("/usr/sbin/dovecot");
+        let mut process = Process::start("Dovecot LMTP", program, arguments, log, home.path())?;
+        let [both, implicit] = addresses;
+        process.ready(|| greets(both))?;
+        let listeners = vec![
             Listener::new(Kind::Tls(Tls::None), both).open(),
             Listener::new(Kind::Tls(Tls::StartTls), both).open(),
             Listener::new(Kind::Tls(Tls::Implicit), implicit).open(),
-            unix,
-        ]
-    }
-
-    fn maildir(&self, mailbox: &str) -> Maildir {
-        Maildir::new(&self.home.mail().join(mailbox))
-    }
-
-    fn authority(&self) -> &Authority {
-        self.home.authority()
-    }
-
-    fn log(&self) -> String {
-        self.process.log()
-    }
+            Listener { kind: Kind::Unix, address: Address::Unix(socket), is_open: true },
+        ];
+        Ok(Running::new(&ABILITIES, listeners, process, home))
+    })
 }
 
 /// The mailboxes as Dovecot's passwd-file; one of them may hold fewer octets than any message has.

@@ -9,12 +9,12 @@ use std::{fs, io};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-use super::abilities::{Abilities, Absent, Feature, Kind, Listener, Protocol, Server, Tls};
+use super::abilities::{Abilities, Absent, Feature, Kind, Listener, Protocol, Tls};
 use super::accounts::{USER, User};
-use super::certificates::{Authority, Identity};
+use super::certificates::Identity;
 use super::home::Home;
-use super::maildir::Maildir;
 use super::process::Process;
+use super::running::Running;
 use super::{DOMAINS, MAILBOXES, PACKAGES, SIZE, greets, on_free_ports};
 
 /// The user of the machine that Exim becomes.
@@ -33,66 +33,31 @@ const ABILITIES: Abilities = Abilities {
     lacks: &[(Feature::MixedResults, "not LMTP"), (Feature::UnixSocket, "Exim listens on TCP only")],
 };
 
-/// An Exim with four listeners; it delivers at once, as the user of its package.
-#[derive(Debug)]
-pub struct Exim {
-    // in the order in which they have to go
-    process: Process,
-    listeners: [SocketAddr; 4],
-    home: Home,
-}
+/// Starts it on free ports: in clear, by STARTTLS, under TLS, and under TLS for clients with a certificate. It delivers at
+/// once, as the user of its package; `sasl` is the socket of a Dovecot that knows the same users.
+pub(super) fn start(users: &[User], sasl: &Path) -> io::Result<Running> {
+    on_free_ports(|addresses| {
+        let home = Home::new(OWNER, users)?;
+        let spool = home.make("spool", OWNER)?;
+        let program = Path::new(PACKAGES).join("exim4/usr/sbin/exim4");
+        let file = home.path().join("exim.conf");
+        fs::write(home.path().join("mailboxes"), mailboxes())?;
+        fs::write(home.path().join("passwords"), passwords(users)?)?;
+        fs::write(&file, configuration(&home, &program, addresses, sasl))?;
 
-impl Exim {
-    /// Starts it on free ports. `sasl` is the socket of a Dovecot that knows the same users.
-    ///
-    /// # Errors
-    /// When Exim is not there, this process is not root's, or the server does not start; the message holds its log.
-    pub fn start(users: &[User], sasl: &Path) -> io::Result<Self> {
-        on_free_ports(|listeners| {
-            let home = Home::new(OWNER, users)?;
-            let spool = home.make("spool", OWNER)?;
-            let program = Path::new(PACKAGES).join("exim4/usr/sbin/exim4");
-            let file = home.path().join("exim.conf");
-            fs::write(home.path().join("mailboxes"), mailboxes())?;
-            fs::write(home.path().join("passwords"), passwords(users)?)?;
-            fs::write(&file, configuration(&home, &program, listeners, sasl))?;
-
-            // -bdf: a daemon that stays in the foreground, and runs no queue
-            let arguments = ["-C".as_ref(), file.as_os_str(), "-bdf".as_ref()];
-            let process = Process::start("Exim", &program, arguments, spool.join("mainlog"), home.path())?;
-            let mut exim = Self { process, listeners, home };
-            exim.process.ready(|| greets(listeners[0]))?;
-            Ok(exim)
-        })
-    }
-}
-
-impl Server for Exim {
-    fn abilities(&self) -> &'static Abilities {
-        &ABILITIES
-    }
-
-    fn listeners(&self) -> Vec<Listener> {
-        let [plain, starttls, implicit, certificate] = self.listeners;
-        vec![
+        // -bdf: a daemon that stays in the foreground, and runs no queue
+        let arguments = ["-C".as_ref(), file.as_os_str(), "-bdf".as_ref()];
+        let mut process = Process::start("Exim", &program, arguments, spool.join("mainlog"), home.path())?;
+        let [plain, starttls, implicit, certificate] = addresses;
+        process.ready(|| greets(plain))?;
+        let listeners = vec![
             Listener::new(Kind::Tls(Tls::None), plain).open(),
             Listener::new(Kind::Tls(Tls::StartTls), starttls),
             Listener::new(Kind::Tls(Tls::Implicit), implicit),
             Listener::new(Kind::Certificate(Tls::Implicit), certificate).open(),
-        ]
-    }
-
-    fn maildir(&self, mailbox: &str) -> Maildir {
-        Maildir::new(&self.home.mail().join(mailbox))
-    }
-
-    fn authority(&self) -> &Authority {
-        self.home.authority()
-    }
-
-    fn log(&self) -> String {
-        self.process.log()
-    }
+        ];
+        Ok(Running::new(&ABILITIES, listeners, process, home))
+    })
 }
 
 /// The mailboxes, each with the name of its directory: what comes from the network is no path.

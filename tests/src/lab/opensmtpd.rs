@@ -5,12 +5,12 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::{fs, io};
 
-use super::abilities::{Abilities, Absent, Feature, Kind, Listener, Protocol, Server, Tls};
+use super::abilities::{Abilities, Absent, Feature, Kind, Listener, Protocol, Tls};
 use super::accounts::User;
-use super::certificates::{Authority, Identity};
+use super::certificates::Identity;
 use super::home::Home;
-use super::maildir::Maildir;
 use super::process::Process;
+use super::running::Running;
 use super::{DOMAINS, MAILBOXES, PACKAGES, SIZE, greets, on_free_ports};
 
 /// The user of the machine as whom mail is delivered.
@@ -50,69 +50,33 @@ mount --bind "$2/var/lib" /var/lib
 exec "$2/usr/sbin/smtpd" -d -f "$1/smtpd.conf"
 "#;
 
-/// An OpenSMTPD with a listener in clear, and two under TLS that fail.
-#[derive(Debug)]
-pub struct OpenSmtpd {
-    // in the order in which they have to go
-    process: Process,
-    listeners: [SocketAddr; 3],
-    home: Home,
-}
+/// Starts it on free ports: in clear, and by STARTTLS and under TLS, which fail.
+pub(super) fn start(users: &[User]) -> io::Result<Running> {
+    on_free_ports(|addresses| {
+        let home = Home::new(OWNER, users)?;
+        for name in ["run", "spool", "spool/smtpd"] {
+            home.make(name, "root")?;
+        }
+        fs::set_permissions(home.path().join("spool/smtpd"), fs::Permissions::from_mode(0o711))?;
+        // it refuses a key that others may read
+        fs::set_permissions(&home.identity().key, fs::Permissions::from_mode(0o600))?;
+        fs::write(home.path().join("smtpd.conf"), configuration(&home, addresses))?;
 
-impl OpenSmtpd {
-    /// Starts it on free ports.
-    ///
-    /// # Errors
-    /// When OpenSMTPD or its users are not there, this process is not root's, or the server does not start; the
-    /// message holds its log.
-    pub fn start(users: &[User]) -> io::Result<Self> {
-        on_free_ports(|listeners| {
-            let home = Home::new(OWNER, users)?;
-            for name in ["run", "spool", "spool/smtpd"] {
-                home.make(name, "root")?;
-            }
-            fs::set_permissions(home.path().join("spool/smtpd"), fs::Permissions::from_mode(0o711))?;
-            // it refuses a key that others may read
-            fs::set_permissions(&home.identity().key, fs::Permissions::from_mode(0o600))?;
-            fs::write(home.path().join("smtpd.conf"), configuration(&home, listeners))?;
-
-            let package = Path::new(PACKAGES).join("opensmtpd");
-            let arguments = ["--mount", "sh", "-c", SCRIPT, "opensmtpd"].map(AsRef::as_ref);
-            let arguments = arguments.into_iter().chain([home.path().as_os_str(), package.as_os_str()]);
-            let log = home.path().join("log");
-            let mut process =
-                Process::start("OpenSMTPD", Path::new("/usr/bin/unshare"), arguments, log, home.path())?;
-            process.ready(|| greets(listeners[0]))?;
-            Ok(Self { process, listeners, home })
-        })
-    }
-}
-
-impl Server for OpenSmtpd {
-    fn abilities(&self) -> &'static Abilities {
-        &ABILITIES
-    }
-
-    fn listeners(&self) -> Vec<Listener> {
-        let [plain, starttls, implicit] = self.listeners;
-        vec![
+        let package = Path::new(PACKAGES).join("opensmtpd");
+        let arguments = ["--mount", "sh", "-c", SCRIPT, "opensmtpd"].map(AsRef::as_ref);
+        let arguments = arguments.into_iter().chain([home.path().as_os_str(), package.as_os_str()]);
+        let log = home.path().join("log");
+        let program = Path::new("/usr/bin/unshare");
+        let mut process = Process::start("OpenSMTPD", program, arguments, log, home.path())?;
+        let [plain, starttls, implicit] = addresses;
+        process.ready(|| greets(plain))?;
+        let listeners = vec![
             Listener::new(Kind::Tls(Tls::None), plain).open(),
             Listener::new(Kind::Tls(Tls::StartTls), starttls),
             Listener::new(Kind::Tls(Tls::Implicit), implicit),
-        ]
-    }
-
-    fn maildir(&self, mailbox: &str) -> Maildir {
-        Maildir::new(&self.home.mail().join(mailbox))
-    }
-
-    fn authority(&self) -> &Authority {
-        self.home.authority()
-    }
-
-    fn log(&self) -> String {
-        self.process.log()
-    }
+        ];
+        Ok(Running::new(&ABILITIES, listeners, process, home))
+    })
 }
 
 /// `smtpd.conf`.

@@ -7,34 +7,34 @@ use std::{fs, io};
 
 use serde_json::json;
 
-use super::abilities::{Kind, Listener, Tls};
+use super::abilities::{Abilities, Kind, Listener, Tls};
 use super::accounts::User;
 use super::home::Home;
 use super::process::Process;
+use super::running::Running;
 use super::{DOMAINS, MAILBOXES, PACKAGES, SIZE, greets, on_free_ports};
 
-/// A script that runs.
+/// A script of a server.
 #[derive(Debug)]
 pub(super) struct Script {
-    // in the order in which they have to go
-    pub(super) process: Process,
-    listeners: [SocketAddr; 4],
-    pub(super) home: Home,
+    /// What the server says of itself; its name is also that of its packages' directory.
+    pub(super) abilities: &'static Abilities,
+    /// What runs it.
+    pub(super) interpreter: &'static str,
+    /// Its file name, and its text.
+    pub(super) file: (&'static str, &'static str),
+    /// Where it asks for a client's certificate: by STARTTLS or under implicit TLS.
+    pub(super) asks_for_certificate: Tls,
 }
 
 impl Script {
-    /// Starts `text`, under this file name, by an interpreter, on free ports; `token` is the bearer token that
-    /// it takes for right.
-    pub(super) fn start(
-        name: &'static str,
-        interpreter: &Path,
-        (file, text): (&str, &str),
-        users: &[User],
-        token: &str,
-    ) -> io::Result<Self> {
-        on_free_ports(|listeners: [SocketAddr; 4]| {
+    /// Starts it on free ports: openly in clear and to who shows a certificate, for logins by STARTTLS and under TLS.
+    /// `token` is the bearer token that it takes for right.
+    pub(super) fn start(&self, users: &[User], token: &str) -> io::Result<Running> {
+        on_free_ports(|addresses: [SocketAddr; 4]| {
+            let name = self.abilities.name;
             let home = Home::new("root", users)?;
-            let [plain, starttls, implicit, certificate] = listeners.map(|address| address.port());
+            let [plain, starttls, implicit, certificate] = addresses.map(|address| address.port());
             let passwords: serde_json::Map<_, _> =
                 users.iter().map(|user| (user.name.clone(), user.password.clone().into())).collect();
             let configuration = json!({
@@ -50,28 +50,25 @@ impl Script {
                 "token": token,
                 "size": SIZE,
             });
+            let (file, text) = self.file;
             let script = home.path().join(file);
             fs::write(&script, text)?;
             let told = home.path().join("configuration.json");
             fs::write(&told, configuration.to_string())?;
             let log = home.path().join("log");
             let arguments = [script.as_os_str(), told.as_os_str()];
-            let mut process = Process::start(name, interpreter, arguments, log, home.path())?;
+            let mut process = Process::start(name, Path::new(self.interpreter), arguments, log, home.path())?;
             // they are opened one by one
             let is_open = |address: &SocketAddr| TcpStream::connect(address).is_ok();
-            process.ready(|| listeners.iter().all(is_open) && greets(listeners[0]))?;
-            Ok(Self { process, listeners, home })
+            process.ready(|| addresses.iter().all(is_open) && greets(addresses[0]))?;
+            let [plain, starttls, implicit, certificate] = addresses;
+            let listeners = vec![
+                Listener::new(Kind::Tls(Tls::None), plain).open(),
+                Listener::new(Kind::Tls(Tls::StartTls), starttls),
+                Listener::new(Kind::Tls(Tls::Implicit), implicit),
+                Listener::new(Kind::Certificate(self.asks_for_certificate), certificate).open(),
+            ];
+            Ok(Running::new(self.abilities, listeners, process, home))
         })
-    }
-
-    /// Where it listens: openly in clear and to who shows a certificate, for logins by STARTTLS and under TLS.
-    pub(super) fn listeners(&self, with_certificate: Tls) -> Vec<Listener> {
-        let [plain, starttls, implicit, certificate] = self.listeners;
-        vec![
-            Listener::new(Kind::Tls(Tls::None), plain).open(),
-            Listener::new(Kind::Tls(Tls::StartTls), starttls),
-            Listener::new(Kind::Tls(Tls::Implicit), implicit),
-            Listener::new(Kind::Certificate(with_certificate), certificate).open(),
-        ]
     }
 }

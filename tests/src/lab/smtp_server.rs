@@ -1,12 +1,6 @@
 //! Provides smtp-server, nodemailer's server for Node.js.
 
-use std::io;
-use std::path::Path;
-
-use super::abilities::{Abilities, Absent, Feature, Listener, Protocol, Server, Tls};
-use super::accounts::User;
-use super::certificates::Authority;
-use super::maildir::Maildir;
+use super::abilities::{Abilities, Absent, Feature, Protocol, Tls};
 use super::script::Script;
 
 const ABILITIES: Abilities = Abilities {
@@ -32,39 +26,10 @@ const ABILITIES: Abilities = Abilities {
 };
 
 /// smtp-server under a script that delivers to Maildirs.
-#[derive(Debug)]
-pub struct SmtpServer(Script);
-
-impl SmtpServer {
-    /// Starts it on free ports; `token` is the bearer token that it takes for right.
-    ///
-    /// # Errors
-    /// When smtp-server is not there, this process is not root's, or the server does not start; the message holds its log.
-    pub fn start(users: &[User], token: &str) -> io::Result<Self> {
-        let script = ("smtp_server.js", include_str!("smtp_server.js"));
-        Script::start("smtp-server", Path::new("/usr/bin/node"), script, users, token).map(Self)
-    }
-}
-
-impl Server for SmtpServer {
-    fn abilities(&self) -> &'static Abilities {
-        &ABILITIES
-    }
-
-    fn listeners(&self) -> Vec<Listener> {
-        // under implicit TLS it asks no client for a certificate, whatever it is told
-        self.0.listeners(Tls::StartTls)
-    }
-
-    fn maildir(&self, mailbox: &str) -> Maildir {
-        Maildir::new(&self.0.home.mail().join(mailbox))
-    }
-
-    fn authority(&self) -> &Authority {
-        self.0.home.authority()
-    }
-
-    fn log(&self) -> String {
-        self.0.process.log()
-    }
-}
+pub(super) const SCRIPT: Script = Script {
+    abilities: &ABILITIES,
+    interpreter: "/usr/bin/node",
+    file: ("smtp_server.js", include_str!("smtp_server.js")),
+    // under implicit TLS it asks no client for a certificate, whatever it is told
+    asks_for_certificate: Tls::StartTls,
+};
