@@ -26,9 +26,9 @@ const ABILITIES: Abilities = Abilities {
     absent: &[
         Absent::mechanisms(
             &["SCRAM-SHA-1-PLUS", "SCRAM-SHA-256-PLUS"],
-            "Debian's Exim has channel bindings of no library, and Dovecot has them from 2.4 on",
+            "Dovecot, which Exim asks, has channel bindings from 2.4 on",
         ),
-        Absent::mechanisms(&["ANONYMOUS"], "nobody is allowed to be nobody"),
+        Absent::mechanisms(&["ANONYMOUS"], "the lab's Exim has no authenticator for it"),
     ],
     lacks: &[(Feature::MixedResults, "not LMTP"), (Feature::UnixSocket, "Exim listens on TCP only")],
 };
