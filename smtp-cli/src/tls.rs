@@ -1,7 +1,7 @@
 //! Provides [`Tls`]: what is verified of a server's certificate, and the handshake, by the platform's own library.
 
 use crate::args::Pin;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
 use crate::transport::Timed;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsStream};
@@ -182,7 +182,8 @@ fn brief(text: &str) -> String {
     let parts: Vec<&str> = text.split(':').collect();
     match parts.as_slice() {
         ["error", _, _, _, reason, ..] => (*reason).to_string(),
-        _ => text.to_string(),
+        // the system's words, as they are said everywhere else
+        _ => Reworded(&std::io::Error::other(text)).to_string(),
     }
 }
 
@@ -219,5 +220,6 @@ mod tests {
             "error:0A00010B:SSL routines:tls_validate_record_header:wrong version number:../ssl/x.c:80:";
         assert_eq!(brief(text), "wrong version number");
         assert_eq!(brief("no such host"), "no such host");
+        assert_eq!(brief("Connection reset by peer (os error 104)"), "connection reset by peer");
     }
 }

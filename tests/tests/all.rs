@@ -5,6 +5,7 @@
 //! - It looks at one type, function or file: beside that code, in its crate.
 //! - It looks at one crate through its public items: in that crate's own tests.
 //! - It runs the program, or joins crates: here, in the module of its subject.
+//! - It is what a server, an argument or a message does to cheat: a case in [`hostile`], with the row of its threat.
 //! - It needs a server that somebody else wrote: in [`real_servers`], whose lab starts it. These run with
 //!   `--features real-servers` on a machine where `.ci/setup` has installed the servers.
 //!

@@ -77,7 +77,6 @@ pub(crate) struct Peer {
 /// One hostile dialogue.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-#[allow(clippy::struct_field_names, reason = "the names are those of the files")]
 pub(crate) struct Case {
     /// What it is called; the places in braces are filled from `each`.
     pub(crate) name: String,
@@ -89,9 +88,6 @@ pub(crate) struct Case {
     /// The server: a scenario of `smtp-mock`.
     #[serde(default)]
     pub(crate) server: String,
-    /// The program's command.
-    #[serde(default = "send")]
-    pub(crate) command: String,
     #[serde(default)]
     pub(crate) tls: Tls,
     /// The mechanisms of the login that is asked for, as `--auth` takes them.
@@ -209,13 +205,13 @@ fn fill(mut case: Case) -> Vec<Case> {
 fn replace(mut case: Case, place: &str, value: &str) -> Case {
     #[rustfmt::skip]
     let Case {
-        name, server, command, from, subject, body, outcome,
+        name, server, from, subject, body, outcome,
         login, helo, rcpt, message, limit,
         to, options, absent, present, tells, ..
     } = &mut case;
     let optional = [login, helo, rcpt, message, limit];
     let lists = [to, options, absent, present, tells];
-    let texts = [name, server, from, subject, body, command, outcome].into_iter();
+    let texts = [name, server, from, subject, body, outcome].into_iter();
     for text in texts.chain(optional.into_iter().flatten()).chain(lists.into_iter().flatten()) {
         if text.contains(place) {
             *text = text.replace(place, value);
@@ -300,10 +296,6 @@ fn every_case_has_a_name_of_its_own_and_a_known_outcome() {
         }
         case.scenario();
     }
-}
-
-fn send() -> String {
-    "send".to_owned()
 }
 
 fn from() -> String {
