@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use smtp_mock::{Close, Drip, HandshakeFault, Mock, Octets, On, Rule, Scenario, Step, TlsMode};
+use smtp_mock::{Close, Drip, HandshakeFault, Mock, Octets, On, ProxyHeader, Rule, Scenario, Step, TlsMode};
 
 fn connect(mock: &Mock) -> TcpStream {
     let stream = TcpStream::connect(mock.addr()).expect("the mock listens");
@@ -238,6 +238,65 @@ fn handshake_faults_are_seen_in_clear() {
         let end = stream.read_to_end(&mut octets).map(|_| octets.as_slice()).map_err(|error| error.kind());
         assert_eq!(end, expected, "{fault:?}");
     }
+}
+
+/// Sends a PROXY header and the first octets of TLS in one packet.
+#[derive(Debug)]
+struct BehindProxy {
+    stream: TcpStream,
+    header: Vec<u8>,
+}
+
+impl Read for BehindProxy {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer)
+    }
+}
+
+impl Write for BehindProxy {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let header = std::mem::take(&mut self.header);
+        self.stream.write_all(&[&header[..], octets].concat()).map(|()| octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+#[test]
+fn a_client_hello_in_the_packet_of_the_proxy_header_was_lost() {
+    let mut scenario = Scenario::new();
+    scenario.tls.mode = TlsMode::Implicit;
+    scenario.server.proxy = ProxyHeader::Any;
+    let mock = Mock::builder().scenario(scenario).start();
+    let authority = native_tls::Certificate::from_pem(mock.ca_pem().as_bytes()).unwrap();
+    let connector = native_tls::TlsConnector::builder().add_root_certificate(authority).build().unwrap();
+    let mut binary = b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c".to_vec();
+    binary.extend_from_slice(&[192, 0, 2, 1, 192, 0, 2, 2, 15, 160, 0, 25]);
+    for header in [b"PROXY TCP4 192.0.2.1 192.0.2.2 4000 25\r\n".to_vec(), binary] {
+        let transport = BehindProxy { stream: connect(&mock), header };
+        let mut stream =
+            connector.connect("localhost", transport).expect("the handshake gets its first octets");
+        stream.write_all(b"QUIT\r\n").unwrap();
+        let mut said = String::new();
+        stream.read_to_string(&mut said).unwrap();
+        assert!(said.starts_with("220 ") && said.ends_with("221 bye\r\n"), "{said}");
+    }
+}
+
+#[test]
+fn a_handshake_fault_hears_the_hello_in_the_packet_of_the_proxy_header() {
+    let mut scenario = Scenario::new();
+    scenario.tls.mode = TlsMode::Implicit;
+    scenario.tls.handshake = Some(HandshakeFault::Alert);
+    scenario.server.proxy = ProxyHeader::V1;
+    let mock = Mock::builder().scenario(scenario).start();
+    let mut stream = connect(&mock);
+    stream.write_all(b"PROXY UNKNOWN\r\n\x16\x03\x01\x00\x05hello").unwrap();
+    let mut octets = Vec::new();
+    stream.read_to_end(&mut octets).unwrap();
+    assert_eq!(octets, b"\x15\x03\x03\x00\x02\x02\x28");
 }
 
 #[test]

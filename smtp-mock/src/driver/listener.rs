@@ -41,7 +41,7 @@ pub(crate) struct Shared {
 #[derive(Debug, Default)]
 struct State {
     stopped: bool,
-    /// One descriptor of each open connection, by which a stop can end it.
+    /// A handle on each open connection, by which a stop can end it.
     open: HashMap<u64, Raw>,
     running: usize,
     threads: Vec<JoinHandle<()>>,
@@ -97,7 +97,7 @@ impl Shared {
         false
     }
 
-    /// Drops the descriptor by which a stop would end the connection.
+    /// Drops the handle by which a stop would end the connection.
     pub(crate) fn forget(&self, number: u64) {
         lock(&self.state).open.remove(&number);
     }
@@ -122,7 +122,7 @@ impl Shared {
     /// Gives a connection its thread, when one is free.
     fn start(self: &Arc<Self>, raw: Raw, implicit: bool) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let Ok(handle) = raw.try_clone() else { return };
+        let handle = raw.clone();
         let mut state = lock(&self.state);
         while state.running >= self.sessions && !state.stopped {
             // The rest wait in the listener's backlog: they cost the kernel's memory, not ours.
@@ -244,10 +244,10 @@ fn accept(socket: &Socketed, implicit: bool, closing: &AtomicBool, shared: &Arc<
             Socketed::Tcp(listener) => listener.accept().map(|(stream, _)| {
                 // Packets are part of the scenario: the kernel must not merge them.
                 let _ = stream.set_nodelay(true);
-                Raw::Tcp(stream)
+                Raw::Tcp(Arc::new(stream))
             }),
             #[cfg(unix)]
-            Socketed::Unix(listener) => listener.accept().map(|(stream, _)| Raw::Unix(stream)),
+            Socketed::Unix(listener) => listener.accept().map(|(stream, _)| Raw::Unix(Arc::new(stream))),
         };
         if closing.load(Ordering::Acquire) {
             return;

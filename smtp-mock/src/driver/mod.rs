@@ -22,8 +22,8 @@ pub(crate) trait Connection {
     fn read(&mut self, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<Option<usize>>;
     /// Writes one packet.
     fn write(&mut self, octets: &[u8]) -> io::Result<()>;
-    /// Does the server's half of a handshake, or the fault in its place.
-    fn handshake(&mut self, handshake: Handshake) -> Result<Secured, String>;
+    /// Does the server's half of a handshake, or the fault in its place; `first` is to be read before the transport.
+    fn handshake(&mut self, handshake: Handshake, first: Vec<u8>) -> Result<Secured, String>;
     /// Ends the connection, or one direction.
     fn close(&mut self, how: Close);
     /// Lets time pass; `false` when the mock stops meanwhile.
@@ -45,7 +45,8 @@ pub(crate) fn drive(session: &mut Session, connection: &mut impl Connection, epo
                 continue;
             }
             Output::Handshake(handshake) => {
-                let result = connection.handshake(handshake);
+                let first = session.take_handshake_octets();
+                let result = connection.handshake(handshake, first);
                 session.now(epoch.elapsed());
                 match result {
                     Ok(secured) => session.tls_up(secured),
@@ -143,7 +144,7 @@ impl<I: Read, O: Write> Connection for Plain<I, O> {
         self.output.flush()
     }
 
-    fn handshake(&mut self, _: Handshake) -> Result<Secured, String> {
+    fn handshake(&mut self, _: Handshake, _: Vec<u8>) -> Result<Secured, String> {
         Err("this stream has no TLS".to_owned())
     }
 

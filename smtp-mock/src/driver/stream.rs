@@ -22,22 +22,16 @@ use crate::{
 const LINGER: Duration = Duration::from_secs(2);
 
 /// A TCP or unix socket.
-#[derive(Debug)]
+///
+/// A clone is another handle on the same descriptor, not a descriptor of its own: it costs no system call.
+#[derive(Clone, Debug)]
 pub(crate) enum Raw {
-    Tcp(TcpStream),
+    Tcp(Arc<TcpStream>),
     #[cfg(unix)]
-    Unix(UnixStream),
+    Unix(Arc<UnixStream>),
 }
 
 impl Raw {
-    pub(crate) fn try_clone(&self) -> io::Result<Self> {
-        match self {
-            Self::Tcp(stream) => stream.try_clone().map(Self::Tcp),
-            #[cfg(unix)]
-            Self::Unix(stream) => stream.try_clone().map(Self::Unix),
-        }
-    }
-
     pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.shutdown(how),
@@ -59,7 +53,7 @@ impl Raw {
         match self {
             Self::Tcp(stream) => {
                 // Should it fail, the close is an orderly one; there is nobody to tell.
-                let _ = SockRef::from(stream).set_linger(Some(Duration::ZERO));
+                let _ = SockRef::from(&**stream).set_linger(Some(Duration::ZERO));
             }
             #[cfg(unix)]
             Self::Unix(_) => {}
@@ -70,9 +64,9 @@ impl Raw {
 impl Read for Raw {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.read(buffer),
+            Self::Tcp(stream) => (&**stream).read(buffer),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.read(buffer),
+            Self::Unix(stream) => (&**stream).read(buffer),
         }
     }
 }
@@ -80,9 +74,9 @@ impl Read for Raw {
 impl Write for Raw {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.write(octets),
+            Self::Tcp(stream) => (&**stream).write(octets),
             #[cfg(unix)]
-            Self::Unix(stream) => stream.write(octets),
+            Self::Unix(stream) => (&**stream).write(octets),
         }
     }
 
@@ -91,11 +85,37 @@ impl Write for Raw {
     }
 }
 
+/// What a handshake is done on: octets that were read already, then the socket.
+#[derive(Debug)]
+struct Transport {
+    first: io::Cursor<Vec<u8>>,
+    raw: Raw,
+}
+
+impl Read for Transport {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.first.read(buffer)? {
+            0 => self.raw.read(buffer),
+            count => Ok(count),
+        }
+    }
+}
+
+impl Write for Transport {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.raw.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.raw.flush()
+    }
+}
+
 /// A socket with what has become of it.
 #[derive(Debug)]
 enum State {
     Clear(Raw),
-    Secure(Box<TlsStream<Raw>>),
+    Secure(Box<TlsStream<Transport>>),
     Closed,
 }
 
@@ -116,7 +136,7 @@ impl Stream {
     fn raw(&self) -> Option<&Raw> {
         match &self.state {
             State::Clear(raw) => Some(raw),
-            State::Secure(stream) => Some(stream.get_ref()),
+            State::Secure(stream) => Some(&stream.get_ref().raw),
             State::Closed => None,
         }
     }
@@ -135,7 +155,7 @@ impl Stream {
         if let Some(raw) = self.raw() {
             raw.reset_on_close();
         }
-        // The reset leaves when the last descriptor closes: the one that a stop would use has to go first.
+        // The reset leaves when the last handle is dropped: the one that a stop would use has to go first.
         self.shared.forget(self.number);
         self.state = State::Closed;
     }
@@ -170,16 +190,16 @@ impl Stream {
     }
 
     /// Waits for the client's hello and does what the plan has in place of the handshake.
-    fn fault(&mut self, mut raw: Raw, fault: HandshakeFault) -> String {
+    fn fault(&mut self, mut transport: Transport, fault: HandshakeFault) -> String {
         let mut buffer = [0; 4096];
-        let heard = raw.read(&mut buffer).is_ok_and(|count| count > 0);
+        let heard = transport.read(&mut buffer).is_ok_and(|count| count > 0);
         if heard && let Some(octets) = fault.octets() {
-            let _ = raw.write_all(octets);
+            let _ = transport.write_all(octets);
         }
         if fault == HandshakeFault::Stall {
-            while raw.read(&mut buffer).is_ok_and(|count| count > 0) {}
+            while transport.read(&mut buffer).is_ok_and(|count| count > 0) {}
         }
-        self.state = State::Clear(raw);
+        self.state = State::Clear(transport.raw);
         if fault == HandshakeFault::Rst {
             self.reset();
         } else {
@@ -217,7 +237,7 @@ impl Connection for Stream {
         }
     }
 
-    fn handshake(&mut self, handshake: Handshake) -> Result<Secured, String> {
+    fn handshake(&mut self, handshake: Handshake, first: Vec<u8>) -> Result<Secured, String> {
         let raw = match core::mem::replace(&mut self.state, State::Closed) {
             State::Clear(raw) => raw,
             other => {
@@ -228,11 +248,12 @@ impl Connection for Stream {
         // A read's limit must not cut the handshake short.
         let _ = raw.set_read_timeout(None);
         self.limit = None;
+        let transport = Transport { first: io::Cursor::new(first), raw };
         if let Some(fault) = handshake.fault {
-            return Err(self.fault(raw, fault));
+            return Err(self.fault(transport, fault));
         }
         let (acceptor, _) = self.shared.acceptors.acceptor(handshake.certificate)?;
-        let stream = acceptor.accept(raw).map_err(|error| error.to_string())?;
+        let stream = acceptor.accept(transport).map_err(|error| error.to_string())?;
         let end_point = stream.tls_server_end_point().ok().flatten();
         self.state = State::Secure(Box::new(stream));
         Ok(Secured { end_point, description: String::new() })

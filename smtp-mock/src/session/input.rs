@@ -103,7 +103,7 @@ impl Session {
 
     /// Throws away what came in clear behind STARTTLS, as RFC 3207 §4.2 wants it, and notes it.
     pub(super) fn forget_clear_input(&mut self) {
-        if self.greeted && !self.rest().is_empty() {
+        if !self.rest().is_empty() {
             let shown = escape(&self.rest()[..self.rest().len().min(80)]);
             self.find(Fault::OctetsBehindStarttls, &shown);
         }

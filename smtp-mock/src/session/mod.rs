@@ -285,11 +285,25 @@ impl Session {
         self.finish();
     }
 
+    /// Takes the octets that came before the handshake was asked for and are part of it, such as a client's hello in the
+    /// same packet as the PROXY header. The handshake is to read them before the transport; what stays is thrown away.
+    #[must_use]
+    pub fn take_handshake_octets(&mut self) -> Vec<u8> {
+        if !matches!(self.phase, Phase::Handshake) {
+            return Vec::new();
+        }
+        let octets = self.rest().to_vec();
+        self.consume(octets.len());
+        octets
+    }
+
     /// Says that the TLS handshake is done.
     pub fn tls_up(&mut self, secured: Secured) {
         if !matches!(self.phase, Phase::Handshake) {
             return;
         }
+        // What came in clear must not pass for something that was said under TLS.
+        self.consume(self.rest().len());
         if secured.description.is_empty() {
             self.note("TLS is up");
         } else {
@@ -345,7 +359,10 @@ impl Session {
                     Next::WaitUntil(until) => return Output::WaitUntil(until),
                     Next::StopReading(until) => return Output::StopReading(until),
                     Next::Handshake(handshake) => {
-                        self.forget_clear_input();
+                        // Before the greeting nothing but the client's hello can have come: the handshake wants it.
+                        if self.greeted {
+                            self.forget_clear_input();
+                        }
                         self.phase = Phase::Handshake;
                         return Output::Handshake(handshake);
                     }

@@ -170,3 +170,25 @@ fn nothing_prints_octets_as_numbers_or_secrets_at_all() {
     assert!(shown.contains("X: \\x01\\r\\n") && shown.contains("Send(\"250 a\\r\\n\")"), "{shown}");
     assert!(!shown.contains("[50, 53") && !shown.contains("\"secret\""), "{shown}");
 }
+
+#[test]
+fn what_comes_in_clear_before_the_handshake_is_given_to_it_and_to_nothing_else() {
+    let mut scenario = Scenario::new();
+    scenario.tls.mode = TlsMode::Implicit;
+    scenario.server.proxy = ProxyHeader::Any;
+    let server = Server::new(scenario);
+    for taken in [true, false] {
+        let mut session = server.session();
+        assert_eq!(session.poll(), Output::NeedInput);
+        session.input(b"PROXY UNKNOWN\r\nQUIT\r\n");
+        assert!(session.take_handshake_octets().is_empty());
+        assert!(matches!(session.poll(), Output::Handshake(_)));
+        if taken {
+            assert_eq!(session.take_handshake_octets(), b"QUIT\r\n");
+            assert!(session.take_handshake_octets().is_empty());
+        }
+        session.tls_up(Secured::default());
+        assert_eq!(session.poll(), Output::Send(b"220 mock.example.test ESMTP smtp-mock\r\n".to_vec()));
+        assert_eq!(session.poll(), Output::NeedInput);
+    }
+}
