@@ -232,6 +232,16 @@ fn first_to_connect(
     deadline: Instant,
     tell: &mut dyn FnMut(&str),
 ) -> io::Result<TcpStream> {
+    if let &[address] = addresses {
+        // One alone needs no thread of its own: there is no other to be tried beside it.
+        tell(&format!("connecting to {address}"));
+        let left = deadline.saturating_duration_since(Instant::now());
+        return if left.is_zero() {
+            Err(io::ErrorKind::TimedOut.into())
+        } else {
+            connect_from(bind, address, left)
+        };
+    }
     let (sender, receiver) = mpsc::channel::<io::Result<TcpStream>>();
     let mut waiting = 0_usize;
     let mut remaining = addresses.iter();

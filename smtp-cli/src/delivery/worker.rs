@@ -156,7 +156,8 @@ impl Work<'_, '_> {
             self.session.give_up();
             return;
         }
-        let Some(underway) = self.underway.iter_mut().find(|underway| underway.goal == goal) else {
+        // It is among the last: those before it await their replies.
+        let Some(underway) = self.underway.iter_mut().rev().find(|underway| underway.goal == goal) else {
             self.session.give_up();
             return;
         };

@@ -226,7 +226,7 @@ impl Client {
                 }
                 let gathers =
                     is_chunking && !self.transaction(goal).is_some_and(|transaction| transaction.is_check);
-                if gathers && self.awaiting_final_reply() >= self.config.limits.in_flight {
+                if gathers && self.owed_final >= self.config.limits.in_flight {
                     return false;
                 }
                 self.chunk.clear();
@@ -441,11 +441,6 @@ impl Client {
             .map(|limit| Reason::TooLarge { limit })
     }
 
-    /// Messages whose end is out and whose final reply is not in.
-    fn awaiting_final_reply(&self) -> usize {
-        self.owed.iter().filter(|owed| matches!(owed.expect, Expect::Message(_))).count()
-    }
-
     /// Whether one more command may leave before the replies that are owed (RFC 2920 §3.1).
     fn may_put_out(&mut self) -> bool {
         let window = self.config.limits.window;
@@ -466,6 +461,7 @@ impl Client {
 
     pub(super) fn owe(&mut self, goal: Goal, expect: Expect) {
         self.is_group_ended = false;
+        self.owed_final += usize::from(matches!(expect, Expect::Message(_)));
         self.owed.push_back(Owed { goal, expect });
         if let Some(transaction) = self.transaction(goal) {
             transaction.owed += 1;

@@ -41,6 +41,7 @@ impl Client {
         self.phase = Phase::Closed;
         self.owed.clear();
         self.owed_handed_out = 0;
+        self.owed_final = 0;
         self.writing = None;
         self.pending.clear();
         self.chunk.clear();

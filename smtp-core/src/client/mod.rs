@@ -58,6 +58,8 @@ pub struct Client {
     owed: VecDeque<Owed>,
     /// How many of those owed belong to commands that were handed out.
     owed_handed_out: usize,
+    /// How many of those owed are about the end of a message.
+    owed_final: usize,
     /// The last command that was put out ends its group (RFC 2920 §3.1): nothing may follow before its reply.
     is_group_ended: bool,
     /// The window was full; it is filled again when half of it is free, not reply by reply.
@@ -127,6 +129,7 @@ impl Client {
             cursor: 0,
             owed: VecDeque::new(),
             owed_handed_out: 0,
+            owed_final: 0,
             is_group_ended: false,
             is_window_full: false,
             open_transaction: None,

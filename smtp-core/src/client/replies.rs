@@ -75,6 +75,7 @@ impl Client {
         let Some(owed) = owed else { return self.take_unowed(reply) };
         self.owed.pop_front();
         self.owed_handed_out -= 1;
+        self.owed_final -= usize::from(matches!(owed.expect, Expect::Message(_)));
         self.answered = Some(owed.expect.verb());
         if let Some(transaction) = self.transaction(owed.goal) {
             transaction.owed -= 1;

@@ -16,7 +16,7 @@ pub(crate) use header::{Field, HeaderSection};
 
 use crate::{
     BodyType, Error, Message, Source, address,
-    encoding::{Encoder, LineEnds, Scan},
+    encoding::{Encoder, LineEnds},
     entity::{Plan, Segment},
     message::{Parts, finish},
 };
@@ -116,26 +116,29 @@ impl ExistingMessage {
 
     fn with_header(&self, header: &HeaderSection) -> Result<Message, Error> {
         let mut lines = LineEnds::complete();
-        let mut scan = Scan::new("");
         let mut reader = self.source.open_range(header.body, self.source.octets())?;
         let mut converted = Vec::new();
+        let (mut octets, mut is_ascii) = (0, true);
         while !reader.is_at_end() {
             converted.clear();
             lines.convert(reader.chunk()?, &mut converted);
-            scan.look(&converted);
+            octets += converted.len() as u64;
+            is_ascii &= converted.is_ascii();
         }
         converted.clear();
         lines.finish(&mut converted);
-        scan.look(&converted);
-        scan.finish();
+        octets += converted.len() as u64;
+        // Where no octet is added, none is changed.
+        let is_as_it_was = header.body.saturating_add(octets) == self.source.octets();
+        let encoder = if is_as_it_was { Encoder::Verbatim } else { Encoder::Lines(LineEnds::complete()) };
         let body = Segment::Encoded {
             source: self.source.clone(),
             from: header.body,
             until: self.source.octets(),
-            encoder: Encoder::Lines(LineEnds::complete()),
-            octets: scan.octets,
+            encoder,
+            octets,
         };
-        let body_type = if scan.eight_bit { BodyType::EightBitMime } else { BodyType::SevenBit };
+        let body_type = if is_ascii { BodyType::SevenBit } else { BodyType::EightBitMime };
         Ok(self.finished(header, Plan { segments: vec![body] }, body_type))
     }
 
