@@ -1,0 +1,259 @@
+//! Measures what runs inside a process, each beside the crate that does the same: `cargo bench -p smtp-core`.
+//!
+//! The names say who is measured: `ours`, or the peer's name; `copy` is the memory alone, which is the bar.
+
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{Bencher, black_box};
+use smtp_core::{Client, Config, End, Envelope, Event, Input, Instant, Limits, Outcome, Output, Transmit};
+
+fn main() {
+    // it measures for seconds: nothing for a run that only looks whether all tests pass
+    if std::env::args().any(|argument| argument == "--bench") {
+        divan::main();
+    }
+}
+
+/// A reply of one line and one of ten, as servers write them.
+const REPLIES: [(&str, &[u8]); 2] = [
+    ("one line", b"250 2.0.0 Ok: queued as 4XyZ1dQbTkz1Vh\r\n"),
+    (
+        "ten lines",
+        b"250-mx.example.org\r\n250-PIPELINING\r\n250-SIZE 52428800\r\n250-VRFY\r\n250-ETRN\r\n250-STARTTLS\r\n\
+          250-AUTH PLAIN LOGIN\r\n250-ENHANCEDSTATUSCODES\r\n250-8BITMIME\r\n250 CHUNKING\r\n",
+    ),
+];
+
+/// The names of the replies.
+const LINES: [usize; 2] = [0, 1];
+
+mod reply {
+    use super::{Bencher, LINES, Limits, REPLIES, black_box};
+
+    /// Where it borrows the octets in which it came.
+    #[divan::bench(args = LINES)]
+    fn ours_borrowed(bencher: Bencher<'_, '_>, which: usize) {
+        let limits = Limits::default();
+        bencher.bench(|| {
+            smtp_core::reply::parse(black_box(REPLIES[which].1), &limits)
+                .map(|reply| reply.map(|(reply, length)| (reply.code(), length)))
+        });
+    }
+
+    /// As the value that an event holds.
+    #[divan::bench(args = LINES)]
+    fn ours_owned(bencher: Bencher<'_, '_>, which: usize) {
+        let limits = Limits::default();
+        bencher.bench(|| {
+            let (reply, _) = smtp_core::reply::parse(black_box(REPLIES[which].1), &limits).ok()??;
+            Some(reply.to_reply())
+        });
+    }
+
+    #[divan::bench(args = LINES)]
+    fn smtp_proto(bencher: Bencher<'_, '_>, which: usize) {
+        bencher.bench(|| {
+            smtp_proto::response::parser::ResponseReceiver::default()
+                .parse(&mut black_box(REPLIES[which].1).iter())
+        });
+    }
+
+    #[divan::bench(args = LINES)]
+    fn lettre(bencher: Bencher<'_, '_>, which: usize) {
+        let text = std::str::from_utf8(REPLIES[which].1).expect("the replies are ASCII");
+        bencher.bench(|| black_box(text).parse::<lettre::transport::smtp::response::Response>());
+    }
+}
+
+mod ehlo {
+    use super::{Bencher, REPLIES, black_box, greeted};
+
+    /// With all that goes with it: a client made, greeted, and its hello said.
+    #[divan::bench]
+    fn ours_from_the_greeting(bencher: Bencher<'_, '_>) {
+        bencher.bench(|| greeted(black_box(REPLIES[1].1)));
+    }
+
+    #[divan::bench]
+    fn smtp_proto(bencher: Bencher<'_, '_>) {
+        bencher.bench(|| smtp_proto::EhloResponse::parse(&mut black_box(REPLIES[1].1).iter()));
+    }
+
+    #[divan::bench]
+    fn lettre(bencher: Bencher<'_, '_>) {
+        let text = std::str::from_utf8(REPLIES[1].1).expect("the replies are ASCII");
+        bencher.bench(|| {
+            let reply: lettre::transport::smtp::response::Response =
+                black_box(text).parse().expect("it is a reply");
+            lettre::transport::smtp::extension::ServerInfo::from_response(&reply)
+        });
+    }
+}
+
+mod transaction {
+    use super::{Bencher, BytesCount, Envelope, ItemsCount, black_box, greeted, send};
+
+    /// What the server offers, and what it is called here.
+    const OFFERS: [(&str, &[u8]); 3] = [
+        ("alone", b"250 mx\r\n"),
+        ("PIPELINING", b"250-mx\r\n250 PIPELINING\r\n"),
+        ("CHUNKING", b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n"),
+    ];
+
+    /// One message of 1 KiB, from the goal to its outcomes. No peer has a protocol without a socket.
+    #[divan::bench(args = [("alone", 1), ("PIPELINING", 1), ("PIPELINING", 50), ("CHUNKING", 1), ("CHUNKING", 50)])]
+    fn ours(bencher: Bencher<'_, '_>, (offer, recipients): (&str, usize)) {
+        let (_, offer) = OFFERS.iter().find(|(name, _)| *name == offer).expect("it is one of them");
+        let (mut client, mut transmit) = greeted(offer);
+        let to = (0..recipients).map(|index| format!("r{index}@example.net").parse().expect("an address"));
+        let envelope =
+            Envelope::new("alice@example.org".parse().expect("an address"), to.collect::<Vec<_>>());
+        let message = "This line is as long as the lines of a text are.\r\n".repeat(20);
+        bencher.counter(BytesCount::of_str(&message)).counter(ItemsCount::new(1_usize)).bench_local(|| {
+            send(&mut client, &mut transmit, envelope.clone(), black_box(message.as_bytes()))
+        });
+    }
+}
+
+mod transparency {
+    use super::{
+        Bencher, BytesCount, Client, Envelope, Input, Instant, Output, Transmit, black_box, greeted,
+    };
+
+    /// Mail data that is handed in at once: it stays in the cache.
+    const PIECE: usize = 32 * 1024;
+
+    fn text(line: &str) -> Vec<u8> {
+        line.bytes().cycle().take(PIECE / line.len() * line.len()).collect()
+    }
+
+    /// A client that streams a message, and asks for more of it.
+    fn streaming() -> (Client, Transmit) {
+        let (mut client, mut transmit) = greeted(b"250 mx\r\n");
+        let envelope = Envelope::new(
+            "alice@example.org".parse().expect("an address"),
+            ["bob@example.net".parse().expect("an address")],
+        );
+        client.send(envelope).expect("it is taken");
+        loop {
+            match client.poll(Instant::EPOCH, &mut transmit) {
+                Output::Write { .. } => client.handle(Input::Sent),
+                Output::Read { .. } if transmit.octets() == b"DATA\r\n" => {
+                    client.handle(Input::Received(b"354 go\r\n"));
+                }
+                Output::Read { .. } => client.handle(Input::Received(b"250 ok\r\n")),
+                Output::Body(_) => return (client, transmit),
+                _ => {}
+            }
+        }
+    }
+
+    fn stream(bencher: Bencher<'_, '_>, line: &str) {
+        let (mut client, mut transmit) = streaming();
+        let text = text(line);
+        bencher.counter(BytesCount::of_slice(&text)).bench_local(|| {
+            let mut rest = black_box(text.as_slice());
+            loop {
+                match client.poll(Instant::EPOCH, &mut transmit) {
+                    Output::Body(_) if rest.is_empty() => return,
+                    Output::Body(_) => rest = &rest[client.body(rest)..],
+                    Output::Write { .. } => client.handle(Input::Sent),
+                    _ => {}
+                }
+            }
+        });
+    }
+
+    /// Text whose line ends are CRLF, without a dot at the begin of a line.
+    #[divan::bench]
+    fn ours_clean(bencher: Bencher<'_, '_>) {
+        stream(bencher, "This line is as long as the lines of a text are, or a little longer than that.\r\n");
+    }
+
+    /// Text that needs a repair in each line.
+    #[divan::bench]
+    fn ours_lone_line_feeds(bencher: Bencher<'_, '_>) {
+        stream(bencher, "This line is as long as the lines of a text are, or a little longer than that.\n");
+    }
+
+    /// Text that needs a dot in each line.
+    #[divan::bench]
+    fn ours_dots(bencher: Bencher<'_, '_>) {
+        stream(bencher, ".his line is as long as the lines of a text are, or a little longer than that.\r\n");
+    }
+
+    #[divan::bench]
+    fn copy(bencher: Bencher<'_, '_>) {
+        let text = text("This line is as long as the lines of a text are, or a little longer than that.\r\n");
+        let mut copied = Vec::with_capacity(2 * PIECE);
+        bencher.counter(BytesCount::of_slice(&text)).bench_local(|| {
+            copied.clear();
+            copied.extend_from_slice(black_box(&text));
+            black_box(copied.len())
+        });
+    }
+}
+
+/// A client that has said hello to a server that offers that.
+fn greeted(offer: &[u8]) -> (Client, Transmit) {
+    let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
+    client.hello("client.example".parse().expect("a domain")).expect("it is taken");
+    for reply in [b"220 mx\r\n", offer] {
+        client.handle(Input::Received(reply));
+        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
+            client.handle(Input::Sent);
+        }
+    }
+    (client, transmit)
+}
+
+/// Sends a message to a server that takes everything.
+fn send(client: &mut Client, transmit: &mut Transmit, envelope: Envelope, message: &[u8]) -> Vec<Outcome> {
+    let recipients = envelope.recipients.len();
+    client.send(envelope).expect("it is taken");
+    let mut rest = message;
+    loop {
+        match client.poll(Instant::EPOCH, transmit) {
+            Output::Write { .. } => {
+                let octets = transmit.octets();
+                let (is_end, asks) = (octets.ends_with(b"\r\n.\r\n"), octets.ends_with(b"DATA\r\n"));
+                let commands = if is_end {
+                    1
+                } else if asks || octets.starts_with(b"MAIL") || octets.starts_with(b"RCPT") {
+                    replies_to(octets, recipients)
+                } else {
+                    0
+                };
+                client.handle(Input::Sent);
+                for _ in 0..commands {
+                    client.handle(Input::Received(b"250 2.0.0 Ok\r\n"));
+                }
+                if asks {
+                    client.handle(Input::Received(b"354 End data with <CR><LF>.<CR><LF>\r\n"));
+                }
+            }
+            Output::Body(_) if rest.is_empty() => client.end_of_body(),
+            Output::Body(_) => rest = &rest[client.body(rest)..],
+            Output::Event(Event::Done { end: End::Delivered(outcomes), .. }) => return outcomes,
+            Output::Event(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// How many replies of 250 these commands are owed: those of MAIL, of each RCPT and of BDAT.
+fn replies_to(octets: &[u8], recipients: usize) -> usize {
+    if octets.starts_with(b"RCPT") {
+        return 1;
+    }
+    let is_group = octets.ends_with(b"DATA\r\n");
+    let is_whole = !is_group && octets.windows(5).any(|five| five == b"BDAT ");
+    if octets == b"DATA\r\n" {
+        0
+    } else if is_whole {
+        recipients + 2
+    } else if is_group {
+        recipients + 1
+    } else {
+        1
+    }
+}

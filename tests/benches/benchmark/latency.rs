@@ -1,0 +1,56 @@
+//! Measures how often a client waits: with a round trip of 20 ms there is little else.
+
+use super::clients::{Client, Load, Programs};
+use super::document::{Section, times};
+use super::process::run;
+use super::relay::Relay;
+use super::servers::Server;
+use std::io;
+use std::time::Duration;
+
+const ROUND_TRIP: Duration = Duration::from_millis(20);
+
+pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
+    let mut section = Section::new(
+        &[
+            "A relay delays each direction by 10 ms; TCP's own round trip is not delayed. Turns are counted by the relay, \
+             the hello and QUIT among them. Milliseconds are those of the whole process, one round trip for the greeting \
+             included.",
+        ],
+        &["server: messages, recipients, in flight", "client", "turns", "ms", "smtp-cli's time"],
+    );
+    for server in Server::both(programs)? {
+        let relay = Relay::start(server.address, ROUND_TRIP)?;
+        for (messages, recipients, in_flight) in [(1, 1, 1), (1, 100, 1), (100, 1, 1), (100, 1, 32)] {
+            if in_flight > 1 && server.name == "smtp-sink" {
+                continue;
+            }
+            let load = Load { messages, recipients, in_flight, ..Load::default() };
+            let mut clients = programs.peers(&load);
+            clients.insert(0, Client::Ours);
+            // Once each: the relay takes so long that nothing else counts.
+            let mut ours = 0.0;
+            for client in clients {
+                relay.take_turns();
+                let cost = run(&programs.words(client, relay.address, &load)?)?;
+                let (turns, its) = (relay.take_turns(), cost.wall.as_secs_f64() * 1e3);
+                let is_ours = client == Client::Ours;
+                if is_ours {
+                    ours = its;
+                }
+                section.row(vec![
+                    if is_ours {
+                        format!("{}: {messages}, {recipients}, {in_flight}", server.name)
+                    } else {
+                        String::new()
+                    },
+                    client.name().to_string(),
+                    turns.to_string(),
+                    format!("{its:.0}"),
+                    if is_ours { String::new() } else { times(ours / its) },
+                ]);
+            }
+        }
+    }
+    Ok(section)
+}
