@@ -119,8 +119,14 @@ fn message_refused_behind_the_dot() {
 
 #[test]
 fn too_many_recipients_leaves_those_unsent_for_a_further_transaction() {
-    for reply_text in ["452 4.5.3 too many recipients\r\n", "452 too many recipients\r\n", "552 too many\r\n"]
-    {
+    for reply_text in [
+        "452 4.5.3 too many recipients\r\n",
+        "450 4.5.3 too many recipients\r\n",
+        "550 5.5.3 too many recipients\r\n",
+        "452 4.3.1 no room for more\r\n",
+        "452 too many recipients\r\n",
+        "552 too many\r\n",
+    ] {
         let run = play(
             two,
             &greeted(&[

@@ -276,6 +276,24 @@ fn a_reset_that_is_refused_when_mail_has_left_with_it_is_a_violation() {
 }
 
 #[test]
+fn what_cannot_be_asked_does_not_end_what_stands_behind_it() {
+    let start = || {
+        let mut pair = greeted(Config::default());
+        pair.client.vrfy("größe".parse().unwrap()).unwrap();
+        pair.client.noop().unwrap();
+        pair
+    };
+    let run = play(
+        start,
+        &[say("220 mx\r\n"), say(PIPELINING), expect("EHLO client.example\r\nNOOP\r\n"), say("250 ok\r\n")],
+    );
+    assert_eq!(
+        ends(&run.events)[1..],
+        [End::Undone(Reason::NotOffered("SMTPUTF8")), End::Replied(reply("250 ok"))]
+    );
+}
+
+#[test]
 fn a_greeting_that_refuses_is_not_wanted() {
     let mut config = Config::default();
     config.report_replies = true;

@@ -243,6 +243,9 @@ fn wait(receiver: &mpsc::Receiver<Vec<u8>>, end: Instant) -> Result<Vec<u8>, Rec
 
 /// Where the `smtp-cli` of this build is; it is built first, since Cargo builds a package's programs for the
 /// tests of that package only.
+///
+/// # Errors
+/// When it cannot be built.
 pub fn smtp_cli_path() -> io::Result<&'static Path> {
     static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
     match PATH.get_or_init(|| build("smtp-cli").map_err(|error| error.to_string())) {

@@ -22,19 +22,16 @@ const GROWTH: u64 = 4096;
 #[test]
 fn every_message_is_accounted_for_while_sessions_are_killed() {
     let messages = env::var("SOAK_MESSAGES").map_or(MESSAGES, |count| count.parse().unwrap());
-    let mut scenario = Scenario::default();
     // at each reply a temporary and a permanent refusal, and every way to end a session at once
-    scenario.chaos = Some(ChaosSettings {
-        chance: 0.01,
-        faults: vec![
-            ChaosFault::Temporary,
-            ChaosFault::Permanent,
-            ChaosFault::Unavailable,
-            ChaosFault::Rst,
-            ChaosFault::Fin,
-            ChaosFault::DropMidReply,
-        ],
-    });
+    let faults = vec![
+        ChaosFault::Temporary,
+        ChaosFault::Permanent,
+        ChaosFault::Unavailable,
+        ChaosFault::Rst,
+        ChaosFault::Fin,
+        ChaosFault::DropMidReply,
+    ];
+    let scenario = Scenario { chaos: Some(ChaosSettings { chance: 0.01, faults }), ..Scenario::default() };
     let mock = Mock::builder()
         .scenario(scenario)
         .seed(20)
