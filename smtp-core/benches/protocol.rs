@@ -24,42 +24,50 @@ const REPLIES: [(&str, &[u8]); 2] = [
 ];
 
 /// The names of the replies.
-const LINES: [usize; 2] = [0, 1];
+const LINES: [&str; 2] = [REPLIES[0].0, REPLIES[1].0];
+
+/// The reply of that name.
+fn reply_of(name: &str) -> &'static [u8] {
+    REPLIES.iter().find(|(of, _)| *of == name).map(|(_, octets)| *octets).expect("it is one of them")
+}
 
 mod reply {
-    use super::{Bencher, LINES, Limits, REPLIES, black_box};
+    use super::{Bencher, LINES, Limits, black_box, reply_of};
 
     /// Where it borrows the octets in which it came.
     #[divan::bench(args = LINES)]
-    fn ours_borrowed(bencher: Bencher<'_, '_>, which: usize) {
+    fn ours_borrowed(bencher: Bencher<'_, '_>, name: &str) {
+        let reply = reply_of(name);
         let limits = Limits::default();
         bencher.bench(|| {
-            smtp_core::reply::parse(black_box(REPLIES[which].1), &limits)
-                .map(|reply| reply.map(|(reply, length)| (reply.code(), length)))
+            smtp_core::reply::parse(black_box(reply), &limits)
+                .map(|found| found.map(|(found, length)| (found.code(), length)))
         });
     }
 
     /// As the value that an event holds.
     #[divan::bench(args = LINES)]
-    fn ours_owned(bencher: Bencher<'_, '_>, which: usize) {
+    fn ours_owned(bencher: Bencher<'_, '_>, name: &str) {
+        let reply = reply_of(name);
         let limits = Limits::default();
         bencher.bench(|| {
-            let (reply, _) = smtp_core::reply::parse(black_box(REPLIES[which].1), &limits).ok()??;
-            Some(reply.to_reply())
+            let (found, _) = smtp_core::reply::parse(black_box(reply), &limits).ok()??;
+            Some(found.to_reply())
         });
     }
 
     #[divan::bench(args = LINES)]
-    fn smtp_proto(bencher: Bencher<'_, '_>, which: usize) {
+    fn smtp_proto(bencher: Bencher<'_, '_>, name: &str) {
+        let reply = reply_of(name);
         bencher.bench(|| {
-            smtp_proto::response::parser::ResponseReceiver::default()
-                .parse(&mut black_box(REPLIES[which].1).iter())
+            smtp_proto::response::parser::ResponseReceiver::default().parse(&mut black_box(reply).iter())
         });
     }
 
     #[divan::bench(args = LINES)]
-    fn lettre(bencher: Bencher<'_, '_>, which: usize) {
-        let text = std::str::from_utf8(REPLIES[which].1).expect("the replies are ASCII");
+    fn lettre(bencher: Bencher<'_, '_>, name: &str) {
+        let reply = reply_of(name);
+        let text = std::str::from_utf8(reply).expect("the replies are ASCII");
         bencher.bench(|| black_box(text).parse::<lettre::transport::smtp::response::Response>());
     }
 }
