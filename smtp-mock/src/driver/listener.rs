@@ -3,7 +3,7 @@
 #[cfg(unix)]
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     io,
     net::{Shutdown, SocketAddr, TcpListener, TcpStream},
     path::{Path, PathBuf},
@@ -23,8 +23,15 @@ use super::{
 };
 use crate::{
     server::{Server, lock},
+    session::Session,
     tls::Acceptors,
 };
+
+/// How long a thread waits for another connection: a client that makes one for each message then pays for no thread.
+const IDLE: Duration = Duration::from_secs(1);
+
+/// What one session needs of the stack, the handshake of TLS included, several times over.
+const STACK: usize = 256 * 1024;
 
 /// What the threads of one mock share.
 #[derive(Debug)]
@@ -34,7 +41,12 @@ pub(crate) struct Shared {
     epoch: Instant,
     sessions: usize,
     state: Mutex<State>,
-    changed: Condvar,
+    /// The mock stops.
+    stopping: Condvar,
+    /// One session less than are allowed runs again.
+    room: Condvar,
+    /// A connection waits for an idle thread.
+    work: Condvar,
     next: AtomicU64,
 }
 
@@ -44,7 +56,19 @@ struct State {
     /// A handle on each open connection, by which a stop can end it.
     open: HashMap<u64, Raw>,
     running: usize,
+    /// Threads whose session has ended and that wait for the next.
+    idle: usize,
+    /// Connections for idle threads, never more than there are.
+    jobs: VecDeque<Job>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// A connection that is to be served.
+#[derive(Debug)]
+struct Job {
+    raw: Raw,
+    session: Session,
+    number: u64,
 }
 
 /// An open listener with its thread.
@@ -79,7 +103,9 @@ impl Shared {
             epoch: Instant::now(),
             sessions: sessions.max(1),
             state: Mutex::default(),
-            changed: Condvar::new(),
+            stopping: Condvar::new(),
+            room: Condvar::new(),
+            work: Condvar::new(),
             next: AtomicU64::new(0),
         })
     }
@@ -92,7 +118,7 @@ impl Shared {
             let Some(left) = duration.checked_sub(begin.elapsed()).filter(|left| !left.is_zero()) else {
                 return true;
             };
-            state = self.changed.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
+            state = self.stopping.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
         false
     }
@@ -112,7 +138,9 @@ impl Shared {
             }
             core::mem::take(&mut state.threads)
         };
-        self.changed.notify_all();
+        for waiting in [&self.stopping, &self.room, &self.work] {
+            waiting.notify_all();
+        }
         for thread in threads {
             // A session that panicked has said so on standard error; the others are still to be joined.
             let _ = thread.join();
@@ -126,31 +154,31 @@ impl Shared {
         let mut state = lock(&self.state);
         while state.running >= self.sessions && !state.stopped {
             // The rest wait in the listener's backlog: they cost the kernel's memory, not ours.
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         if state.stopped {
             return;
         }
         state.open.insert(number, handle);
         state.running += 1;
-        state.threads.retain(|thread| !thread.is_finished());
         // The number of the connection is given here, in the order of arrival, not by whichever thread is first.
         let mut session = self.server.session();
         if implicit {
             session.begin_with_tls();
         }
+        let job = Job { raw, session, number };
+        if state.idle > state.jobs.len() {
+            state.jobs.push_back(job);
+            drop(state);
+            self.work.notify_one();
+            return;
+        }
+        state.threads.retain(|thread| !thread.is_finished());
         let shared = Arc::clone(self);
-        let thread = std::thread::Builder::new().name("smtp-mock".to_owned()).stack_size(256 * 1024).spawn(
-            move || {
-                let mut stream = Stream::new(raw, Arc::clone(&shared), number);
-                drive(&mut session, &mut stream, shared.epoch);
-                shared.forget(number);
-                drop(stream);
-                drop(session);
-                lock(&shared.state).running -= 1;
-                shared.changed.notify_all();
-            },
-        );
+        let thread = std::thread::Builder::new()
+            .name("smtp-mock".to_owned())
+            .stack_size(STACK)
+            .spawn(move || shared.work(job));
         if let Ok(thread) = thread {
             state.threads.push(thread);
         } else {
@@ -158,6 +186,35 @@ impl Shared {
             state.running -= 1;
             state.open.remove(&number);
         }
+    }
+
+    /// Serves a connection, then those that come while the thread is idle.
+    fn work(self: Arc<Self>, mut job: Job) {
+        loop {
+            let number = job.number;
+            job.serve(&self);
+            let mut state = lock(&self.state);
+            // What serves has forgotten it only where a reset wants it so.
+            state.open.remove(&number);
+            state.running -= 1;
+            if state.running + 1 >= self.sessions {
+                self.room.notify_all();
+            }
+            state.idle += 1;
+            let waits = |state: &mut State| state.jobs.is_empty() && !state.stopped;
+            let waited = self.work.wait_timeout_while(state, IDLE, waits);
+            let (mut state, _) = waited.unwrap_or_else(PoisonError::into_inner);
+            state.idle -= 1;
+            let Some(next) = state.jobs.pop_front() else { return };
+            job = next;
+        }
+    }
+}
+
+impl Job {
+    fn serve(mut self, shared: &Arc<Shared>) {
+        let mut stream = Stream::new(self.raw, Arc::clone(shared), self.number);
+        drive(&mut self.session, &mut stream, shared.epoch);
     }
 }
 
@@ -216,7 +273,6 @@ impl Listener {
         self.closing.store(true, Ordering::Release);
         // Nothing portable wakes a blocked accept but a connection.
         wake(&self.place);
-        self.shared.changed.notify_all();
         let _ = thread.join();
         if let Place::Unix(path) = &self.place {
             let _ = std::fs::remove_file(path);

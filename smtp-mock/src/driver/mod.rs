@@ -16,6 +16,11 @@ use crate::{
     session::{Handshake, Output, Secured, Session},
 };
 
+/// What is read at once from a client that says little: a session that waits costs no more.
+const SMALL: usize = 4 * 1024;
+/// What is read at once from a client that sends more than fits.
+const LARGE: usize = 64 * 1024;
+
 /// A connection as the driver wants it.
 pub(crate) trait Connection {
     /// Reads; `None` when the time was over first.
@@ -32,7 +37,7 @@ pub(crate) trait Connection {
 
 /// Does what the session asks for until it is over. Times are since `epoch`.
 pub(crate) fn drive(session: &mut Session, connection: &mut impl Connection, epoch: Instant) {
-    let mut buffer = vec![0; 32 * 1024];
+    let mut buffer = vec![0; SMALL];
     let mut ended = false;
     loop {
         session.now(epoch.elapsed());
@@ -95,7 +100,12 @@ pub(crate) fn drive(session: &mut Session, connection: &mut impl Connection, epo
                 ended = true;
                 session.eof();
             }
-            Ok(Some(count)) => session.input(&buffer[..count]),
+            Ok(Some(count)) => {
+                session.input(&buffer[..count]);
+                if count == buffer.len() && count < LARGE {
+                    buffer.resize(count * 4, 0);
+                }
+            }
             Err(error) => {
                 session.lost(&format!("the client is gone: {error}"));
                 return;

@@ -69,6 +69,9 @@ pub(super) enum Syntax {
     Chunk,
 }
 
+/// STARTTLS; what is longer is no verb.
+const LONGEST_VERB: usize = 8;
+
 impl Command {
     /// The hook that the command reaches.
     pub(super) fn on(&self) -> On {
@@ -103,7 +106,10 @@ impl Command {
         };
         let text = || String::from_utf8_lossy(rest).into_owned();
         let arguments = !rest.is_empty();
-        match verb.to_ascii_uppercase().as_slice() {
+        let mut letters = [0; LONGEST_VERB];
+        let upper = letters.get_mut(..verb.len()).unwrap_or_default();
+        upper.iter_mut().zip(verb).for_each(|(upper, letter)| *upper = letter.to_ascii_uppercase());
+        match &*upper {
             b"HELO" => Self::Hello { on: On::Helo, domain: text() },
             b"EHLO" => Self::Hello { on: On::Ehlo, domain: text() },
             b"LHLO" => Self::Hello { on: On::Lhlo, domain: text() },

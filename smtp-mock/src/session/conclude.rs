@@ -102,10 +102,11 @@ impl Session {
     /// Keeps the message if it is to be kept; `false` when the store would not take it.
     fn end_transaction(&mut self, code: Option<u16>, taken: bool, keep: Option<bool>) -> bool {
         let mut stored = true;
-        if keep.unwrap_or(taken) && self.transaction.is_some() {
-            let envelope = self.envelope();
-            let chunks = self.transaction.as_mut().and_then(|transaction| transaction.chunks.take());
-            let octets = chunks.map(|body| body.octets).unwrap_or_default();
+        if let Some(transaction) = self.transaction.take()
+            && keep.unwrap_or(taken)
+        {
+            let envelope = self.envelope(transaction.reverse_path, transaction.recipients);
+            let octets = transaction.chunks.map(|body| body.octets).unwrap_or_default();
             let message =
                 Message { number: 0, connection: self.number, time: self.now, envelope, octets, code };
             if let Err(why) = self.server.store(&message) {
@@ -123,7 +124,6 @@ impl Session {
                 }
             }
         }
-        self.transaction = None;
         if matches!(self.phase, Phase::Body(_) | Phase::Chunk { .. }) {
             self.phase = Phase::Command;
         }

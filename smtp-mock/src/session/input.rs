@@ -24,7 +24,9 @@ impl Session {
             }
             return false;
         };
-        let line = self.rest()[..=end].to_vec();
+        let mut line = core::mem::take(&mut self.line);
+        line.clear();
+        line.extend_from_slice(&self.rest()[..=end]);
         self.consume(line.len());
         if matches!(self.phase, Phase::LongLine) || line.len() > LINE_LIMIT {
             self.log(Kind::Note, b"a line beyond every limit was thrown away", None);
@@ -35,6 +37,9 @@ impl Session {
             return true;
         }
         self.take_line(&line);
+        if line.capacity() <= 1024 {
+            self.line = line;
+        }
         true
     }
 
@@ -49,22 +54,22 @@ impl Session {
         };
         self.log(Kind::Command, line, secret);
         let shown =
-            if secret.is_some() { "AUTH".to_owned() } else { escape(&content[..content.len().min(80)]) };
+            || if secret.is_some() { "AUTH".to_owned() } else { escape(&content[..content.len().min(80)]) };
         if !line.ends_with(b"\r\n") {
-            self.find(Fault::BareLineFeed, &shown);
+            self.find(Fault::BareLineFeed, &shown());
         }
         if memchr::memchr(b'\r', content).is_some() {
-            self.find(Fault::BareCarriageReturn, &shown);
+            self.find(Fault::BareCarriageReturn, &shown());
         }
         if line.len() > 512 && !matches!(command, Command::Auth { .. } | Command::Response(_)) {
             // MAIL and RCPT may be longer by what their extensions add (RFC 5321 §4.5.3.1.4); no one adds over 512.
             let allowed = if matches!(command, Command::Mail(_) | Command::Rcpt(_)) { 1024 } else { 512 };
             if line.len() > allowed {
-                self.find(Fault::LongCommand, &shown);
+                self.find(Fault::LongCommand, &shown());
             }
         }
         if !matches!(command, Command::Bdat(Ok(_))) {
-            self.check_pipelining(&command, &shown);
+            self.check_pipelining(&command, shown);
         }
         match command {
             // Its octets follow whatever the answer will be (RFC 3030 §2): it is answered when they have come.
@@ -78,7 +83,7 @@ impl Session {
     }
 
     /// Notes commands that left before the reply to this one could have come.
-    fn check_pipelining(&mut self, command: &Command, shown: &str) {
+    fn check_pipelining(&mut self, command: &Command, shown: impl FnOnce() -> String) {
         if self.rest().is_empty() {
             return;
         }
@@ -95,9 +100,9 @@ impl Session {
                 | Command::Body
         );
         if !self.is_offered("PIPELINING") {
-            self.find(Fault::PipeliningNotOffered, shown);
+            self.find(Fault::PipeliningNotOffered, &shown());
         } else if ends_group {
-            self.find(Fault::PipelinedAfterLastInGroup, shown);
+            self.find(Fault::PipelinedAfterLastInGroup, &shown());
         }
     }
 
@@ -123,7 +128,7 @@ impl Session {
         }
         let Phase::Body(body) = core::mem::replace(&mut self.phase, Phase::Command) else { return false };
         self.log(Kind::MailData(body.wire), b"", None);
-        self.check_pipelining(&Command::Body, "the end of the mail data");
+        self.check_pipelining(&Command::Body, || "the end of the mail data".to_owned());
         self.end_of_message(body);
         true
     }
@@ -172,7 +177,7 @@ impl Session {
         let wire = wire.map_or(0, |chunks| chunks.wire);
         self.log(Kind::MailData(wire), b"", None);
         let command = Command::Chunk { last };
-        self.check_pipelining(&command, "BDAT");
+        self.check_pipelining(&command, || "BDAT".to_owned());
         if last && self.speaks_lmtp() {
             self.end_of_message_for_each();
         } else {

@@ -119,6 +119,8 @@ pub struct Session {
     now: Duration,
     random: Random,
     input: Vec<u8>,
+    /// The room of the line that is looked at, used again for the next.
+    line: Vec<u8>,
     /// How much of `input` is done with.
     at: usize,
     /// The client's stream ended.
@@ -206,6 +208,7 @@ impl Session {
             now: Duration::ZERO,
             random: Random::new(seed, number),
             input: Vec::new(),
+            line: Vec::new(),
             at: 0,
             ended: false,
             outbox: Outbox::new(!sink),
@@ -478,6 +481,10 @@ impl Session {
     fn consume(&mut self, count: usize) {
         self.at += count;
         if self.at >= self.input.len() {
+            if self.input.capacity() > 64 * 1024 {
+                // A large message must not leave its room behind for as long as the connection lasts.
+                self.input = Vec::new();
+            }
             self.input.clear();
             self.at = 0;
         } else if self.at > 64 * 1024 {
@@ -486,12 +493,11 @@ impl Session {
         }
     }
 
-    fn envelope(&self) -> Envelope {
-        let transaction = self.transaction.as_ref();
+    fn envelope(&self, reverse_path: Path, forward_paths: Vec<Path>) -> Envelope {
         Envelope {
             hello: self.hello.as_ref().map(|hello| hello.domain.clone()).unwrap_or_default(),
-            reverse_path: transaction.map(|transaction| transaction.reverse_path.clone()).unwrap_or_default(),
-            forward_paths: transaction.map(|transaction| transaction.recipients.clone()).unwrap_or_default(),
+            reverse_path,
+            forward_paths,
             user: self.user.clone(),
             secure: self.secured.is_some(),
             attributes: self.attributes.clone(),

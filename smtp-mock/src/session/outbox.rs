@@ -198,16 +198,14 @@ impl Outbox {
                     self.open = Some(Said { time: now, octets: Vec::new(), packets: Vec::new(), rule });
                 }
                 Action::Octets(octets) => {
-                    if let Some(open) = &mut self.open {
-                        if open.octets.is_empty() {
+                    self.packet.extend_from_slice(&octets);
+                    match &mut self.open {
+                        Some(open) if open.octets.is_empty() => {
                             open.time = now;
+                            open.octets = octets;
                         }
-                        open.octets.extend_from_slice(&octets);
-                    }
-                    if self.packet.is_empty() {
-                        self.packet = octets;
-                    } else {
-                        self.packet.extend_from_slice(&octets);
+                        Some(open) => open.octets.extend_from_slice(&octets),
+                        None => {}
                     }
                 }
                 Action::End => self.close_entry(),
