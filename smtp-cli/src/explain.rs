@@ -11,14 +11,14 @@ use smtp_core::{Code, EnhancedCode, Occasion, explain as explain_code};
 pub(crate) fn explain(args: &ExplainArgs, terminal: &mut Terminal) -> Result<Exit> {
     let mut code = None;
     let mut enhanced = None;
-    for text in args.codes.iter().flat_map(|text| text.split_whitespace()) {
-        let text = text.trim_matches(|character: char| !character.is_ascii_digit());
+    for written in args.codes.iter().flat_map(|text| text.split_whitespace()) {
+        let text = written.trim_matches(|character: char| !character.is_ascii_digit());
         let is_taken = if text.contains('.') {
             let parsed = EnhancedCode::split_from(text.as_bytes()).filter(|(_, rest)| rest.is_empty());
-            let (parsed, _) = parsed.ok_or_else(|| no_code(text))?;
+            let (parsed, _) = parsed.ok_or_else(|| no_code(written))?;
             enhanced.replace(parsed).is_some()
         } else {
-            let parsed = text.parse().ok().and_then(Code::new).ok_or_else(|| no_code(text))?;
+            let parsed = text.parse().ok().and_then(Code::new).ok_or_else(|| no_code(written))?;
             code.replace(parsed).is_some()
         };
         if is_taken {
