@@ -1,5 +1,6 @@
 //! Composes a message from its options, and asks for what is missing where somebody sits.
 
+mod bare_text;
 mod existing;
 mod signing;
 

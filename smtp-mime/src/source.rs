@@ -41,7 +41,7 @@ type Shared = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 #[derive(Clone)]
 enum Origin {
-    Memory(Shared),
+    Memory { name: Option<Arc<str>>, octets: Shared },
     File { path: Arc<PathBuf>, modified: Option<SystemTime> },
     Spooled { name: Arc<str>, file: Arc<NamedTempFile> },
 }
@@ -80,7 +80,11 @@ impl Source {
         let mut head = Vec::new();
         reader.take(IN_MEMORY as u64 + 1).read_to_end(&mut head).map_err(failed)?;
         if head.len() <= IN_MEMORY {
-            return Ok(head.into());
+            let octets = head.len() as u64;
+            return Ok(Self {
+                octets,
+                origin: Origin::Memory { name: Some(name.into()), octets: Arc::new(head) },
+            });
         }
         let mut file = NamedTempFile::new().map_err(failed)?;
         file.write_all(&head).map_err(failed)?;
@@ -95,7 +99,8 @@ impl Source {
     /// Octets in memory that others hold too: they are not copied, and must not change.
     #[must_use]
     pub fn shared(octets: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
-        Self { octets: octets.as_ref().as_ref().len() as u64, origin: Origin::Memory(octets) }
+        let count = octets.as_ref().as_ref().len() as u64;
+        Self { octets: count, origin: Origin::Memory { name: None, octets } }
     }
 
     /// How many octets it has.
@@ -107,7 +112,8 @@ impl Source {
     /// What errors call it.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
-            Origin::Memory(_) => "octets in memory".to_owned(),
+            Origin::Memory { name: None, .. } => "octets in memory".to_owned(),
+            Origin::Memory { name: Some(name), .. } => name.to_string(),
             Origin::File { path, .. } => path.display().to_string(),
             Origin::Spooled { name, .. } => name.to_string(),
         }
@@ -121,7 +127,7 @@ impl Source {
     /// Opens it to be read from the octet `from` to the one before `until`.
     pub(crate) fn open_range(&self, from: u64, until: u64) -> Result<SourceReader, Error> {
         let origin = match &self.origin {
-            Origin::Memory(octets) => Opened::Memory(Arc::clone(octets)),
+            Origin::Memory { octets, .. } => Opened::Memory(Arc::clone(octets)),
             Origin::File { path, .. } => {
                 Opened::File(File::open(path.as_path()).map_err(|error| self.failed(error))?)
             }

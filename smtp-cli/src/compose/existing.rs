@@ -1,25 +1,38 @@
 //! Takes messages that exist: completes their header section, and their envelope from it.
 
+use super::bare_text::with_blank_line;
 use super::signing;
 use super::{addresses, context, envelope_of, of_mime, one_for_standard_input, source};
 use crate::args::{LocalNames, SendArgs};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
 use crate::mail::Mail;
 use crate::terminal::{Outside, Terminal};
 use smtp_core::{Envelope, Mailbox};
-use smtp_mime::{Edit, ExistingMessage, Message};
-use std::path::PathBuf;
+use smtp_mime::{Edit, ExistingMessage, Message, Source};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Opens the messages of `--eml`.
 pub(super) fn open_all(args: &SendArgs, terminal: &mut Terminal) -> Result<Vec<Opened>> {
     one_for_standard_input(&args.message)?;
+    // Names of this machine are what programs write that call sendmail.
+    let is_sendmail = !matches!(args.envelope.local_names, LocalNames::Refused);
     let open = |path: &PathBuf| {
-        let source = source(path, terminal)?;
-        open(args, &path.display().to_string(), source, terminal.outside())
+        let is_piped = path.as_path() == Path::new("-");
+        let source = if is_piped && is_sendmail { bare_text(terminal)? } else { source(path, terminal)? };
+        let name = if is_piped { "of standard input".to_string() } else { path.display().to_string() };
+        open(args, &name, source, terminal.outside())
     };
     args.message.eml.iter().map(open).collect()
+}
+
+/// The message of standard input, which may be a text alone.
+fn bare_text(terminal: &mut Terminal) -> Result<Source> {
+    const NAME: &str = "standard input";
+    let mut message = with_blank_line(&mut terminal.input)
+        .map_err(|error| Error::new(Exit::IO, format!("cannot read {NAME}: {}", Reworded(&error))))?;
+    Source::reader(NAME, &mut message).map_err(|error| of_mime(&error))
 }
 
 /// A message that was read, ready to leave.
@@ -65,7 +78,7 @@ impl Opened {
     }
 }
 
-fn open(args: &SendArgs, name: &str, source: smtp_mime::Source, outside: Outside<'_>) -> Result<Opened> {
+fn open(args: &SendArgs, name: &str, source: Source, outside: Outside<'_>) -> Result<Opened> {
     let of_message = |error: &smtp_mime::Error, advice: &str| match of_mime(error) {
         error if error.exit() == Exit::USAGE => {
             Error::new(Exit::DATA, format!("the message {name}: {error}{advice}"))

@@ -33,8 +33,8 @@ fn explain_says_what_codes_mean() {
     );
     smtp_cli(["explain", "421"]).exits(Exit::OK);
     smtp_cli(["explain", "5.7.26"]).exits(Exit::OK);
-    for codes in [["explain", "999"], ["explain", "x"], ["explain", "5.1"]] {
-        smtp_cli(codes).exits(Exit::USAGE).complains(["is no code"]);
+    for code in ["999", "x", "5.1", "5xx"] {
+        smtp_cli(["explain", code]).exits(Exit::USAGE).complains([&format!("\"{code}\" is no code")]);
     }
     smtp_cli(["explain", "450", "5.1.1"]).exits(Exit::USAGE).complains(["contradict"]);
 }
@@ -119,6 +119,28 @@ fn sendmail_takes_its_recipients_from_the_words_without_t() {
         .complains(["From"]);
     sendmail(&mock, ["-i"]).exits(Exit::USAGE).complains(["recipient"]);
     sendmail(&mock, ["-bs"]).exits(Exit::USAGE).complains(["-bs"]);
+}
+
+/// What `echo done | sendmail you` and jobs of cron write.
+#[test]
+fn sendmail_takes_a_text_without_header_section() {
+    let mock = Mock::start();
+    let bare = |arguments: &[&str], text: &str| {
+        let run = arguments.iter().fold(sendmail(&mock, []), |run, word| run.with([*word]));
+        run.environment("SMTP_CLI_FROM", "cron@example.org").input(text).exits(Exit::OK);
+        mock.messages().pop().unwrap()
+    };
+    let message = bare(&["a@example.net"], "the disk is full\nBcc: no field\n");
+    assert_eq!(message.header("From").as_deref(), Some("cron@example.org"));
+    assert!(message.octets.ends_with(b"\r\n\r\nthe disk is full\r\nBcc: no field\r\n"));
+    let message = bare(&["-t"], "To: a@example.net\nSubject: x\nno field\nBcc: none@example.net\n");
+    assert_eq!(message.to(), ["a@example.net"]);
+    assert!(message.octets.ends_with(b"\r\n\r\nno field\r\nBcc: none@example.net\r\n"));
+    // With --eml it is a message, or an error that names where it came from.
+    smtp_cli(["send", "--server", &mock.addr().to_string(), "--to", "a@example.net", "--eml", "-"])
+        .input("no header section\n")
+        .exits(Exit::DATA)
+        .complains(["the message of standard input", "'standard input'", "blank line"]);
 }
 
 /// The program under the name of sendmail, as other programs call it.

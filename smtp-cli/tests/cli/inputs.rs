@@ -86,5 +86,5 @@ fn a_message_that_cannot_be_signed_is_named() {
         .with(["--dkim-domain", "other.example"])
         .input("From: a@example.org\nTo: b@example.org\n\nx\n")
         .exits(Exit::DATA)
-        .complains(["the message -:", "domain"]);
+        .complains(["the message of standard input:", "domain"]);
 }
