@@ -89,6 +89,11 @@ pub(crate) enum ConfigAction {
     /// Ask for what an account needs, and write it to the user's configuration file
     Init,
     /// Print the configuration that an msmtprc or swaksrc amounts to
+    #[command(
+        after_help = "What it prints belongs into one of the files that smtp-cli config path names, readable by \
+                      nobody else where it holds a password: (umask 077; smtp-cli config import ~/.msmtprc > FILE). \
+                      What has no counterpart is named on standard error."
+    )]
     Import(ImportArgs),
 }
 

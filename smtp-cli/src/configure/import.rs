@@ -18,8 +18,9 @@ pub(super) fn import(args: &ImportArgs, terminal: &mut Terminal) -> Result<()> {
         _ => None,
     };
     let kind = args.kind.or(by_name);
+    let home = terminal.variable("HOME");
     let (written, warnings) = match kind {
-        Some(ImportKind::Msmtprc) => msmtprc(&text),
+        Some(ImportKind::Msmtprc) => msmtprc(&text, home.as_deref()),
         Some(ImportKind::Swaksrc) => Ok(swaksrc(&text)),
         None => {
             return Err(Error::usage(format!(
@@ -105,12 +106,14 @@ impl Account {
 }
 
 /// `keyword value` in each line; `account NAME : BASE` begins an account, `defaults` what follows for those behind it.
-fn msmtprc(text: &str) -> Imported {
+/// A path may begin with `~/`, which stands for `home`.
+fn msmtprc(text: &str, home: Option<&str>) -> Imported {
     let mut warnings = Vec::new();
     let mut defaults = Account::default();
     let mut accounts: Vec<Account> = Vec::new();
     let mut current: Option<usize> = None;
     let mut default_account = None;
+    let mut log_file: Option<String> = None;
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         let line = line.trim();
@@ -119,7 +122,18 @@ fn msmtprc(text: &str) -> Imported {
         }
         let (keyword, value) = line.split_once(char::is_whitespace).unwrap_or((line, ""));
         let value = unquoted(value.trim());
+        let path = of_home(value, home);
+        let value = if TAKES_PATH.contains(&keyword) { path.as_str() } else { value };
         match keyword {
+            "logfile" if value == "-" || value.is_empty() => {
+                warnings.push((number, "logfile: a log on standard output is what -v shows".to_string()));
+            }
+            // Here a log is not the account's.
+            "logfile" => {
+                if log_file.get_or_insert_with(|| value.to_string()) != value {
+                    warnings.push((number, "logfile: all accounts write to the first log".to_string()));
+                }
+            }
             "defaults" => {
                 current = None;
             }
@@ -164,10 +178,24 @@ fn msmtprc(text: &str) -> Imported {
     }) {
         let _ = writeln!(written, "default-account = {}", quoted(&name));
     }
+    if let Some(path) = log_file {
+        let _ = writeln!(written, "log-file = {}", quoted(&path));
+    }
     for account in &accounts {
         account.write(&format!("account.{}", quoted_key(&account.name)), &mut written);
     }
     Ok((written.trim_start().to_string(), warnings))
+}
+
+/// Keywords of msmtp whose values are paths.
+const TAKES_PATH: [&str; 4] = ["logfile", "tls_trust_file", "tls_cert_file", "tls_key_file"];
+
+/// A path as msmtp takes it, where `~` is the user's home; a configuration of this program takes it as it stands.
+fn of_home(path: &str, home: Option<&str>) -> String {
+    match (path.strip_prefix('~'), home) {
+        (Some(rest), Some(home)) if rest.is_empty() || rest.starts_with('/') => format!("{home}{rest}"),
+        _ => path.to_string(),
+    }
 }
 
 /// Takes a setting of msmtp; says what is lost where it has no counterpart.
@@ -201,7 +229,6 @@ fn msmtp_setting(account: &mut Account, keyword: &str, value: &str) -> Option<St
         "dsn_return" if value != "off" => account.set("ret", quoted(value)),
         // On as it always is, or off as it is here unless asked for.
         "tls_trust_file" | "tls_certcheck" | "timeout" | "auth" | "dsn_notify" | "dsn_return" => {}
-        "logfile" => return Some("logfile: write log-file = … before the first table".to_string()),
         keyword => return Some(format!("{keyword} has no counterpart and was left out")),
     }
     None
@@ -264,21 +291,33 @@ mod tests {
 
     #[test]
     fn an_msmtprc_becomes_accounts() {
-        let text = "# mine\ndefaults\ntls on\nlogfile ~/.msmtp.log\naccount work\nhost mx.example.org\nport 465\n\
+        let text = "# mine\ndefaults\ntls on\nlogfile ~/.msmtp.log\ntls_trust_file \"~/ca file.pem\"\naccount work\nhost mx.example.org\nport 465\n\
                     tls_starttls off\nfrom \"you@example.org\"\nuser you\npasswordeval \"pass show mail\"\n\
                     account home : work\nfrom me@example.net\nset_from_header on\naccount default : work\n";
-        let (written, warnings) = msmtprc(text).unwrap();
+        let (written, warnings) = msmtprc(text, Some("/home/you")).unwrap();
         assert_eq!(
             written,
-            "default-account = \"work\"\n\n[account.work]\nserver = \"mx.example.org\"\nport = 465\ntls = \"implicit\"\n\
-             from = \"you@example.org\"\nmatch-from = [\"you@example.org\"]\nuser = \"you\"\n\
+            "default-account = \"work\"\nlog-file = \"/home/you/.msmtp.log\"\n\n\
+             [account.work]\nserver = \"mx.example.org\"\nport = 465\ntls = \"implicit\"\n\
+             ca-file = \"/home/you/ca file.pem\"\nfrom = \"you@example.org\"\nmatch-from = [\"you@example.org\"]\nuser = \"you\"\n\
              password-command = \"pass show mail\"\n\n\
-             [account.home]\nserver = \"mx.example.org\"\nport = 465\ntls = \"implicit\"\nuser = \"you\"\n\
-             password-command = \"pass show mail\"\nfrom = \"me@example.net\"\nmatch-from = [\"me@example.net\"]\n"
+             [account.home]\nserver = \"mx.example.org\"\nport = 465\ntls = \"implicit\"\n\
+             user = \"you\"\n\
+             password-command = \"pass show mail\"\nca-file = \"/home/you/ca file.pem\"\nfrom = \"me@example.net\"\nmatch-from = [\"me@example.net\"]\n"
         );
         let lines: Vec<_> = warnings.iter().map(|(line, _)| *line).collect();
-        assert_eq!(lines, [4, 14]);
-        assert_eq!(msmtprc("account a : b\n").unwrap_err().0, 1);
+        assert_eq!(lines, [15]);
+        assert_eq!(msmtprc("account a : b\n", None).unwrap_err().0, 1);
+    }
+
+    #[test]
+    fn one_log_file_of_an_msmtprc_is_kept_and_the_others_are_told() {
+        let (written, warnings) =
+            msmtprc("account a\nlogfile ~/x\naccount b\nlogfile ~/y\nlogfile -\nlogfile ~/x\n", None)
+                .unwrap();
+        assert!(written.starts_with("log-file = \"~/x\"\n"), "{written}");
+        let lines: Vec<_> = warnings.iter().map(|(line, _)| *line).collect();
+        assert_eq!(lines, [4, 5]);
     }
 
     #[test]

@@ -177,11 +177,11 @@ fn path_and_import_print() {
     let rc = directory.path().join(".msmtprc");
     std::fs::write(
         &rc,
-        "account work\nhost mx.example.org\ntls on\nfrom you@example.org\nuser you\nlogfile x\n",
+        "account work\nhost mx.example.org\ntls on\nfrom you@example.org\nuser you\nlogfile x\nset_date_header off\n",
     )
     .unwrap();
     let ran = smtp_cli(["config", "import", &rc.display().to_string()]).exits(Exit::OK);
-    assert!(ran.error.contains("line 6: logfile"), "{}", ran.error);
+    assert!(ran.error.contains("line 7: set_date_header"), "{}", ran.error);
     with_file(directory.path(), &ran.output, ["config", "check"]).exits(Exit::OK);
     let shown = with_file(directory.path(), &ran.output, ["config", "show"]).exits(Exit::OK);
     assert!(narrow(&shown.output).contains("server mx.example.org"), "{}", shown.output);
