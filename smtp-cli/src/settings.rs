@@ -373,6 +373,15 @@ fn login(
         (None, Some(token)) => (LoginKind::Token, Some(token)),
         (password, None) => (LoginKind::Password, password),
     };
+    let takes_token = |name: &&String| ["XOAUTH2", "OAUTHBEARER"].contains(&name.as_str());
+    if kind == LoginKind::Password
+        && let Some(name) = mechanisms.iter().find(takes_token)
+    {
+        // Before somebody is asked for a password that is of no use.
+        return Err(Error::usage(format!(
+            "--auth {name} logs in with a token, use --token-env or --token-command"
+        )));
+    }
     match user {
         None if secret.is_some() => {
             Err(Error::usage("a password or token without a user name, use --user as well"))

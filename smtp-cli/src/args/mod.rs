@@ -124,6 +124,10 @@ pub(crate) enum Parsed {
 
 /// Reads the arguments, the first of which is the program's name.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Error> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let commands: Vec<&str> = GRAMMAR.get_subcommands().map(clap::Command::get_name).collect();
+    let command_of = |word: &OsString| commands.iter().find(|name| word == **name).copied();
+    let name = arguments.iter().skip(1).find_map(command_of);
     let parsed = command().try_get_matches_from(arguments).and_then(|matches| {
         let args = Args::from_arg_matches(&matches)?;
         Ok(Parsed::Args(Box::new(args), Box::new(matches)))
@@ -133,7 +137,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Err(Error::usage("a command is missing, smtp-cli --help lists them"))
         }
-        _ => Err(Error::new(Exit::USAGE, one_line(&error))),
+        _ => Err(Error::usage(stray(&error, name).unwrap_or_else(|| one_line(&error)))),
     })?;
     // Not by clap, which does not compare an option before the command with one behind it.
     if let Parsed::Args(args, _) = &parsed
@@ -175,6 +179,29 @@ pub(crate) fn options(name: &str) -> Vec<Arg> {
             && !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::Version)
     };
     command.get_arguments().filter(takes_part).cloned().collect()
+}
+
+/// What is no option, and yet is often written behind these commands, with the words for it.
+const BY_OPTION: [(&str, &str); 6] = [
+    ("compose", "recipients are named by --to ADDR, and a text of several words stands in quotes"),
+    ("config", "an account is named by --account NAME, a file by --config FILE"),
+    ("lint", "a message that exists is named by --eml FILE"),
+    ("probe", "the server is named by --server SERVER"),
+    ("send", "recipients are named by --to ADDR, and a text of several words stands in quotes"),
+    ("shell", "the server is named by --server SERVER"),
+];
+
+/// How to say what was written without an option where only options are taken.
+fn stray(error: &clap::Error, command: Option<&str>) -> Option<String> {
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
+    if error.kind() != ErrorKind::UnknownArgument || word.starts_with('-') {
+        return None;
+    }
+    let (_, instead) = BY_OPTION.into_iter().find(|(name, _)| Some(*name) == command)?;
+    // A server is the likeliest, and may be written with a password.
+    let may_hold_password = word.contains("://") || (word.contains(':') && word.contains('@'));
+    let word = if may_hold_password { String::new() } else { format!(" '{word}'") };
+    Some(format!("unexpected argument{word} found; {instead}"))
 }
 
 /// Options whose values may hold a password.
@@ -294,6 +321,25 @@ mod tests {
             let text = error(&["send", "--proxy", proxy]);
             assert!(text.starts_with("--proxy: ") && !text.contains("s3cr3tpw"), "{text}");
         }
+    }
+
+    #[test]
+    fn a_word_that_stands_alone_is_told_its_option() {
+        for (arguments, option) in [
+            (&["probe", "mx.example.org:25"][..], "--server SERVER"),
+            (&["shell", "mx.example.org"], "--server SERVER"),
+            (&["lint", "message.eml"], "--eml FILE"),
+            (&["send", "--server", "mock", "--subject", "two", "words"], "quotes"),
+            (&["config", "show", "work"], "--account NAME"),
+        ] {
+            let text = error(arguments);
+            let word = arguments.last().expect("there is one");
+            assert!(text.contains(option) && text.contains(&format!("'{word}'")), "{text}");
+        }
+        for server in ["smtp://alice:s3cr3tpw@mx", "alice:s3cr3tpw@mx"] {
+            assert!(!error(&["probe", server]).contains("s3cr3tpw"));
+        }
+        assert!(error(&["explain", "1", "2", "3"]).contains("unexpected"));
     }
 
     #[test]

@@ -218,6 +218,11 @@ fn usage_errors_are_one_line_that_names_the_option() {
     smtp_cli(["send", "--sever", "x"]).exits(Exit::USAGE).complains(["'--sever'", "'--server'"]);
     smtp_cli(["send", "--timeout", "5 parsecs"]).exits(Exit::USAGE).complains(["--timeout", "parsecs"]);
     smtp_cli(["send", "--auth", "PLIAN"]).exits(Exit::USAGE).complains(["--auth", "PLAIN"]);
+    smtp_cli([
+        "send", "-s", "mx", "-u", "you", "-f", "a@b.c", "-t", "a@b.c", "--body", "x", "--auth", "xoauth2",
+    ])
+    .exits(Exit::USAGE)
+    .complains(["--auth XOAUTH2", "--token-env"]);
     smtp_cli(["send", "--attach", "a;typ=b"]).exits(Exit::USAGE).complains(["--attach", "typ"]);
     smtp_cli([]).exits(Exit::USAGE).complains(["--help"]);
 }
