@@ -179,7 +179,7 @@ impl Outputs {
 
 impl Outputs {
     /// Says which login of a recording nobody can play again.
-    fn warn_of_challenge(&self, recordings: &Recordings, path: &Path) {
+    pub(crate) fn warn_of_challenge(&self, recordings: &Recordings, path: &Path) {
         if let Some(mechanism) = recordings.challenged() {
             let text = format!(
                 "the login by {mechanism} in the recording {} cannot be replayed, record one by --auth plain or none",

@@ -30,6 +30,10 @@ impl Shell<'_> {
         let mock =
             if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
         let settings = settings;
+        if self.is_asking {
+            // A server that says nothing is waited for as long as RFC 5321 says, which is long to sit there and wonder.
+            self.say(&format!("connecting to {}, Ctrl-C gives up and leaves", settings.destination))?;
+        }
         let session = Session::open_without_login(&settings, self.outputs.observers(0, &settings))?;
         let name = name_of(&settings);
         self.say(&format!("{} {}", settings.destination, session.state()))?;
@@ -125,10 +129,9 @@ impl Shell<'_> {
     /// Asks for what is missing; for what has a usual value only if all is asked for.
     fn complete(&mut self, args: &mut ConnectionArgs, asks_for_all: bool) -> Asked<()> {
         if args.server.is_none() {
-            let server = self.ask_for("Server", None, Kind::Answer, |text| {
-                text.parse::<Server>().map_err(|why| Error::usage(format!("the server: {why}")))
-            })?;
+            let (server, at) = self.ask_for("Server", None, Kind::Answer, server_and_port)?;
             args.server = Some(server);
+            args.port = at.or(args.port);
         }
         if !asks_for_all {
             return Ok(());
@@ -190,6 +193,16 @@ fn usual_port(args: &ConnectionArgs) -> Result<String> {
         Destination::Host { port, .. } => Ok(port.to_string()),
         Destination::Unix(_) => Ok(String::new()),
     }
+}
+
+/// A server, and a port behind a blank where `connect` would take it too.
+fn server_and_port(text: &str) -> Result<(Server, Option<u16>)> {
+    let (server, at) = match text.split_once(char::is_whitespace) {
+        Some((server, at)) if !at.trim().contains(char::is_whitespace) => (server, Some(port(at.trim())?)),
+        _ => (text, None),
+    };
+    let server = server.parse().map_err(|why| Error::usage(format!("the server: {why}")))?;
+    Ok((server, at))
 }
 
 fn port(text: &str) -> Result<u16> {

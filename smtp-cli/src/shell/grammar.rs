@@ -162,6 +162,7 @@ A message, step by step: connect, send, quit. A try without any server: connect 
 A server on port 25, in clear: connect mx.example.org 25 --tls none
 With a login: connect mx.example.org 587 --user you@example.org
 With a file: send, and its path where that is asked for; or send --attach report.pdf
+All that is said to the server and its replies: leave, and begin as smtp-cli shell -v
 ";
 
 /// Commands of SMTP that the shell says by commands of its own.
@@ -215,7 +216,7 @@ fn command(words: Vec<String>) -> Result<What> {
     let matches = match Grammar::command().try_get_matches_from(words) {
         Ok(matches) => matches,
         Err(error) if error.kind() == ErrorKind::DisplayHelp => {
-            return Ok(What::Text(error.render().to_string()));
+            return Ok(What::Text(without_program(&error.render().to_string())));
         }
         Err(error) => return Err(Error::usage(format!("{name}: {}", args::one_line(&error)))),
     };
@@ -290,9 +291,14 @@ fn help(name: Option<&str>) -> Result<String> {
     };
     let name = name.to_lowercase();
     match grammar.find_subcommand(&name) {
-        Some(command) => Ok(command.clone().render_help().to_string()),
+        Some(command) => Ok(without_program(&command.clone().render_help().to_string())),
         None => Err(unknown(&name)),
     }
+}
+
+/// A help without the blank that clap leaves for the program's name, which no line has.
+fn without_program(help: &str) -> String {
+    help.replacen("Usage:  ", "Usage: ", 1)
 }
 
 /// The grammar with all that its parts take from each other.
@@ -432,7 +438,7 @@ mod tests {
         for name in names() {
             assert!(all.contains(&format!("\n  {name}")), "{name}");
             let What::Text(text) = what(&format!("help {name}")) else { panic!("it is a text") };
-            assert!(text.contains("Usage:"), "{text}");
+            assert!(text.contains(&format!("Usage: {name}")), "{text}");
         }
         assert!(error("help snd").contains("send"));
         assert!(matches!(what("send --help"), What::Text(text) if text.contains("--subject")));

@@ -109,6 +109,10 @@ impl Shell<'_> {
                 "- is no file here: the shell itself reads standard input",
             )));
         }
+        // Who named a file that is not there is told before all the questions.
+        for attachment in message.attach.iter().chain(&message.inline) {
+            compose::attached(attachment)?;
+        }
         if message.eml.is_empty() {
             let lacks_text = message.body.is_none()
                 && message.body_file.is_none()

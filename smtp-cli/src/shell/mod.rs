@@ -307,6 +307,7 @@ impl Shell<'_> {
             return Err(Error::usage("nothing was said to any server yet, so there is nothing to save"));
         }
         output::write_scenario(&self.recordings, path)?;
+        self.outputs.warn_of_challenge(&self.recordings, path);
         let sessions = if count == 1 { "1 session".to_string() } else { format!("{count} sessions") };
         self.say(&format!("{} has {sessions}; smtp-mock run plays it", path.display()))
     }

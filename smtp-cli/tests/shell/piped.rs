@@ -291,6 +291,25 @@ fn transcript_log_and_recording_have_no_password() {
 }
 
 #[test]
+fn who_saves_a_login_that_cannot_be_replayed_is_told() {
+    let directory = tempfile::tempdir().unwrap();
+    let mock = Mock::builder().user("alice", PASSWORD).mechanisms([Mechanism::ScramSha256]).start();
+    let save = format!(".save '{}'", directory.path().join("saved.toml").display());
+    let connect =
+        ["connect", "127.0.0.1", &mock.addr().port().to_string(), "client.example", "alice", PASSWORD];
+    let ran = shell(&["--tls", "none"], &[&connect[..], &[&save, "quit"]].concat()).exits(0);
+    ran.complains(&["the login by SCRAM-SHA-256", "cannot be replayed"]);
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_before_the_questions() {
+    let mock = Mock::start();
+    let ran = session(&mock, &["send --attach no-such-file.pdf", "a@example.org", "b@example.net"]).exits(66);
+    ran.complains(&["no-such-file.pdf"]);
+    assert_eq!(mock.transcript().commands(), ["EHLO client.example", "QUIT"]);
+}
+
+#[test]
 fn sessions_with_implicit_tls_and_without_cannot_be_saved_together() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("both.toml");

@@ -129,6 +129,24 @@ fn a_console_client_with_login() {
 }
 
 #[test]
+fn a_server_is_answered_as_connect_takes_it_and_is_waited_for_with_a_word() {
+    let mock = Mock::start();
+    let port = mock.addr().port();
+    let mut typist = Typist::new(&IN_CLEAR);
+    typist.types("connect", &["Server: "]);
+    typist.types("127.0.0.1 smtp", &["\"smtp\" is no port", "Server: "]);
+    typist.types(&format!("127.0.0.1  {port}"), &["Own domain [that of this machine]: "]);
+    typist.types("client.example", &["Login [none]: "]);
+    typist.types(
+        "",
+        &[&format!("connecting to 127.0.0.1:{port}, Ctrl-C"), "is connected and greeted", "127.0.0.1> "],
+    );
+    typist.types("help status", &["Usage: status", "127.0.0.1> "]);
+    typist.types("exit", &[]);
+    typist.ends();
+}
+
+#[test]
 fn a_client_over_implicit_tls() {
     let mock = Mock::builder()
         .extensions(["PIPELINING", "ENHANCEDSTATUSCODES"])
