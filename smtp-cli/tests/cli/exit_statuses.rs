@@ -123,7 +123,8 @@ const CASES: [Case; 27] = [
         surroundings: Usual,
     },
     Case { status: 70, server: plain, options: &[], surroundings: NoRandomness },
-    Case { status: 71, server: plain, options: &[], surroundings: NoThreads },
+    // A name is looked up by a thread; an address needs none.
+    Case { status: 71, server: plain, options: &["--server", "localhost:1"], surroundings: NoThreads },
     Case {
         status: 71,
         server: plain,
