@@ -47,6 +47,22 @@ fn everything_learnt_in_clear_is_forgotten() {
 }
 
 #[test]
+fn behind_the_handshake_nothing_is_offered_and_hello_is_due_again() {
+    let mut pair = Pair::new(Config::default());
+    pair.client.hello(domain()).unwrap();
+    pair.client.start_tls().unwrap();
+    pair.settle();
+    for text in ["220 mx\r\n", OFFER, "220 go\r\n"] {
+        pair.say(text);
+    }
+    assert!(pair.client.extensions().has("SIZE"));
+    pair.client.handle(Input::Secured);
+    pair.settle();
+    assert_eq!(pair.client.extensions().iter().count(), 0);
+    assert_eq!(pair.client.send(envelope(&["bob@example.net"])), Err(Misuse::HelloFirst));
+}
+
+#[test]
 fn the_handshake_is_due_behind_the_220_and_has_a_timer() {
     let mut pair = upgrading();
     pair.settle();
