@@ -17,13 +17,15 @@ use std::{
 
 use socket2::{Domain, SockRef, Socket, Type};
 
+#[cfg(unix)]
+use super::crowd::Crowd;
 use super::{
     drive,
     stream::{Raw, Stream},
 };
 use crate::{
     server::{Server, lock},
-    session::Session,
+    session::{Output, Session},
     tls::Acceptors,
 };
 
@@ -61,14 +63,19 @@ struct State {
     /// Connections for idle threads, never more than there are.
     jobs: VecDeque<Job>,
     threads: Vec<JoinHandle<()>>,
+    /// Threads that serve many connections, once there was one.
+    #[cfg(unix)]
+    crowds: Option<Vec<Arc<Crowd>>>,
 }
 
 /// A connection that is to be served.
 #[derive(Debug)]
-struct Job {
-    raw: Raw,
-    session: Session,
-    number: u64,
+pub(crate) struct Job {
+    pub(crate) raw: Raw,
+    pub(crate) session: Session,
+    pub(crate) number: u64,
+    /// What the session has asked for and was not done yet.
+    pub(crate) first: Option<Output>,
 }
 
 /// An open listener with its thread.
@@ -136,6 +143,8 @@ impl Shared {
             for raw in state.open.values() {
                 let _ = raw.shutdown(Shutdown::Both);
             }
+            #[cfg(unix)]
+            state.crowds.iter().flatten().for_each(|crowd| crowd.wake());
             core::mem::take(&mut state.threads)
         };
         for waiting in [&self.stopping, &self.room, &self.work] {
@@ -166,7 +175,39 @@ impl Shared {
         if implicit {
             session.begin_with_tls();
         }
-        let job = Job { raw, session, number };
+        let job = Job { raw, session, number, first: None };
+        #[cfg(unix)]
+        let job = {
+            if state.crowds.is_none() {
+                let started: Vec<_> = (0..crowds()).filter_map(|_| Crowd::start(self).ok()).collect();
+                let (crowds, threads): (Vec<_>, Vec<_>) = started.into_iter().unzip();
+                state.crowds = Some(crowds);
+                state.threads.extend(threads);
+            }
+            let crowds = state.crowds.as_deref().unwrap_or_default();
+            let turn = usize::try_from(number).unwrap_or(0).checked_rem(crowds.len());
+            match turn.and_then(|turn| crowds.get(turn)) {
+                Some(crowd) => match crowd.take(job) {
+                    Ok(()) => return,
+                    Err(job) => *job,
+                },
+                None => job,
+            }
+        };
+        drop(state);
+        self.give_thread(job);
+    }
+
+    /// Gives a connection a thread of its own: one that is idle, or a new one.
+    pub(crate) fn give_thread(self: &Arc<Self>, job: Job) {
+        let number = job.number;
+        let mut state = lock(&self.state);
+        if state.stopped || job.raw.set_nonblocking(false).is_err() {
+            drop(state);
+            drop(job);
+            self.session_ended(number);
+            return;
+        }
         if state.idle > state.jobs.len() {
             state.jobs.push_back(job);
             drop(state);
@@ -183,9 +224,28 @@ impl Shared {
             state.threads.push(thread);
         } else {
             // The system gives no thread: the connection closes with the session that was moved into it.
-            state.running -= 1;
-            state.open.remove(&number);
+            drop(state);
+            self.session_ended(number);
         }
+    }
+
+    /// Makes room for another session.
+    pub(crate) fn session_ended(&self, number: u64) {
+        let mut state = lock(&self.state);
+        state.open.remove(&number);
+        state.running -= 1;
+        if state.running + 1 >= self.sessions {
+            self.room.notify_all();
+        }
+    }
+
+    pub(crate) fn is_stopped(&self) -> bool {
+        lock(&self.state).stopped
+    }
+
+    /// The time since the epoch of all sessions.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.epoch.elapsed()
     }
 
     /// Serves a connection, then those that come while the thread is idle.
@@ -193,13 +253,8 @@ impl Shared {
         loop {
             let number = job.number;
             job.serve(&self);
+            self.session_ended(number);
             let mut state = lock(&self.state);
-            // What serves has forgotten it only where a reset wants it so.
-            state.open.remove(&number);
-            state.running -= 1;
-            if state.running + 1 >= self.sessions {
-                self.room.notify_all();
-            }
             state.idle += 1;
             let waits = |state: &mut State| state.jobs.is_empty() && !state.stopped;
             let waited = self.work.wait_timeout_while(state, IDLE, waits);
@@ -211,10 +266,16 @@ impl Shared {
     }
 }
 
+/// How many threads share the connections: one for each processor, and few.
+#[cfg(unix)]
+fn crowds() -> usize {
+    std::thread::available_parallelism().map_or(1, |count| count.get().min(4))
+}
+
 impl Job {
     fn serve(mut self, shared: &Arc<Shared>) {
         let mut stream = Stream::new(self.raw, Arc::clone(shared), self.number);
-        drive(&mut self.session, &mut stream, shared.epoch);
+        drive(&mut self.session, &mut stream, shared.epoch, self.first);
     }
 }
 

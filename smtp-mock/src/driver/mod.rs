@@ -1,5 +1,7 @@
 //! Provides the driver: one loop that does what a [`Session`] asks for, over sockets or any `Read + Write`.
 
+#[cfg(all(feature = "net", unix))]
+pub(crate) mod crowd;
 #[cfg(feature = "net")]
 pub(crate) mod listener;
 #[cfg(feature = "net")]
@@ -35,13 +37,18 @@ pub(crate) trait Connection {
     fn sleep(&mut self, duration: Duration) -> bool;
 }
 
-/// Does what the session asks for until it is over. Times are since `epoch`.
-pub(crate) fn drive(session: &mut Session, connection: &mut impl Connection, epoch: Instant) {
+/// Does what the session asks for until it is over, what it has asked for already first. Times are since `epoch`.
+pub(crate) fn drive(
+    session: &mut Session,
+    connection: &mut impl Connection,
+    epoch: Instant,
+    mut first: Option<Output>,
+) {
     let mut buffer = vec![0; SMALL];
     let mut ended = false;
     loop {
         session.now(epoch.elapsed());
-        let limit = match session.poll() {
+        let limit = match first.take().unwrap_or_else(|| session.poll()) {
             Output::Send(octets) => {
                 if let Err(error) = connection.write(&octets) {
                     session.lost(&format!("the client is gone: {error}"));
@@ -127,7 +134,7 @@ pub(crate) fn drive(session: &mut Session, connection: &mut impl Connection, epo
 /// assert!(said.ends_with(b"221 2.0.0 bye\r\n"));
 /// ```
 pub fn serve(mut session: Session, input: impl Read, output: impl Write) {
-    drive(&mut session, &mut Plain { input, output }, Instant::now());
+    drive(&mut session, &mut Plain { input, output }, Instant::now(), None);
 }
 
 struct Plain<I, O> {

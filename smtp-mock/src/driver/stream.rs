@@ -1,7 +1,10 @@
 //! Defines a socket of either kind, with and without TLS, as the driver wants it.
 
 #[cfg(unix)]
-use std::os::unix::net::UnixStream;
+use std::os::{
+    fd::{AsRawFd, RawFd},
+    unix::net::UnixStream,
+};
 use std::{
     io::{self, Read, Write},
     net::{Shutdown, TcpStream},
@@ -19,7 +22,7 @@ use crate::{
 };
 
 /// How long an orderly close waits for the client's end before it gives up.
-const LINGER: Duration = Duration::from_secs(2);
+pub(crate) const LINGER: Duration = Duration::from_secs(2);
 
 /// A TCP or unix socket.
 ///
@@ -40,6 +43,14 @@ impl Raw {
         }
     }
 
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_nonblocking(nonblocking),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_nonblocking(nonblocking),
+        }
+    }
+
     fn set_read_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         match self {
             Self::Tcp(stream) => stream.set_read_timeout(limit),
@@ -49,7 +60,7 @@ impl Raw {
     }
 
     /// Makes the close that follows a reset. A unix socket has none: its client reads the end.
-    fn reset_on_close(&self) {
+    pub(crate) fn reset_on_close(&self) {
         match self {
             Self::Tcp(stream) => {
                 // Should it fail, the close is an orderly one; there is nobody to tell.
@@ -57,6 +68,16 @@ impl Raw {
             }
             #[cfg(unix)]
             Self::Unix(_) => {}
+        }
+    }
+}
+
+#[cfg(unix)]
+impl AsRawFd for Raw {
+    fn as_raw_fd(&self) -> RawFd {
+        match self {
+            Self::Tcp(stream) => stream.as_raw_fd(),
+            Self::Unix(stream) => stream.as_raw_fd(),
         }
     }
 }

@@ -1,0 +1,310 @@
+//! Serves many connections with one thread, as long as none of them makes it wait.
+//!
+//! A thread for each connection costs a change of threads for each command, which is more than all else that a command
+//! costs. So a connection begins here, and moves to a thread of its own at the first thing that takes time: a handshake,
+//! a delay, a client that does not read.
+
+use std::{
+    collections::HashMap,
+    io::{self, Read as _, Write as _},
+    net::Shutdown,
+    os::fd::AsRawFd as _,
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use mio::{Events, Interest, Poll, Token, Waker, unix::SourceFd};
+
+use super::{
+    LARGE,
+    listener::{Job, Shared},
+    stream::{LINGER, Raw},
+};
+use crate::{scenario::Close, server::lock, session::Output};
+
+/// The token of the waker; connections have theirs from 0.
+const WAKER: Token = Token(usize::MAX);
+
+/// How many reads and writes a connection may have before it is the next one's turn.
+const TURN: usize = 64;
+
+/// A thread that serves many connections, seen from outside.
+#[derive(Debug)]
+pub(crate) struct Crowd {
+    /// Connections that it has not taken over yet; `None` when it has ended.
+    inbox: Mutex<Option<Vec<Job>>>,
+    waker: Waker,
+}
+
+/// The same, seen from the thread.
+struct Loop {
+    poll: Poll,
+    crowd: Arc<Crowd>,
+    shared: Arc<Shared>,
+    members: HashMap<usize, Member>,
+    /// Connections whose turn was over before they had nothing left to do.
+    ready: Vec<usize>,
+    next: usize,
+    buffer: Vec<u8>,
+}
+
+struct Member {
+    job: Job,
+    /// All that had come was read: there is an event when more comes.
+    drained: bool,
+    /// The client's direction is closed, and no further event will tell.
+    hung: bool,
+    ended: bool,
+    /// Our direction is closed; the client has until then to close its own.
+    closing: Option<Instant>,
+}
+
+/// What becomes of a connection after its turn.
+enum Turn {
+    /// There is nothing to do before there is input.
+    Waits,
+    /// It has more to do, the others come first.
+    Again,
+    /// It is over.
+    Over,
+    /// It needs a thread of its own, which begins with this.
+    Leaves(Output),
+}
+
+impl Crowd {
+    /// Starts the thread.
+    pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<(Arc<Self>, std::thread::JoinHandle<()>)> {
+        let poll = Poll::new()?;
+        let waker = Waker::new(poll.registry(), WAKER)?;
+        let crowd = Arc::new(Self { inbox: Mutex::new(Some(Vec::new())), waker });
+        let mut members = Loop {
+            poll,
+            crowd: Arc::clone(&crowd),
+            shared: Arc::clone(shared),
+            members: HashMap::new(),
+            ready: Vec::new(),
+            next: 0,
+            buffer: vec![0; LARGE],
+        };
+        let thread = std::thread::Builder::new().name("smtp-mock crowd".to_owned()).spawn(move || {
+            members.run();
+        })?;
+        Ok((crowd, thread))
+    }
+
+    /// Hands a connection over; gives it back when the thread has ended.
+    pub(crate) fn take(&self, job: Job) -> Result<(), Box<Job>> {
+        match &mut *lock(&self.inbox) {
+            Some(inbox) => inbox.push(job),
+            None => return Err(Box::new(job)),
+        }
+        self.wake();
+        Ok(())
+    }
+
+    /// Lets the thread look whether the mock stops.
+    pub(crate) fn wake(&self) {
+        // A waker fails only when its counter is full, and then the thread is awake.
+        let _ = self.waker.wake();
+    }
+}
+
+impl Loop {
+    fn run(&mut self) {
+        let mut events = Events::with_capacity(256);
+        loop {
+            let limit = if self.ready.is_empty() { self.next_limit() } else { Some(Duration::ZERO) };
+            match self.poll.poll(&mut events, limit) {
+                Ok(()) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                // Nothing that was registered can make it fail; should it, threads of their own go on.
+                Err(_) => break,
+            }
+            for token in core::mem::take(&mut self.ready) {
+                self.serve(token);
+            }
+            let mut woken = false;
+            for event in &events {
+                let token = event.token();
+                woken |= token == WAKER;
+                let Some(member) = self.members.get_mut(&token.0) else { continue };
+                member.drained = false;
+                member.hung |= event.is_read_closed() || event.is_error();
+                self.serve(token.0);
+            }
+            if self.members.values().any(|member| member.closing.is_some()) {
+                self.end_overdue();
+            }
+            if woken {
+                let jobs = lock(&self.crowd.inbox).as_mut().map(core::mem::take).unwrap_or_default();
+                for job in jobs {
+                    self.welcome(job);
+                }
+            }
+            if self.members.is_empty() && self.shared.is_stopped() {
+                break;
+            }
+        }
+        let jobs = lock(&self.crowd.inbox).take().unwrap_or_default();
+        let members = core::mem::take(&mut self.members);
+        for job in jobs.into_iter().chain(members.into_values().map(|member| member.job)) {
+            self.shared.give_thread(job);
+        }
+    }
+
+    /// Begins to serve a connection.
+    fn welcome(&mut self, job: Job) {
+        let token = self.next;
+        // The waker's token is never reached: so many connections would take centuries.
+        self.next += 1;
+        let descriptor = job.raw.as_raw_fd();
+        let registered = job.raw.set_nonblocking(true).and_then(|()| {
+            self.poll.registry().register(&mut SourceFd(&descriptor), Token(token), Interest::READABLE)
+        });
+        if registered.is_err() {
+            self.shared.give_thread(job);
+            return;
+        }
+        self.members.insert(token, Member { job, drained: true, hung: false, ended: false, closing: None });
+        self.serve(token);
+    }
+
+    /// Gives a connection its turn.
+    fn serve(&mut self, token: usize) {
+        let Some(member) = self.members.get_mut(&token) else { return };
+        let turn = member.take_turn(&mut self.buffer, &self.shared);
+        if matches!(turn, Turn::Waits) {
+            return;
+        }
+        if matches!(turn, Turn::Again) {
+            self.ready.push(token);
+            return;
+        }
+        let Some(member) = self.members.remove(&token) else { return };
+        let descriptor = member.job.raw.as_raw_fd();
+        let _ = self.poll.registry().deregister(&mut SourceFd(&descriptor));
+        if let Turn::Leaves(output) = turn {
+            self.shared.give_thread(Job { first: Some(output), ..member.job });
+        } else {
+            let number = member.job.number;
+            drop(member);
+            self.shared.session_ended(number);
+        }
+    }
+
+    /// How long to wait for events: until the first client is overdue that was to close its direction.
+    fn next_limit(&self) -> Option<Duration> {
+        let first = self.members.values().filter_map(|member| member.closing).min()?;
+        Some(first.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+    }
+
+    fn end_overdue(&mut self) {
+        let now = Instant::now();
+        let overdue = |member: &Member| member.closing.is_some_and(|until| until <= now);
+        let tokens: Vec<_> =
+            self.members.iter().filter(|(_, member)| overdue(member)).map(|(token, _)| *token).collect();
+        for token in tokens {
+            if let Some(member) = self.members.remove(&token) {
+                let number = member.job.number;
+                drop(member);
+                self.shared.session_ended(number);
+            }
+        }
+    }
+}
+
+impl Member {
+    /// Does what the session asks for until it has to wait or has had its share.
+    fn take_turn(&mut self, buffer: &mut [u8], shared: &Shared) -> Turn {
+        for _ in 0..TURN {
+            if self.closing.is_some() {
+                // Octets left unread would make the close a reset.
+                match self.read(buffer) {
+                    Ok(Some(0)) | Err(_) => return Turn::Over,
+                    Ok(Some(_)) => continue,
+                    Ok(None) => return Turn::Waits,
+                }
+            }
+            let session = &mut self.job.session;
+            session.now(shared.elapsed());
+            match session.poll() {
+                Output::Send(octets) => match write(&mut self.job.raw, &octets) {
+                    Ok(count) if count == octets.len() => {}
+                    Ok(count) => return Turn::Leaves(Output::Send(octets[count..].to_vec())),
+                    Err(error) => {
+                        session.lost(&format!("the client is gone: {error}"));
+                        return Turn::Over;
+                    }
+                },
+                Output::NeedInput if self.ended => {
+                    session.lost("the client closed the connection");
+                    return Turn::Over;
+                }
+                Output::NeedInput => match self.read(buffer) {
+                    Ok(None) => return Turn::Waits,
+                    Ok(Some(0)) => {
+                        self.ended = true;
+                        self.job.session.eof();
+                    }
+                    Ok(Some(count)) => self.job.session.input(&buffer[..count]),
+                    Err(error) => {
+                        self.job.session.lost(&format!("the client is gone: {error}"));
+                        return Turn::Over;
+                    }
+                },
+                Output::Close(Close::HalfClose) => {
+                    let _ = self.job.raw.shutdown(Shutdown::Write);
+                }
+                Output::Close(Close::Rst) => {
+                    self.job.raw.reset_on_close();
+                    return Turn::Over;
+                }
+                Output::Close(Close::Fin) => {
+                    let _ = self.job.raw.shutdown(Shutdown::Write);
+                    self.closing = Some(Instant::now() + LINGER);
+                }
+                output @ (Output::Handshake(_) | Output::WaitUntil(_) | Output::StopReading(_)) => {
+                    return Turn::Leaves(output);
+                }
+            }
+        }
+        Turn::Again
+    }
+
+    /// Reads; `None` when there is nothing to read before the next event.
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
+        while self.hung || !self.drained {
+            match self.job.raw.read(buffer) {
+                Ok(count) => {
+                    // A read that was not filled took all there was: the system call that would tell so is spared.
+                    self.drained = count < buffer.len();
+                    return Ok(Some(count));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.drained = true;
+                    self.hung = false;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Writes what can be written without waiting.
+fn write(raw: &mut Raw, octets: &[u8]) -> io::Result<usize> {
+    let mut written = 0;
+    while written < octets.len() {
+        match raw.write(&octets[written..]) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(count) => written += count,
+            Err(error) => match error.kind() {
+                io::ErrorKind::WouldBlock => break,
+                io::ErrorKind::Interrupted => {}
+                _ => return Err(error),
+            },
+        }
+    }
+    Ok(written)
+}
