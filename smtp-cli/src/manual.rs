@@ -25,10 +25,9 @@ pub(crate) fn completions(args: &CompletionsArgs, terminal: &mut Terminal) -> Re
 /// Prints a manual page, or writes all of them.
 pub(crate) fn man(args: &ManArgs, terminal: &mut Terminal) -> Result<Exit> {
     let command = args::command();
-    let names: Vec<String> =
-        command.get_subcommands().map(|command| command.get_name().to_string()).collect();
+    let pages = pages(&command)?;
     if let Some(directory) = &args.directory {
-        for (name, page) in pages(&command)? {
+        for (name, page) in pages {
             let path = directory.join(format!("{name}.1"));
             std::fs::write(&path, page)
                 .map_err(|error| Error::cannot_create("the manual page", &path, &error))?;
@@ -37,18 +36,15 @@ pub(crate) fn man(args: &ManArgs, terminal: &mut Terminal) -> Result<Exit> {
     }
     let wanted = match &args.command {
         None => "smtp-cli".to_string(),
-        Some(name) if names.contains(name) => format!("smtp-cli-{name}"),
-        Some(name) => {
-            let near = nearest(name, names.iter().map(String::as_str));
-            let near = near.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-            return Err(Error::usage(format!("there is no command {name:?}{near}")));
-        }
+        Some(name) => format!("smtp-cli-{name}"),
     };
-    for (name, page) in pages(&command)? {
-        if name == wanted {
-            terminal.output.write_all(&page).map_err(|error| Error::output(&error))?;
-        }
-    }
+    let Some((_, page)) = pages.iter().find(|(name, _)| *name == wanted) else {
+        let name = args.command.as_deref().unwrap_or_default();
+        let names = pages.iter().filter_map(|(name, _)| name.strip_prefix("smtp-cli-"));
+        let near = nearest(name, names).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+        return Err(Error::usage(format!("there is no command {name:?}{near}")));
+    };
+    terminal.output.write_all(page).map_err(|error| Error::output(&error))?;
     Ok(Exit::OK)
 }
 
@@ -63,7 +59,7 @@ fn page_of(command: clap::Command, name: &str) -> Man {
         .manual("User Commands")
 }
 
-/// All pages: that of the program, and one for each command.
+/// All pages: that of the program, and one for each command, and for each command of these.
 fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     let failed =
         |error: std::io::Error| Error::new(Exit::SOFTWARE, format!("a manual page cannot be made: {error}"));
@@ -73,8 +69,15 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     let statuses = crate::exit::meanings(".SH EXIT STATUS\n.nf\n", ".fi\n");
     page.extend_from_slice([CONFIGURATION, &statuses, EXAMPLES].concat().as_bytes());
     pages.push(("smtp-cli".to_string(), page));
-    for command in command.get_subcommands() {
+    let nested = command.get_subcommands().flat_map(|command| {
         let name = format!("smtp-cli-{}", command.get_name());
+        let below = command.get_subcommands().map({
+            let name = name.clone();
+            move |below| (format!("{name}-{}", below.get_name()), below)
+        });
+        std::iter::once((name, command)).chain(below.collect::<Vec<_>>())
+    });
+    for (name, command) in nested {
         let mut page = Vec::new();
         let is_send = command.get_name() == "send";
         // The table is no text to be filled, as what stands behind the help is.

@@ -17,7 +17,6 @@ impl Home {
     fn new() -> Self {
         let home = Self(tempfile::tempdir().unwrap());
         fs::create_dir_all(home.path("bin")).unwrap();
-        fs::create_dir_all(home.path(".config/smtp-cli")).unwrap();
         fs::create_dir_all(home.path(".local/state")).unwrap();
         home.script("pass", &format!("printf '%s\\n' '{PASSWORD}'"));
         fs::write(home.path("report.txt"), "All is well.\n").unwrap();
@@ -71,6 +70,7 @@ impl Home {
         assert_ne!(text, example, "the example names no server");
         let home = self.0.path().display().to_string();
         let path = self.path(".config/smtp-cli/config.toml");
+        fs::create_dir_all(self.path(".config/smtp-cli")).unwrap();
         fs::write(path, text.replace("/home/you", &home)).unwrap();
     }
 }
@@ -220,7 +220,9 @@ fn an_msmtp_setup_moves_by_the_lines_of_the_manual() {
     let examples = unfilled();
     let lines = examples.iter().find(|block| block.contains("config import")).unwrap();
     let import = home.succeeds(lines.lines().next().unwrap());
-    assert!(import.error().contains("logfile"), "{}", import.error());
+    assert_eq!(import.error(), "", "everything has a counterpart");
+    let log = format!("log-file = \"{}\"", home.path(".msmtp.log").display());
+    assert!(home.text(".config/smtp-cli/config.toml").contains(&log));
     home.succeeds("smtp-cli config check");
     assert_eq!(run_examples(&home, &mock, lines), 1);
     assert_eq!(mock.messages()[0].from(), USER);

@@ -6,12 +6,16 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
 use std::fmt::Write as _;
+use std::path::Path;
 
 /// Prints the configuration that a file of another program amounts to, and warns of what has no counterpart.
 pub(super) fn import(args: &ImportArgs, terminal: &mut Terminal) -> Result<()> {
     let text = std::fs::read_to_string(&args.file)
         .map_err(|error| Error::unreadable("the file", &args.file, &error))?;
-    let name = args.file.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    // By the directory too: msmtp's file may be .config/msmtp/config.
+    let parent = args.file.parent().and_then(Path::file_name);
+    let names = [args.file.file_name(), parent].map(|name| name.unwrap_or_default().to_string_lossy());
+    let name = names.join("/").to_lowercase();
     let by_name = match name.as_str() {
         name if name.contains("msmtp") => Some(ImportKind::Msmtprc),
         name if name.contains("swaks") => Some(ImportKind::Swaksrc),

@@ -182,6 +182,11 @@ fn path_and_import_print() {
     .unwrap();
     let ran = smtp_cli(["config", "import", &rc.display().to_string()]).exits(Exit::OK);
     assert!(ran.error.contains("line 7: set_date_header"), "{}", ran.error);
+    let other = directory.path().join("msmtp");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::copy(&rc, other.join("config")).unwrap();
+    let by_directory = smtp_cli(["config", "import", &other.join("config").display().to_string()]);
+    assert_eq!(by_directory.exits(Exit::OK).output, ran.output);
     with_file(directory.path(), &ran.output, ["config", "check"]).exits(Exit::OK);
     let shown = with_file(directory.path(), &ran.output, ["config", "show"]).exits(Exit::OK);
     assert!(narrow(&shown.output).contains("server mx.example.org"), "{}", shown.output);
