@@ -236,12 +236,13 @@ impl Shell<'_> {
 
     /// Asks for files until none is named.
     fn ask_for_attachments(&mut self, message: &mut MessageArgs) -> Asked<()> {
+        let home = self.terminal.variable("HOME");
         loop {
             let attachment =
                 self.ask_for("Attach the file (empty for none)", None, Kind::Path, |text| match text {
                     "" => Ok(None),
                     path => {
-                        let attachment = Attachment::of_path(typed_path(path));
+                        let attachment = Attachment::of_path(typed_path(path, home.as_deref()));
                         compose::attached(&attachment).map(|_| Some(attachment))
                     }
                 })?;
@@ -269,11 +270,19 @@ impl Shell<'_> {
     }
 }
 
-/// A path as it was typed, or as it was completed: then with a backslash before each blank, or in quotes.
-fn typed_path(text: &str) -> PathBuf {
+/// A path as it was typed, or as it was completed: then with a backslash before each blank, or in quotes; `~/` before it
+/// stands for the home, as in other shells.
+fn typed_path(text: &str, home: Option<&str>) -> PathBuf {
     let path = PathBuf::from(text);
-    match shell_words::split(text).as_deref() {
-        Ok([word]) if !path.exists() => PathBuf::from(word),
+    if path.exists() {
+        return path;
+    }
+    let path = match shell_words::split(text).as_deref() {
+        Ok([word]) => PathBuf::from(word),
+        _ => path,
+    };
+    match (path.strip_prefix("~"), home) {
+        (Ok(rest), Some(home)) => Path::new(home).join(rest),
         _ => path,
     }
 }
@@ -326,5 +335,26 @@ impl Lists {
             (!kept.is_empty()).then(|| kept.join(", "))
         };
         Self { to: list(&envelope.to), cc: list(&envelope.cc), bcc: list(&envelope.bcc) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_read_as_other_shells_read_it() {
+        for (typed, path) in [
+            ("report.pdf", "report.pdf"),
+            (r"my\ report.pdf", "my report.pdf"),
+            ("'my report.pdf'", "my report.pdf"),
+            ("~/report.pdf", "/home/you/report.pdf"),
+            (r"~/my\ report.pdf", "/home/you/my report.pdf"),
+            ("~other/report.pdf", "~other/report.pdf"),
+            ("it's", "it's"),
+        ] {
+            assert_eq!(typed_path(typed, Some("/home/you")), Path::new(path), "{typed}");
+        }
+        assert_eq!(typed_path("~/report.pdf", None), Path::new("~/report.pdf"));
     }
 }
