@@ -113,9 +113,8 @@ impl Source {
     pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::Memory { name: None, .. } => "octets in memory".to_owned(),
-            Origin::Memory { name: Some(name), .. } => name.to_string(),
+            Origin::Memory { name: Some(name), .. } | Origin::Spooled { name, .. } => name.to_string(),
             Origin::File { path, .. } => path.display().to_string(),
-            Origin::Spooled { name, .. } => name.to_string(),
         }
     }
 
