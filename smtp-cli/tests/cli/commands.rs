@@ -77,8 +77,8 @@ fn completions_and_manual_pages_know_the_options() {
     let page = |name: &str| std::fs::read_to_string(directory.path().join(format!("{name}.1"))).unwrap();
     let mut names = vec!["smtp-cli".to_string()];
     while let Some(name) = names.pop() {
-        let named = page(&name).replace("\\-", "-");
-        let lines = named.lines().filter_map(|line| line.strip_suffix("(1)"));
+        let text = page(&name).replace("\\-", "-");
+        let lines = text.lines().filter_map(|line| line.strip_suffix("(1)"));
         names.extend(lines.filter(|line| line.starts_with("smtp-cli-") && *line != name).map(String::from));
     }
     assert!(page("smtp-cli-config-import").contains("msmtprc"));
