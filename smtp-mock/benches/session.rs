@@ -81,9 +81,7 @@ fn server(sink: bool) -> Server {
     let mut scenario = Scenario::new();
     scenario.sink = sink;
     // Few are kept: the benchmark is to forget as a long run does.
-    let mut limits = CaptureLimits::default();
-    limits.messages = 1000;
-    limits.transcript_octets = 1024 * 1024;
+    let limits = CaptureLimits { messages: 1000, transcript_octets: 1024 * 1024, ..CaptureLimits::default() };
     Server::with_limits(scenario, limits)
 }
 

@@ -14,7 +14,7 @@ use std::{
 #[cfg(feature = "program")]
 use crate::capture::Backlog;
 use crate::{
-    capture::{Capture, CaptureLimits, Message, Path, Transcript, header_fields},
+    capture::{Capture, CaptureLimits, Message, Path, Transcript, header_fields, unfolded},
     random::Random,
     report::{Nearest, Report, RuleUse},
     scenario::{On, Rule, Scenario, When},
@@ -455,7 +455,7 @@ fn first_unmet(when: &When, facts: &Facts<'_>) -> Option<&'static str> {
     when.header.as_ref().and_then(|pattern| {
         let holds = facts.octets.is_some_and(|octets| {
             header_fields(octets).any(|(name, value)| {
-                let line = [name, b": ", value.as_bytes()].concat();
+                let line = [name, b": ", unfolded(value).as_bytes()].concat();
                 pattern.matches(&line)
             })
         });

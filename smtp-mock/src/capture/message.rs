@@ -105,7 +105,7 @@ impl Message {
     pub fn headers(&self, name: &str) -> Vec<String> {
         header_fields(&self.octets)
             .filter(|(field, _)| field.eq_ignore_ascii_case(name.as_bytes()))
-            .map(|(_, value)| value)
+            .map(|(_, value)| unfolded(value))
             .collect()
     }
 
@@ -178,7 +178,7 @@ impl fmt::Display for Summary<'_> {
             writeln!(formatter, "  user     {}", escape(user.as_bytes()))?;
         }
         for (name, value) in header_fields(&message.octets) {
-            writeln!(formatter, "  | {}: {}", escape(name), escape(value.as_bytes()))?;
+            writeln!(formatter, "  | {}: {}", escape(name), escape(unfolded(value).as_bytes()))?;
         }
         if let Some(parsed) = MessageParser::default().parse(&message.octets) {
             let part_type = |part: &mail_parser::MessagePart<'_>| {
@@ -214,24 +214,28 @@ impl fmt::Display for Summary<'_> {
     }
 }
 
-/// The header fields of a message, each unfolded.
-pub(crate) fn header_fields(octets: &[u8]) -> impl Iterator<Item = (&[u8], String)> {
+/// The header fields of a message: names, and values as they are.
+pub(crate) fn header_fields(octets: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     let mut rest = octets;
     core::iter::from_fn(move || {
         let end = field_end(rest);
         let (field, after) = rest.split_at(end);
-        let colon = field.iter().position(|&octet| octet == b':')?;
+        let colon = memchr::memchr(b':', field)?;
         rest = after;
-        let value = String::from_utf8_lossy(&field[colon + 1..]).replace(['\r', '\n'], "");
-        Some((field[..colon].trim_ascii_end(), value.trim().to_owned()))
+        Some((field[..colon].trim_ascii_end(), &field[colon + 1..]))
     })
+}
+
+/// The value of a header field on one line.
+pub(crate) fn unfolded(value: &[u8]) -> String {
+    String::from_utf8_lossy(value).replace(['\r', '\n'], "").trim().to_owned()
 }
 
 /// Where a header field that begins the octets ends, folded lines included; 0 at the end of the header section.
 fn field_end(octets: &[u8]) -> usize {
     let mut end = 0;
     loop {
-        let line = match octets[end..].iter().position(|&octet| octet == b'\n') {
+        let line = match memchr::memchr(b'\n', &octets[end..]) {
             Some(at) => at + 1,
             None => octets.len() - end,
         };

@@ -11,7 +11,7 @@ use std::{collections::VecDeque, sync::Arc};
 
 #[cfg(feature = "program")]
 pub(crate) use self::backlog::Backlog;
-pub(crate) use self::message::header_fields;
+pub(crate) use self::message::{header_fields, unfolded};
 #[cfg(feature = "net")]
 pub use self::store::{Store, StoreFormat};
 pub use self::{

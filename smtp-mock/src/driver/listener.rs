@@ -239,11 +239,13 @@ impl Shared {
         }
     }
 
+    #[cfg(unix)]
     pub(crate) fn is_stopped(&self) -> bool {
         lock(&self.state).stopped
     }
 
     /// The time since the epoch of all sessions.
+    #[cfg(unix)]
     pub(crate) fn elapsed(&self) -> Duration {
         self.epoch.elapsed()
     }

@@ -215,5 +215,6 @@ impl Session {
 
 /// Whether the line of an extension begins with this keyword.
 fn is_keyword_of(line: &str, keyword: &str) -> bool {
-    line.split(' ').next().is_some_and(|word| word.eq_ignore_ascii_case(keyword))
+    let (word, rest) = line.as_bytes().split_at_checked(keyword.len()).unwrap_or_default();
+    word.eq_ignore_ascii_case(keyword.as_bytes()) && rest.first().is_none_or(|&octet| octet == b' ')
 }
