@@ -117,6 +117,31 @@ fn mail_rcpt_and_data_leave_in_one_write() {
 }
 
 #[test]
+fn what_leaves_is_told_apart_however_the_message_is_cut() {
+    let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
+    client.hello(domain()).unwrap();
+    for to in ["bob@example.net", "eve@example.net"] {
+        client.send(envelope(&[to])).unwrap();
+    }
+    for text in ["220 mx\r\n", PIPELINING, "250 ok\r\n250 ok\r\n354 go\r\n"] {
+        client.handle(Input::Received(text.as_bytes()));
+        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
+            client.handle(Input::Sent);
+        }
+    }
+    for octet in b"hello".chunks(1) {
+        assert!(matches!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(_)));
+        client.body(octet);
+    }
+    client.end_of_body();
+    assert!(matches!(client.poll(Instant::EPOCH, &mut transmit), Output::Write { .. }));
+    let spans: Vec<_> =
+        transmit.spans().map(|(content, octets)| (content, String::from_utf8_lossy(octets))).collect();
+    let group = format!("{MAIL}RCPT TO:<eve@example.net>\r\nDATA\r\n");
+    assert_eq!(spans, [(Content::Message, "hello\r\n.\r\n".into()), (Content::Command, group.into())]);
+}
+
+#[test]
 fn the_next_envelope_leaves_with_the_end_of_the_message_before() {
     let run = play(
         || {

@@ -210,8 +210,9 @@ fn an_unsolicited_reply_is_a_violation() {
 
 #[test]
 fn an_unsolicited_reply_while_the_next_command_has_not_left_is_a_violation() {
-    let mut client = Client::new(Config::default());
-    let mut transmit = Transmit::new();
+    let mut config = Config::default();
+    config.limits.in_flight = 2;
+    let (mut client, mut transmit) = (Client::new(config), Transmit::new());
     client.hello(domain()).unwrap();
     for text in ["220 mx\r\n", CHUNKING] {
         client.handle(Input::Received(text.as_bytes()));
@@ -219,9 +220,13 @@ fn an_unsolicited_reply_while_the_next_command_has_not_left_is_a_violation() {
             client.handle(Input::Sent);
         }
     }
-    client.send(envelope(&["bob@example.net"])).unwrap();
-    // MAIL and RCPT wait for the message, with which they leave
-    assert!(matches!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(_)));
+    let first = client.send(envelope(&["bob@example.net"])).unwrap();
+    let second = client.send(envelope(&["eve@example.net"])).unwrap();
+    assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(first));
+    client.body(MESSAGE.as_bytes());
+    client.end_of_body();
+    // the commands of the first message wait for the second one, with which they leave
+    assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(second));
     client.handle(Input::Received(b"250 extra\r\n"));
     let mut events = Vec::new();
     while let Output::Event(event) = client.poll(Instant::EPOCH, &mut transmit) {
@@ -257,6 +262,69 @@ fn only_a_reset_that_is_refused_is_said_again_before_the_next_message() {
             ],
         );
     }
+}
+
+#[test]
+fn a_reset_that_was_taken_is_not_said_again() {
+    let start = || {
+        let mut pair = greeted(Config::default());
+        for to in ["bob@example.net", "eve@example.net"] {
+            pair.client.send(envelope(&[to])).unwrap();
+        }
+        pair
+    };
+    let mail = "MAIL FROM:<alice@example.org>\r\n";
+    play(
+        start,
+        &[
+            say("220 mx\r\n"),
+            expect("EHLO client.example\r\n"),
+            say("250 mx\r\n"),
+            expect(mail),
+            say("250 ok\r\n"),
+            expect("RCPT TO:<bob@example.net>\r\n"),
+            say("550 no\r\n"),
+            expect("RSET\r\n"),
+            say("250 ok\r\n"),
+            expect(mail),
+        ],
+    );
+}
+
+#[test]
+fn what_is_asked_in_utf_8_says_so_and_raw_says_what_it_was_given() {
+    let start = || {
+        let mut pair = greeted(Config::default());
+        pair.client.vrfy("größe".parse().unwrap()).unwrap();
+        pair.client.raw("XPFÖRTNER".parse().unwrap()).unwrap();
+        pair
+    };
+    play(
+        start,
+        &[
+            say("220 mx\r\n"),
+            expect("EHLO client.example\r\n"),
+            say("250-mx\r\n250 SMTPUTF8\r\n"),
+            expect("VRFY größe SMTPUTF8\r\n"),
+            say("252 perhaps\r\n"),
+            expect("XPFÖRTNER\r\n"),
+        ],
+    );
+}
+
+#[test]
+fn the_challenges_of_a_mechanism_that_hands_the_password_over_are_shown() {
+    let mut config = Config::default();
+    config.report_replies = true;
+    config.reveal = Reveal::Always;
+    let mut pair = greeted(config);
+    pair.client.authenticate(vec![Box::new(Login::new("alice", Secret::from("s3cret")).unwrap())]).unwrap();
+    pair.settle();
+    for text in ["220 mx\r\n", "250-mx\r\n250 AUTH LOGIN\r\n", "334 VXNlcm5hbWU6\r\n"] {
+        pair.say(text);
+    }
+    let shown = Event::Reply { verb: Some(Verb::Auth), reply: reply("334 VXNlcm5hbWU6"), wanted: true };
+    assert!(pair.run.events.contains(&shown), "{:?}", pair.run.events);
 }
 
 #[test]
