@@ -4,7 +4,7 @@ use super::Session;
 use crate::error::Error;
 use crate::exit::{Exit, phase};
 use crate::settings::{Encryption, Login};
-use smtp_core::{Cause, End, Occasion, Reason, Reply, Timer, Verb, Violation};
+use smtp_core::{Cause, End, Occasion, Protocol, Reason, Reply, Timer, Verb, Violation};
 
 impl Session<'_> {
     /// The words for a set-up step that was not done.
@@ -15,7 +15,16 @@ impl Session<'_> {
         };
         match reason {
             Reason::Refused(reply) => {
-                let advice = reply.explain(verb.map_or(Occasion::Unknown, Occasion::from)).advice;
+                let advice = match verb {
+                    // HELO would do no better where LHLO is not known.
+                    Some(Verb::Ehlo)
+                        if self.settings.protocol == Protocol::Lmtp
+                            && matches!(reply.code().value(), 500 | 502) =>
+                    {
+                        "it may not speak LMTP, try SMTP (no --lmtp, no lmtp://)"
+                    }
+                    _ => reply.explain(verb.map_or(Occasion::Unknown, Occasion::from)).advice,
+                };
                 Error::new(
                     Exit::of_refusal(verb, &reply),
                     format!("{server} refused {step}: {reply}; {advice}"),

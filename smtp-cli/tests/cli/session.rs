@@ -58,6 +58,8 @@ fn every_form_of_server_leads_there() {
     send_to(&format!("localhost:{port}")).exits(Exit::OK);
     send_to(&format!("smtp://127.0.0.1:{port}")).exits(Exit::OK);
     assert_eq!(mock.messages().len(), 4);
+    let mock = Mock::start();
+    send_to(&format!("lmtp://{}", mock.addr())).exits(Exit::UNAVAILABLE).complains(["it may not speak LMTP"]);
     let mock = Mock::builder().lmtp().start();
     let port = mock.addr().port().to_string();
     send_to(&format!("lmtp://127.0.0.1:{port}")).exits(Exit::OK);
