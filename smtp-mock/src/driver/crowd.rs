@@ -5,7 +5,7 @@
 //! a delay, a client that does not read.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     io::{self, Read as _, Write as _},
     net::Shutdown,
     os::fd::AsRawFd as _,
@@ -44,6 +44,8 @@ struct Loop {
     members: HashMap<usize, Member>,
     /// Connections whose turn was over before they had nothing left to do.
     ready: Vec<usize>,
+    /// Connections that wait for the client to close its direction, the first to be overdue first.
+    closing: VecDeque<(Instant, usize)>,
     next: usize,
     buffer: Vec<u8>,
 }
@@ -83,6 +85,7 @@ impl Crowd {
             shared: Arc::clone(shared),
             members: HashMap::new(),
             ready: Vec::new(),
+            closing: VecDeque::new(),
             next: 0,
             buffer: vec![0; LARGE],
         };
@@ -132,9 +135,7 @@ impl Loop {
                 member.hung |= event.is_read_closed() || event.is_error();
                 self.serve(token.0);
             }
-            if self.members.values().any(|member| member.closing.is_some()) {
-                self.end_overdue();
-            }
+            self.end_overdue();
             if woken {
                 let jobs = lock(&self.crowd.inbox).as_mut().map(core::mem::take).unwrap_or_default();
                 for job in jobs {
@@ -172,7 +173,11 @@ impl Loop {
     /// Gives a connection its turn.
     fn serve(&mut self, token: usize) {
         let Some(member) = self.members.get_mut(&token) else { return };
+        let was_closing = member.closing.is_some();
         let turn = member.take_turn(&mut self.buffer, &self.shared);
+        if let Some(until) = member.closing.filter(|_| !was_closing) {
+            self.closing.push_back((until, token));
+        }
         if matches!(turn, Turn::Waits) {
             return;
         }
@@ -194,21 +199,24 @@ impl Loop {
 
     /// How long to wait for events: until the first client is overdue that was to close its direction.
     fn next_limit(&self) -> Option<Duration> {
-        let first = self.members.values().filter_map(|member| member.closing).min()?;
+        let (first, _) = self.closing.front()?;
         Some(first.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
     }
 
     fn end_overdue(&mut self) {
-        let now = Instant::now();
-        let overdue = |member: &Member| member.closing.is_some_and(|until| until <= now);
-        let tokens: Vec<_> =
-            self.members.iter().filter(|(_, member)| overdue(member)).map(|(token, _)| *token).collect();
-        for token in tokens {
-            if let Some(member) = self.members.remove(&token) {
-                let number = member.job.number;
-                drop(member);
-                self.shared.session_ended(number);
+        while let Some(&(until, token)) = self.closing.front() {
+            let Some(member) = self.members.get(&token) else {
+                // The client was in time.
+                self.closing.pop_front();
+                continue;
+            };
+            if until > Instant::now() {
+                return;
             }
+            let number = member.job.number;
+            self.closing.pop_front();
+            self.members.remove(&token);
+            self.shared.session_ended(number);
         }
     }
 }
