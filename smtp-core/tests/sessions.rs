@@ -69,6 +69,17 @@ fn helo_on_demand() {
 }
 
 #[test]
+fn the_reply_to_helo_offers_nothing_whatever_it_says() {
+    let mut config = Config::default();
+    config.protocol = Protocol::Smtp;
+    let mut pair = greeted(config);
+    pair.settle();
+    pair.say("220 mx\r\n");
+    pair.say(CHUNKING);
+    assert_eq!(pair.client.extensions().iter().count(), 0);
+}
+
+#[test]
 fn a_negative_greeting_ends_it() {
     let run = play(|| greeted(Config::default()), &[say("554 no SMTP service here\r\n"), expect("")]);
     let cause = Cause::Refused(reply("554 no SMTP service here"));
