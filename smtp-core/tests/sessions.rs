@@ -303,6 +303,33 @@ fn a_reset_that_was_taken_is_not_said_again() {
 }
 
 #[test]
+fn only_a_reset_behind_a_check_that_is_refused_is_said_again() {
+    for (answer, next) in [("250 ok\r\n", "MAIL FROM:<alice@example.org>\r\n"), ("500 what?\r\n", "RSET\r\n")]
+    {
+        let start = || {
+            let mut pair = greeted(Config::default());
+            pair.client.check(envelope(&["bob@example.net"])).unwrap();
+            pair.client.send(envelope(&["eve@example.net"])).unwrap();
+            pair
+        };
+        play(
+            start,
+            &[
+                say("220 mx\r\n"),
+                say("250 mx\r\n"),
+                say("250 ok\r\n"),
+                say("250 ok\r\n"),
+                expect(
+                    "EHLO client.example\r\nMAIL FROM:<alice@example.org>\r\nRCPT TO:<bob@example.net>\r\nRSET\r\n",
+                ),
+                say(answer),
+                expect(next),
+            ],
+        );
+    }
+}
+
+#[test]
 fn what_is_asked_in_utf_8_says_so_and_raw_says_what_it_was_given() {
     let start = || {
         let mut pair = greeted(Config::default());
