@@ -35,7 +35,9 @@ fn each_listed_client_fails_its_case() {
             let mut failures = Vec::new();
             loop {
                 let Some((case, peer)) = next.lock().unwrap().next() else { return failures };
-                failures.extend(try_client(case, peer).err());
+                // on a machine that is busy with others a client may not come as far the first time
+                let tried = try_client(case, peer).or_else(|_| try_client(case, peer));
+                failures.extend(tried.err());
             }
         };
         let workers: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(run_next)).collect();
