@@ -3,7 +3,7 @@ use std::{fs, io::BufRead as _};
 use mail_parser::{MessageParser, MimeHeaders as _};
 
 use super::*;
-use crate::{AddressList, Context, Date, Entity, NameAddr};
+use crate::{AddressList, ContentType, Context, Date, Entity, NameAddr};
 
 fn context() -> Context {
     Context::new(Date::from_unix(1_795_196_578, 0).unwrap(), *b"octets of no randomness.")
@@ -349,4 +349,79 @@ fn what_is_encrypted_has_its_container() {
     let der = Entity::encrypted_smime("enveloped-data", &[0x30_u8, 0x80][..]).unwrap();
     let enveloped = text(&plain().body(der).build(&context()).unwrap());
     assert!(enveloped.contains("Content-Type: application/pkcs7-mime; smime-type=enveloped-data;\r\n name=smime.p7m\r\nContent-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=smime.p7m\r\n\r\nMIA=\r\n"), "{enveloped}");
+}
+
+#[test]
+fn fields_that_are_set_stand_in_the_message() {
+    let id = |text: &str| text.parse::<MessageId>().unwrap();
+    let list = |text: &str| text.parse::<AddressList>().unwrap();
+    let message = plain()
+        .date("Fri, 20 Nov 2026 17:42:58 +0100".parse().unwrap())
+        .message_id(id("<one@example.org>"))
+        .in_reply_to(id("<two@example.org>"))
+        .auto_submitted(AutoSubmitted::AutoReplied)
+        .importance(Importance::High)
+        .importance(Importance::Low)
+        .disposition_notification_to(list("back@example.org"))
+        .build(&context())
+        .unwrap();
+    let text = text(&message);
+    for line in [
+        "Date: Fri, 20 Nov 2026 17:42:58 +0100",
+        "Message-ID: <one@example.org>",
+        "In-Reply-To: <two@example.org>",
+        "Auto-Submitted: auto-replied",
+        "Importance: low",
+        "Disposition-Notification-To: back@example.org",
+    ] {
+        assert_eq!(text.matches(&format!("\r\n{line}\r\n")).count(), 1, "{line}\n{text}");
+    }
+    let text = self::text(&plain().importance(Importance::Normal).build(&context()).unwrap());
+    assert!(text.contains("\r\nImportance: normal\r\n"), "{text}");
+}
+
+#[test]
+fn a_value_that_breaks_the_rule_of_its_field_is_refused() {
+    let long = format!("<{}>", "a".repeat(2000));
+    let refused = [
+        plain().list_id("News", "not a domain").err(),
+        plain().list_id("News", "größe.example.org").err(),
+        plain().list_id("News\r\nBcc: x@example.org", "news.example.org").err(),
+        plain().list_unsubscribe(&[], false).err(),
+        plain().list_unsubscribe(&["leave"], false).err(),
+        plain().list_unsubscribe(&[&format!("https://example.org/{}", "a".repeat(2000))], false).err(),
+        plain().header("Sender", "a@example.org, b@example.org").err(),
+        plain().header("Precedence", "größer").err(),
+        plain().header("Precedence", " ").err(),
+        plain().header("Received", &long).err(),
+        plain().header("Resent-Bcc", "a@example.org").err(),
+        plain().header("DKIM-Signature", "v=1").err(),
+        plain().header("Return-Path", "<a@example.org>").err(),
+        plain().header("MIME-Version", "1.0").err(),
+    ];
+    for (number, error) in refused.iter().enumerate() {
+        let told = error.as_ref().unwrap_or_else(|| panic!("case {number} was taken")).to_string();
+        assert!(!told.is_empty() && !told.ends_with('.') && !told.contains(['\r', '\n']), "{number}: {told}");
+    }
+}
+
+#[test]
+fn an_entity_keeps_to_what_its_content_type_can_be() {
+    let content_type = |text: &str| text.parse::<ContentType>().unwrap();
+    let octets = || Entity::octets(content_type("application/pdf"), "octets");
+    assert!(Entity::text_of(content_type("text/markdown"), "*x*").is_ok());
+    assert!(Entity::text_of(content_type("text/plain; charset=latin1"), "x").is_err());
+    assert!(Entity::text_of(content_type("image/png"), "x").is_err());
+    assert!(Entity::multipart(content_type("multipart/digest"), vec![octets()]).is_ok());
+    assert!(Entity::multipart(content_type("multipart/mixed; boundary=x"), vec![octets()]).is_err());
+    assert!(Entity::multipart(content_type("text/plain"), vec![octets()]).is_err());
+    assert!(octets().with_content_type(content_type("image/png")).is_ok());
+    assert!(octets().with_content_type(content_type("message/rfc822")).is_ok());
+    assert!(octets().with_content_type(content_type("multipart/mixed")).is_err());
+    assert!(Entity::text("x").with_content_type(content_type("text/markdown")).is_ok());
+    assert!(Entity::text("x").with_content_type(content_type("image/png")).is_err());
+    assert!(Entity::mixed(vec![octets()]).with_content_type(content_type("image/png")).is_err());
+    assert!(octets().with_file_name("").is_err());
+    assert!(octets().with_file_name("a\u{7}b").is_err());
+    assert_eq!(octets().with_file_name("a/b\\c.pdf").unwrap().file_name(), Some("c.pdf"));
 }
