@@ -174,7 +174,8 @@ fn fields(header: &[u8], allowed: Allowed, found: &mut Vec<String>) -> Vec<(Stri
         if line.len() > 78 && words > 2 {
             found.push(format!("a header line of {} octets could have been folded: {line}", line.len()));
         }
-        if line.contains("=?utf-8?") && line.len() > 76 {
+        // Right behind a name nothing is folded, however long it is.
+        if line.contains("=?utf-8?") && line.len() > 76 && words > 2 {
             found.push(format!("a line of {} octets holds an encoded-word", line.len()));
         }
         // within < and > stands an address or a message identifier, of which =? may be a part (RFC 2047 §5)
