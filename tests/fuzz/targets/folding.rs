@@ -126,8 +126,9 @@ fn composed(values: &Values) -> Option<(MessageBuilder, Read)> {
         let is_checked = ["from", "to", "cc", "bcc", "subject", "date", "message-id", "sender", "reply-to"]
             .iter()
             .any(|known| name.eq_ignore_ascii_case(known));
-        // the check takes =? for the beginning of an encoded-word in a name, too
-        if !is_checked && !name.contains("=?") {
+        // the check takes =? for the beginning of an encoded-word in a name, too, and in a field of words that are never
+        // encoded
+        if !is_checked && !name.contains("=?") && (is_unstructured(name) || !value.contains("=?")) {
             builder = builder.header(name, value).ok()?;
         }
     }
@@ -152,6 +153,11 @@ fn composed(values: &Values) -> Option<(MessageBuilder, Read)> {
     }
     let names = std::iter::once(String::new()).chain(values.names.iter().cloned()).collect();
     Some((builder, Read { subject: values.subject.clone(), names, file_name }))
+}
+
+/// Whether the value of a field of this name is surely text.
+fn is_unstructured(name: &str) -> bool {
+    name.get(..2).is_some_and(|start| start.eq_ignore_ascii_case("x-"))
 }
 
 fn trimmed(text: &str) -> &str {
