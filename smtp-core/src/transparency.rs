@@ -63,16 +63,21 @@ impl LineEnds {
         if first == b'\n' || (DOTS && first == b'.' && self.at == At::LineStart) {
             return false;
         }
-        let (mut octets, mut behind) = (block, &block[1..]);
-        while let (Some((these, rest)), Some((those, rest_behind))) =
-            (octets.split_first_chunk::<STRIDE>(), behind.split_first_chunk::<STRIDE>())
-        {
-            if faults::<DOTS>(these, those) != 0 {
-                return false;
-            }
-            (octets, behind) = (rest, rest_behind);
+        let (strides, rest) = block[..block.len() - 1].as_chunks::<STRIDE>();
+        let (strides_behind, rest_behind) = block[1..].as_chunks::<STRIDE>();
+        if strides.iter().zip(strides_behind).any(|(octets, behind)| faults::<DOTS>(octets, behind) != 0) {
+            return false;
         }
-        faults::<DOTS>(octets, behind) == 0
+        // what is left is looked at in a last stride, together with what was looked at already
+        match (block[..block.len() - 1].last_chunk(), block.last_chunk()) {
+            (Some(octets), Some(behind)) => faults::<DOTS>(octets, behind) == 0,
+            _ => {
+                let (mut octets, mut behind) = ([0; STRIDE], [0; STRIDE]);
+                octets[..rest.len()].copy_from_slice(rest);
+                behind[..rest.len()].copy_from_slice(rest_behind);
+                faults::<DOTS>(&octets, &behind) == 0
+            }
+        }
     }
 
     /// Puts out a clean block; a CR at its end waits for what follows.
@@ -120,7 +125,7 @@ impl LineEnds {
 /// Not zero when an octet and the one behind it, of any of these pairs, cannot leave as they are: half a line end, or a
 /// dot that begins a line.
 #[inline]
-fn faults<const DOTS: bool>(octets: &[u8], behind: &[u8]) -> u8 {
+fn faults<const DOTS: bool>(octets: &[u8; STRIDE], behind: &[u8; STRIDE]) -> u8 {
     let mut fault = 0;
     for (&a, &b) in octets.iter().zip(behind) {
         fault |= u8::from(a == b'\r') ^ u8::from(b == b'\n');
