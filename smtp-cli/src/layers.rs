@@ -322,7 +322,7 @@ pub(crate) fn arguments_over(before: &[Setting], now: &[Setting]) -> Vec<OsStrin
 /// Reads the configuration: the file that is named, or those that there are.
 pub(crate) fn load(global: &GlobalArgs, terminal: &mut Terminal) -> Result<Configuration> {
     let named = global.config.clone().or_else(|| (terminal.environment)(&variable("config")).map(Into::into));
-    Configuration::load(named.as_deref(), terminal, &keys())
+    Configuration::load(named.as_deref(), terminal, keys)
 }
 
 /// The keys that a configuration may have: all options of `send` that make sense for more than one run.

@@ -8,7 +8,7 @@ use smtp_core::ReversePath;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// What `explain` takes.
+// What `explain` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
     /// A reply code like 550, an enhanced status code like 5.7.26, or both
@@ -16,7 +16,7 @@ pub(crate) struct ExplainArgs {
     pub(crate) codes: Vec<String>,
 }
 
-/// What `shell` takes.
+// What `shell` takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Type help in the shell for its commands. From a pipe it reads the same lines, asks nothing and \
@@ -33,7 +33,7 @@ pub(crate) struct ShellArgs {
     pub(crate) files: FileArgs,
 }
 
-/// What `verify` takes.
+// What `verify` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct VerifyArgs {
     /// Addresses; several with commas or blanks between them
@@ -54,7 +54,7 @@ pub(crate) struct VerifyArgs {
     pub(crate) files: FileArgs,
 }
 
-/// What `probe` takes.
+// What `probe` takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = "Opens up to five connections one after the other, logs in on none and sends no mail. A finding is \
@@ -70,14 +70,14 @@ pub(crate) struct ProbeArgs {
     pub(crate) files: FileArgs,
 }
 
-/// What `config` takes.
+// What `config` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ConfigArgs {
     #[command(subcommand)]
     pub(crate) action: ConfigAction,
 }
 
-/// What is done about the configuration.
+// What is done about the configuration.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ConfigAction {
     /// Show the effective settings, each with its source, secrets masked
@@ -97,7 +97,7 @@ pub(crate) enum ConfigAction {
     Import(ImportArgs),
 }
 
-/// What `config show` takes.
+// What `config show` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ShowArgs {
     /// The account to show
@@ -108,7 +108,7 @@ pub(crate) struct ShowArgs {
     pub(crate) from: Option<String>,
 }
 
-/// What `config import` takes.
+// What `config import` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ImportArgs {
     /// An msmtprc or a swaksrc
@@ -127,7 +127,7 @@ pub(crate) enum ImportKind {
     Swaksrc,
 }
 
-/// What `sendmail` takes; it has a grammar of its own.
+// What `sendmail` takes; it has a grammar of its own.
 #[derive(Clone, Debug, clap::Args)]
 #[command(disable_help_flag = true)]
 pub(crate) struct SendmailArgs {
@@ -136,7 +136,7 @@ pub(crate) struct SendmailArgs {
     pub(crate) words: Vec<OsString>,
 }
 
-/// What `completions` takes.
+// What `completions` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct CompletionsArgs {
     /// The shell
@@ -144,7 +144,7 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// What `man` takes.
+// What `man` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ManArgs {
     /// Write the pages into this directory instead of printing that of smtp-cli(1)

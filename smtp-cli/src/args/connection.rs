@@ -10,7 +10,7 @@ use smtp_core::EhloDomain;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-/// Where to, and how.
+// Where to, and how.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Where to")]
 pub(crate) struct ConnectionArgs {

@@ -3,7 +3,7 @@
 use super::values::{Notify, Return};
 use smtp_core::{Domain, ForwardPath, Parameter, ReversePath};
 
-/// From whom, to whom.
+// From whom, to whom.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Envelope")]
 pub(crate) struct EnvelopeArgs {

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What is said.
+// What is said.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Message")]
 pub(crate) struct MessageArgs {

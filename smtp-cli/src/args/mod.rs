@@ -31,7 +31,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::sync::LazyLock;
 
 /// Sends mail from a shell or a script.
 #[derive(Debug, Parser)]
@@ -61,6 +60,9 @@ pub(crate) struct GlobalArgs {
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+// A run needs the options of one command, and pays for no other's. What is deferred comes last: a documentation comment on
+// the structures below would stand in the help in place of those of the variants.
+#[command(defer = true)]
 pub(crate) enum Command {
     /// Compose a message and send it
     #[command(after_help = crate::exit::meanings("Exit status:\n", ""))]
@@ -87,7 +89,7 @@ pub(crate) enum Command {
     Man(ManArgs),
 }
 
-/// What `send` takes.
+// What `send` takes.
 #[derive(Debug, clap::Args)]
 pub(crate) struct SendArgs {
     #[command(flatten)]
@@ -125,10 +127,11 @@ pub(crate) enum Parsed {
 /// Reads the arguments, the first of which is the program's name.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Parsed, Error> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let commands: Vec<&str> = GRAMMAR.get_subcommands().map(clap::Command::get_name).collect();
-    let command_of = |word: &OsString| commands.iter().find(|name| word == **name).copied();
-    let name = arguments.iter().skip(1).find_map(command_of);
-    let parsed = command().try_get_matches_from(arguments).and_then(|matches| {
+    let mut grammar = Args::command();
+    let command_of =
+        |word: &OsString| grammar.get_subcommands().map(clap::Command::get_name).find(|name| word == *name);
+    let name = arguments.iter().skip(1).find_map(command_of).map(String::from);
+    let parsed = grammar.try_get_matches_from_mut(arguments).and_then(|matches| {
         let args = Args::from_arg_matches(&matches)?;
         Ok(Parsed::Args(Box::new(args), Box::new(matches)))
     });
@@ -137,7 +140,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
             Err(Error::usage("a command is missing, smtp-cli --help lists them"))
         }
-        _ => Err(Error::usage(stray(&error, name).unwrap_or_else(|| one_line(&error)))),
+        _ => Err(Error::usage(stray(&error, name.as_deref()).unwrap_or_else(|| one_line(&error)))),
     })?;
     // Not by clap, which does not compare an option before the command with one behind it.
     if let Parsed::Args(args, _) = &parsed
@@ -151,7 +154,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
 
 /// Checks arguments that are not all there yet: what is missing may come with the others.
 pub(crate) fn check(arguments: impl IntoIterator<Item = OsString>) -> Result<(), Error> {
-    match command().try_get_matches_from(arguments) {
+    match Args::command().try_get_matches_from(arguments) {
         Err(error) if error.kind() != ErrorKind::MissingRequiredArgument => {
             Err(Error::new(Exit::USAGE, one_line(&error)))
         }
@@ -159,21 +162,22 @@ pub(crate) fn check(arguments: impl IntoIterator<Item = OsString>) -> Result<(),
     }
 }
 
-/// The grammar, complete: global options are in every command too.
-static GRAMMAR: LazyLock<clap::Command> = LazyLock::new(|| {
+/// The grammar, complete: all options of all commands, the global ones in every command too.
+pub(crate) fn command() -> clap::Command {
     let mut command = Args::command();
     command.build();
     command
-});
-
-/// The grammar, to be used up.
-pub(crate) fn command() -> clap::Command {
-    GRAMMAR.clone()
 }
 
 /// The options of a command that has a long name, those apart that ask for help.
 pub(crate) fn options(name: &str) -> Vec<Arg> {
-    let Some(command) = GRAMMAR.find_subcommand(name) else { return Vec::new() };
+    let grammar = Args::command();
+    let Some(command) = grammar.find_subcommand(name) else { return Vec::new() };
+    // This one alone is completed.
+    let mut alone =
+        clap::Command::new("alone").args(grammar.get_arguments().cloned()).subcommand(command.clone());
+    alone.build();
+    let Some(command) = alone.find_subcommand(name) else { return Vec::new() };
     let takes_part = |arg: &&Arg| {
         arg.get_long().is_some()
             && !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::Version)

@@ -3,7 +3,7 @@
 use super::values::{Format, Until};
 use std::path::PathBuf;
 
-/// How often, how far, and what is told of it.
+// How often, how far, and what is told of it.
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Run and output")]
 pub(crate) struct RunArgs {
@@ -52,7 +52,7 @@ impl Default for RunArgs {
     }
 }
 
-/// Files that sessions are written to.
+// Files that sessions are written to.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub(crate) struct FileArgs {
     /// Write the session to this file: text, or JSON Lines when it ends in .jsonl

@@ -59,8 +59,8 @@ pub(crate) const PROGRAM_KEYS: [&str; 3] = ["default-account", "log-file", "log-
 /// A configuration of more octets than this is a wrong file.
 const LARGEST: u64 = 1 << 20;
 
-/// Reads the file at `path`; `None` where there is none. `options` are the names that a setting may have.
-pub(crate) fn read(path: &Path, options: &[String]) -> Result<Option<File>> {
+/// Reads the file at `path`; `None` where there is none. `options` gives the names that a setting may have.
+pub(crate) fn read(path: &Path, options: impl FnOnce() -> Vec<String>) -> Result<Option<File>> {
     let failed =
         |why: String| Error::new(Exit::CONFIGURATION, format!("configuration {}: {why}", path.display()));
     match std::fs::metadata(path) {
@@ -73,7 +73,7 @@ pub(crate) fn read(path: &Path, options: &[String]) -> Result<Option<File>> {
     }
     let text = std::fs::read_to_string(path)
         .map_err(|error| failed(format!("it cannot be read: {}", Reworded(&error))))?;
-    let mut file = parse(&text, options).map_err(|(line, why)| failed(format!("line {line}: {why}")))?;
+    let mut file = parse(&text, &options()).map_err(|(line, why)| failed(format!("line {line}: {why}")))?;
     path.clone_into(&mut file.path);
     Ok(Some(file))
 }

@@ -42,17 +42,22 @@ pub(crate) fn paths(terminal: &Terminal) -> Vec<PathBuf> {
 }
 
 impl Configuration {
-    /// Reads the file that is named, which must be there, or those of [`paths`] that are.
-    pub(crate) fn load(named: Option<&Path>, terminal: &mut Terminal, options: &[String]) -> Result<Self> {
+    /// Reads the file that is named, which must be there, or those of [`paths`] that are; `options` gives the names that
+    /// a setting may have.
+    pub(crate) fn load(
+        named: Option<&Path>,
+        terminal: &mut Terminal,
+        options: impl Fn() -> Vec<String>,
+    ) -> Result<Self> {
         let mut files = Vec::new();
         match named {
             Some(path) => {
                 let text = format!("the configuration {} is not there", path.display());
-                files.push(file::read(path, options)?.ok_or_else(|| Error::new(Exit::CONFIGURATION, text))?);
+                files.push(file::read(path, &options)?.ok_or_else(|| Error::new(Exit::CONFIGURATION, text))?);
             }
             None => {
                 for path in paths(terminal) {
-                    files.extend(file::read(&path, options)?);
+                    files.extend(file::read(&path, &options)?);
                 }
             }
         }
