@@ -38,7 +38,7 @@ pub enum Reveal {
 }
 
 /// What a [`Client`](crate::Client) is to do; plain data with the defaults of the RFCs.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
     /// Which protocol is spoken.
@@ -51,10 +51,29 @@ pub struct Config {
     pub ignored_extensions: Vec<String>,
     /// Whether to give every reply as [`Event::Reply`](crate::Event::Reply), for a transcript.
     pub report_replies: bool,
+    /// Whether to give the reply to each recipient as [`Event::Recipient`](crate::Event::Recipient), as it comes; on by
+    /// default. Without it and [`report_replies`](Self::report_replies) the text of a reply that takes a recipient is not
+    /// kept, which is the cheapest where only the outcomes count.
+    pub report_recipients: bool,
     /// How long each phase may take.
     pub timeouts: Timeouts,
     /// What a server may make the client hold.
     pub limits: Limits,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            protocol: Protocol::default(),
+            implicit_tls: false,
+            reveal: Reveal::default(),
+            ignored_extensions: Vec::new(),
+            report_replies: false,
+            report_recipients: true,
+            timeouts: Timeouts::default(),
+            limits: Limits::default(),
+        }
+    }
 }
 
 /// How long to wait for what (RFC 5321 §4.5.3.2).

@@ -77,7 +77,8 @@ pub enum Event {
         /// Whether it is what was hoped for.
         wanted: bool,
     },
-    /// The reply to one recipient of a message or check, as it came. What counts in the end is its [`Outcome`].
+    /// The reply to one recipient of a message or check, as it came; left out where
+    /// [`Config::report_recipients`](crate::Config::report_recipients) is off. What counts in the end is its [`Outcome`].
     Recipient {
         /// Which message or check.
         goal: Goal,

@@ -17,7 +17,9 @@ use alloc::vec::Vec;
 impl Client {
     /// Goes on until nothing more can be put out, or there is enough for one write.
     pub(super) fn put_out_commands(&mut self) {
-        while self.phase == Phase::Open && self.pending.len() < self.config.limits.chunk && self.step() {}
+        while self.phase == Phase::Open && self.has_changed && self.pending.len() < self.config.limits.chunk {
+            self.has_changed = self.step();
+        }
     }
 
     /// The goal whose body is wanted now.

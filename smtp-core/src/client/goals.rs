@@ -15,6 +15,7 @@ use crate::text::Text;
 use crate::transmit::Content;
 use crate::xclient::XclientAttribute;
 use alloc::boxed::Box;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// Commands that change the protocol's state, so that the client must know of them.
@@ -107,20 +108,21 @@ impl Client {
         Ok(goal)
     }
 
-    /// Sends a message; its body is asked for by [`Output::Body`](crate::Output::Body).
+    /// Sends a message; its body is asked for by [`Output::Body`](crate::Output::Body). An envelope that is shared is not
+    /// copied, however often it is sent.
     ///
     /// # Errors
     /// [`Misuse::NoRecipients`], [`Misuse::CommandTooLong`], or as [`start_tls`](Self::start_tls).
-    pub fn send(&mut self, envelope: Envelope) -> Result<Goal, Misuse> {
-        self.transact(envelope, false)
+    pub fn send(&mut self, envelope: impl Into<Arc<Envelope>>) -> Result<Goal, Misuse> {
+        self.transact(envelope.into(), false)
     }
 
     /// Asks whether these recipients would be taken: MAIL, RCPT, RSET.
     ///
     /// # Errors
     /// As [`send`](Self::send).
-    pub fn check(&mut self, envelope: Envelope) -> Result<Goal, Misuse> {
-        self.transact(envelope, true)
+    pub fn check(&mut self, envelope: impl Into<Arc<Envelope>>) -> Result<Goal, Misuse> {
+        self.transact(envelope.into(), true)
     }
 
     /// Asks whether the sender would be taken: MAIL, RSET. The envelope's recipients are not asked for, and the goal ends
@@ -211,6 +213,7 @@ impl Client {
         if self.wanted_body().is_none() {
             return 0;
         }
+        self.has_changed = true;
         let limit = self.config.limits.chunk;
         let (pending, chunk) = (&mut self.pending, &mut self.chunk);
         let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get_mut(self.cursor) else {
@@ -241,6 +244,7 @@ impl Client {
         if self.unfinished_body().is_none() {
             return;
         }
+        self.has_changed = true;
         let (pending, chunk) = (&mut self.pending, &mut self.chunk);
         let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get_mut(self.cursor) else { return };
         transaction.is_body_complete = true;
@@ -259,6 +263,7 @@ impl Client {
     /// whole; what is queued behind it is then unsent too ([`Cause::Aborted`]).
     pub fn abort_body(&mut self) {
         let Some((goal, _)) = self.unfinished_body() else { return };
+        self.has_changed = true;
         let Some(transaction) = self.transaction(goal) else { return };
         transaction.leave_open_unsent(&crate::fault::Reason::Aborted);
         if transaction.stage == Stage::Data || transaction.data_begins.is_some() {
@@ -269,7 +274,7 @@ impl Client {
         }
     }
 
-    fn transact(&mut self, envelope: Envelope, is_check: bool) -> Result<Goal, Misuse> {
+    fn transact(&mut self, envelope: Arc<Envelope>, is_check: bool) -> Result<Goal, Misuse> {
         self.needs_hello()?;
         if envelope.recipients.is_empty() {
             return Err(Misuse::NoRecipients);
@@ -287,6 +292,7 @@ impl Client {
         self.is_open_to_goals()?;
         let goal = Goal(self.next_goal);
         self.next_goal += 1;
+        self.has_changed = true;
         self.jobs.push_back(Job { goal, task, end: None });
         Ok(goal)
     }

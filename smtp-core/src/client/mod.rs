@@ -68,6 +68,8 @@ pub struct Client {
     open_transaction: Option<Goal>,
     /// Mail data gathered for a BDAT.
     chunk: Vec<u8>,
+    /// Something happened since no further command could be put out.
+    has_changed: bool,
     /// Put out, not handed out.
     pending: Transmit,
     /// Octets handed out, all in all.
@@ -134,6 +136,7 @@ impl Client {
             is_window_full: false,
             open_transaction: None,
             chunk: Vec::new(),
+            has_changed: true,
             pending: Transmit::new(),
             handed_out: 0,
             writing: None,
@@ -151,6 +154,7 @@ impl Client {
         if self.phase == Phase::Closed {
             return;
         }
+        self.has_changed = true;
         match input {
             Input::Received(octets) => self.receive(octets),
             Input::Sent => {
@@ -270,6 +274,7 @@ impl Client {
 
     /// Moves what was put out to the caller's buffer.
     fn hand_out(&mut self, transmit: &mut Transmit) {
+        self.has_changed = true;
         transmit.clear();
         core::mem::swap(&mut self.pending, transmit);
         self.handed_out += transmit.len() as u64;
@@ -308,9 +313,8 @@ impl Client {
 
     fn job_index(&self, goal: Goal) -> Option<usize> {
         // goals are numbered in the order of the queue, without a gap
-        let first = self.jobs.front()?.goal.0;
-        let index = usize::try_from(goal.0.checked_sub(first)?).ok()?;
-        (index < self.jobs.len()).then_some(index)
+        let behind = usize::try_from(self.next_goal - goal.0).ok()?;
+        self.jobs.len().checked_sub(behind)
     }
 
     /// The transaction of that goal.

@@ -123,6 +123,8 @@ impl Client {
         };
         match owed.expect {
             Expect::ResetBefore | Expect::Chunk => Some(Severity::Completed),
+            Expect::Rcpt(_) => (!self.config.report_recipients && is(|transaction| !transaction.is_check))
+                .then_some(Severity::Completed),
             Expect::Mail => is(|transaction| !transaction.is_of_sender).then_some(Severity::Completed),
             Expect::Data => is(|transaction| !transaction.is_hopeless()).then_some(Severity::Intermediate),
             _ => None,
@@ -292,7 +294,9 @@ impl Client {
         if let Some(transaction) = self.transaction(goal) {
             transaction.answer(index, reply);
         }
-        self.events.push_back(Event::Recipient { goal, index, reply: reply.clone() });
+        if self.config.report_recipients {
+            self.events.push_back(Event::Recipient { goal, index, reply: reply.clone() });
+        }
     }
 
     fn take_data_reply(&mut self, goal: Goal, reply: &Reply) {

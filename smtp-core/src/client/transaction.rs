@@ -5,12 +5,13 @@ use crate::event::{End, Outcome, Verb};
 use crate::fault::{Cause, Reason};
 use crate::reply::Reply;
 use crate::transparency::LineEnds;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
 /// A message or check on its way.
 #[derive(Debug)]
 pub(super) struct Transaction {
-    pub(super) envelope: Envelope,
+    pub(super) envelope: Arc<Envelope>,
     /// MAIL and RCPT only.
     pub(super) is_check: bool,
     /// MAIL only: the one standing is that of the sender.
@@ -77,8 +78,8 @@ pub(super) enum Standing {
 }
 
 impl Transaction {
-    pub(super) fn new(envelope: Envelope, is_check: bool) -> Self {
-        let standings = envelope.recipients.iter().map(|_| Standing::Waiting).collect();
+    pub(super) fn new(envelope: Arc<Envelope>, is_check: bool) -> Self {
+        let standings = alloc::vec![Standing::Waiting; envelope.recipients.len()];
         Self {
             envelope,
             is_check,
@@ -103,7 +104,7 @@ impl Transaction {
     /// The question whether the sender would be taken.
     pub(super) fn of_sender(mut envelope: Envelope) -> Self {
         envelope.recipients.clear();
-        let transaction = Self::new(envelope, true);
+        let transaction = Self::new(Arc::new(envelope), true);
         Self {
             is_of_sender: true,
             standings: alloc::vec![Standing::Waiting],

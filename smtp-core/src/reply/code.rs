@@ -70,6 +70,17 @@ impl Code {
         if value >= 200 && value < 600 && value / 10 % 10 <= 5 { Some(Self(value)) } else { None }
     }
 
+    /// The code of these digits; `None` where RFC 5321 §4.2 has no such code, or one is no digit.
+    pub(crate) fn from_digits(digits: [u8; 3]) -> Option<Self> {
+        match digits {
+            [first @ b'2'..=b'5', second @ b'0'..=b'5', third @ b'0'..=b'9'] => {
+                let digit = |octet: u8| u16::from(octet - b'0');
+                Some(Self(100 * digit(first) + 10 * digit(second) + digit(third)))
+            }
+            _ => None,
+        }
+    }
+
     /// The three digits as a number.
     #[must_use]
     pub const fn value(self) -> u16 {

@@ -173,10 +173,11 @@ struct Scan {
 
 impl Scan {
     /// Looks on through `octets`, which begin where the reply begins.
+    #[inline]
     fn advance(&mut self, octets: &[u8], limits: &Limits) -> Result<Option<(Code, usize)>, Violation> {
         loop {
-            let found = memchr(b'\n', &octets[self.searched..]).map(|at| self.searched + at + 1);
-            let end = found.unwrap_or(octets.len());
+            let found = memchr(b'\n', &octets[self.searched..]);
+            let end = found.map_or(octets.len(), |at| self.searched + at + 1);
             if end - self.line > limits.reply_line {
                 return Err(Violation::ReplyLineTooLong { limit: limits.reply_line });
             }
@@ -192,16 +193,16 @@ impl Scan {
             if self.lines > limits.reply_lines {
                 return Err(Violation::TooManyReplyLines { limit: limits.reply_lines });
             }
-            let (code, is_last) = reply_line(without_line_end(line)).ok_or(Violation::MalformedReply)?;
+            let (code, is_last) = reply_line(line).ok_or(Violation::MalformedReply)?;
             if self.code.is_some_and(|first| first != code) {
                 return Err(Violation::MixedCodes);
+            }
+            if is_last {
+                return Ok(Some((code, end)));
             }
             self.code = Some(code);
             self.line = end;
             self.searched = end;
-            if is_last {
-                return Ok(Some((code, end)));
-            }
         }
     }
 }
@@ -217,18 +218,16 @@ fn may_begin_line(octets: &[u8]) -> bool {
         && octets.get(3).is_none_or(|octet| matches!(octet, b' ' | b'-' | b'\r'))
 }
 
-/// The code of a line without its line end, and whether it is the last of its reply.
+/// The code of a line that ends in LF, and whether it is the last of its reply.
+#[inline]
 fn reply_line(line: &[u8]) -> Option<(Code, bool)> {
-    let (digits, rest) = line.split_first_chunk::<3>()?;
-    if !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let value = digits.iter().fold(0, |value, digit| value * 10 + u16::from(digit - b'0'));
-    let code = Code::new(value)?;
-    match rest.first() {
-        None | Some(b' ') => Some((code, true)),
-        Some(b'-') => Some((code, false)),
-        Some(_) => None,
+    let (&[first, second, third, separator], rest) = line.split_first_chunk()?;
+    let code = Code::from_digits([first, second, third])?;
+    match separator {
+        b' ' | b'\n' => Some((code, true)),
+        b'-' => Some((code, false)),
+        b'\r' if rest == b"\n" => Some((code, true)),
+        _ => None,
     }
 }
 
