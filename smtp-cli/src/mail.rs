@@ -28,12 +28,12 @@ pub(crate) struct Mail {
     pub(crate) unreadable: Option<Error>,
     /// How its last session ended, if that ended early.
     pub(crate) ending: Option<Error>,
-    /// What is said of each recipient alone, where not all go to one server.
-    pub(crate) own: Vec<Own>,
+    /// What is said of each recipient alone, as far as anything was.
+    own: Vec<Own>,
     /// What its transactions cost, with the time that the session took to be ready for it.
     pub(crate) measure: Measure,
-    /// Who is in the next transaction.
-    pending: Vec<usize>,
+    /// Who is in the next transaction, unless everyone is.
+    pending: Option<Vec<usize>>,
     /// Who is to be tried again later.
     later: Vec<usize>,
     /// How often a session broke before it could be sent.
@@ -41,12 +41,17 @@ pub(crate) struct Mail {
 }
 
 /// What is said of one recipient alone.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Own {
     /// The server that decided.
     pub(crate) server: Option<String>,
     /// Why nobody took the recipient up, where that is so.
     pub(crate) left: Option<Error>,
+}
+
+impl Own {
+    /// Nothing.
+    pub(crate) const NONE: Self = Self { server: None, left: None };
 }
 
 /// What is allowed when a transaction did not succeed.
@@ -86,9 +91,9 @@ impl Mail {
             outcomes: vec![None; recipients],
             unreadable: None,
             ending: None,
-            own: vec![Own::default(); recipients],
+            own: Vec::new(),
             measure: Measure::default(),
-            pending: (0..recipients).collect(),
+            pending: None,
             later: Vec::new(),
             moves: 0,
         }
@@ -134,19 +139,33 @@ impl Mail {
         }
     }
 
+    /// What is said of a recipient alone, where not all go to one server.
+    pub(crate) fn own(&self, index: usize) -> &Own {
+        self.own.get(index).unwrap_or(&Own::NONE)
+    }
+
+    /// The same, to be said.
+    pub(crate) fn own_mut(&mut self, index: usize) -> &mut Own {
+        self.own.resize(self.envelope.recipients.len(), Own::NONE);
+        &mut self.own[index]
+    }
+
     /// How many recipients the next transaction has.
     pub(crate) fn pending(&self) -> usize {
-        self.pending.len()
+        self.pending.as_ref().map_or(self.outcomes.len(), Vec::len)
     }
 
     /// The envelope of the next transaction.
-    pub(crate) fn transaction(&self) -> Envelope {
+    pub(crate) fn transaction(&self) -> Arc<Envelope> {
+        let Some(pending) = &self.pending else { return Arc::clone(&self.envelope) };
         let mut envelope = Envelope::clone(&self.envelope);
-        if self.pending.len() < envelope.recipients.len() {
-            envelope.recipients =
-                self.pending.iter().map(|&index| self.envelope.recipients[index].clone()).collect();
-        }
-        envelope
+        envelope.recipients = pending.iter().map(|&index| self.envelope.recipients[index].clone()).collect();
+        Arc::new(envelope)
+    }
+
+    /// Takes those of the next transaction out of it.
+    fn take_pending(&mut self) -> Vec<usize> {
+        self.pending.replace(Vec::new()).unwrap_or_else(|| (0..self.outcomes.len()).collect())
     }
 
     /// Takes what became of a transaction; `is_behind` says that it had not begun when its session ended.
@@ -156,7 +175,14 @@ impl Mail {
         let is_broken = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unsent(Reason::Closed(_))));
         let may_move = self.unreadable.is_none() && is_broken && (is_behind || self.moves < policy.moves);
         let mut again = Vec::new();
-        for (index, outcome) in std::mem::take(&mut self.pending).into_iter().zip(outcomes) {
+        if self.pending.is_none() && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_))) {
+            // What nearly all messages come to.
+            self.pending = Some(Vec::new());
+            self.outcomes.clear();
+            self.outcomes.extend(outcomes.into_iter().map(Some));
+            return Next::Finished;
+        }
+        for (index, outcome) in self.take_pending().into_iter().zip(outcomes) {
             match &outcome {
                 Outcome::Unsent(Reason::TooManyRecipients(_)) if any_accepted => again.push(index),
                 Outcome::Unsent(Reason::Closed(_)) if may_move => again.push(index),
@@ -170,8 +196,9 @@ impl Mail {
         if is_broken && !is_behind {
             self.moves += 1;
         }
-        self.pending = again;
-        if !self.pending.is_empty() {
+        let is_again = !again.is_empty();
+        self.pending = Some(again);
+        if is_again {
             Next::Again
         } else if self.later.is_empty() {
             Next::Finished
@@ -182,7 +209,7 @@ impl Mail {
 
     /// Leaves those of the next transaction as they are, because the message cannot be sent to them.
     pub(crate) fn leave(&mut self, error: Error) {
-        for index in std::mem::take(&mut self.pending) {
+        for index in self.take_pending() {
             self.outcomes[index] = None;
         }
         self.unreadable = Some(error);
@@ -190,8 +217,9 @@ impl Mail {
 
     /// Begins the next round.
     pub(crate) fn try_again(&mut self) {
-        self.pending.append(&mut self.later);
-        self.pending.sort_unstable();
+        let pending = self.pending.get_or_insert_default();
+        pending.append(&mut self.later);
+        pending.sort_unstable();
         self.moves = 0;
     }
 }

@@ -135,7 +135,7 @@ impl<'a> Mx<'a> {
             group.recipients.retain(|&index| {
                 let for_now = |error: &Error| error.exit() == Exit::TEMPORARY;
                 mail.outcomes[index].as_ref().is_some_and(is_for_now)
-                    || mail.own[index].left.as_ref().is_some_and(for_now)
+                    || mail.own(index).left.as_ref().is_some_and(for_now)
             });
             if has_later && !group.recipients.is_empty() {
                 later.push(group);
@@ -154,7 +154,7 @@ impl<'a> Mx<'a> {
         let mut pending = group.recipients.clone();
         for &index in &pending {
             mail.outcomes[index] = None;
-            mail.own[index] = crate::mail::Own::default();
+            *mail.own_mut(index) = crate::mail::Own::NONE;
         }
         let mut tries = Tries::default();
         let error = match &group.target {
@@ -176,7 +176,7 @@ impl<'a> Mx<'a> {
             (None, None) => Error::new(Exit::SOFTWARE, "a fault of this program: nobody was tried"),
         };
         for index in pending {
-            mail.own[index].left = Some(error.clone());
+            mail.own_mut(index).left = Some(error.clone());
         }
     }
 
@@ -352,7 +352,7 @@ impl<'a> Mx<'a> {
                         mail.ending.clone_from(&said.ending);
                     }
                     mail.outcomes[index] = Some(outcome);
-                    mail.own[index].server = Some(server.clone());
+                    mail.own_mut(index).server = Some(server.clone());
                 }
             }
         }
@@ -406,10 +406,10 @@ impl Underway {
                     Some(group) => group.recipients.push(index),
                     None => groups.push(Group { target, recipients: vec![index] }),
                 },
-                Err(error) => mail.own[index].left = Some(error),
+                Err(error) => mail.own_mut(index).left = Some(error),
             }
         }
-        let has_left = mail.own.iter().any(|own| own.left.is_some());
+        let has_left = (0..mail.envelope.recipients.len()).any(|index| mail.own(index).left.is_some());
         if mail.envelope.all_or_nothing && (groups.len() > 1 || has_left) {
             groups.clear();
             mail.unreadable = Some(Error::usage(

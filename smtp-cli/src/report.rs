@@ -9,7 +9,7 @@ pub(crate) use ledger::{Form, Ledger};
 use crate::delivery::Reach;
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence, phase};
-use crate::mail::Mail;
+use crate::mail::{Mail, Own};
 use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb};
 use std::fmt::Write as _;
 
@@ -68,12 +68,18 @@ impl<'a> Report<'a> {
 
     /// Why recipients were left that have an error of their own.
     fn left_apart(&self) -> impl Iterator<Item = &'a Error> {
-        self.mail.own.iter().filter_map(|own| own.left.as_ref())
+        self.owns().filter_map(|own| own.left.as_ref())
     }
 
     /// The servers that decided on the recipients, where each has its own.
     fn servers(&self) -> impl Iterator<Item = Option<&'a str>> {
-        self.mail.own.iter().map(|own| own.server.as_deref())
+        self.owns().map(|own| own.server.as_deref())
+    }
+
+    /// What is said of each recipient alone.
+    fn owns(&self) -> impl Iterator<Item = &'a Own> + use<'a> {
+        let mail = self.mail;
+        (0..mail.envelope.recipients.len()).map(|index| mail.own(index))
     }
 
     /// The recipients with what became of them; where the sender alone was asked for, that one.
@@ -81,7 +87,7 @@ impl<'a> Report<'a> {
         let mail = self.mail;
         let left = mail.unreadable.as_ref().or(self.left);
         let of_sender = self.reach == Reach::Sender;
-        let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes).zip(&mail.own);
+        let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes).zip(self.owns());
         pairs.take(if of_sender { 1 } else { usize::MAX }).map(move |((recipient, outcome), own)| {
             let fate = match outcome {
                 Some(outcome) if !is_left(mail, outcome) => Fate::Told(outcome),

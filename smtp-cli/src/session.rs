@@ -16,6 +16,7 @@ use smtp_core::{
 };
 use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// A connection that is ready to send.
@@ -127,6 +128,8 @@ impl<'a> Session<'a> {
         let mut config = config(settings);
         // What nobody looks at need not be told.
         config.report_replies = settings.accounts || !observers.is_empty();
+        // What becomes of a message is told when it has ended.
+        config.report_recipients = false;
         let mut driver = Driver::new(config, transport, tls, observers);
         driver.connected_in(begin.elapsed());
         Ok(Self { driver, settings, cause: None })
@@ -242,18 +245,18 @@ impl<'a> Session<'a> {
     }
 
     /// Queues a message; its octets are asked for by [`Step::Body`].
-    pub(crate) fn submit(&mut self, envelope: Envelope) -> std::result::Result<Goal, Misuse> {
+    pub(crate) fn submit(&mut self, envelope: Arc<Envelope>) -> std::result::Result<Goal, Misuse> {
         self.driver.client.send(envelope)
     }
 
     /// Queues the question whether these recipients would be taken.
-    pub(crate) fn check(&mut self, envelope: Envelope) -> std::result::Result<Goal, Misuse> {
+    pub(crate) fn check(&mut self, envelope: Arc<Envelope>) -> std::result::Result<Goal, Misuse> {
         self.driver.client.check(envelope)
     }
 
     /// Queues the question whether the sender would be taken.
-    pub(crate) fn check_sender(&mut self, envelope: Envelope) -> std::result::Result<Goal, Misuse> {
-        self.driver.client.check_sender(envelope)
+    pub(crate) fn check_sender(&mut self, envelope: Arc<Envelope>) -> std::result::Result<Goal, Misuse> {
+        self.driver.client.check_sender(Arc::unwrap_or_clone(envelope))
     }
 
     /// Says something in the transcript.

@@ -26,7 +26,7 @@ pub(crate) fn deliver(session: &mut Session<'_>, mail: &mut Mail) {
         if let Err(error) = mail.fit(session.extensions()) {
             return mail.leave(error);
         }
-        let count = mail.transaction().recipients.len();
+        let count = mail.pending();
         let goal = match session.submit(mail.transaction()) {
             Ok(goal) => goal,
             Err(misuse) => return mail.leave(not_begun(&misuse)),
@@ -57,7 +57,7 @@ pub(crate) fn check(session: &mut Session<'_>, envelope: &Envelope) -> Result<Ch
     while !pending.is_empty() {
         let mut part = envelope.clone();
         part.recipients = pending.iter().map(|&index| envelope.recipients[index].clone()).collect();
-        let goal = session.check(part).map_err(|misuse| not_begun(&misuse))?;
+        let goal = session.check(part.into()).map_err(|misuse| not_begun(&misuse))?;
         let (end, _) = end_of(session, goal, None);
         let found = outcomes_of(end, pending.len());
         ending = ending_of(&found, session);
