@@ -57,7 +57,9 @@ impl LineEnds {
     }
 
     /// Whether `block` can leave as it is. Each octet is looked at with the one behind it, without a branch within
-    /// [`STRIDE`] pairs, which the compiler makes vector instructions of.
+    /// [`STRIDE`] pairs, which the compiler makes vector instructions of: of this function alone it does so whoever
+    /// calls it.
+    #[inline(never)]
     fn is_clean<const DOTS: bool>(self, block: &[u8]) -> bool {
         let first = block[0];
         if first == b'\n' || (DOTS && first == b'.' && self.at == At::LineStart) {
