@@ -71,15 +71,13 @@ impl LineEnds {
             return false;
         }
         // what is left is looked at in a last stride, together with what was looked at already
-        match (block[..block.len() - 1].last_chunk(), block.last_chunk()) {
-            (Some(octets), Some(behind)) => faults::<DOTS>(octets, behind) == 0,
-            _ => {
-                let (mut octets, mut behind) = ([0; STRIDE], [0; STRIDE]);
-                octets[..rest.len()].copy_from_slice(rest);
-                behind[..rest.len()].copy_from_slice(rest_behind);
-                faults::<DOTS>(&octets, &behind) == 0
-            }
+        if let (Some(octets), Some(behind)) = (block[..block.len() - 1].last_chunk(), block.last_chunk()) {
+            return faults::<DOTS>(octets, behind) == 0;
         }
+        let (mut octets, mut behind) = ([0; STRIDE], [0; STRIDE]);
+        octets[..rest.len()].copy_from_slice(rest);
+        behind[..rest.len()].copy_from_slice(rest_behind);
+        faults::<DOTS>(&octets, &behind) == 0
     }
 
     /// Puts out a clean block; a CR at its end waits for what follows.

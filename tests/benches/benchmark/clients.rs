@@ -35,6 +35,8 @@ impl Default for Load {
 pub(crate) enum Client {
     /// `smtp-cli` as it is now.
     Ours,
+    /// The same with OpenSSL linked in.
+    Vendored,
     /// An older build of it.
     Before,
     SmtpSource,
@@ -47,13 +49,22 @@ pub(crate) enum Client {
 
 impl Client {
     /// All others.
-    pub(crate) const PEERS: [Self; 7] =
-        [Self::Before, Self::SmtpSource, Self::Curl, Self::Smtplib, Self::Lettre, Self::Msmtp, Self::Swaks];
+    pub(crate) const PEERS: [Self; 8] = [
+        Self::Vendored,
+        Self::Before,
+        Self::SmtpSource,
+        Self::Curl,
+        Self::Smtplib,
+        Self::Lettre,
+        Self::Msmtp,
+        Self::Swaks,
+    ];
 
     /// What it is called in the tables.
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ours => "smtp-cli",
+            Self::Vendored => "smtp-cli, vendored",
             Self::Before => "smtp-cli before",
             Self::SmtpSource => "smtp-source",
             Self::Curl => "curl",
@@ -69,7 +80,10 @@ impl Client {
         match self {
             Self::Ours | Self::Before | Self::SmtpSource => true,
             Self::Smtplib | Self::Lettre => load.connections == 1,
-            Self::Curl | Self::Msmtp | Self::Swaks => load.messages == 1 && load.connections == 1,
+            // It differs in how it starts.
+            Self::Vendored | Self::Curl | Self::Msmtp | Self::Swaks => {
+                load.messages == 1 && load.connections == 1
+            }
         }
     }
 }
@@ -79,6 +93,8 @@ impl Client {
 pub(crate) struct Programs {
     /// `smtp-cli`.
     pub(crate) ours: PathBuf,
+    /// The same with its feature `vendored`.
+    pub(crate) vendored: PathBuf,
     /// An older build of it, if one is given.
     before: Option<PathBuf>,
     /// `smtp-mock`.
@@ -90,19 +106,16 @@ pub(crate) struct Programs {
 impl Programs {
     /// Builds those of the workspace.
     pub(crate) fn find() -> io::Result<Self> {
-        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-        let built = Command::new(cargo)
-            .args(["build", "--release", "--quiet", "--package", "smtp-cli", "--package", "smtp-mock"])
-            .current_dir(env!("CARGO_MANIFEST_DIR"))
-            .status()?;
-        if !built.success() {
-            return Err(io::Error::other("the programs cannot be built"));
-        }
         let this = std::env::current_exe()?;
         // Beside the directory of this program.
         let release = this.ancestors().nth(2).unwrap_or_else(|| Path::new("."));
+        let vendored = release.with_file_name("vendored");
+        build(&["--package", "smtp-cli", "--package", "smtp-mock"])?;
+        let words = ["--package", "smtp-cli", "--features", "vendored", "--target-dir"];
+        build(&[&words[..], &[&vendored.to_string_lossy()]].concat())?;
         Ok(Self {
             ours: release.join("smtp-cli"),
+            vendored: vendored.join("release").join("smtp-cli"),
             before: std::env::var_os("SMTP_CLI_BEFORE").map(PathBuf::from),
             mock: release.join("smtp-mock"),
             directory: tempfile::tempdir()?,
@@ -121,6 +134,7 @@ impl Programs {
     pub(crate) fn version(&self, client: Client) -> Option<String> {
         let words: &[&str] = match client {
             Client::Ours => &[self.ours.to_str()?, "--version"],
+            Client::Vendored => &[self.vendored.to_str()?, "--version"],
             Client::Before => &[self.before.as_ref()?.to_str()?, "--version"],
             Client::SmtpSource => &["postconf", "-d", "-h", "mail_version"],
             Client::Curl => &["curl", "--version"],
@@ -172,8 +186,12 @@ impl Programs {
             (messages.to_string(), connections.to_string(), in_flight.to_string());
         let path = message.to_string_lossy();
         match client {
-            Client::Ours | Client::Before => {
-                let program = if client == Client::Ours { Some(&self.ours) } else { self.before.as_ref() };
+            Client::Ours | Client::Vendored | Client::Before => {
+                let program = match client {
+                    Client::Ours => Some(&self.ours),
+                    Client::Vendored => Some(&self.vendored),
+                    _ => self.before.as_ref(),
+                };
                 add(&[&program.map(|program| program.to_string_lossy()).unwrap_or_default()]);
                 add(&["send", "--quiet", "--server", &to.to_string(), "--tls", "none", "--eml", &path]);
                 add(&["--repeat", &messages, "--connections", &connections, "--in-flight", &in_flight]);
@@ -239,6 +257,17 @@ impl Programs {
         }
         Ok(words)
     }
+}
+
+/// Builds programs of the workspace.
+fn build(words: &[&str]) -> io::Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let built = Command::new(cargo)
+        .args(["build", "--release", "--quiet"])
+        .args(words)
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .status()?;
+    if built.success() { Ok(()) } else { Err(io::Error::other("the programs cannot be built")) }
 }
 
 /// A run of lettre, as a process of its own.

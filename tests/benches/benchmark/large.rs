@@ -23,7 +23,7 @@ pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
         ],
     );
     for server in Server::both(programs)? {
-        for (size, rounds) in [(64 * MEGABYTE, 5), (1_000 * MEGABYTE, 1)] {
+        for (size, rounds) in [(64 * MEGABYTE, 11), (1_000 * MEGABYTE, 3)] {
             if size > 64 * MEGABYTE && server.name == "smtp-mock" {
                 // It takes 64 MiB at most.
                 continue;
@@ -33,7 +33,8 @@ pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
             clients.insert(0, Client::Ours);
             // The scripts hold a message several times.
             clients.retain(|client| {
-                size < 1_000 * MEGABYTE || matches!(client, Client::Ours | Client::Before | Client::Curl)
+                size < 1_000 * MEGABYTE
+                    || matches!(client, Client::Ours | Client::Vendored | Client::Before | Client::Curl)
             });
             clients.retain(|client| !matches!(client, Client::Swaks));
             let mut found: Vec<[Vec<f64>; 3]> = vec![Default::default(); clients.len()];
