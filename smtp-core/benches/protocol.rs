@@ -34,8 +34,11 @@ fn reply_of(name: &str) -> &'static [u8] {
 mod reply {
     use super::{Bencher, LINES, Limits, black_box, reply_of};
 
+    /// So many at once, since one takes no longer than a look at the clock.
+    const SAMPLE: u32 = 1000;
+
     /// Where it borrows the octets in which it came.
-    #[divan::bench(args = LINES)]
+    #[divan::bench(args = LINES, sample_size = SAMPLE)]
     fn ours_borrowed(bencher: Bencher<'_, '_>, name: &str) {
         let reply = reply_of(name);
         let limits = Limits::default();
@@ -46,7 +49,7 @@ mod reply {
     }
 
     /// As the value that an event holds.
-    #[divan::bench(args = LINES)]
+    #[divan::bench(args = LINES, sample_size = SAMPLE)]
     fn ours_owned(bencher: Bencher<'_, '_>, name: &str) {
         let reply = reply_of(name);
         let limits = Limits::default();
@@ -56,7 +59,7 @@ mod reply {
         });
     }
 
-    #[divan::bench(args = LINES)]
+    #[divan::bench(args = LINES, sample_size = SAMPLE)]
     fn smtp_proto(bencher: Bencher<'_, '_>, name: &str) {
         let reply = reply_of(name);
         bencher.bench(|| {
@@ -64,7 +67,7 @@ mod reply {
         });
     }
 
-    #[divan::bench(args = LINES)]
+    #[divan::bench(args = LINES, sample_size = SAMPLE)]
     fn lettre(bencher: Bencher<'_, '_>, name: &str) {
         let reply = reply_of(name);
         let text = std::str::from_utf8(reply).expect("the replies are ASCII");

@@ -35,11 +35,11 @@ pub struct BorrowedReply<'a> {
 /// # Ok::<(), smtp_core::Violation>(())
 /// ```
 pub fn parse<'a>(octets: &'a [u8], limits: &Limits) -> Result<Option<(BorrowedReply<'a>, usize)>, Violation> {
-    let mut scan = Scan::default();
-    Ok(scan.advance(octets, limits)?.map(|(code, length)| {
-        let reply = BorrowedReply { code, octets: &octets[..length] };
-        (reply, length)
-    }))
+    let found = match one_line(octets, limits) {
+        None => Scan::default().advance(octets, limits)?,
+        found => found,
+    };
+    Ok(found.map(|(code, length)| (BorrowedReply { code, octets: &octets[..length] }, length)))
 }
 
 impl<'a> BorrowedReply<'a> {
@@ -110,23 +110,17 @@ impl Parser {
             self.scan = Scan::default();
         }
         if self.buffer.is_empty() {
-            let mut scan = Scan::default();
-            let found = match scan.advance(octets, limits) {
-                Ok(found) => found,
-                Err(violation) => {
-                    self.keep_rejected(octets);
-                    return Err(violation);
-                }
+            let found = match one_line(octets, limits) {
+                None => self.begin(octets, limits)?,
+                found => found,
             };
-            if let Some((code, length)) = found {
-                let (reply, rest) = octets.split_at(length);
-                *input = rest;
-                return Ok(Some(BorrowedReply { code, octets: reply }));
-            }
-            self.scan = scan;
-            self.buffer.extend_from_slice(octets);
-            *input = &[];
-            return Ok(None);
+            let Some((code, length)) = found else {
+                *input = &[];
+                return Ok(None);
+            };
+            let (reply, rest) = octets.split_at(length);
+            *input = rest;
+            return Ok(Some(BorrowedReply { code, octets: reply }));
         }
         let before = self.buffer.len();
         self.buffer.extend_from_slice(octets);
@@ -138,6 +132,17 @@ impl Parser {
         self.buffer.truncate(length);
         self.scan.complete = true;
         Ok(Some(BorrowedReply { code, octets: &self.buffer }))
+    }
+
+    /// Looks for a whole reply in the first octets of one, which are kept when there is none.
+    fn begin(&mut self, octets: &[u8], limits: &Limits) -> Result<Option<(Code, usize)>, Violation> {
+        let found = self.scan.advance(octets, limits);
+        match &found {
+            Ok(Some(_)) => self.scan = Scan::default(),
+            Ok(None) => self.buffer.extend_from_slice(octets),
+            Err(_) => self.keep_rejected(octets),
+        }
+        found
     }
 
     /// What has come of a reply that is not complete, or that was not one.
@@ -158,7 +163,18 @@ impl Parser {
     }
 }
 
-/// How far into a reply the parser has looked; no octet is looked at twice.
+/// The reply that the first line is all of, as nearly all are. Whatever else there is, or is wrong, a [`Scan`] finds out.
+#[inline]
+fn one_line(octets: &[u8], limits: &Limits) -> Option<(Code, usize)> {
+    let end = memchr(b'\n', octets)? + 1;
+    let fits = end <= limits.reply_line && end <= limits.reply_octets && limits.reply_lines > 0;
+    match reply_line(&octets[..end]) {
+        Some((code, true)) if fits => Some((code, end)),
+        _ => None,
+    }
+}
+
+/// How far into a reply the parser has looked; no line is looked at twice but the first.
 #[derive(Clone, Debug, Default)]
 struct Scan {
     /// Where the current line begins.
@@ -173,7 +189,6 @@ struct Scan {
 
 impl Scan {
     /// Looks on through `octets`, which begin where the reply begins.
-    #[inline]
     fn advance(&mut self, octets: &[u8], limits: &Limits) -> Result<Option<(Code, usize)>, Violation> {
         loop {
             let found = memchr(b'\n', &octets[self.searched..]);
