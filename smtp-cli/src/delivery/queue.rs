@@ -34,8 +34,7 @@ impl<'a> Queue<'a> {
     /// The next message of this round.
     pub(crate) fn take(&self) -> Option<Mail> {
         let mut inside = self.inside();
-        inside.refill();
-        inside.again.pop_front()
+        inside.again.pop_front().or_else(|| inside.ask())
     }
 
     /// Whether there is nothing left in this round.
@@ -75,13 +74,10 @@ impl<'a> Queue<'a> {
         for mail in std::mem::take(&mut inside.later) {
             finished(&mail, left.or(inside.failure.as_ref()));
         }
-        loop {
-            inside.refill();
-            match inside.again.pop_front() {
-                Some(mail) => finished(&mail, left.or(inside.failure.as_ref())),
-                None => return inside.failure,
-            }
+        while let Some(mail) = inside.again.pop_front().or_else(|| inside.ask()) {
+            finished(&mail, left.or(inside.failure.as_ref()));
         }
+        inside.failure
     }
 
     fn inside(&self) -> MutexGuard<'_, Inside<'a>> {
@@ -92,17 +88,25 @@ impl<'a> Queue<'a> {
 impl Inside<'_> {
     /// Asks the supply when nothing else is left.
     fn refill(&mut self) {
-        if !self.again.is_empty() {
-            return;
+        if self.again.is_empty() {
+            let more = self.ask();
+            self.again.extend(more);
         }
-        let Some(supply) = &mut self.supply else { return };
-        match supply.next() {
-            Some(Ok(mail)) => self.again.push_back(mail),
+    }
+
+    /// Asks the supply for one more.
+    fn ask(&mut self) -> Option<Mail> {
+        match self.supply.as_mut()?.next() {
+            Some(Ok(mail)) => Some(mail),
             Some(Err(error)) => {
                 self.supply = None;
                 self.failure.get_or_insert(error);
+                None
             }
-            None => self.supply = None,
+            None => {
+                self.supply = None;
+                None
+            }
         }
     }
 }
