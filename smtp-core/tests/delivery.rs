@@ -67,6 +67,49 @@ fn one_refused_recipient_does_not_stop_the_other() {
 }
 
 #[test]
+fn without_reports_of_recipients_the_outcomes_are_the_same() {
+    let quiet = || {
+        let mut config = Config::default();
+        config.report_recipients = false;
+        config
+    };
+    let script = greeted(&[
+        expect(MAIL),
+        say("250 ok\r\n"),
+        expect(BOB),
+        say("250 2.1.5 taken\r\n"),
+        expect(EVE),
+        say("550 5.1.1 who?\r\n"),
+        expect("DATA\r\n"),
+        say("354 go ahead\r\n"),
+        expect(format!("{MESSAGE}.\r\n")),
+        say("250 queued\r\n"),
+    ]);
+    let run = play(|| sending(quiet(), &[&["bob@example.net", "eve@example.net"]]), &script);
+    assert_eq!(outcomes(&run), [accepted("250 queued"), refused(Verb::Rcpt, "550 5.1.1 who?")]);
+    assert!(!run.events.iter().any(|event| matches!(event, Event::Recipient { .. })));
+    // of a check the reply is the outcome, with its text
+    let check = || {
+        let mut pair = Pair::new(quiet());
+        pair.client.hello(domain()).unwrap();
+        pair.client.check(envelope(&["bob@example.net"])).unwrap();
+        pair
+    };
+    let run = play(
+        check,
+        &greeted(&[
+            expect(MAIL),
+            say("250 ok\r\n"),
+            expect(BOB),
+            say("250 2.1.5 taken\r\n"),
+            expect("RSET\r\n"),
+            say("250 ok\r\n"),
+        ]),
+    );
+    assert_eq!(ends(&run.events)[1], End::Checked(vec![accepted("250 2.1.5 taken")]));
+}
+
+#[test]
 fn a_refused_sender_ends_the_message_and_no_more_is_said_of_it() {
     let run = play(two, &greeted(&[expect(MAIL), say("550 5.7.1 not you\r\n"), expect("")]));
     assert_eq!(

@@ -159,6 +159,7 @@ proptest! {
         in_flight in 1usize..4,
         protocol in prop::sample::select(vec![Protocol::Esmtp, Protocol::Smtp, Protocol::Lmtp]),
         reports in any::<bool>(),
+        reports_recipients in any::<bool>(),
     ) {
         let mut config = Config::default();
         config.limits.window = window;
@@ -166,6 +167,7 @@ proptest! {
         config.limits.in_flight = in_flight;
         config.protocol = protocol;
         config.report_replies = reports;
+        config.report_recipients = reports_recipients;
         // most walks begin as a session does, so that they get far
         let mut start = vec![Act::Goal(0), Act::Say("220 mx\r\n".into())];
         start.extend(acts);
