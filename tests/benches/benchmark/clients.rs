@@ -36,7 +36,7 @@ pub(crate) enum Client {
     /// `smtp-cli` as it is now.
     Ours,
     /// The same with OpenSSL linked in.
-    Vendored,
+    Static,
     /// An older build of it.
     Before,
     SmtpSource,
@@ -50,7 +50,7 @@ pub(crate) enum Client {
 impl Client {
     /// All others.
     pub(crate) const PEERS: [Self; 8] = [
-        Self::Vendored,
+        Self::Static,
         Self::Before,
         Self::SmtpSource,
         Self::Curl,
@@ -64,7 +64,7 @@ impl Client {
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Ours => "smtp-cli",
-            Self::Vendored => "smtp-cli, vendored",
+            Self::Static => "smtp-cli, OpenSSL linked in",
             Self::Before => "smtp-cli before",
             Self::SmtpSource => "smtp-source",
             Self::Curl => "curl",
@@ -81,7 +81,7 @@ impl Client {
             Self::Ours | Self::Before | Self::SmtpSource => true,
             Self::Smtplib | Self::Lettre => load.connections == 1,
             // It differs in how it starts.
-            Self::Vendored | Self::Curl | Self::Msmtp | Self::Swaks => {
+            Self::Static | Self::Curl | Self::Msmtp | Self::Swaks => {
                 load.messages == 1 && load.connections == 1
             }
         }
@@ -93,8 +93,8 @@ impl Client {
 pub(crate) struct Programs {
     /// `smtp-cli`.
     pub(crate) ours: PathBuf,
-    /// The same with its feature `vendored`.
-    pub(crate) vendored: PathBuf,
+    /// The same with OpenSSL linked in, where there is what that takes.
+    linked: Option<PathBuf>,
     /// An older build of it, if one is given.
     before: Option<PathBuf>,
     /// `smtp-mock`.
@@ -109,13 +109,19 @@ impl Programs {
         let this = std::env::current_exe()?;
         // Beside the directory of this program.
         let release = this.ancestors().nth(2).unwrap_or_else(|| Path::new("."));
-        let vendored = release.with_file_name("vendored");
-        build(&["--package", "smtp-cli", "--package", "smtp-mock"])?;
-        let words = ["--package", "smtp-cli", "--features", "vendored", "--target-dir"];
-        build(&[&words[..], &[&vendored.to_string_lossy()]].concat())?;
+        build(&["smtp-cli", "smtp-mock"], release.parent().unwrap_or(release), &[])?;
+        let linked = release.with_file_name("static");
+        let linked = match (of_openssl("libdir"), of_openssl("includedir")) {
+            (Some(libraries), Some(headers)) if Path::new(&libraries).join("libssl.a").exists() => {
+                let variables = [("STATIC", "1"), ("LIB_DIR", &libraries), ("INCLUDE_DIR", &headers)];
+                build(&["smtp-cli"], &linked, &variables)?;
+                Some(linked.join("release").join("smtp-cli"))
+            }
+            _ => None,
+        };
         Ok(Self {
             ours: release.join("smtp-cli"),
-            vendored: vendored.join("release").join("smtp-cli"),
+            linked,
             before: std::env::var_os("SMTP_CLI_BEFORE").map(PathBuf::from),
             mock: release.join("smtp-mock"),
             directory: tempfile::tempdir()?,
@@ -134,7 +140,7 @@ impl Programs {
     pub(crate) fn version(&self, client: Client) -> Option<String> {
         let words: &[&str] = match client {
             Client::Ours => &[self.ours.to_str()?, "--version"],
-            Client::Vendored => &[self.vendored.to_str()?, "--version"],
+            Client::Static => &[self.linked.as_ref()?.to_str()?, "--version"],
             Client::Before => &[self.before.as_ref()?.to_str()?, "--version"],
             Client::SmtpSource => &["postconf", "-d", "-h", "mail_version"],
             Client::Curl => &["curl", "--version"],
@@ -186,10 +192,10 @@ impl Programs {
             (messages.to_string(), connections.to_string(), in_flight.to_string());
         let path = message.to_string_lossy();
         match client {
-            Client::Ours | Client::Vendored | Client::Before => {
+            Client::Ours | Client::Static | Client::Before => {
                 let program = match client {
                     Client::Ours => Some(&self.ours),
-                    Client::Vendored => Some(&self.vendored),
+                    Client::Static => self.linked.as_ref(),
                     _ => self.before.as_ref(),
                 };
                 add(&[&program.map(|program| program.to_string_lossy()).unwrap_or_default()]);
@@ -259,12 +265,23 @@ impl Programs {
     }
 }
 
-/// Builds programs of the workspace.
-fn build(words: &[&str]) -> io::Result<()> {
+/// Where the system has OpenSSL.
+fn of_openssl(variable: &str) -> Option<String> {
+    let asked =
+        Command::new("pkg-config").arg(format!("--variable={variable}")).arg("openssl").output().ok()?;
+    let place = String::from_utf8_lossy(&asked.stdout).trim().to_string();
+    (!place.is_empty()).then_some(place)
+}
+
+/// Builds programs of the workspace below a directory, with what openssl-sys is told by these variables.
+fn build(packages: &[&str], directory: &Path, openssl: &[(&str, &str)]) -> io::Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let built = Command::new(cargo)
         .args(["build", "--release", "--quiet"])
-        .args(words)
+        .args(packages.iter().flat_map(|package| ["--package", package]))
+        .arg("--target-dir")
+        .arg(directory)
+        .envs(openssl.iter().map(|(name, value)| (format!("OPENSSL_{name}"), value)))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .status()?;
     if built.success() { Ok(()) } else { Err(io::Error::other("the programs cannot be built")) }

@@ -34,7 +34,7 @@ pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
             // The scripts hold a message several times.
             clients.retain(|client| {
                 size < 1_000 * MEGABYTE
-                    || matches!(client, Client::Ours | Client::Vendored | Client::Before | Client::Curl)
+                    || matches!(client, Client::Ours | Client::Static | Client::Before | Client::Curl)
             });
             clients.retain(|client| !matches!(client, Client::Swaks));
             let mut found: Vec<[Vec<f64>; 3]> = vec![Default::default(); clients.len()];

@@ -29,7 +29,7 @@ pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
             let load = Load { messages, recipients, in_flight, ..Load::default() };
             let mut clients = programs.peers(&load);
             clients.insert(0, Client::Ours);
-            clients.retain(|client| *client != Client::Vendored);
+            clients.retain(|client| *client != Client::Static);
             let mut ours = 0.0;
             for client in clients {
                 // A peer that takes seconds shows no more the second time.

@@ -61,7 +61,7 @@ fn one(programs: &Programs, server: &Server, load: Load, section: &mut Section) 
         for turn in turns(round, clients.len()) {
             let (client, (rates, costs)) = (&clients[turn], &mut found[turn]);
             let messages = match client {
-                Client::Ours | Client::Vendored | Client::Before => load.messages,
+                Client::Ours | Client::Static | Client::Before => load.messages,
                 Client::SmtpSource => load.messages / 2,
                 Client::Smtplib => 1_000,
                 // It loses 40 ms with each.
