@@ -267,24 +267,7 @@ impl Client {
                 self.open_transaction = Some(goal);
                 true
             }
-            Stage::Rcpt
-                if transaction.is_mail_refused || transaction.asked == transaction.standings.len() =>
-            {
-                transaction.stage = Stage::Gate;
-                true
-            }
-            Stage::Rcpt => {
-                if !may_put_out {
-                    return false;
-                }
-                let index = transaction.asked;
-                transaction.asked += 1;
-                if let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get(self.cursor) {
-                    command::rcpt(&mut self.pending, &transaction.envelope.recipients[index]);
-                }
-                self.owe(goal, Expect::Rcpt(index));
-                true
-            }
+            Stage::Rcpt => self.put_out_recipients(goal),
             Stage::Gate => self.step_gate(goal, may_put_out),
             Stage::Data if transaction.is_body_complete => {
                 self.end_data(goal);
@@ -296,6 +279,32 @@ impl Client {
                 self.cursor += 1;
                 true
             }
+        }
+    }
+
+    /// Puts out RCPT for as many recipients as there is room for; says whether anything changed.
+    fn put_out_recipients(&mut self, goal: Goal) -> bool {
+        let before = self.owed.len();
+        loop {
+            let has_room = self.pending.len() < self.config.limits.chunk && self.may_put_out();
+            let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get_mut(self.cursor) else {
+                return false;
+            };
+            let index = transaction.asked;
+            let recipient =
+                transaction.envelope.recipients.get(index).filter(|_| !transaction.is_mail_refused);
+            let Some(recipient) = recipient else {
+                transaction.stage = Stage::Gate;
+                return true;
+            };
+            if !has_room {
+                return self.owed.len() > before;
+            }
+            command::rcpt(&mut self.pending, recipient);
+            transaction.asked += 1;
+            transaction.owed += 1;
+            self.is_group_ended = false;
+            self.owed.push_back(Owed { goal, expect: Expect::Rcpt(index) });
         }
     }
 

@@ -77,9 +77,6 @@ impl Client {
         self.owed_handed_out -= 1;
         self.owed_final -= usize::from(matches!(owed.expect, Expect::Message(_)));
         self.answered = Some(owed.expect.verb());
-        if let Some(transaction) = self.transaction(owed.goal) {
-            transaction.owed -= 1;
-        }
         if reply.code() == Code::UNAVAILABLE {
             return self.take_unavailable(owed, reply);
         }
@@ -97,12 +94,12 @@ impl Client {
             return self.violate(Violation::UnexpectedReply(reply.clone()));
         }
         self.dispatch(owed, reply, challenge);
-        if let Some(transaction) = self.transaction(owed.goal)
-            && transaction.stage == Stage::Written
-            && transaction.owed == 0
-        {
-            let end = transaction.take_end();
-            self.done(owed.goal, end);
+        if let Some(transaction) = self.transaction(owed.goal) {
+            transaction.owed -= 1;
+            if transaction.stage == Stage::Written && transaction.owed == 0 {
+                let end = transaction.take_end();
+                self.done(owed.goal, end);
+            }
         }
     }
 
