@@ -18,7 +18,7 @@ use crate::{
     random::Random,
     report::{Nearest, Report, RuleUse},
     scenario::{On, Rule, Scenario, When},
-    session::Session,
+    session::{Session, offers::Offers},
     signal::{Change, Signal},
 };
 
@@ -33,6 +33,7 @@ pub struct Server {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) scenario: Arc<Scenario>,
+    pub(crate) offers: Offers,
     pub(crate) limits: CaptureLimits,
     rules: Mutex<Vec<RuleState>>,
     // Read before the lock is taken: without rules, sessions never meet.
@@ -99,6 +100,7 @@ impl Server {
             shared: Arc::new(Shared {
                 has_rules: AtomicBool::new(!rules.is_empty()),
                 rules: Mutex::new(rules),
+                offers: Offers::of(&scenario.server),
                 scenario: Arc::new(scenario),
                 limits,
                 capture: Mutex::default(),
@@ -174,7 +176,7 @@ impl Server {
     /// Entries of the transcript from a position on, and the position behind them; for whoever prints as they come.
     #[must_use]
     pub fn entries_since(&self, position: u64) -> (Vec<crate::Entry>, u64) {
-        self.capture().entries_since(position)
+        self.capture().log.since(position)
     }
 
     /// Puts a rule before all others, from now on.
@@ -323,11 +325,13 @@ impl Server {
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
     }
 
+    /// Whether there was ever a rule; without any, sessions need not gather facts.
+    pub(crate) fn has_rules(&self) -> bool {
+        self.shared.has_rules.load(Ordering::Acquire)
+    }
+
     /// The rule that fires, if one does; it is counted.
     pub(crate) fn choose(&self, facts: &Facts<'_>, random: &mut Random) -> Option<Arc<Rule>> {
-        if !self.shared.has_rules.load(Ordering::Acquire) {
-            return None;
-        }
         for state in lock(&self.shared.rules).iter_mut() {
             if state.rule.on != facts.on && state.rule.on != On::Any {
                 continue;

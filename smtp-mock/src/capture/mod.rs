@@ -2,6 +2,7 @@
 
 #[cfg(feature = "program")]
 mod backlog;
+mod log;
 mod message;
 #[cfg(feature = "net")]
 mod store;
@@ -11,9 +12,12 @@ use std::{collections::VecDeque, sync::Arc};
 
 #[cfg(feature = "program")]
 pub(crate) use self::backlog::Backlog;
-pub(crate) use self::message::{header_fields, unfolded};
 #[cfg(feature = "net")]
 pub use self::store::{Store, StoreFormat};
+pub(crate) use self::{
+    log::{Extra, Item, Log, Page},
+    message::{header_fields, unfolded},
+};
 pub use self::{
     message::{Envelope, Message, Parameter, Path, Summary},
     transcript::{Entry, Kind, Transcript},
@@ -51,7 +55,7 @@ impl Default for CaptureLimits {
 #[derive(Debug, Default)]
 pub(crate) struct Capture {
     pub(crate) messages: VecDeque<Arc<Message>>,
-    pub(crate) entries: VecDeque<Entry>,
+    pub(crate) log: Log,
     pub(crate) findings: Vec<Finding>,
     pub(crate) mismatches: Vec<Mismatch>,
     /// What the program is still to tell of, where it tells of messages: a limit may make us forget them before.
@@ -61,13 +65,11 @@ pub(crate) struct Capture {
     pub(crate) accepted: u64,
     /// Messages that were numbered: accepted, or kept without a positive reply.
     pub(crate) numbered: u64,
-    pub(crate) forgotten_entries: u64,
     pub(crate) forgotten_findings: u64,
     /// Connections that ended, and of these the ones that said QUIT.
     pub(crate) ended: u64,
     pub(crate) quit: u64,
     message_octets: usize,
-    transcript_octets: usize,
     versions: [u64; 3],
 }
 
@@ -108,16 +110,8 @@ impl Capture {
         self.accepted += 1;
     }
 
-    pub(crate) fn keep_entries(&mut self, entries: &mut Vec<Entry>, limits: &CaptureLimits) {
-        for entry in entries.drain(..) {
-            self.transcript_octets += weight(&entry);
-            self.entries.push_back(entry);
-        }
-        while self.transcript_octets > limits.transcript_octets {
-            let Some(oldest) = self.entries.pop_front() else { break };
-            self.transcript_octets -= weight(&oldest);
-            self.forgotten_entries += 1;
-        }
+    pub(crate) fn keep_entries(&mut self, page: &mut Page, limits: &CaptureLimits) {
+        self.log.append(page, limits.transcript_octets);
     }
 
     pub(crate) fn keep_findings(&mut self, findings: &mut Vec<Finding>, limits: &CaptureLimits) {
@@ -130,30 +124,18 @@ impl Capture {
         }
     }
 
-    pub(crate) fn entries_since(&self, position: u64) -> (Vec<Entry>, u64) {
-        let skip = usize::try_from(position.saturating_sub(self.forgotten_entries)).unwrap_or(usize::MAX);
-        let entries: Vec<_> = self.entries.iter().skip(skip).cloned().collect();
-        (entries, self.forgotten_entries + self.entries.len() as u64)
-    }
-
     pub(crate) fn transcript(&self) -> Transcript {
-        let mut entries: Vec<_> = self.entries.iter().cloned().collect();
+        let (mut entries, _) = self.log.since(0);
         // Stable: within a connection the order of happening stays.
         entries.sort_by_key(|entry| entry.connection);
-        Transcript { entries, forgotten: self.forgotten_entries }
+        Transcript { entries, forgotten: self.log.forgotten() }
     }
 
     /// Forgets messages and transcripts; counts and rules stay.
     pub(crate) fn clear(&mut self) {
         self.messages.clear();
-        self.forgotten_entries += self.entries.len() as u64;
-        self.entries.clear();
+        self.log.clear();
         self.findings.clear();
         self.message_octets = 0;
-        self.transcript_octets = 0;
     }
-}
-
-fn weight(entry: &Entry) -> usize {
-    entry.octets.len() + entry.packets.len() * 8 + 128
 }

@@ -26,7 +26,7 @@ pub use self::{
     },
     step::{Close, Drip, Step},
 };
-pub(crate) use self::{rule::reply_steps, step::LARGEST};
+pub(crate) use self::{reply::append_code, rule::reply_steps, step::LARGEST};
 
 /// Everything that decides what the server does: with no rule and no dialogue, a correct server.
 ///

@@ -89,11 +89,9 @@ impl Reply {
         octets
     }
 
-    fn append_to(&self, octets: &mut Vec<u8>) {
-        let digits = [self.code / 100, self.code / 10 % 10, self.code % 10]
-            .map(|digit| b'0' + u8::try_from(digit).unwrap_or(9));
+    pub(crate) fn append_to(&self, octets: &mut Vec<u8>) {
         for (index, line) in self.lines.iter().enumerate() {
-            octets.extend_from_slice(&digits);
+            append_code(self.code, octets);
             let last = index + 1 == self.lines.len();
             // A bare code stays bare, but an empty challenge needs its space (RFC 4954 §4).
             if !(last && line.is_empty()) || self.code == 334 {
@@ -103,6 +101,12 @@ impl Reply {
             octets.extend_from_slice(b"\r\n");
         }
     }
+}
+
+/// Writes a code in its three digits.
+pub(crate) fn append_code(code: u16, octets: &mut Vec<u8>) {
+    let digits = [code / 100, code / 10 % 10, code % 10].map(|digit| b'0' + u8::try_from(digit).unwrap_or(9));
+    octets.extend_from_slice(&digits);
 }
 
 impl<'de> Deserialize<'de> for Reply {

@@ -1,5 +1,12 @@
 //! Receives mail data: undoes transparency, finds the end, and keeps no more than it may.
 
+use std::sync::LazyLock;
+
+use memchr::memmem::Finder;
+
+/// Finds where a line ends and the next begins with a dot: the end of the mail data, or a dot too much.
+static DOT: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(b"\r\n."));
+
 /// The state of one DATA command's mail data, across any cut of the octets.
 #[derive(Debug)]
 pub(super) struct Body {
@@ -8,15 +15,18 @@ pub(super) struct Body {
     pub(super) size: u64,
     /// Octets on the wire.
     pub(super) wire: u64,
+    /// The end was found.
+    pub(super) ended: bool,
     limit: u64,
     keep: bool,
     at_line_begin: bool,
 }
 
 impl Body {
-    /// Mail data of which at most `limit` octets are kept, or none at all.
-    pub(super) fn new(limit: u64, keep: bool) -> Self {
-        Self { octets: Vec::new(), size: 0, wire: 0, limit, keep, at_line_begin: true }
+    /// Mail data of which at most `limit` octets are kept, or none at all, with room for what is expected.
+    pub(super) fn new(limit: u64, keep: bool, expected: usize) -> Self {
+        let octets = Vec::with_capacity(if keep { expected } else { 0 });
+        Self { octets, size: 0, wire: 0, ended: false, limit, keep, at_line_begin: true }
     }
 
     /// Takes what it can of the input and tells how much, and whether the end was in it.
@@ -41,7 +51,7 @@ impl Body {
                 self.at_line_begin = false;
                 continue;
             }
-            match memchr::memmem::find(rest, b"\r\n.") {
+            match DOT.find(rest) {
                 Some(found) => {
                     self.append(&rest[..found + 2]);
                     self.at_line_begin = true;
@@ -64,6 +74,7 @@ impl Body {
             }
         }
         self.wire += at as u64;
+        self.ended |= end;
         (at, end)
     }
 
@@ -77,6 +88,14 @@ impl Body {
             self.octets = Vec::new();
         }
     }
+
+    /// The message, in no more room than it needs: it may be kept for long.
+    pub(super) fn into_octets(mut self) -> Vec<u8> {
+        if self.octets.capacity() - self.octets.len() > self.octets.len() / 8 {
+            self.octets.shrink_to_fit();
+        }
+        self.octets
+    }
 }
 
 #[cfg(test)]
@@ -87,7 +106,7 @@ mod tests {
 
     /// Feeds the octets in these cuts and gives the message and what was left.
     fn receive(wire: &[u8], cuts: &[usize]) -> (Vec<u8>, bool, usize) {
-        let mut body = Body::new(u64::MAX, true);
+        let mut body = Body::new(u64::MAX, true, 0);
         let mut pending = Vec::new();
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (wire.len() + 1)).collect();
         cuts.sort_unstable();
@@ -122,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_is_beyond_the_limit_is_counted_and_not_kept() {
-        let mut body = Body::new(4, true);
+        let mut body = Body::new(4, true, 0);
         assert_eq!(body.take(b"123456\r\n.\r\n"), (11, true));
         assert_eq!((body.size, body.octets.len()), (8, 0));
     }

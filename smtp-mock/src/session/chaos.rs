@@ -8,7 +8,7 @@ use crate::scenario::{ChaosFault, Close, Drip, Octets, Reply, Step};
 impl Session {
     /// The steps of a fault, if chance wants one here.
     pub(super) fn chaos_steps(&mut self, command: &Command) -> Option<Vec<Step>> {
-        let chaos = self.scenario().chaos.clone()?;
+        let chaos = self.scenario().chaos.as_ref()?.clone();
         if matches!(command, Command::Handshake) || !self.random.chance(chaos.chance) {
             return None;
         }

@@ -210,6 +210,10 @@ fn parse_path(rest: &[u8], prefix: &[u8], reverse: bool) -> Result<Path, Syntax>
 
 /// The `>` that ends a path, those in a quoted local-part apart.
 fn path_end(after: &[u8]) -> Option<usize> {
+    let end = memchr::memchr(b'>', after)?;
+    if memchr::memchr(b'"', &after[..end]).is_none() {
+        return Some(end);
+    }
     let (mut quoted, mut escaped) = (false, false);
     for (at, &octet) in after.iter().enumerate() {
         match octet {
@@ -238,7 +242,7 @@ fn check_mailbox(mailbox: &str, reverse: bool) -> Result<(), Syntax> {
     let sound_local = if let Some(quoted) = local.strip_prefix('"') {
         quoted.strip_suffix('"').is_some_and(is_quoted_content)
     } else {
-        local.split('.').all(|atom| !atom.is_empty() && atom.chars().all(is_atom))
+        is_dot_string(local)
     };
     let sound_domain = if domain.starts_with('[') {
         domain.ends_with(']') && domain.len() > 2 && !domain.contains(' ')
@@ -250,19 +254,37 @@ fn check_mailbox(mailbox: &str, reverse: bool) -> Result<(), Syntax> {
 
 /// Whether a name is a domain (RFC 5321 §4.1.2), letters of other scripts included (RFC 6531).
 pub(super) fn is_domain(name: &str) -> bool {
-    !name.is_empty()
-        && name.split('.').all(|label| {
-            !label.is_empty()
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-                && label
-                    .chars()
-                    .all(|letter| !letter.is_ascii() || letter.is_ascii_alphanumeric() || letter == '-')
-        })
+    // A label has a letter or digit at its beginning and its end.
+    let mut before = b'.';
+    for octet in name.bytes() {
+        let sound = match octet {
+            b'.' => !matches!(before, b'.' | b'-'),
+            b'-' => before != b'.',
+            _ => octet.is_ascii_alphanumeric() || !octet.is_ascii(),
+        };
+        if !sound {
+            return false;
+        }
+        before = octet;
+    }
+    !matches!(before, b'.' | b'-')
 }
 
-fn is_atom(letter: char) -> bool {
-    !letter.is_ascii() || letter.is_ascii_alphanumeric() || "!#$%&'*+-/=?^_`{|}~".contains(letter)
+/// Whether a local-part is atoms with dots between them (RFC 5321 §4.1.2), letters of other scripts included.
+fn is_dot_string(local: &str) -> bool {
+    let mut before = b'.';
+    for octet in local.bytes() {
+        let sound = match octet {
+            b'.' => before != b'.',
+            b'!' | b'#'..=b'\'' | b'*' | b'+' | b'-' | b'/' | b'=' | b'?' | b'^'..=b'`' | b'{'..=b'~' => true,
+            _ => octet.is_ascii_alphanumeric() || !octet.is_ascii(),
+        };
+        if !sound {
+            return false;
+        }
+        before = octet;
+    }
+    before != b'.'
 }
 
 fn is_quoted_content(text: &str) -> bool {
@@ -279,14 +301,14 @@ fn is_quoted_content(text: &str) -> bool {
 }
 
 fn parse_parameter(word: &str) -> Result<Parameter, Syntax> {
-    let (keyword, value) = match word.split_once('=') {
-        Some((keyword, value)) => (keyword, Some(value)),
+    let (keyword, value) = match memchr::memchr(b'=', word.as_bytes()) {
+        Some(at) => (&word[..at], Some(&word[at + 1..])),
         None => (word, None),
     };
-    let sound_keyword = keyword.starts_with(|letter: char| letter.is_ascii_alphanumeric())
+    let sound_keyword = keyword.bytes().next().is_some_and(|octet| octet.is_ascii_alphanumeric())
         && keyword.bytes().all(|octet| octet.is_ascii_alphanumeric() || octet == b'-');
     let sound_value = value.is_none_or(|value| {
-        !value.is_empty() && !value.contains('=') && value.chars().all(|letter| !letter.is_ascii_control())
+        !value.is_empty() && !value.bytes().any(|octet| octet == b'=' || octet.is_ascii_control())
     });
     if sound_keyword && sound_value {
         Ok(Parameter { keyword: keyword.to_owned(), value: value.map(str::to_owned) })
@@ -344,6 +366,26 @@ mod tests {
             Command::parse(b"RCPT TO:<postmaster>"),
             Command::Rcpt(Ok(Path { mailbox: "postmaster".to_owned(), parameters: Vec::new() }))
         );
+    }
+
+    #[test]
+    fn domains_and_dot_strings_of_every_octet() {
+        for octet in 0..128_u8 {
+            let letter = char::from(octet);
+            let known = letter.is_ascii_alphanumeric();
+            let atom = known || "!#$%&'*+-/=?^_`{|}~".contains(letter);
+            assert_eq!(is_dot_string(&format!("a{letter}b")), atom || letter == '.', "{letter:?}");
+            assert_eq!(is_domain(&format!("a{letter}b")), known || matches!(letter, '-' | '.'), "{letter:?}");
+        }
+        for sound in ["a", "a.b", "a-b.c", "é.b", "1.2"] {
+            assert!(is_domain(sound) && is_dot_string(sound), "{sound}");
+        }
+        for broken in ["", ".", "a.", ".a", "a..b"] {
+            assert!(!is_domain(broken) && !is_dot_string(broken), "{broken}");
+        }
+        for broken in ["-", "-a", "a-", "a.-b", "a-.b"] {
+            assert!(!is_domain(broken), "{broken}");
+        }
     }
 
     #[test]

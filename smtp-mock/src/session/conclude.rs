@@ -7,20 +7,28 @@ use super::{
 use crate::{
     auth::{Context, Exchange},
     capture::Message,
-    scenario::{On, TlsMode},
+    scenario::TlsMode,
     signal::Change,
 };
 
-/// Mail data beyond this is refused even when SIZE sets no limit: it bounds memory.
-const LARGEST_MESSAGE: u64 = 256 * 1024 * 1024;
+/// The most room that is made for mail data that has not come: who promises much need not send it.
+const MOST_ROOM: usize = 1024 * 1024;
 
 impl Session {
     /// The command got this code: the state goes the way that a server which said so would go.
-    pub(super) fn conclude(&mut self, command: &Command, code: u16, keep: Option<bool>) -> After {
+    ///
+    /// With `last`, nobody looks at the command afterwards: the state takes its arguments, which are copied otherwise.
+    pub(super) fn conclude(
+        &mut self,
+        command: &mut Command,
+        code: u16,
+        keep: Option<bool>,
+        last: bool,
+    ) -> After {
         let taken = matches!(code / 100, 2 | 3);
         match command {
             Command::Hello { on, domain } if taken => {
-                self.hello = Some(Hello { on: *on, domain: domain.clone() });
+                self.hello = Some(Hello { on: *on, domain: taken_or_copied(domain, last) });
                 self.transaction = None;
                 self.needs_hello_after_tls = false;
             }
@@ -28,11 +36,11 @@ impl Session {
             Command::Auth { .. } | Command::Response(_) => self.conclude_auth(command, code),
             Command::Mail(path) if taken => {
                 self.begun += 1;
-                let reverse_path = path.clone().unwrap_or_default();
+                let reverse_path = path.as_mut().map(|path| taken_or_copied(path, last)).unwrap_or_default();
                 self.transaction = Some(Transaction { reverse_path, ..Transaction::default() });
             }
             Command::Rcpt(path) if taken => {
-                let path = path.clone().unwrap_or_default();
+                let path = path.as_mut().map(|path| taken_or_copied(path, last)).unwrap_or_default();
                 let recipients = &mut self.transaction.get_or_insert_default().recipients;
                 // A rule may say 250 for ever.
                 if recipients.len() < RECIPIENTS_LIMIT {
@@ -40,8 +48,8 @@ impl Session {
                 }
             }
             Command::Data { .. } if code == 354 => {
-                let keep = !self.scenario().sink;
-                self.phase = Phase::Body(Body::new(self.size_limit(), keep));
+                let room = self.expected_size();
+                self.phase = Phase::Body(Body::new(self.size_limit(), self.keep, room));
             }
             // Under LMTP each recipient has its say before anything is kept.
             Command::Body if self.recipient.is_some() => {}
@@ -106,7 +114,7 @@ impl Session {
             && keep.unwrap_or(taken)
         {
             let envelope = self.envelope(transaction.reverse_path, transaction.recipients);
-            let octets = transaction.chunks.map(|body| body.octets).unwrap_or_default();
+            let octets = transaction.chunks.map(Body::into_octets).unwrap_or_default();
             let message =
                 Message { number: 0, connection: self.number, time: self.now, envelope, octets, code };
             if let Err(why) = self.server.store(&message) {
@@ -117,10 +125,10 @@ impl Session {
             self.flush_log();
             if stored {
                 self.accepted += 1;
-                if self.scenario().sink {
-                    self.server.record(Change::Milestone, |capture, _| capture.count_message());
-                } else {
+                if self.keep {
                     self.server.keep_message(message);
+                } else {
+                    self.server.record(Change::Milestone, |capture, _| capture.count_message());
                 }
             }
         }
@@ -184,37 +192,15 @@ impl Session {
         After::StartTls
     }
 
-    /// The most octets that a message may have.
-    pub(super) fn size_limit(&self) -> u64 {
-        let offered =
-            self.extension("SIZE").and_then(|line| line.split_ascii_whitespace().nth(1)?.parse().ok());
-        offered.filter(|&limit: &u64| limit > 0).unwrap_or(LARGEST_MESSAGE).min(LARGEST_MESSAGE)
-    }
-
-    /// The line of an extension that works, offered or hidden.
-    pub(super) fn extension(&self, keyword: &str) -> Option<&str> {
-        let lines = &self.scenario().server.extensions;
-        lines.iter().map(String::as_str).find(|line| is_keyword_of(line, keyword))
-    }
-
-    /// Whether an extension works.
-    pub(super) fn knows(&self, keyword: &str) -> bool {
-        self.extension(keyword).is_some()
-    }
-
-    /// Whether the client was told of an extension.
-    pub(super) fn is_offered(&self, keyword: &str) -> bool {
-        let esmtp = self.hello.as_ref().is_some_and(|hello| hello.on != On::Helo);
-        esmtp && self.knows(keyword) && !self.is_hidden(keyword)
-    }
-
-    pub(super) fn is_hidden(&self, keyword: &str) -> bool {
-        self.scenario().server.hide.iter().any(|hidden| is_keyword_of(hidden, keyword))
+    /// How many octets the client said that the message has, as far as it is worth to make room for them at once.
+    pub(super) fn expected_size(&self) -> usize {
+        let reverse_path = self.transaction.as_ref().map(|transaction| &transaction.reverse_path);
+        let size = reverse_path.and_then(|path| path.parameter("SIZE")).and_then(|size| size.parse().ok());
+        size.unwrap_or(0).min(MOST_ROOM)
     }
 }
 
-/// Whether the line of an extension begins with this keyword.
-fn is_keyword_of(line: &str, keyword: &str) -> bool {
-    let (word, rest) = line.as_bytes().split_at_checked(keyword.len()).unwrap_or_default();
-    word.eq_ignore_ascii_case(keyword.as_bytes()) && rest.first().is_none_or(|&octet| octet == b' ')
+/// What is not looked at any more need not be copied.
+fn taken_or_copied<T: Clone + Default>(value: &mut T, last: bool) -> T {
+    if last { core::mem::take(value) } else { value.clone() }
 }

@@ -4,6 +4,7 @@ use super::{
     LINE_LIMIT, Phase, Session,
     body::Body,
     command::{Command, secret_of_auth},
+    offers::Extension,
 };
 use crate::{
     capture::Kind,
@@ -73,11 +74,11 @@ impl Session {
         }
         match command {
             // Its octets follow whatever the answer will be (RFC 3030 §2): it is answered when they have come.
-            Command::Bdat(Ok((size, last))) if self.knows("CHUNKING") => {
+            Command::Bdat(Ok((size, last))) if self.knows(Extension::Chunking) => {
                 self.phase = Phase::Chunk { left: size, last };
             }
             command => {
-                self.perform(&command, content);
+                self.perform(command, content);
             }
         }
     }
@@ -99,7 +100,7 @@ impl Session {
                 | Command::Chunk { .. }
                 | Command::Body
         );
-        if !self.is_offered("PIPELINING") {
+        if !self.is_offered(Extension::Pipelining) {
             self.find(Fault::PipeliningNotOffered, &shown());
         } else if ends_group {
             self.find(Fault::PipelinedAfterLastInGroup, &shown());
@@ -115,16 +116,37 @@ impl Session {
         self.consume(self.rest().len());
     }
 
+    /// Takes what the input begins with and is mail data at once, and tells how much: it need not be kept until it is
+    /// looked at. All else waits in its turn.
+    pub(super) fn take_mail_data(&mut self, octets: &[u8]) -> usize {
+        if !self.rest().is_empty() || !self.outbox.is_idle() {
+            return 0;
+        }
+        match &mut self.phase {
+            Phase::Body(body) if !body.ended => body.take(octets).0,
+            Phase::Chunk { left, .. } => {
+                let count = (*left).min(octets.len() as u64);
+                let taken = usize::try_from(count).unwrap_or(octets.len());
+                *left -= count;
+                self.add_to_chunks(&octets[..taken]);
+                taken
+            }
+            _ => 0,
+        }
+    }
+
     pub(super) fn read_body(&mut self) -> bool {
         let Phase::Body(body) = &mut self.phase else { return false };
-        let (taken, end) = body.take(&self.input[self.at..]);
-        self.consume(taken);
-        if !end {
-            if self.ended {
-                self.client_closed();
-                return true;
+        if !body.ended {
+            let (taken, end) = body.take(&self.input[self.at..]);
+            self.consume(taken);
+            if !end {
+                if self.ended {
+                    self.client_closed();
+                    return true;
+                }
+                return false;
             }
-            return false;
         }
         let Phase::Body(body) = core::mem::replace(&mut self.phase, Phase::Command) else { return false };
         self.log(Kind::MailData(body.wire), b"", None);
@@ -137,32 +159,24 @@ impl Session {
     pub(super) fn end_of_message(&mut self, body: Body) {
         let Some(transaction) = &mut self.transaction else {
             // Mail data that a rule let in without a transaction: there is nothing to keep it for.
-            self.perform(&Command::Body, b"");
+            self.perform(Command::Body, b"");
             return;
         };
         transaction.chunks = Some(body);
         if self.speaks_lmtp() {
             self.end_of_message_for_each();
         } else {
-            self.perform(&Command::Body, b"");
+            self.perform(Command::Body, b"");
         }
     }
 
     pub(super) fn read_chunk(&mut self) -> bool {
         let Phase::Chunk { left, last } = self.phase else { return false };
-        let available = u64::try_from(self.rest().len()).unwrap_or(u64::MAX);
-        let count = left.min(available);
+        let count = left.min(self.rest().len() as u64);
         let taken = usize::try_from(count).unwrap_or(usize::MAX);
-        let limit = self.size_limit();
-        let keep = !self.scenario().sink;
-        if let Some(transaction) = &mut self.transaction
-            && !transaction.recipients.is_empty()
-            && !transaction.failed
-        {
-            let chunks = transaction.chunks.get_or_insert_with(|| Body::new(limit, keep));
-            chunks.append(&self.input[self.at..self.at + taken]);
-            chunks.wire += count;
-        }
+        let input = core::mem::take(&mut self.input);
+        self.add_to_chunks(&input[self.at..self.at + taken]);
+        self.input = input;
         self.consume(taken);
         if left > count {
             self.phase = Phase::Chunk { left: left - count, last };
@@ -181,16 +195,30 @@ impl Session {
         if last && self.speaks_lmtp() {
             self.end_of_message_for_each();
         } else {
-            self.perform(&command, b"");
+            self.perform(command, b"");
         }
         true
+    }
+
+    /// Adds octets of a chunk to the message, unless it is refused anyway.
+    fn add_to_chunks(&mut self, octets: &[u8]) {
+        let limit = self.size_limit();
+        let room = self.expected_size();
+        if let Some(transaction) = &mut self.transaction
+            && !transaction.recipients.is_empty()
+            && !transaction.failed
+        {
+            let chunks = transaction.chunks.get_or_insert_with(|| Body::new(limit, self.keep, room));
+            chunks.append(octets);
+            chunks.wire += octets.len() as u64;
+        }
     }
 
     /// LMTP: one reply for each recipient that was accepted (RFC 2033 §4.2).
     fn end_of_message_for_each(&mut self) {
         let count = self.transaction.as_ref().map_or(0, |transaction| transaction.recipients.len());
         if count == 0 {
-            self.perform(&Command::Chunk { last: true }, b"");
+            self.perform(Command::Chunk { last: true }, b"");
             return;
         }
         let chunks = self.transaction.as_ref().and_then(|transaction| transaction.chunks.as_ref());
@@ -208,7 +236,7 @@ impl Session {
         let mut taken = Vec::new();
         for index in 0..count {
             self.recipient = Some(index);
-            if self.perform(&Command::Body, b"") {
+            if self.perform(Command::Body, b"") {
                 taken.push(index);
             }
         }

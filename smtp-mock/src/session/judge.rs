@@ -1,8 +1,12 @@
 //! Says what a correct server would reply (RFC 5321 and the extensions' RFCs); it changes no state.
 
+use std::borrow::Cow;
+
 use super::{
     ATTRIBUTES_LIMIT, Phase, RECIPIENTS_LIMIT, Session, Verdict,
+    answer::Answer,
     command::{Command, Syntax, is_domain},
+    offers::Extension,
 };
 use crate::{
     auth::{Exchange, Progress, decode, encode},
@@ -12,25 +16,26 @@ use crate::{
 };
 
 /// Parameters of MAIL and RCPT with the extension that brings them; what is not here is nobody's.
-const MAIL_PARAMETERS: [(&str, &str); 12] = [
-    ("SIZE", "SIZE"),
-    ("BODY", "8BITMIME"),
-    ("SMTPUTF8", "SMTPUTF8"),
-    ("RET", "DSN"),
-    ("ENVID", "DSN"),
-    ("AUTH", "AUTH"),
-    ("REQUIRETLS", "REQUIRETLS"),
-    ("MT-PRIORITY", "MT-PRIORITY"),
-    ("BY", "DELIVERBY"),
-    ("HOLDFOR", "FUTURERELEASE"),
-    ("HOLDUNTIL", "FUTURERELEASE"),
-    ("SOLICIT", "NO-SOLICITING"),
+const MAIL_PARAMETERS: [(&str, Extension); 12] = [
+    ("SIZE", Extension::Size),
+    ("BODY", Extension::EightBitMime),
+    ("SMTPUTF8", Extension::SmtpUtf8),
+    ("RET", Extension::Dsn),
+    ("ENVID", Extension::Dsn),
+    ("AUTH", Extension::Auth),
+    ("REQUIRETLS", Extension::RequireTls),
+    ("MT-PRIORITY", Extension::MtPriority),
+    ("BY", Extension::DeliverBy),
+    ("HOLDFOR", Extension::FutureRelease),
+    ("HOLDUNTIL", Extension::FutureRelease),
+    ("SOLICIT", Extension::NoSoliciting),
 ];
-const RCPT_PARAMETERS: [(&str, &str); 3] = [("NOTIFY", "DSN"), ("ORCPT", "DSN"), ("RRVS", "RRVS")];
+const RCPT_PARAMETERS: [(&str, Extension); 3] =
+    [("NOTIFY", Extension::Dsn), ("ORCPT", Extension::Dsn), ("RRVS", Extension::Rrvs)];
 
 impl Session {
     /// The reply that a correct server gives to a command in this state.
-    pub(super) fn judge(&mut self, command: &Command) -> Reply {
+    pub(super) fn judge(&mut self, command: &Command) -> Answer {
         match command {
             Command::Connect => self.judge_connect(),
             Command::Hello { on, domain } => self.judge_hello(*on, domain),
@@ -42,7 +47,9 @@ impl Session {
             Command::Mail(path) => self.judge_mail(path),
             Command::Rcpt(path) => self.judge_rcpt(path),
             Command::Data { arguments } => self.judge_data(*arguments),
-            Command::Bdat(Err(_)) if self.knows("CHUNKING") => self.answer(501, "5.5.4", "BDAT wants a size"),
+            Command::Bdat(Err(_)) if self.knows(Extension::Chunking) => {
+                self.answer(501, "5.5.4", "BDAT wants a size")
+            }
             Command::Chunk { last } => self.judge_chunk(*last),
             Command::Body => self.judge_body(),
             Command::Rset { arguments: true } | Command::Quit { arguments: true } => {
@@ -57,41 +64,49 @@ impl Session {
             Command::Quit { .. } => self.answer(221, "2.0.0", "bye"),
             Command::Bdat(_) | Command::Unknown => self.judge_unknown(),
             // It has no reply: whoever asks gets what follows nothing.
-            Command::Handshake => Reply::new(220, "go ahead"),
+            Command::Handshake => Answer::line(220, "go ahead"),
         }
     }
 
     /// A reply with its enhanced status code, where these are offered (RFC 2034).
-    pub(super) fn answer(&self, code: u16, enhanced: &str, text: impl AsRef<str>) -> Reply {
-        let text = text.as_ref();
-        if self.is_offered("ENHANCEDSTATUSCODES") {
-            Reply::new(code, format!("{enhanced} {text}"))
-        } else {
-            Reply::new(code, text)
-        }
+    pub(super) fn answer(
+        &self,
+        code: u16,
+        enhanced: &'static str,
+        text: impl Into<Cow<'static, str>>,
+    ) -> Answer {
+        Answer::Own { code, enhanced: self.enhanced(enhanced), text: text.into() }
     }
 
-    fn judge_unknown(&self) -> Reply {
+    /// The enhanced status code, where these are offered.
+    fn enhanced(&self, enhanced: &'static str) -> Option<&'static str> {
+        self.is_offered(Extension::EnhancedStatusCodes).then_some(enhanced)
+    }
+
+    fn judge_unknown(&self) -> Answer {
         self.answer(500, "5.5.2", "command not recognized")
     }
 
-    fn judge_connect(&self) -> Reply {
+    fn judge_connect(&self) -> Answer {
         let scenario = self.scenario();
         if self.server.connection_exceeds(self.now) {
             return self.limit_reply("too many connections");
         }
-        scenario.server.greeting.clone().unwrap_or_else(|| {
-            let protocol = if scenario.server.protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" };
-            Reply::new(220, format!("{} {protocol} smtp-mock", scenario.server.hostname))
-        })
+        if let Some(greeting) = &scenario.server.greeting {
+            return greeting.clone().into();
+        }
+        let protocol = if scenario.server.protocol == Protocol::Lmtp { "LMTP" } else { "ESMTP" };
+        Answer::line(220, format!("{} {protocol} smtp-mock", scenario.server.hostname))
     }
 
-    pub(super) fn limit_reply(&self, text: &str) -> Reply {
-        let own = self.scenario().limits.reply.clone();
-        own.unwrap_or_else(|| Reply::new(421, format!("4.7.0 {text}, try again later")))
+    pub(super) fn limit_reply(&self, text: &str) -> Answer {
+        match &self.scenario().limits.reply {
+            Some(own) => own.clone().into(),
+            None => Answer::line(421, format!("4.7.0 {text}, try again later")),
+        }
     }
 
-    fn judge_hello(&mut self, on: On, domain: &str) -> Reply {
+    fn judge_hello(&mut self, on: On, domain: &str) -> Answer {
         let lmtp = self.scenario().server.protocol == Protocol::Lmtp;
         if lmtp != (on == On::Lhlo) {
             let word = if lmtp { "this is LMTP, try LHLO" } else { "this is not LMTP, try EHLO" };
@@ -107,17 +122,17 @@ impl Session {
         }
         let hostname = self.scenario().server.hostname.clone();
         if on == On::Helo {
-            return Reply::new(250, hostname);
+            return Answer::line(250, hostname);
         }
         let mut lines = vec![format!("{hostname} greets you")];
         lines.extend(self.extension_lines());
-        Reply::with_lines(250, lines)
+        Reply::with_lines(250, lines).into()
     }
 
     /// The lines of the reply to EHLO behind the first.
     fn extension_lines(&self) -> Vec<String> {
         let scenario = self.scenario();
-        let named = |keyword: &str| self.knows(keyword);
+        let named = |keyword: &str| self.extension(keyword).is_some();
         let mut lines: Vec<String> = scenario.server.extensions.clone();
         if scenario.tls.mode == TlsMode::Starttls && self.secured.is_none() && !named("STARTTLS") {
             lines.push("STARTTLS".to_owned());
@@ -144,7 +159,7 @@ impl Session {
         offered
     }
 
-    fn judge_starttls(&self, arguments: bool) -> Reply {
+    fn judge_starttls(&self, arguments: bool) -> Answer {
         let offered = self.scenario().tls.mode == TlsMode::Starttls;
         if !offered {
             return self.judge_unknown();
@@ -161,9 +176,9 @@ impl Session {
         self.answer(220, "2.0.0", "ready to start TLS")
     }
 
-    fn judge_auth(&mut self, name: &str, known: Option<Mechanism>, initial: Option<&[u8]>) -> Reply {
+    fn judge_auth(&mut self, name: &str, known: Option<Mechanism>, initial: Option<&[u8]>) -> Answer {
         self.verdict = None;
-        if self.scenario().auth.offered().is_empty() && !self.knows("AUTH") {
+        if self.scenario().auth.offered().is_empty() && !self.knows(Extension::Auth) {
             return self.judge_unknown();
         }
         if self.hello.is_none() {
@@ -205,7 +220,7 @@ impl Session {
         self.tell_progress(exchange, progress)
     }
 
-    fn judge_response(&mut self, response: &[u8]) -> Reply {
+    fn judge_response(&mut self, response: &[u8]) -> Answer {
         self.verdict = None;
         if response == b"*" {
             return self.answer(501, "5.7.0", "authentication was cancelled");
@@ -218,11 +233,11 @@ impl Session {
         self.tell_progress(exchange, progress)
     }
 
-    fn tell_progress(&mut self, exchange: Exchange, progress: Progress) -> Reply {
+    fn tell_progress(&mut self, exchange: Exchange, progress: Progress) -> Answer {
         match progress {
             Progress::Challenge(octets) => {
                 self.verdict = Some(Verdict::Continue(exchange));
-                Reply::new(334, encode(&octets))
+                Answer::line(334, encode(&octets))
             }
             Progress::Success(user) => {
                 self.verdict = Some(Verdict::Authenticated(user));
@@ -233,7 +248,7 @@ impl Session {
         }
     }
 
-    fn judge_mail(&mut self, path: &Result<Path, Syntax>) -> Reply {
+    fn judge_mail(&mut self, path: &Result<Path, Syntax>) -> Answer {
         if self.needs_hello_after_tls {
             self.find(Fault::MissingHelloAfterTls, "MAIL");
         }
@@ -270,11 +285,12 @@ impl Session {
                 Ok(_) => {}
             }
         }
-        let body = path.parameter("BODY").map(str::to_ascii_uppercase);
-        match body.as_deref() {
-            None | Some("7BIT" | "8BITMIME") => {}
-            Some("BINARYMIME") if self.is_offered("BINARYMIME") => {}
-            Some(_) => return self.answer(501, "5.5.4", "BODY wants 7BIT, 8BITMIME or BINARYMIME"),
+        let body = path.parameter("BODY").unwrap_or("7BIT");
+        let is = |word: &str| body.eq_ignore_ascii_case(word);
+        let sound =
+            is("7BIT") || is("8BITMIME") || (is("BINARYMIME") && self.is_offered(Extension::BinaryMime));
+        if !sound {
+            return self.answer(501, "5.5.4", "BODY wants 7BIT, 8BITMIME or BINARYMIME");
         }
         if let Some(ret) = path.parameter("RET")
             && !["FULL", "HDRS"].iter().any(|word| ret.eq_ignore_ascii_case(word))
@@ -290,7 +306,7 @@ impl Session {
         self.answer(250, "2.1.0", "sender ok")
     }
 
-    fn judge_rcpt(&mut self, path: &Result<Path, Syntax>) -> Reply {
+    fn judge_rcpt(&mut self, path: &Result<Path, Syntax>) -> Answer {
         let Some(transaction) = &self.transaction else {
             return self.answer(503, "5.5.1", "say MAIL first");
         };
@@ -327,7 +343,7 @@ impl Session {
         self.answer(250, "2.1.5", "recipient ok")
     }
 
-    fn syntax_reply(&mut self, syntax: Syntax, wanted: &str, mailbox_code: &str) -> Reply {
+    fn syntax_reply(&mut self, syntax: Syntax, wanted: &str, mailbox_code: &'static str) -> Answer {
         match syntax {
             Syntax::Space => {
                 self.find(Fault::SpaceBeforePath, wanted);
@@ -341,19 +357,23 @@ impl Session {
     }
 
     /// 555 for a parameter whose extension was not offered (RFC 5321 §4.1.1.11).
-    fn refuse_parameters(&mut self, path: &Path, known: &[(&str, &str)]) -> Option<Reply> {
+    fn refuse_parameters(&mut self, path: &Path, known: &[(&str, Extension)]) -> Option<Answer> {
         for parameter in &path.parameters {
             let extension = known.iter().find(|(keyword, _)| parameter.keyword.eq_ignore_ascii_case(keyword));
             let offered = extension.is_some_and(|(_, extension)| match *extension {
-                "AUTH" => !self.scenario().auth.offered().is_empty() || self.is_offered("AUTH"),
-                "8BITMIME" => self.is_offered("8BITMIME") || self.is_offered("BINARYMIME"),
+                Extension::Auth => {
+                    !self.scenario().auth.offered().is_empty() || self.is_offered(Extension::Auth)
+                }
+                Extension::EightBitMime => {
+                    self.is_offered(Extension::EightBitMime) || self.is_offered(Extension::BinaryMime)
+                }
                 extension => self.is_offered(extension),
             });
             if offered {
                 continue;
             }
             self.find(Fault::ParameterNotOffered, &parameter.keyword);
-            let works = extension.is_some_and(|(_, extension)| self.knows(extension));
+            let works = extension.is_some_and(|(_, extension)| self.knows(*extension));
             if !works {
                 return Some(self.answer(555, "5.5.4", format!("{} is not known here", parameter.keyword)));
             }
@@ -361,7 +381,7 @@ impl Session {
         None
     }
 
-    fn judge_data(&self, arguments: bool) -> Reply {
+    fn judge_data(&self, arguments: bool) -> Answer {
         let Some(transaction) = &self.transaction else {
             return self.answer(503, "5.5.1", "say MAIL first");
         };
@@ -381,10 +401,10 @@ impl Session {
         {
             return self.answer(503, "5.6.1", "BINARYMIME needs BDAT");
         }
-        Reply::new(354, "end with a dot on a line by itself")
+        Answer::line(354, "end with a dot on a line by itself")
     }
 
-    fn judge_chunk(&self, last: bool) -> Reply {
+    fn judge_chunk(&self, last: bool) -> Answer {
         let Some(transaction) = &self.transaction else {
             return self.answer(503, "5.5.1", "say MAIL first");
         };
@@ -401,7 +421,7 @@ impl Session {
         if last { self.judge_body() } else { self.answer(250, "2.0.0", format!("{size} octets so far")) }
     }
 
-    fn judge_body(&self) -> Reply {
+    fn judge_body(&self) -> Answer {
         let Some(transaction) = &self.transaction else {
             return self.answer(503, "5.5.1", "there was no transaction");
         };
@@ -409,10 +429,14 @@ impl Session {
         if size > self.size_limit() {
             return self.answer(552, "5.3.4", format!("at most {} octets are taken", self.size_limit()));
         }
-        self.answer(250, "2.0.0", format!("queued as {}.{}", self.number, self.accepted + 1))
+        Answer::Queued {
+            enhanced: self.enhanced("2.0.0"),
+            connection: self.number,
+            message: self.accepted + 1,
+        }
     }
 
-    fn judge_xclient(&self, attributes: &[(String, String)]) -> Reply {
+    fn judge_xclient(&self, attributes: &[(String, String)]) -> Answer {
         let Some(line) = self.extension("XCLIENT") else { return self.judge_unknown() };
         if self.transaction.is_some() {
             return self.answer(503, "5.5.1", "a transaction is under way");

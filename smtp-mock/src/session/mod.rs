@@ -4,6 +4,7 @@
 //! decided; no input makes anything grow that is not bounded (`LINE_LIMIT`, `RECIPIENTS_LIMIT`,
 //! `ATTRIBUTES_LIMIT`, [`Body`], the outbox's packets).
 
+mod answer;
 mod body;
 mod chaos;
 mod command;
@@ -11,10 +12,12 @@ mod conclude;
 mod input;
 mod judge;
 mod magic;
+pub(crate) mod offers;
 mod outbox;
 mod play;
 mod proxy;
 mod run;
+mod say;
 #[cfg(test)]
 mod tests;
 
@@ -22,12 +25,12 @@ use core::{fmt, time::Duration};
 
 use self::{
     body::Body,
-    outbox::{Next, Outbox},
+    outbox::{Cut, Next, Outbox},
     play::Play,
 };
 use crate::{
     auth::Exchange,
-    capture::{Entry, Envelope, Kind, Path},
+    capture::{Envelope, Page, Path},
     random::Random,
     report::{Fault, Finding},
     scenario::{Certificate, Close, HandshakeFault, On, Scenario, TlsMode, escape},
@@ -44,6 +47,9 @@ const ATTRIBUTES_LIMIT: usize = 100;
 
 /// The longest command line: RFC 4954 §4 wants 12,288 octets for AUTH; more is answered with 500 and thrown away.
 const LINE_LIMIT: usize = 16 * 1024;
+
+/// Room for input that is kept for the next: what a driver reads at once, and a line that was not whole before.
+const MOST_INPUT_ROOM: usize = 64 * 1024 + LINE_LIMIT;
 
 /// What the driver is to do next. Exhaustive on purpose: a driver that forgets one must not compile.
 #[allow(clippy::exhaustive_enums)]
@@ -144,12 +150,19 @@ pub struct Session {
     verdict: Option<Verdict>,
     /// The recipient whose reply to the mail data is being made (LMTP).
     recipient: Option<usize>,
-    entries: Vec<Entry>,
+    /// What was said and is still to be handed to the capture.
+    page: Page,
     entry_count: usize,
+    /// The entry that a rule is asked about.
+    asked: usize,
     findings: Vec<Finding>,
     quit: bool,
     finished: bool,
     implicit_tls: bool,
+    /// Whether messages and transcript are kept.
+    keep: bool,
+    /// Whether replies leave as they are, whole and together.
+    plain_wire: bool,
 }
 
 #[derive(Debug)]
@@ -199,7 +212,8 @@ enum Verdict {
 impl Session {
     pub(crate) fn new(server: Server, number: u64) -> Self {
         let scenario = server.scenario();
-        let (seed, sink) = (scenario.seed, scenario.sink);
+        let (seed, keep) = (scenario.seed, !scenario.sink);
+        let plain_wire = Cut::of(&scenario.wire).is_none() && !scenario.wire.separate;
         let implicit_tls = scenario.tls.mode == TlsMode::Implicit;
         let play = scenario.dialogue(number).cloned().map(Play::new);
         Self {
@@ -211,7 +225,7 @@ impl Session {
             line: Vec::new(),
             at: 0,
             ended: false,
-            outbox: Outbox::new(!sink),
+            outbox: Outbox::new(keep),
             phase: Phase::Start,
             play,
             greeted: false,
@@ -226,12 +240,15 @@ impl Session {
             exchanges: 0,
             verdict: None,
             recipient: None,
-            entries: Vec::new(),
+            page: Page::default(),
             entry_count: 0,
+            asked: 0,
             findings: Vec::new(),
             quit: false,
             finished: false,
             implicit_tls,
+            keep,
+            plain_wire,
         }
     }
 
@@ -257,7 +274,7 @@ impl Session {
             self.find(Fault::EarlyTalker, "");
             if let Some(reply) = self.scenario().server.early.clone() {
                 self.outbox.abandon();
-                self.say_plain(&reply);
+                self.say_plain(&reply.into());
                 self.outbox.close(Close::Fin);
             }
         }
@@ -265,7 +282,13 @@ impl Session {
             // Nobody will look at it: a client must not make us keep it.
             return;
         }
-        self.input.extend_from_slice(octets);
+        let taken = self.take_mail_data(octets);
+        self.input.extend_from_slice(&octets[taken..]);
+    }
+
+    /// Takes back what [`poll`](Self::poll) gave to send, so that the next packet needs no room of its own.
+    pub(crate) fn reuse(&mut self, packet: Vec<u8>) {
+        self.outbox.reuse(packet);
     }
 
     /// How many octets of input are welcome now; beyond it a driver should wait before it reads on.
@@ -445,7 +468,7 @@ impl Session {
             self.phase = Phase::Dialogue;
         } else {
             self.phase = Phase::Command;
-            self.perform(&command::Command::Connect, &[]);
+            self.perform(command::Command::Connect, &[]);
         }
     }
 
@@ -481,7 +504,7 @@ impl Session {
     fn consume(&mut self, count: usize) {
         self.at += count;
         if self.at >= self.input.len() {
-            if self.input.capacity() > 64 * 1024 {
+            if self.input.capacity() > MOST_INPUT_ROOM {
                 // A large message must not leave its room behind for as long as the connection lasts.
                 self.input = Vec::new();
             }
@@ -502,67 +525,6 @@ impl Session {
             secure: self.secured.is_some(),
             attributes: self.attributes.clone(),
         }
-    }
-
-    fn find(&mut self, fault: Fault, detail: &str) {
-        if !self.scenario().sink {
-            self.findings.push(Finding { connection: self.number, fault, detail: detail.to_owned() });
-        }
-    }
-
-    fn note(&mut self, text: &str) {
-        self.log(Kind::Note, text.as_bytes(), None);
-    }
-
-    fn log(&mut self, kind: Kind, octets: &[u8], secret: Option<usize>) {
-        self.entry_count += 1;
-        if self.scenario().sink {
-            return;
-        }
-        self.entries.push(Entry {
-            connection: self.number,
-            time: self.now,
-            kind,
-            octets: octets.to_vec(),
-            secure: self.secured.is_some(),
-            packets: Vec::new(),
-            rule: None,
-            secret,
-            reveal: self.scenario().show_secrets,
-        });
-    }
-
-    /// Takes over what the outbox said.
-    fn collect_said(&mut self) {
-        if !self.outbox.has_said() {
-            return;
-        }
-        for said in self.outbox.take_said() {
-            self.entry_count += 1;
-            self.entries.push(Entry {
-                connection: self.number,
-                time: said.time,
-                kind: Kind::Reply,
-                octets: said.octets,
-                secure: self.secured.is_some(),
-                packets: said.packets,
-                rule: said.rule,
-                secret: None,
-                reveal: false,
-            });
-        }
-    }
-
-    /// Hands the log to the server, before any octet that was answered leaves.
-    fn flush_log(&mut self) {
-        if self.entries.is_empty() && self.findings.is_empty() {
-            return;
-        }
-        let (entries, findings) = (&mut self.entries, &mut self.findings);
-        self.server.record(Change::Entry, |capture, limits| {
-            capture.keep_entries(entries, limits);
-            capture.keep_findings(findings, limits);
-        });
     }
 
     /// Counts the end of the connection, once.

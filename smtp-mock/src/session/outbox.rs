@@ -4,10 +4,13 @@ use core::time::Duration;
 use std::{collections::VecDeque, sync::Arc};
 
 use super::Handshake;
-use crate::scenario::{Close, Drip};
+use crate::scenario::{Close, Drip, WireSettings};
 
 /// A packet is handed out when it has grown to this, so that no reply can make it grow without bound.
 const PACKET: usize = 32 * 1024;
+
+/// Room of a packet that is kept for the next; a session that waits must cost little.
+const ROOM: usize = 4 * 1024;
 
 /// How replies are cut into packets.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +18,18 @@ pub(super) struct Cut {
     pub(super) split: Vec<usize>,
     pub(super) split_lines: Option<Duration>,
     pub(super) drip: Option<Drip>,
+}
+
+impl Cut {
+    /// How `[wire]` cuts every reply.
+    pub(super) fn of(wire: &WireSettings) -> Self {
+        Self { split: wire.split.clone(), split_lines: wire.split_lines, drip: wire.drip }
+    }
+
+    /// Whether a reply stays in one piece.
+    pub(super) fn is_none(&self) -> bool {
+        self.split.is_empty() && self.split_lines.is_none() && self.drip.is_none()
+    }
 }
 
 #[derive(Debug)]
@@ -188,9 +203,12 @@ impl Outbox {
                 }
                 self.until = None;
             }
+            if self.packet.len() >= PACKET {
+                return self.flush().map(Next::Send);
+            }
             let ends_packet =
                 !matches!(self.actions.front()?, Action::Begin(_) | Action::Octets(_) | Action::End);
-            if (ends_packet && self.holds_packet()) || self.packet.len() >= PACKET {
+            if ends_packet && self.holds_packet() {
                 return self.flush().map(Next::Send);
             }
             match self.actions.pop_front()? {
@@ -252,6 +270,28 @@ impl Outbox {
             open.packets.push(open.octets.len() - counted);
         }
         Some(core::mem::take(&mut self.packet))
+    }
+
+    /// Whether what is said now may go into the packet at once: nothing comes before it.
+    pub(super) fn is_idle(&self) -> bool {
+        self.is_empty() && self.open.is_none()
+    }
+
+    /// The packet that is held, for what is said in one piece while the outbox is idle.
+    pub(super) fn packet(&mut self) -> &mut Vec<u8> {
+        if self.packet.capacity() == 0 {
+            // The replies to one message, so that they are not moved while they gather.
+            self.packet.reserve(256);
+        }
+        &mut self.packet
+    }
+
+    /// Takes back the room of a packet that was sent.
+    pub(super) fn reuse(&mut self, mut packet: Vec<u8>) {
+        if self.packet.capacity() == 0 && packet.capacity() <= ROOM {
+            packet.clear();
+            self.packet = packet;
+        }
     }
 
     fn close_entry(&mut self) {

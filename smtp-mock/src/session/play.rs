@@ -2,6 +2,7 @@
 
 use super::{
     Handshake, LINE_LIMIT, Session,
+    answer::Answer,
     body::Body,
     command::{Command, secret_of_auth},
     outbox::Cut,
@@ -128,10 +129,10 @@ impl Session {
     /// The octets behind a BDAT line; after the last chunk the message is kept.
     fn take_chunk(&mut self, play: &mut Play) -> bool {
         let Some((left, last)) = play.chunk else { return false };
-        let (limit, keep) = (self.size_limit(), !self.scenario().sink);
+        let (limit, keep) = (self.size_limit(), self.keep);
         let count = left.min(u64::try_from(self.rest().len()).unwrap_or(u64::MAX));
         let taken = usize::try_from(count).unwrap_or(usize::MAX);
-        let body = play.body.get_or_insert_with(|| Body::new(limit, keep));
+        let body = play.body.get_or_insert_with(|| Body::new(limit, keep, 0));
         body.append(&self.input[self.at..self.at + taken]);
         body.wire += count;
         self.consume(taken);
@@ -148,8 +149,8 @@ impl Session {
     }
 
     fn expect_body(&mut self, play: &mut Play) -> bool {
-        let (limit, keep) = (self.size_limit(), !self.scenario().sink);
-        let body = play.body.get_or_insert_with(|| Body::new(limit, keep));
+        let (limit, keep) = (self.size_limit(), self.keep);
+        let body = play.body.get_or_insert_with(|| Body::new(limit, keep, 0));
         let (taken, end) = body.take(&self.input[self.at..]);
         self.consume(taken);
         if !end {
@@ -178,7 +179,7 @@ impl Session {
             connection: self.number,
             time: self.now,
             envelope,
-            octets: body.octets,
+            octets: body.into_octets(),
             code,
         };
         self.flush_log();
@@ -232,10 +233,8 @@ impl Session {
         if self.ended {
             self.over(Close::Fin);
         } else {
-            self.say_plain(&Reply::new(
-                421,
-                "4.5.0 this is not what the dialogue expects, see the mock's report",
-            ));
+            let text = "4.5.0 this is not what the dialogue expects, see the mock's report";
+            self.say_plain(&Answer::line(421, text));
             self.outbox.close(Close::Fin);
         }
         true

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Handshake, Session, command::Command, outbox::Cut};
+use super::{Handshake, Session, answer::Answer, command::Command, outbox::Cut};
 use crate::{
-    scenario::{Close, LARGEST, On, Reply, Step},
+    scenario::{Close, LARGEST, On, Step},
     server::Facts,
 };
 
@@ -21,24 +21,60 @@ pub(super) enum After {
 
 impl Session {
     /// Answers a command; tells whether the answer was a positive one.
-    pub(super) fn perform(&mut self, command: &Command, line: &[u8]) -> bool {
-        let mut rule = self.matching_rule(command, command.on(), line);
-        if rule.is_none() && matches!(command, Command::Chunk { last: true }) {
-            rule = self.matching_rule(command, On::Body, line);
+    pub(super) fn perform(&mut self, mut command: Command, line: &[u8]) -> bool {
+        if self.server.has_rules() {
+            let mut rule = self.matching_rule(&command, command.on(), line);
+            if rule.is_none() && matches!(command, Command::Chunk { last: true }) {
+                rule = self.matching_rule(&command, On::Body, line);
+            }
+            if let Some(rule) = rule {
+                let name: Option<Arc<str>> = Some(rule.name.as_deref().unwrap_or(rule.on.as_str()).into());
+                // A rule without steps only counts.
+                let steps = if rule.then.is_empty() { &[Step::Default][..] } else { &rule.then };
+                return self.run(&mut command, steps, name.as_ref());
+            }
         }
-        if let Some(rule) = rule {
-            let name: Option<Arc<str>> = Some(rule.name.as_deref().unwrap_or(rule.on.as_str()).into());
-            // A rule without steps only counts.
-            let steps = if rule.then.is_empty() { &[Step::Default][..] } else { &rule.then };
-            return self.run(command, steps, name.as_ref());
+        if let Some(steps) = self.chaos_steps(&command) {
+            return self.run(&mut command, &steps, Some(&"chaos".into()));
         }
-        if let Some(steps) = self.chaos_steps(command) {
-            return self.run(command, &steps, Some(&"chaos".into()));
+        if let Some(steps) = self.magic_steps(&command) {
+            return self.run(&mut command, &steps, Some(&"magic address".into()));
         }
-        if let Some(steps) = self.magic_steps(command) {
-            return self.run(command, &steps, Some(&"magic address".into()));
+        if matches!(command, Command::Handshake) || self.scenario().tls.inject.is_some() {
+            return self.run(&mut command, &[Step::Default], None);
         }
-        self.run(command, &[Step::Default], None)
+        self.obey(&mut command)
+    }
+
+    /// Does what a correct server does, where nothing departs from it.
+    fn obey(&mut self, command: &mut Command) -> bool {
+        let (answer, code, after) = self.decide(command, None, true);
+        self.say_plain(&answer);
+        self.follow(after);
+        matches!(code / 100, 2 | 3)
+    }
+
+    /// The correct server's answer, its code and what follows; the state has gone the way of that code. The command may
+    /// lose its arguments to the state where nobody looks at them afterwards.
+    fn decide(&mut self, command: &mut Command, keep: Option<bool>, last: bool) -> (Answer, u16, After) {
+        let answer = self.judge(command);
+        let code = answer.code();
+        match self.conclude(command, code, keep, last) {
+            // It announces the end of the connection (RFC 5321 §3.8).
+            _ if code == 421 => (answer, code, After::Close),
+            After::StoreFailed => {
+                (self.answer(452, "4.3.1", "the store takes no more"), 452, After::StoreFailed)
+            }
+            after => (answer, code, after),
+        }
+    }
+
+    fn follow(&mut self, after: After) {
+        match after {
+            After::Close => self.outbox.close(Close::Fin),
+            After::StartTls => self.start_tls(),
+            After::Nothing | After::StoreFailed => {}
+        }
     }
 
     fn matching_rule(&mut self, command: &Command, on: On, line: &[u8]) -> Option<Arc<crate::Rule>> {
@@ -72,13 +108,13 @@ impl Session {
             authenticated: self.user.is_some(),
             size,
             octets: body.map(|body| body.octets.as_slice()),
-            entry: self.entry_count,
+            entry: self.asked,
         };
         self.server.choose(&facts, &mut self.random)
     }
 
     /// Does steps in order; tells whether the command was taken.
-    fn run(&mut self, command: &Command, steps: &[Step], rule: Option<&Arc<str>>) -> bool {
+    fn run(&mut self, command: &mut Command, steps: &[Step], rule: Option<&Arc<str>>) -> bool {
         let mut cut = self.cut_of_wire();
         let mut decision: Option<u16> = None;
         let mut after = After::Nothing;
@@ -86,24 +122,20 @@ impl Session {
             Step::Capture(keep) => Some(*keep),
             _ => None,
         });
-        for step in steps {
+        for (index, step) in steps.iter().enumerate() {
+            let last = index + 1 == steps.len();
             match step {
                 Step::Default if matches!(command, Command::Handshake) => self.push_handshake(),
                 Step::Default => {
-                    let mut reply = self.judge(command);
-                    if decision.is_none() {
-                        decision = Some(reply.code());
-                        after = self.conclude(command, reply.code(), keep);
-                        if reply.code() == 421 {
-                            // It announces the end of the connection (RFC 5321 §3.8).
-                            after = After::Close;
-                        }
-                        if after == After::StoreFailed {
-                            reply = self.answer(452, "4.3.1", "the store takes no more");
-                            decision = Some(452);
-                        }
-                    }
-                    let mut octets = reply.to_octets();
+                    let answer = if decision.is_none() {
+                        let (answer, code, follows) = self.decide(command, keep, last);
+                        decision = Some(code);
+                        after = follows;
+                        answer
+                    } else {
+                        self.judge(command)
+                    };
+                    let mut octets = answer.to_octets();
                     if after == After::StartTls
                         && let Some(injected) = &self.scenario().tls.inject
                     {
@@ -115,7 +147,7 @@ impl Session {
                 Step::Reply(_) | Step::Raw(_) | Step::RawHex(_) | Step::LongLine(_) => {
                     if let (None, Some(code)) = (decision, step.code()) {
                         decision = Some(code);
-                        after = self.conclude(command, code, keep);
+                        after = self.conclude(command, code, keep, last);
                     }
                     self.say(octets_of(step), &cut, rule);
                 }
@@ -137,11 +169,8 @@ impl Session {
         if decision.is_none() {
             self.leave_undecided(command, keep);
         }
-        let closes = steps.iter().any(|step| matches!(step, Step::Close(_)));
-        match after {
-            After::Close if !closes => self.outbox.close(Close::Fin),
-            After::StartTls if !closes => self.start_tls(),
-            _ => {}
+        if !steps.iter().any(|step| matches!(step, Step::Close(_))) {
+            self.follow(after);
         }
         decision.is_some_and(|code| matches!(code / 100, 2 | 3))
     }
@@ -149,7 +178,7 @@ impl Session {
     /// The TLS handshake is due: rules on `tls` may come before it or in its place.
     pub(super) fn start_tls(&mut self) {
         self.phase = super::Phase::Command;
-        self.perform(&Command::Handshake, b"");
+        self.perform(Command::Handshake, b"");
         if self.outbox.is_empty() {
             // Nothing was asked for in its place, such as when a rule only counts.
             self.push_handshake();
@@ -160,28 +189,6 @@ impl Session {
         let tls = &self.scenario().tls;
         let handshake = Handshake { certificate: tls.cert, fault: tls.handshake };
         self.outbox.handshake(handshake);
-    }
-
-    /// How `[wire]` cuts every reply.
-    pub(super) fn cut_of_wire(&self) -> Cut {
-        let wire = &self.scenario().wire;
-        if wire.split.is_empty() && wire.split_lines.is_none() && wire.drip.is_none() {
-            return Cut::default();
-        }
-        Cut { split: wire.split.clone(), split_lines: wire.split_lines, drip: wire.drip }
-    }
-
-    pub(super) fn say(&mut self, octets: Vec<u8>, cut: &Cut, rule: Option<&Arc<str>>) {
-        self.outbox.say(octets, cut, rule);
-        if self.scenario().wire.separate {
-            self.outbox.border();
-        }
-    }
-
-    /// Says a reply that no rule may change.
-    pub(super) fn say_plain(&mut self, reply: &Reply) {
-        let cut = self.cut_of_wire();
-        self.say(reply.to_octets(), &cut, None);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Tests of the correct server: replies, sequencing, capture, cuts.
 
+mod mail_data;
 mod scripted;
 
 use core::time::Duration;
