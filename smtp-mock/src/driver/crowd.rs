@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use mio::{Events, Interest, Poll, Token, Waker, unix::SourceFd};
+use mio::{Events, Interest, Poll, Token, Waker, event::Event, unix::SourceFd};
 
 use super::{
     LARGE,
@@ -124,16 +124,13 @@ impl Loop {
                 Err(_) => break,
             }
             for token in core::mem::take(&mut self.ready) {
-                self.serve(token);
+                self.serve(token, None);
             }
             let mut woken = false;
             for event in &events {
                 let token = event.token();
                 woken |= token == WAKER;
-                let Some(member) = self.members.get_mut(&token.0) else { continue };
-                member.drained = false;
-                member.hung |= event.is_read_closed() || event.is_error();
-                self.serve(token.0);
+                self.serve(token.0, Some(event));
             }
             self.end_overdue();
             if woken {
@@ -167,12 +164,20 @@ impl Loop {
             return;
         }
         self.members.insert(token, Member { job, drained: true, hung: false, ended: false, closing: None });
-        self.serve(token);
+        self.serve(token, None);
     }
 
-    /// Gives a connection its turn.
-    fn serve(&mut self, token: usize) {
+    /// Gives a connection its turn, because of an event or because it has something left to do.
+    fn serve(&mut self, token: usize, event: Option<&Event>) {
         let Some(member) = self.members.get_mut(&token) else { return };
+        match event {
+            Some(event) => {
+                member.drained = false;
+                member.hung |= event.is_read_closed() || event.is_error();
+            }
+            // After an event, the time counts when something was read.
+            None => member.job.session.now(self.shared.elapsed()),
+        }
         let was_closing = member.closing.is_some();
         let turn = member.take_turn(&mut self.buffer, &self.shared);
         if let Some(until) = member.closing.filter(|_| !was_closing) {
@@ -234,10 +239,9 @@ impl Member {
                 }
             }
             let session = &mut self.job.session;
-            session.now(shared.elapsed());
             match session.poll() {
                 Output::Send(octets) => match write(&mut self.job.raw, &octets) {
-                    Ok(count) if count == octets.len() => {}
+                    Ok(count) if count == octets.len() => session.reuse(octets),
                     Ok(count) => return Turn::Leaves(Output::Send(octets[count..].to_vec())),
                     Err(error) => {
                         session.lost(&format!("the client is gone: {error}"));
@@ -254,7 +258,10 @@ impl Member {
                         self.ended = true;
                         self.job.session.eof();
                     }
-                    Ok(Some(count)) => self.job.session.input(&buffer[..count]),
+                    Ok(Some(count)) => {
+                        self.job.session.now(shared.elapsed());
+                        self.job.session.input(&buffer[..count]);
+                    }
                     Err(error) => {
                         self.job.session.lost(&format!("the client is gone: {error}"));
                         return Turn::Over;

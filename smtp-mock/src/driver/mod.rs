@@ -54,6 +54,7 @@ pub(crate) fn drive(
                     session.lost(&format!("the client is gone: {error}"));
                     return;
                 }
+                session.reuse(octets);
                 continue;
             }
             Output::Handshake(handshake) => {
