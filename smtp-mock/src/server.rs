@@ -1,6 +1,6 @@
 //! Defines [`Server`], what all sessions of one mock share: the scenario, the rules' counters, limits and the capture.
 
-use core::time::Duration;
+use core::{cell::Cell, time::Duration};
 #[cfg(feature = "program")]
 use std::sync::Condvar;
 use std::{
@@ -21,6 +21,12 @@ use crate::{
     session::{Session, offers::Offers},
     signal::{Change, Signal},
 };
+
+/// Room for messages that is asked for at once: below what the C library gives back or maps by itself.
+const ROOM: usize = 96 * 1024;
+
+/// What a message of ordinary length takes besides its octets: envelope, strings and the allocator's own.
+const BESIDES: usize = 1024;
 
 /// What all sessions of one mock share. Clones are handles on the same server.
 ///
@@ -277,6 +283,7 @@ impl Server {
 
     /// Keeps a message and wakes those who wait for it; waits itself until those before it were told of.
     pub(crate) fn keep_message(&self, message: Message) {
+        make_room(message.octets.len() + BESIDES);
         {
             let mut capture = self.capture();
             #[cfg(feature = "program")]
@@ -395,6 +402,24 @@ impl RuleState {
 /// A poisoned lock only says that some thread of the test panicked; what it guards is whole after every statement.
 pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets the allocator ask the system for the room of many messages at once, when this thread has used up the last.
+///
+/// The C library's own asks for each page of a thread's heap by itself: half a system call for each message of 1 KiB.
+/// What was allocated and freed at the end of the heap stays, and is what the next messages are made of.
+fn make_room(size: usize) {
+    thread_local! {
+        static LEFT: Cell<usize> = const { Cell::new(0) };
+    }
+    if size > ROOM / 4 {
+        return;
+    }
+    let left = LEFT.get().checked_sub(size).unwrap_or_else(|| {
+        drop(core::hint::black_box(Vec::<u8>::with_capacity(ROOM)));
+        ROOM - size
+    });
+    LEFT.set(left);
 }
 
 /// Counts this event unless the last minute is full.

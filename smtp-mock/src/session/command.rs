@@ -204,7 +204,12 @@ fn parse_path(rest: &[u8], prefix: &[u8], reverse: bool) -> Result<Path, Syntax>
         return Err(Syntax::Path);
     }
     let behind = core::str::from_utf8(behind).map_err(|_| Syntax::Parameter)?;
-    let parameters = behind.split_ascii_whitespace().map(parse_parameter).collect::<Result<_, _>>()?;
+    let mut parameters = Vec::new();
+    for word in behind.split_ascii_whitespace() {
+        // They are kept with the message: no more room than they need.
+        parameters.reserve_exact(1);
+        parameters.push(parse_parameter(word)?);
+    }
     Ok(Path { mailbox: mailbox.to_owned(), parameters })
 }
 

@@ -44,6 +44,10 @@ impl Session {
                 let recipients = &mut self.transaction.get_or_insert_default().recipients;
                 // A rule may say 250 for ever.
                 if recipients.len() < RECIPIENTS_LIMIT {
+                    if recipients.is_empty() {
+                        // Most messages have one, and are kept.
+                        recipients.reserve_exact(1);
+                    }
                     recipients.push(path);
                 }
             }

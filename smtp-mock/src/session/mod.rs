@@ -287,7 +287,7 @@ impl Session {
     }
 
     /// Takes back what [`poll`](Self::poll) gave to send, so that the next packet needs no room of its own.
-    pub(crate) fn reuse(&mut self, packet: Vec<u8>) {
+    pub fn reuse(&mut self, packet: Vec<u8>) {
         self.outbox.reuse(packet);
     }
 
