@@ -14,9 +14,9 @@ use std::{
 #[cfg(feature = "program")]
 use crate::capture::Backlog;
 use crate::{
-    capture::{Capture, CaptureLimits, Message, Path, Transcript, header_fields, unfolded},
+    capture::{Capture, CaptureLimits, Message, Page, Path, Transcript, header_fields, unfolded},
     random::Random,
-    report::{Nearest, Report, RuleUse},
+    report::{Finding, Nearest, Report, RuleUse},
     scenario::{On, Rule, Scenario, When},
     session::{Session, offers::Offers},
     signal::{Change, Signal},
@@ -52,6 +52,9 @@ pub(crate) struct Shared {
     connections: AtomicU64,
     open: AtomicU64,
     rates: Mutex<Rates>,
+    // Read before the lock is taken, as with rules.
+    #[cfg(feature = "net")]
+    has_store: AtomicBool,
     #[cfg(feature = "net")]
     store: Mutex<Option<crate::capture::Store>>,
 }
@@ -117,6 +120,8 @@ impl Server {
                 open: AtomicU64::new(0),
                 rates: Mutex::default(),
                 #[cfg(feature = "net")]
+                has_store: AtomicBool::new(false),
+                #[cfg(feature = "net")]
                 store: Mutex::default(),
             }),
         }
@@ -140,11 +145,15 @@ impl Server {
     #[cfg(feature = "net")]
     pub fn set_store(&self, store: crate::capture::Store) {
         *lock(&self.shared.store) = Some(store);
+        self.shared.has_store.store(true, Ordering::Release);
     }
 
     /// Writes a message into the store, where there is one.
     #[cfg(feature = "net")]
     pub(crate) fn store(&self, message: &Message) -> Result<(), String> {
+        if !self.shared.has_store.load(Ordering::Acquire) {
+            return Ok(());
+        }
         match lock(&self.shared.store).as_mut() {
             Some(store) => store.write(message),
             None => Ok(()),
@@ -281,11 +290,14 @@ impl Server {
         value
     }
 
-    /// Keeps a message and wakes those who wait for it; waits itself until those before it were told of.
-    pub(crate) fn keep_message(&self, message: Message) {
+    /// Keeps a message behind the transcript and the findings up to it, and wakes those who wait for it; waits itself until
+    /// those before it were told of.
+    pub(crate) fn keep_message(&self, message: Message, page: &mut Page, findings: &mut Vec<Finding>) {
         make_room(message.octets.len() + BESIDES);
         {
             let mut capture = self.capture();
+            capture.keep_entries(page, &self.shared.limits);
+            capture.keep_findings(findings, &self.shared.limits);
             #[cfg(feature = "program")]
             while capture.backlog.as_ref().is_some_and(Backlog::is_full) {
                 capture = self.shared.room.wait(capture).unwrap_or_else(PoisonError::into_inner);
@@ -507,16 +519,20 @@ mod tests {
         }
     }
 
+    fn keep(server: &Server, octets: usize) {
+        server.keep_message(message(octets), &mut Page::default(), &mut Vec::new());
+    }
+
     /// Eight sessions keep messages while they are taken; gives how many were taken at most at once.
     fn most_at_once(each: u64, octets: usize) -> usize {
         let limits = CaptureLimits { messages: 1, ..CaptureLimits::default() };
         let server = Server::with_limits(Scenario::new(), limits);
-        server.keep_message(message(octets));
+        keep(&server, octets);
         server.open_backlog();
         let (mut told, mut most) = (0, 0);
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| (0..each).for_each(|_| server.keep_message(message(octets))));
+                scope.spawn(|| (0..each).for_each(|_| keep(&server, octets)));
             }
             while told < 8 * each + 1 {
                 let news = server
@@ -546,7 +562,7 @@ mod tests {
         let server = Server::new(Scenario::new());
         server.open_backlog();
         std::thread::scope(|scope| {
-            let session = scope.spawn(|| (0..1500).for_each(|_| server.keep_message(message(1))));
+            let session = scope.spawn(|| (0..1500).for_each(|_| keep(&server, 1)));
             let full = server
                 .wait_until(Duration::from_secs(20), |server| (server.accepted() == 1024).then_some(()));
             assert!(full.is_some());

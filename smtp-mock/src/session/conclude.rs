@@ -125,12 +125,11 @@ impl Session {
                 self.note(&why);
                 stored = false;
             }
-            // The transcript up to here comes first, so that whoever wakes up for the message sees it too.
-            self.flush_log();
             if stored {
                 self.accepted += 1;
                 if self.keep {
-                    self.server.keep_message(message);
+                    // The transcript up to here comes first, so that whoever wakes up for the message sees it too.
+                    self.server.keep_message(message, &mut self.page, &mut self.findings);
                 } else {
                     self.server.record(Change::Milestone, |capture, _| capture.count_message());
                 }

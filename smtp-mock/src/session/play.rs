@@ -182,8 +182,7 @@ impl Session {
             octets: body.into_octets(),
             code,
         };
-        self.flush_log();
-        self.server.keep_message(message);
+        self.server.keep_message(message, &mut self.page, &mut self.findings);
     }
 
     /// The script is played: only the end of the client's stream may follow.
