@@ -200,15 +200,17 @@ fn parse_path(rest: &[u8], prefix: &[u8], reverse: bool) -> Result<Path, Syntax>
     };
     check_mailbox(mailbox, reverse)?;
     let behind = &after[end + 1..];
-    if !behind.is_empty() && behind.first() != Some(&b' ') {
-        return Err(Syntax::Path);
-    }
-    let behind = core::str::from_utf8(behind).map_err(|_| Syntax::Parameter)?;
     let mut parameters = Vec::new();
-    for word in behind.split_ascii_whitespace() {
-        // They are kept with the message: no more room than they need.
-        parameters.reserve_exact(1);
-        parameters.push(parse_parameter(word)?);
+    if !behind.is_empty() {
+        if behind[0] != b' ' {
+            return Err(Syntax::Path);
+        }
+        let behind = core::str::from_utf8(behind).map_err(|_| Syntax::Parameter)?;
+        for word in behind.split_ascii_whitespace() {
+            // They are kept with the message: no more room than they need.
+            parameters.reserve_exact(1);
+            parameters.push(parse_parameter(word)?);
+        }
     }
     Ok(Path { mailbox: mailbox.to_owned(), parameters })
 }
@@ -239,7 +241,8 @@ fn check_mailbox(mailbox: &str, reverse: bool) -> Result<(), Syntax> {
     if !reverse && mailbox.eq_ignore_ascii_case("postmaster") {
         return Ok(());
     }
-    let (local, domain) = mailbox.rsplit_once('@').ok_or(Syntax::Mailbox)?;
+    let at = memchr::memrchr(b'@', mailbox.as_bytes()).ok_or(Syntax::Mailbox)?;
+    let (local, domain) = (&mailbox[..at], &mailbox[at + 1..]);
     let length_limits = [(local.len(), 64), (domain.len(), 255), (mailbox.len() + 2, 256)];
     if length_limits.iter().any(|(length, limit)| length > limit) {
         return Err(Syntax::Long);

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     auth::{Context, Exchange},
-    capture::Message,
+    capture::{Message, Path},
     scenario::TlsMode,
     signal::Change,
 };
@@ -52,7 +52,8 @@ impl Session {
                 }
             }
             Command::Data { .. } if code == 354 => {
-                let room = self.expected_size();
+                let transaction = self.transaction.as_ref();
+                let room = transaction.map_or(0, |transaction| expected_size(&transaction.reverse_path));
                 self.phase = Phase::Body(Body::new(self.size_limit(), self.keep, room));
             }
             // Under LMTP each recipient has its say before anything is kept.
@@ -194,13 +195,12 @@ impl Session {
         }
         After::StartTls
     }
+}
 
-    /// How many octets the client said that the message has, as far as it is worth to make room for them at once.
-    pub(super) fn expected_size(&self) -> usize {
-        let reverse_path = self.transaction.as_ref().map(|transaction| &transaction.reverse_path);
-        let size = reverse_path.and_then(|path| path.parameter("SIZE")).and_then(|size| size.parse().ok());
-        size.unwrap_or(0).min(MOST_ROOM)
-    }
+/// How many octets the client said that the message has, as far as it is worth to make room for them at once.
+pub(super) fn expected_size(reverse_path: &Path) -> usize {
+    let size = reverse_path.parameter("SIZE").and_then(|size| size.parse().ok());
+    size.unwrap_or(0).min(MOST_ROOM)
 }
 
 /// What is not looked at any more need not be copied.

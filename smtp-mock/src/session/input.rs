@@ -4,6 +4,7 @@ use super::{
     LINE_LIMIT, Phase, Session,
     body::Body,
     command::{Command, secret_of_auth},
+    conclude::expected_size,
     offers::Extension,
 };
 use crate::{
@@ -203,12 +204,13 @@ impl Session {
     /// Adds octets of a chunk to the message, unless it is refused anyway.
     fn add_to_chunks(&mut self, octets: &[u8]) {
         let limit = self.size_limit();
-        let room = self.expected_size();
         if let Some(transaction) = &mut self.transaction
             && !transaction.recipients.is_empty()
             && !transaction.failed
         {
-            let chunks = transaction.chunks.get_or_insert_with(|| Body::new(limit, self.keep, room));
+            let path = &transaction.reverse_path;
+            let chunks =
+                transaction.chunks.get_or_insert_with(|| Body::new(limit, self.keep, expected_size(path)));
             chunks.append(octets);
             chunks.wire += octets.len() as u64;
         }
