@@ -76,19 +76,13 @@ impl Domain {
         Self::parse(&ascii)
     }
 
+    /// The domain of a printed form that is known to be one.
+    pub(super) fn known(printed: &str) -> Self {
+        Self { printed: printed.into() }
+    }
+
     fn parse(text: &str) -> Result<Self, SyntaxError> {
-        if text.is_empty() {
-            return Err(SyntaxError::Empty { value: VALUE });
-        }
-        if text.len() > Self::LIMIT {
-            return Err(SyntaxError::TooLong { value: VALUE, octets: text.len(), limit: Self::LIMIT });
-        }
-        let mut position = 0;
-        for label in text.split('.') {
-            check_label(label, position)?;
-            position += label.len() + 1;
-        }
-        Ok(Self { printed: text.into() })
+        check(text).map(|()| Self::known(text))
     }
 
     fn lower_case(&self) -> impl Iterator<Item = u8> + '_ {
@@ -126,6 +120,22 @@ impl PartialOrd for Domain {
 }
 
 const VALUE: &str = "domain";
+
+/// Checks that a text is a domain.
+pub(super) fn check(text: &str) -> Result<(), SyntaxError> {
+    if text.is_empty() {
+        return Err(SyntaxError::Empty { value: VALUE });
+    }
+    if text.len() > Domain::LIMIT {
+        return Err(SyntaxError::TooLong { value: VALUE, octets: text.len(), limit: Domain::LIMIT });
+    }
+    let mut position = 0;
+    for label in text.split('.') {
+        check_label(label, position)?;
+        position += label.len() + 1;
+    }
+    Ok(())
+}
 
 fn check_label(label: &str, position: usize) -> Result<(), SyntaxError> {
     if label.is_empty() {

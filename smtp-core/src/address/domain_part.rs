@@ -1,8 +1,9 @@
 //! Defines what stands behind the `@` of a mailbox, and the name that a client says of itself.
 
+use alloc::{borrow::Cow, string::ToString as _};
 use core::net::IpAddr;
 
-use super::{AddressLiteral, Domain, SyntaxError, text_forms};
+use super::{AddressLiteral, Domain, SyntaxError, domain, text_forms};
 
 /// What stands behind the `@` of a mailbox: a domain or an address literal (RFC 5321 §4.1.2).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -48,6 +49,23 @@ impl DomainPart {
         match self {
             Self::Domain(domain) => domain.to_ascii().map(Self::Domain),
             Self::AddressLiteral(_) => Ok(self.clone()),
+        }
+    }
+
+    /// The printed form of the value that a text is.
+    pub(super) fn printed(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
+        if text.starts_with('[') {
+            AddressLiteral::new(text).map(|literal| Cow::Owned(literal.to_string()))
+        } else {
+            domain::check(text).map(|()| Cow::Borrowed(text))
+        }
+    }
+
+    /// The value of a printed form that is known to be one.
+    pub(super) fn known(printed: &str) -> Self {
+        match AddressLiteral::new(printed) {
+            Ok(literal) => Self::AddressLiteral(literal),
+            Err(_) => Self::Domain(Domain::known(printed)),
         }
     }
 

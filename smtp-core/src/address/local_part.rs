@@ -82,6 +82,22 @@ impl LocalPart {
         }
     }
 
+    /// The printed form of a local-part that ends where `text` does, which was found by [`LocalPart::end`].
+    pub(super) fn printed(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
+        if text.starts_with('"') {
+            return Self::parse(text).map(|part| Cow::Owned(String::from(part.printed)));
+        }
+        if text.len() > Self::LIMIT {
+            return Err(SyntaxError::TooLong { value: VALUE, octets: text.len(), limit: Self::LIMIT });
+        }
+        Ok(Cow::Borrowed(text))
+    }
+
+    /// The local-part of a printed form that is known to be one.
+    pub(super) fn known(printed: &str) -> Self {
+        Self { printed: printed.into() }
+    }
+
     /// Where the local-part ends that `text` begins with.
     pub(super) fn end(text: &str) -> Result<usize, SyntaxError> {
         if text.starts_with('"') { quoted_string_end(text) } else { dot_string_end(text) }

@@ -1,6 +1,6 @@
 //! Defines the mailbox: a local-part at a domain (RFC 5321 §4.1.2).
 
-use alloc::{boxed::Box, format};
+use alloc::{boxed::Box, string::String};
 use core::{
     cmp::Ordering,
     hash::{Hash, Hasher},
@@ -25,9 +25,10 @@ use super::{DomainPart, LocalPart, SyntaxError, text_forms};
 /// ```
 #[derive(Clone)]
 pub struct Mailbox {
+    // One allocation for all of it: a message has many of these, and few are ever asked for their parts.
     printed: Box<str>,
-    local_part: LocalPart,
-    domain: DomainPart,
+    /// Where the `@` between the parts stands.
+    at: usize,
 }
 
 impl Mailbox {
@@ -39,12 +40,7 @@ impl Mailbox {
     /// # Errors
     /// When it is longer than [`Mailbox::LIMIT`].
     pub fn new(local_part: LocalPart, domain: impl Into<DomainPart>) -> Result<Self, SyntaxError> {
-        let domain = domain.into();
-        let printed = format!("{local_part}@{domain}").into_boxed_str();
-        if printed.len() > Self::LIMIT {
-            return Err(SyntaxError::TooLong { value: VALUE, octets: printed.len(), limit: Self::LIMIT });
-        }
-        Ok(Self { printed, local_part, domain })
+        Self::joined(local_part.as_str(), domain.into().as_str())
     }
 
     /// The printed form, without angle brackets.
@@ -53,16 +49,16 @@ impl Mailbox {
         &self.printed
     }
 
-    /// What stands before the `@`.
+    /// What stands before the `@`, as a value of its own.
     #[must_use]
-    pub fn local_part(&self) -> &LocalPart {
-        &self.local_part
+    pub fn local_part(&self) -> LocalPart {
+        LocalPart::known(&self.printed[..self.at])
     }
 
-    /// What stands behind the `@`.
+    /// What stands behind the `@`, as a value of its own.
     #[must_use]
-    pub fn domain(&self) -> &DomainPart {
-        &self.domain
+    pub fn domain(&self) -> DomainPart {
+        DomainPart::known(&self.printed[self.at + 1..])
     }
 
     /// Whether it can be sent without SMTPUTF8 (RFC 6531).
@@ -77,7 +73,7 @@ impl Mailbox {
     /// When a label is none that IDNA allows, or the mailbox becomes longer than [`Mailbox::LIMIT`].
     #[cfg(feature = "idna")]
     pub fn to_ascii_domain(&self) -> Result<Self, SyntaxError> {
-        Self::new(self.local_part.clone(), self.domain.to_ascii()?)
+        Self::joined(&self.printed[..self.at], self.domain().to_ascii()?.as_str())
     }
 
     fn parse(text: &str) -> Result<Self, SyntaxError> {
@@ -88,7 +84,7 @@ impl Mailbox {
             return Err(SyntaxError::SourceRoute);
         }
         let at = LocalPart::end(text)?;
-        let local_part = LocalPart::new(&text[..at])?;
+        let local_part = LocalPart::printed(&text[..at])?;
         match text[at..].chars().next() {
             None => return Err(SyntaxError::Incomplete { value: VALUE, missing: "an @ and a domain" }),
             Some('@') => {}
@@ -96,8 +92,30 @@ impl Mailbox {
                 return Err(SyntaxError::Unexpected { value: VALUE, character, position: at });
             }
         }
-        let domain = DomainPart::new(&text[at + 1..]).map_err(|error| error.moved(at + 1))?;
-        Self::new(local_part, domain)
+        let domain = DomainPart::printed(&text[at + 1..]).map_err(|error| error.moved(at + 1))?;
+        Self::joined(&local_part, &domain)
+    }
+
+    /// The mailbox of two parts in their printed forms.
+    fn joined(local_part: &str, domain: &str) -> Result<Self, SyntaxError> {
+        let octets = local_part.len() + 1 + domain.len();
+        if octets > Self::LIMIT {
+            return Err(SyntaxError::TooLong { value: VALUE, octets, limit: Self::LIMIT });
+        }
+        let mut printed = String::with_capacity(octets);
+        printed.push_str(local_part);
+        printed.push('@');
+        printed.push_str(domain);
+        Ok(Self { printed: printed.into_boxed_str(), at: local_part.len() })
+    }
+
+    /// What is compared: the local-part to the letter; whether a literal follows, and that or the domain.
+    fn compared(&self) -> (&str, bool, impl Iterator<Item = u8>) {
+        let domain = &self.printed[self.at + 1..];
+        let literal = domain.starts_with('[');
+        let octets =
+            domain.bytes().map(move |octet| if literal { octet } else { octet.to_ascii_lowercase() });
+        (&self.printed[..self.at], literal, octets)
     }
 }
 
@@ -105,7 +123,7 @@ text_forms!(Mailbox);
 
 impl PartialEq for Mailbox {
     fn eq(&self, other: &Self) -> bool {
-        self.local_part == other.local_part && self.domain == other.domain
+        self.cmp(other).is_eq()
     }
 }
 
@@ -113,14 +131,18 @@ impl Eq for Mailbox {}
 
 impl Hash for Mailbox {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.local_part.hash(state);
-        self.domain.hash(state);
+        let (local_part, _, domain) = self.compared();
+        local_part.hash(state);
+        domain.for_each(|octet| state.write_u8(octet));
+        state.write_u8(0xff);
     }
 }
 
 impl Ord for Mailbox {
     fn cmp(&self, other: &Self) -> Ordering {
-        (&self.local_part, &self.domain).cmp(&(&other.local_part, &other.domain))
+        let ((one, literal, domain), (another, other_literal, other_domain)) =
+            (self.compared(), other.compared());
+        (one, literal).cmp(&(another, other_literal)).then_with(|| domain.cmp(other_domain))
     }
 }
 

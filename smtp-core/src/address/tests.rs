@@ -283,8 +283,8 @@ proptest! {
         let again = Mailbox::try_from(mailbox.as_str()).unwrap();
         prop_assert_eq!(&again, &mailbox);
         prop_assert_eq!(again.as_str(), mailbox.as_str());
-        prop_assert_eq!(again.local_part(), &local_part);
-        prop_assert_eq!(again.domain(), &domain);
+        prop_assert_eq!(again.local_part(), local_part);
+        prop_assert_eq!(again.domain(), domain);
         let path = ReversePath::from(mailbox.clone());
         prop_assert_eq!(&ReversePath::try_from(path.as_str()).unwrap(), &path);
         let path = ForwardPath::from(mailbox);

@@ -147,7 +147,7 @@ impl DkimSigner {
             ));
         }
         let author = message.author().ok_or(Error::Missing { field: "From" })?;
-        if akin(author.domain(), &DomainPart::Domain(self.domain.clone())) {
+        if akin(&author.domain(), &DomainPart::Domain(self.domain.clone())) {
             Ok(())
         } else {
             Err(failed("the domain of a DKIM signature must be that of From, or akin to it"))

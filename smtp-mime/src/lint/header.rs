@@ -140,7 +140,7 @@ fn author(lint: &Lint, message: &StoredPart, addresses: &AddressList, findings: 
         findings.add(&rules::SEVERAL_AUTHORS, "From", "it names several authors, and there is no Sender");
     }
     if let (Some(author), Some(reverse_path)) = (first, &lint.reverse_path)
-        && !akin(author.domain(), reverse_path.domain())
+        && !akin(&author.domain(), &reverse_path.domain())
     {
         findings.add(
             &rules::NOT_ALIGNED,
