@@ -1,169 +1,77 @@
-//! Composes the same two messages with this crate, with mail-builder and with lettre: how fast, in how much memory.
+//! Composes the same two messages with this crate, with mail-builder and with lettre: how fast.
 //!
-//! `cargo bench -p smtp-mime`
+//! `cargo bench -p smtp-mime --bench compose`; how much memory it takes is another program, `compose_memory`, because
+//! whoever counts allocations slows them. Behind `--`, the name of a composer and of a message and a number make it
+//! compose that often and say nothing, for a profiler.
 
 use std::{
     hint::black_box,
-    io,
-    sync::Arc,
     time::{Duration, Instant},
 };
 
-use smtp_mime::{AddressList, Context, Date, Disposition, Entity, Message, MessageId, Source};
+mod composers;
 
-#[global_allocator]
-static ALLOCATOR: dhat::Alloc = dhat::Alloc;
+use composers::{COMPOSERS, Large, context, messages};
 
-const TEXT: &str =
-    "Hello,\n\nthe report of this week is attached. Please have a look before Friday.\n\nKind regards\n";
-
-/// What the large message is made of: 25 MB as they are before encoding.
-struct Large {
-    text: String,
-    html: String,
-    image: Arc<Vec<u8>>,
-    attachments: [Arc<Vec<u8>>; 3],
-}
-
-impl Large {
-    fn new() -> Self {
-        let octets = |count: usize| -> Arc<Vec<u8>> {
-            let octets: Vec<_> = (0..=255_u8).cycle().step_by(7).take(count).collect();
-            octets.into()
-        };
-        Self {
-            text: TEXT.repeat(100),
-            html: format!(
-                "<html><body>{}<img src=\"cid:a@example.org\"></body></html>",
-                "<p>Some words.</p>\n".repeat(500)
-            ),
-            image: octets(1_000_000),
-            attachments: [octets(12_000_000), octets(8_000_000), octets(4_000_000)],
-        }
-    }
-}
-
-fn ours(context: &Context, large: Option<&Large>) -> u64 {
-    let list = |text: &str| text.parse::<AddressList>().expect("an address");
-    let builder = Message::builder()
-        .from(list("Anna <anna@example.org>"))
-        .to(list("Bernd <bernd@example.net>"))
-        .subject("The report of this week");
-    let builder = match large {
-        None => builder.text(TEXT.repeat(10)),
-        Some(large) => {
-            let image = Entity::attachment("a.png", Source::shared(large.image.clone()))
-                .expect("a name")
-                .with_disposition(Disposition::Inline)
-                .with_content_id(MessageId::new("a@example.org").expect("an identifier"));
-            let builder = builder.text(large.text.as_str()).html(large.html.as_str()).inline(image);
-            large.attachments.iter().enumerate().fold(builder, |builder, (index, octets)| {
-                builder.attach(
-                    Entity::attachment(&format!("{index}.bin"), Source::shared(octets.clone()))
-                        .expect("a name"),
-                )
-            })
-        }
-    };
-    let message = builder.build(context).expect("a message");
-    message.write_to(&mut io::sink()).expect("a sink takes everything")
-}
-
-fn mail_builder(large: Option<&Large>) -> u64 {
-    let builder = mail_builder::MessageBuilder::new()
-        .from(("Anna", "anna@example.org"))
-        .to(("Bernd", "bernd@example.net"))
-        .subject("The report of this week");
-    let builder = match large {
-        None => builder.text_body(TEXT.repeat(10)),
-        Some(large) => {
-            let builder = builder.text_body(large.text.as_str()).html_body(large.html.as_str()).inline(
-                "image/png",
-                "a@example.org",
-                large.image.as_slice(),
-            );
-            large.attachments.iter().enumerate().fold(builder, |builder, (index, octets)| {
-                builder.attachment("application/octet-stream", format!("{index}.bin"), octets.as_slice())
-            })
-        }
-    };
-    let mut count = Count(0);
-    builder.write_to(&mut count).expect("a sink takes everything");
-    count.0
-}
-
-fn lettre(large: Option<&Large>) -> u64 {
-    use lettre::message::{Attachment, Message, MultiPart, SinglePart, header::ContentType};
-
-    let builder = Message::builder()
-        .from("Anna <anna@example.org>".parse().expect("an address"))
-        .to("Bernd <bernd@example.net>".parse().expect("an address"))
-        .subject("The report of this week");
-    let message = match large {
-        None => builder.body(TEXT.repeat(10)),
-        Some(large) => {
-            let image = ContentType::parse("image/png").expect("a content type");
-            let binary = ContentType::parse("application/octet-stream").expect("a content type");
-            let related = MultiPart::related().singlepart(SinglePart::html(large.html.clone())).singlepart(
-                Attachment::new_inline("a@example.org".to_owned()).body(large.image.to_vec(), image),
-            );
-            let alternative =
-                MultiPart::alternative().singlepart(SinglePart::plain(large.text.clone())).multipart(related);
-            let mixed = MultiPart::mixed().multipart(alternative);
-            let mixed = large.attachments.iter().enumerate().fold(mixed, |mixed, (index, octets)| {
-                mixed
-                    .singlepart(Attachment::new(format!("{index}.bin")).body(octets.to_vec(), binary.clone()))
-            });
-            builder.multipart(mixed)
-        }
-    };
-    message.expect("a message").formatted().len() as u64
-}
-
-/// Counts what is written.
-struct Count(u64);
-
-impl io::Write for Count {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0 += octets.len() as u64;
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-fn measure(name: &str, message: &str, mut compose: impl FnMut() -> u64) {
-    let octets = compose();
-    // Each composer has the same time; the best of several rounds is what the machine can do.
-    let mut best = Duration::MAX;
-    for _ in 0..5 {
-        let (start, mut rounds) = (Instant::now(), 0_u32);
-        while start.elapsed() < Duration::from_millis(200) {
-            black_box(compose());
-            rounds += 1;
-        }
-        best = best.min(start.elapsed() / rounds);
-    }
-    let profiler = dhat::Profiler::builder().testing().build();
-    black_box(compose());
-    let heap = dhat::HeapStats::get();
-    drop(profiler);
-    #[allow(clippy::cast_precision_loss)]
-    let (megabytes, messages) = (octets as f64 / 1e6 / best.as_secs_f64(), 1.0 / best.as_secs_f64());
-    println!(
-        "{message:<6} {name:<13} {octets:>9} octets {megabytes:>8.0} MB/s {messages:>9.0} messages/s {:>9} octets at peak {:>6} allocations",
-        heap.max_bytes, heap.total_blocks
-    );
-}
+/// How long each composer works on each message.
+const TIME: Duration = Duration::from_secs(2);
+/// A round takes about so long: long enough for the clock, short enough that some are not disturbed.
+const ROUND: Duration = Duration::from_micros(500);
 
 fn main() {
-    let context = Context::new(Date::from_unix(1_795_196_578, 0).expect("a date"), [7; Context::SEED]);
-    let large = Large::new();
-    for (message, large) in [("1 KB", None), ("25 MB", Some(&large))] {
-        measure("smtp-mime", message, || ours(&context, large));
-        measure("mail-builder", message, || mail_builder(large));
-        measure("lettre", message, || lettre(large));
+    let (context, large) = (context(), Large::new());
+    let arguments: Vec<_> = std::env::args().skip(1).filter(|argument| argument != "--bench").collect();
+    if let [composer, message, times] = &arguments[..] {
+        let (_, compose) = COMPOSERS.into_iter().find(|(name, _)| name == composer).expect("a composer");
+        let (_, message) =
+            messages(&large).into_iter().find(|(name, _)| name == message).expect("a message");
+        for _ in 0..times.parse::<u32>().expect("a number") {
+            black_box(compose(&context, message));
+        }
+        return;
+    }
+    for (message, large) in messages(&large) {
+        let mut speeds = Vec::new();
+        for (name, compose) in COMPOSERS {
+            let octets = compose(&context, large);
+            let best = best(|| compose(&context, large));
+            speeds.push(speed(best));
+            #[allow(clippy::cast_precision_loss)]
+            let megabytes = octets as f64 / 1e6 / best.as_secs_f64();
+            println!(
+                "{message:<6} {name:<13} {octets:>9} octets {megabytes:>8.0} MB/s {:>9.0} messages/s {}",
+                speed(best),
+                beside(&speeds)
+            );
+        }
+    }
+}
+
+fn speed(time: Duration) -> f64 {
+    1.0 / time.as_secs_f64()
+}
+
+/// How long one message takes when nothing disturbs: the best of many short rounds.
+fn best(mut compose: impl FnMut() -> u64) -> Duration {
+    let start = Instant::now();
+    black_box(compose());
+    let once = start.elapsed().max(Duration::from_nanos(1));
+    let times = u32::try_from(ROUND.as_nanos() / once.as_nanos()).unwrap_or(u32::MAX).max(1);
+    let mut best = Duration::MAX;
+    while start.elapsed() < TIME {
+        let round = Instant::now();
+        for _ in 0..times {
+            black_box(compose());
+        }
+        best = best.min(round.elapsed() / times);
+    }
+    best
+}
+
+/// How fast the first one is beside the last one so far.
+fn beside(speeds: &[f64]) -> String {
+    match speeds {
+        [first, .., last] => format!("{:>6.2} times as fast is smtp-mime", first / last),
+        _ => String::new(),
     }
 }

@@ -29,7 +29,7 @@ impl Context {
     }
 
     /// The random part of a Message-ID.
-    pub(crate) fn message_token(&self) -> String {
+    pub(crate) fn message_token(&self) -> [u8; DIGITS] {
         base36(self.number(0))
     }
 
@@ -37,7 +37,8 @@ impl Context {
     ///
     /// `=_` can occur in no quoted-printable and in no base64 text (RFC 2045 §6.7).
     pub(crate) fn boundary(&self, attempt: u32) -> String {
-        format!("=_{}", base36(self.number(12).wrapping_add(u128::from(attempt) << 64)))
+        let digits = base36(self.number(12).wrapping_add(u128::from(attempt) << 64));
+        "=_".chars().chain(digits.map(char::from)).collect()
     }
 
     fn number(&self, from: usize) -> u128 {
@@ -45,13 +46,16 @@ impl Context {
     }
 }
 
-/// A number in digits and lower-case letters, 19 of them, as 96 bits need.
-pub(crate) fn base36(mut number: u128) -> String {
+/// As many digits as 96 bits need in base 36.
+const DIGITS: usize = 19;
+
+/// A number in digits and lower-case letters.
+pub(crate) fn base36(mut number: u128) -> [u8; DIGITS] {
     number &= (1 << 96) - 1;
-    let mut digits = [b'0'; 19];
+    let mut digits = [b'0'; DIGITS];
     // Twelve digits are what 64 bits hold, which are divided many times faster than 128.
     let low = 36_u128.pow(12);
-    let (first, last) = digits.split_at_mut(19 - 12);
+    let (first, last) = digits.split_at_mut(DIGITS - 12);
     for (digits, part) in [(first, number / low), (last, number % low)] {
         let mut part = u64::try_from(part).unwrap_or(u64::MAX);
         for digit in digits.iter_mut().rev() {
@@ -59,12 +63,11 @@ pub(crate) fn base36(mut number: u128) -> String {
             part /= 36;
         }
     }
-    digits.iter().map(|digit| char::from(*digit)).collect()
+    digits
 }
 
-/// A number in as few digits and lower-case letters as it needs.
-pub(crate) fn short_base36(number: u64) -> String {
-    let digits = base36(u128::from(number));
-    let short = digits.trim_start_matches('0');
-    if short.is_empty() { "0".to_owned() } else { short.to_owned() }
+/// The same without the zeros before it.
+pub(crate) fn short(digits: &[u8; DIGITS]) -> &[u8] {
+    let zeros = digits[..DIGITS - 1].iter().take_while(|digit| **digit == b'0').count();
+    &digits[zeros..]
 }

@@ -45,7 +45,7 @@ pub(crate) fn text_from_source(html: &Source) -> Result<Source, Error> {
     let mut octets = Vec::new();
     let mut reader = html.open()?;
     while !reader.is_at_end() {
-        octets.extend_from_slice(reader.chunk()?);
+        octets.extend_from_slice(reader.chunk(html)?);
     }
     let html = String::from_utf8(octets)
         .map_err(|_| failed("the text is not UTF-8: convert it, or attach it as a file"))?;

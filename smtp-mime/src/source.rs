@@ -20,6 +20,8 @@ use crate::Error;
 pub(crate) const CHUNK: usize = 57 * 1024;
 /// How many octets in memory are taken at once: with what is made of them they fit the nearest cache.
 const CHUNK_IN_MEMORY: usize = 57 * 256;
+/// Up to this size octets are copied rather than shared: a copy costs less than the counting of who holds them.
+const SMALL: usize = 4096;
 /// Up to this size what a reader gives is kept in memory.
 const IN_MEMORY: usize = 1024 * 1024;
 
@@ -41,6 +43,7 @@ type Shared = Arc<dyn AsRef<[u8]> + Send + Sync>;
 
 #[derive(Clone)]
 enum Origin {
+    Small(Vec<u8>),
     Memory { name: Option<Arc<str>>, octets: Shared },
     File { path: Arc<PathBuf>, modified: Option<SystemTime> },
     Spooled { name: Arc<str>, file: Arc<NamedTempFile> },
@@ -112,9 +115,18 @@ impl Source {
     /// What errors call it.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
-            Origin::Memory { name: None, .. } => "octets in memory".to_owned(),
+            Origin::Small(_) | Origin::Memory { name: None, .. } => "octets in memory".to_owned(),
             Origin::Memory { name: Some(name), .. } | Origin::Spooled { name, .. } => name.to_string(),
             Origin::File { path, .. } => path.display().to_string(),
+        }
+    }
+
+    /// All its octets, if they are in memory.
+    pub(crate) fn in_memory(&self) -> Option<&[u8]> {
+        match &self.origin {
+            Origin::Small(octets) => Some(octets),
+            Origin::Memory { octets, .. } => Some(octets.as_ref().as_ref()),
+            Origin::File { .. } | Origin::Spooled { .. } => None,
         }
     }
 
@@ -125,25 +137,30 @@ impl Source {
 
     /// Opens it to be read from the octet `from` to the one before `until`.
     pub(crate) fn open_range(&self, from: u64, until: u64) -> Result<SourceReader, Error> {
-        let origin = match &self.origin {
-            Origin::Memory { octets, .. } => Opened::Memory(Arc::clone(octets)),
-            Origin::File { path, .. } => {
-                Opened::File(File::open(path.as_path()).map_err(|error| self.failed(error))?)
-            }
-            Origin::Spooled { file, .. } => Opened::File(file.reopen().map_err(|error| self.failed(error))?),
-        };
-        let mut reader = SourceReader {
-            source: self.clone(),
-            opened: origin,
-            position: from,
-            until: until.min(self.octets),
-            buffer: Vec::new(),
-        };
-        reader.check()?;
-        if let Opened::File(file) = &mut reader.opened {
+        let mut file = match &self.origin {
+            Origin::Small(_) | Origin::Memory { .. } => None,
+            Origin::File { path, .. } => Some(File::open(path.as_path())),
+            Origin::Spooled { file, .. } => Some(file.reopen()),
+        }
+        .transpose()
+        .map_err(|error| self.failed(error))?;
+        if let Some(file) = &mut file {
+            self.check(file)?;
             file.seek(SeekFrom::Start(from)).map_err(|error| self.failed(error))?;
         }
-        Ok(reader)
+        Ok(SourceReader { file, position: from, until: until.min(self.octets), buffer: Vec::new() })
+    }
+
+    /// Checks that the file under the path is the one that was measured: same length, same time, still there.
+    fn check(&self, file: &File) -> Result<(), Error> {
+        let Origin::File { path, modified } = &self.origin else { return Ok(()) };
+        for metadata in [file.metadata(), fs::metadata(path.as_path())] {
+            let metadata = metadata.map_err(|error| self.failed(error))?;
+            if metadata.len() != self.octets || metadata.modified().ok() != *modified {
+                return Err(Error::Changed { name: self.name() });
+            }
+        }
+        Ok(())
     }
 
     fn failed(&self, error: io::Error) -> Error {
@@ -153,7 +170,11 @@ impl Source {
 
 impl From<Vec<u8>> for Source {
     fn from(octets: Vec<u8>) -> Self {
-        Self::shared(Arc::new(octets))
+        if octets.len() <= SMALL {
+            Self { octets: octets.len() as u64, origin: Origin::Small(octets) }
+        } else {
+            Self::shared(Arc::new(octets))
+        }
     }
 }
 
@@ -186,81 +207,49 @@ impl fmt::Debug for Source {
     }
 }
 
-/// One reading of a source.
+/// One reading of a source, which is handed in at each step: whoever reads holds it already.
 #[derive(Debug)]
 pub(crate) struct SourceReader {
-    source: Source,
-    opened: Opened,
+    /// None for octets in memory.
+    file: Option<File>,
     position: u64,
     until: u64,
     buffer: Vec<u8>,
 }
 
-enum Opened {
-    Memory(Shared),
-    File(File),
-}
-
 impl SourceReader {
     /// The next octets, at most [`CHUNK`] of them and whole lines of base64 unless these are the last, and none at the
     /// end.
-    pub(crate) fn chunk(&mut self) -> Result<&[u8], Error> {
+    pub(crate) fn chunk<'a>(&'a mut self, source: &'a Source) -> Result<&'a [u8], Error> {
         let left = self.until.saturating_sub(self.position);
-        let most = if matches!(self.opened, Opened::Memory(_)) { CHUNK_IN_MEMORY } else { CHUNK };
+        let most = if self.file.is_none() { CHUNK_IN_MEMORY } else { CHUNK };
         let octets = usize::try_from(left).unwrap_or(usize::MAX).min(most);
-        if let Opened::File(file) = &mut self.opened {
-            self.buffer.resize(octets, 0);
-            file.read_exact(&mut self.buffer).map_err(|error| match error.kind() {
-                io::ErrorKind::UnexpectedEof => Error::Changed { name: self.source.name() },
-                _ => self.source.failed(error),
-            })?;
-        }
         let start = self.position;
         self.position += octets as u64;
-        if self.is_at_end() {
-            self.check()?;
+        let changed = || Error::Changed { name: source.name() };
+        let at_end = self.is_at_end();
+        let Some(file) = &mut self.file else {
+            // A position within memory fits a usize.
+            let start = usize::try_from(start).unwrap_or(usize::MAX);
+            return source
+                .in_memory()
+                .and_then(|memory| memory.get(start..)?.get(..octets))
+                .ok_or_else(changed);
+        };
+        self.buffer.resize(octets, 0);
+        file.read_exact(&mut self.buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => changed(),
+            _ => source.failed(error),
+        })?;
+        if at_end {
+            source.check(file)?;
         }
-        match &self.opened {
-            Opened::File(_) => Ok(&self.buffer),
-            Opened::Memory(memory) => {
-                // A position within memory fits a usize.
-                let memory = memory.as_ref().as_ref();
-                let start = usize::try_from(start).unwrap_or(usize::MAX).min(memory.len());
-                memory.get(start..start + octets).ok_or_else(|| Error::Changed { name: self.source.name() })
-            }
-        }
+        Ok(&self.buffer)
     }
 
     /// Whether every octet was read.
     pub(crate) fn is_at_end(&self) -> bool {
         self.position >= self.until
-    }
-
-    /// What errors call the source.
-    pub(crate) fn name(&self) -> String {
-        self.source.name()
-    }
-
-    /// Checks that the file under the path is the one that was measured: same length, same time, still there.
-    fn check(&self) -> Result<(), Error> {
-        let Origin::File { path, modified } = &self.source.origin else { return Ok(()) };
-        let Opened::File(file) = &self.opened else { return Ok(()) };
-        for metadata in [file.metadata(), fs::metadata(path.as_path())] {
-            let metadata = metadata.map_err(|error| self.source.failed(error))?;
-            if metadata.len() != self.source.octets || metadata.modified().ok() != *modified {
-                return Err(Error::Changed { name: self.source.name() });
-            }
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Opened {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::Memory(_) => "Memory",
-            Self::File(_) => "File",
-        })
     }
 }
 
@@ -272,7 +261,7 @@ mod tests {
         let mut reader = source.open_range(from, source.octets())?;
         let mut octets = Vec::new();
         while !reader.is_at_end() {
-            octets.extend_from_slice(reader.chunk()?);
+            octets.extend_from_slice(reader.chunk(source)?);
         }
         Ok(octets)
     }
@@ -303,7 +292,7 @@ mod tests {
             fs::write(&path, &original).unwrap();
             let source = Source::file(&path).unwrap();
             let mut reader = source.open().unwrap();
-            reader.chunk().unwrap();
+            reader.chunk(&source).unwrap();
             match change {
                 0 => fs::write(&path, &original[1..]).unwrap(),
                 1 => fs::write(&path, [&original[..], b"more"].concat()).unwrap(),
@@ -315,7 +304,7 @@ mod tests {
             }
             let mut outcome = Ok(());
             while outcome.is_ok() && !reader.is_at_end() {
-                outcome = reader.chunk().map(|_| ());
+                outcome = reader.chunk(&source).map(|_| ());
             }
             assert!(matches!(outcome, Err(Error::Changed { .. } | Error::Read { .. })), "{change}");
             assert!(source.open().is_err(), "{change}");

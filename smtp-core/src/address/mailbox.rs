@@ -58,7 +58,13 @@ impl Mailbox {
     /// What stands behind the `@`, as a value of its own.
     #[must_use]
     pub fn domain(&self) -> DomainPart {
-        DomainPart::known(&self.printed[self.at + 1..])
+        DomainPart::known(self.domain_str())
+    }
+
+    /// What stands behind the `@`, as it is printed.
+    #[must_use]
+    pub fn domain_str(&self) -> &str {
+        &self.printed[self.at + 1..]
     }
 
     /// Whether it can be sent without SMTPUTF8 (RFC 6531).
@@ -111,7 +117,7 @@ impl Mailbox {
 
     /// What is compared: the local-part to the letter; whether a literal follows, and that or the domain.
     fn compared(&self) -> (&str, bool, impl Iterator<Item = u8>) {
-        let domain = &self.printed[self.at + 1..];
+        let domain = self.domain_str();
         let literal = domain.starts_with('[');
         let octets =
             domain.bytes().map(move |octet| if literal { octet } else { octet.to_ascii_lowercase() });

@@ -3,14 +3,15 @@
 mod parse;
 mod write;
 
-use std::{fmt, str::FromStr};
+use std::{borrow::Cow, fmt, str::FromStr};
 
+use smallvec::{SmallVec, smallvec};
 use smtp_core::{DomainPart, Mailbox};
 
 use crate::{ValueError, header::unstructured};
 
 pub(crate) use parse::{lenient, local_names};
-pub(crate) use write::{Style, field, ready};
+pub(crate) use write::{Style, field, field_of_one, ready};
 
 /// A mailbox with a display name or without one (RFC 5322 §3.4).
 ///
@@ -24,7 +25,7 @@ pub(crate) use write::{Style, field, ready};
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NameAddr {
-    display_name: Option<String>,
+    display_name: Option<Cow<'static, str>>,
     mailbox: Mailbox,
 }
 
@@ -33,8 +34,8 @@ impl NameAddr {
     ///
     /// # Errors
     /// When the name holds CR, LF or NUL.
-    pub fn new(display_name: &str, mailbox: Mailbox) -> Result<Self, ValueError> {
-        let display_name = phrase(display_name)?;
+    pub fn new(display_name: impl Into<Cow<'static, str>>, mailbox: Mailbox) -> Result<Self, ValueError> {
+        let display_name = phrase(display_name.into())?;
         Ok(Self { display_name: (!display_name.is_empty()).then_some(display_name), mailbox })
     }
 
@@ -49,6 +50,12 @@ impl NameAddr {
     pub fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }
+
+    /// The mailbox, when the display name is needed no more.
+    #[must_use]
+    pub fn into_mailbox(self) -> Mailbox {
+        self.mailbox
+    }
 }
 
 impl From<Mailbox> for NameAddr {
@@ -61,9 +68,9 @@ impl FromStr for NameAddr {
     type Err = ValueError;
 
     fn from_str(text: &str) -> Result<Self, ValueError> {
-        let list: AddressList = text.parse()?;
-        match <[Address; 1]>::try_from(list.addresses) {
-            Ok([Address::Mailbox(mailbox)]) => Ok(mailbox),
+        let mut list: AddressList = text.parse()?;
+        match (list.addresses.pop(), list.is_empty()) {
+            (Some(Address::Mailbox(mailbox)), true) => Ok(mailbox),
             _ => Err(ValueError::Malformed {
                 value: "mailbox",
                 rule: "one address must stand here, no list and no group",
@@ -75,7 +82,7 @@ impl FromStr for NameAddr {
 /// Mailboxes under a common name; a reader sees the name (RFC 5322 §3.4).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Group {
-    display_name: String,
+    display_name: Cow<'static, str>,
     mailboxes: Vec<NameAddr>,
 }
 
@@ -84,8 +91,11 @@ impl Group {
     ///
     /// # Errors
     /// When the name is empty or holds CR, LF or NUL.
-    pub fn new(display_name: &str, mailboxes: Vec<NameAddr>) -> Result<Self, ValueError> {
-        let display_name = phrase(display_name)?;
+    pub fn new(
+        display_name: impl Into<Cow<'static, str>>,
+        mailboxes: Vec<NameAddr>,
+    ) -> Result<Self, ValueError> {
+        let display_name = phrase(display_name.into())?;
         if display_name.is_empty() {
             return Err(ValueError::Empty { value: "name of a group" });
         }
@@ -128,14 +138,15 @@ pub enum Address {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AddressList {
-    addresses: Vec<Address>,
+    // Most lists are of one address, which then costs no allocation.
+    addresses: SmallVec<[Address; 1]>,
 }
 
 impl AddressList {
     /// The list of these addresses.
     #[must_use]
     pub fn new(addresses: Vec<Address>) -> Self {
-        Self { addresses }
+        Self { addresses: addresses.into() }
     }
 
     /// The addresses in their order.
@@ -157,6 +168,17 @@ impl AddressList {
         self.named_mailboxes().map(NameAddr::mailbox)
     }
 
+    /// Every mailbox, those of groups too, when the display names are needed no more.
+    pub(crate) fn into_mailboxes(self) -> impl Iterator<Item = Mailbox> {
+        self.addresses.into_iter().flat_map(|address| {
+            let (one, group) = match address {
+                Address::Mailbox(mailbox) => (Some(mailbox), Vec::new()),
+                Address::Group(group) => (None, group.mailboxes),
+            };
+            one.into_iter().chain(group).map(NameAddr::into_mailbox)
+        })
+    }
+
     /// Whether there is no address in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -171,7 +193,7 @@ impl AddressList {
 
 impl From<NameAddr> for AddressList {
     fn from(mailbox: NameAddr) -> Self {
-        Self { addresses: vec![Address::Mailbox(mailbox)] }
+        Self { addresses: smallvec![Address::Mailbox(mailbox)] }
     }
 }
 
@@ -183,7 +205,7 @@ impl From<Mailbox> for AddressList {
 
 impl From<Group> for AddressList {
     fn from(group: Group) -> Self {
-        Self { addresses: vec![Address::Group(group)] }
+        Self { addresses: smallvec![Address::Group(group)] }
     }
 }
 
@@ -222,9 +244,10 @@ pub(crate) fn akin(one: &DomainPart, other: &DomainPart) -> bool {
     one == other || within(&one, &other) || within(&other, &one)
 }
 
-fn phrase(text: &str) -> Result<String, ValueError> {
-    unstructured::check("display name", text)?;
-    Ok(text.trim_matches([' ', '\t']).to_owned())
+fn phrase(text: Cow<'static, str>) -> Result<Cow<'static, str>, ValueError> {
+    unstructured::check("display name", &text)?;
+    let trimmed = text.trim_matches([' ', '\t']);
+    Ok(if trimmed.len() == text.len() { text } else { trimmed.to_owned().into() })
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@
 
 use std::borrow::Cow;
 
+use smallvec::SmallVec;
 use smtp_core::Mailbox;
 
 use super::{Address, AddressList, Group, NameAddr};
@@ -75,9 +76,12 @@ struct Token {
     end: usize,
 }
 
+/// Without an allocation where they are no more than those of one mailbox.
+type Tokens = SmallVec<[Token; MOST_TOKENS]>;
+
 struct Parser<'a> {
     text: &'a str,
-    tokens: Vec<Token>,
+    tokens: Tokens,
     next: usize,
     lenient: bool,
 }
@@ -88,7 +92,7 @@ impl<'a> Parser<'a> {
     }
 
     fn list(mut self) -> Result<AddressList, ValueError> {
-        let mut addresses = Vec::new();
+        let mut addresses = SmallVec::new();
         loop {
             match self.peek() {
                 None if addresses.is_empty() || self.lenient => break,
@@ -108,7 +112,7 @@ impl<'a> Parser<'a> {
         if addresses.is_empty() && !self.lenient {
             return Err(ValueError::Empty { value: VALUE });
         }
-        Ok(AddressList::new(addresses))
+        Ok(AddressList { addresses })
     }
 
     /// A mailbox or a group.
@@ -118,13 +122,13 @@ impl<'a> Parser<'a> {
         match self.peek() {
             Some(Kind::Special(':')) => {
                 self.next += 1;
-                self.group(&self.phrase(first, words)).map(Address::Group)
+                self.group(self.phrase(first, words)).map(Address::Group)
             }
             _ => self.mailbox_after(first, words).map(Address::Mailbox),
         }
     }
 
-    fn group(&mut self, name: &str) -> Result<Group, ValueError> {
+    fn group(&mut self, name: String) -> Result<Group, ValueError> {
         let mut mailboxes = Vec::new();
         loop {
             match self.peek() {
@@ -169,7 +173,7 @@ impl<'a> Parser<'a> {
                 }
                 let mailbox = self.mailbox(inside, self.next)?;
                 match self.take() {
-                    Some(Token { kind: Kind::Special('>'), .. }) => NameAddr::new(&name, mailbox),
+                    Some(Token { kind: Kind::Special('>'), .. }) => NameAddr::new(name, mailbox),
                     Some(token) => Err(self.unexpected(token)),
                     None => Err(ValueError::Incomplete { value: VALUE, missing: "a closing angle bracket" }),
                 }
@@ -219,10 +223,10 @@ impl<'a> Parser<'a> {
     }
 
     /// What words mean as a display name.
-    fn phrase(&self, first: usize, words: usize) -> Cow<'a, str> {
+    fn phrase(&self, first: usize, words: usize) -> String {
         let tokens = &self.tokens[first..first + words];
         if let [Token { kind: Kind::Atom, start, end }] = *tokens {
-            return Cow::Borrowed(&self.text[start..end]);
+            return self.text[start..end].to_owned();
         }
         let mut phrase = String::new();
         for token in tokens {
@@ -236,7 +240,7 @@ impl<'a> Parser<'a> {
                 phrase.push_str(text);
             }
         }
-        Cow::Owned(phrase)
+        phrase
     }
 
     fn peek(&self) -> Option<Kind> {
@@ -255,8 +259,8 @@ impl<'a> Parser<'a> {
     }
 }
 
-fn tokens(text: &str, lenient: bool) -> Result<Vec<Token>, ValueError> {
-    let mut tokens = Vec::with_capacity(MOST_TOKENS.min(text.len()));
+fn tokens(text: &str, lenient: bool) -> Result<Tokens, ValueError> {
+    let mut tokens = Tokens::new();
     let mut characters = text.char_indices().peekable();
     while let Some((start, character)) = characters.next() {
         let kind = match character {

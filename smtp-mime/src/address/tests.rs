@@ -119,7 +119,7 @@ proptest! {
     fn what_is_written_is_read_again(names in proptest::collection::vec("[ -~]{0,40}", 1..12)) {
         let list: AddressList = names
             .iter()
-            .map(|name| NameAddr::new(name, Mailbox::try_from("someone@example.org").unwrap()).unwrap())
+            .map(|name| NameAddr::new(name.clone(), Mailbox::try_from("someone@example.org").unwrap()).unwrap())
             .collect();
         let field = written(&list);
         prop_assert!(field.lines().all(|line| line.len() <= 78 && !line.trim().is_empty()), "{}", field);
@@ -130,7 +130,7 @@ proptest! {
 
     #[test]
     fn display_is_read_again(name in "[ -~äж漢]{1,40}") {
-        let mailbox = NameAddr::new(&name, Mailbox::try_from("a@b.example").unwrap()).unwrap();
+        let mailbox = NameAddr::new(name.clone(), Mailbox::try_from("a@b.example").unwrap()).unwrap();
         prop_assert_eq!(mailbox.to_string().parse::<NameAddr>().unwrap(), mailbox);
     }
 

@@ -45,6 +45,19 @@ pub(crate) fn field(out: &mut Vec<u8>, name: &str, list: &AddressList, style: St
     Ok(())
 }
 
+/// Writes a field of one mailbox.
+pub(crate) fn field_of_one(
+    out: &mut Vec<u8>,
+    name: &str,
+    mailbox: &NameAddr,
+    style: Style,
+) -> Result<(), Error> {
+    let mut folder = Folder::new(out, name).reserving(2);
+    write_mailbox(&mut folder, name, mailbox, style)?;
+    folder.end();
+    Ok(())
+}
+
 /// The mailbox as it is sent: under SMTPUTF8 as it is, otherwise with A-labels.
 pub(crate) fn ready(mailbox: &Mailbox, smtputf8: bool) -> Result<Cow<'_, Mailbox>, ValueError> {
     if smtputf8 || mailbox.is_ascii() {

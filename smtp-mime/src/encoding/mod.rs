@@ -2,11 +2,13 @@
 
 mod base64;
 mod line_ends;
+mod plain;
 mod quoted_printable;
 mod scan;
 
 pub(crate) use base64::Base64;
 pub(crate) use line_ends::LineEnds;
+pub(crate) use plain::append_plain;
 pub(crate) use quoted_printable::QuotedPrintable;
 pub(crate) use scan::Scan;
 
@@ -107,7 +109,7 @@ pub(crate) fn measure(source: &Source, from: u64, until: u64, encoder: &mut Enco
     let mut octets = 0;
     while !reader.is_at_end() {
         out.clear();
-        encoder.encode(reader.chunk()?, &mut out);
+        encoder.encode(reader.chunk(source)?, &mut out);
         octets += out.len() as u64;
     }
     out.clear();

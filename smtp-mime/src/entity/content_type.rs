@@ -1,6 +1,6 @@
 //! Defines the content type of an entity (RFC 2045 §5).
 
-use std::{fmt, path::Path, str::FromStr};
+use std::{borrow::Cow, fmt, path::Path, str::FromStr};
 
 use crate::{
     ValueError,
@@ -23,8 +23,8 @@ use crate::{
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContentType {
-    main: String,
-    subtype: String,
+    main: Cow<'static, str>,
+    subtype: Cow<'static, str>,
     parameters: Vec<(String, String)>,
 }
 
@@ -49,8 +49,8 @@ impl ContentType {
             }
         }
         Ok(Self {
-            main: main.to_ascii_lowercase(),
-            subtype: subtype.to_ascii_lowercase(),
+            main: main.to_ascii_lowercase().into(),
+            subtype: subtype.to_ascii_lowercase().into(),
             parameters: Vec::new(),
         })
     }
@@ -107,8 +107,8 @@ impl ContentType {
     }
 
     /// A media type that is known to consist of tokens.
-    pub(crate) fn known(main: &str, subtype: &str) -> Self {
-        Self { main: main.to_owned(), subtype: subtype.to_owned(), parameters: Vec::new() }
+    pub(crate) fn known(main: &'static str, subtype: &'static str) -> Self {
+        Self { main: main.into(), subtype: subtype.into(), parameters: Vec::new() }
     }
 
     /// Sets a parameter whose name and value are known to be valid.

@@ -1,16 +1,20 @@
 //! Defines the entities that a message consists of (RFC 2045 §2.4): texts, attachments and multiparts.
 
 mod content_type;
+mod cursor;
 mod plan;
 mod security;
 
 use std::path::Path;
 
 pub use content_type::ContentType;
-pub(crate) use plan::{Plan, PlanReader, Requirements, Segment, plan, plan_part};
+pub(crate) use cursor::Cursor;
+pub(crate) use plan::{Plan, Requirements, Segment, plan, plan_part};
 pub use security::{PreparedEntity, Signature};
 
-use crate::{ContentTransferEncoding, Error, MessageId, Source, ValueError, header::unstructured};
+use crate::{
+    ContentTransferEncoding, Error, MessageId, Source, ValueError, header::unstructured, source::CHUNK,
+};
 
 /// A part of a message with its Content- fields: a text, an attachment, a message, or several parts together.
 ///
@@ -285,6 +289,20 @@ impl Entity {
             encoding: None,
             body,
         }
+    }
+
+    /// About how many octets it adds to the beginning of a message, where it is a text that can be copied there.
+    pub(crate) fn expected_octets(&self) -> usize {
+        match &self.body {
+            // A line end grows by one octet, and a line of prose has some fifty.
+            Body::Text(source) => source.in_memory().map_or(0, |text| text.len().min(CHUNK)) * 17 / 16,
+            _ => 0,
+        }
+    }
+
+    /// The charset that is said of it as a text.
+    fn charset(&self) -> Option<&'static str> {
+        (self.content_type.main() == "text").then_some("utf-8")
     }
 
     /// What errors call it.

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::{Body, Disposition, Entity};
+use super::{Body, Cursor, Disposition, Entity};
 use crate::{
     BodyType, ContentTransferEncoding, Context, Error, Source,
-    encoding::{Base64, Encoder, LineEnds, QuotedPrintable, Scan, measure},
+    encoding::{Base64, Encoder, LineEnds, QuotedPrintable, Scan, append_plain, measure},
     header::{fold::Folder, parameter, unstructured},
-    source::SourceReader,
+    source::CHUNK,
 };
 
 /// How often another boundary is tried before the parts are taken for hostile.
@@ -27,47 +27,51 @@ pub(crate) enum Segment {
 /// The octets of a message, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
+    /// What the message begins with: all of it, if it is a short text.
+    pub(crate) head: Vec<u8>,
     pub(crate) segments: Vec<Segment>,
 }
 
 impl Plan {
     /// How many octets it makes.
     pub(crate) fn octets(&self) -> u64 {
-        self.segments
-            .iter()
-            .map(|segment| match segment {
-                Segment::Octets(octets) => octets.len() as u64,
-                Segment::Encoded { octets, .. } => *octets,
-            })
-            .sum()
+        let segments = self.segments.iter().map(|segment| match segment {
+            Segment::Octets(octets) => octets.len() as u64,
+            Segment::Encoded { octets, .. } => *octets,
+        });
+        self.head.len() as u64 + segments.sum::<u64>()
     }
 
     /// Appends another plan.
-    pub(crate) fn append(&mut self, other: Self) {
-        for segment in other.segments {
-            match segment {
-                Segment::Octets(octets) => self.tail().extend_from_slice(&octets),
-                encoded @ Segment::Encoded { .. } => self.segments.push(encoded),
-            }
+    pub(crate) fn append(&mut self, other: &Self) {
+        if !other.head.is_empty() {
+            self.tail().extend_from_slice(&other.head);
         }
-    }
-
-    /// Appends a segment.
-    fn push(&mut self, segment: &Segment) {
-        match segment {
-            Segment::Octets(octets) => self.tail().extend_from_slice(octets),
-            Segment::Encoded { .. } => self.segments.push(segment.clone()),
+        for segment in &other.segments {
+            match segment {
+                Segment::Octets(octets) => self.tail().extend_from_slice(octets),
+                Segment::Encoded { .. } => self.segments.push(segment.clone()),
+            }
         }
     }
 
     /// The end of the plan, to which octets can be appended.
     fn tail(&mut self) -> &mut Vec<u8> {
-        if !matches!(self.segments.last(), Some(Segment::Octets(_))) {
+        if let Some(Segment::Encoded { .. }) = self.segments.last() {
             self.segments.push(Segment::Octets(Vec::new()));
         }
         match self.segments.last_mut() {
             Some(Segment::Octets(octets)) => octets,
-            _ => unreachable!("the last segment was just made one of octets"),
+            _ => &mut self.head,
+        }
+    }
+
+    /// The octets of a stretch that are ready; the head is the first one.
+    pub(super) fn stretch(&self, index: usize) -> &[u8] {
+        match index.checked_sub(1).and_then(|index| self.segments.get(index)) {
+            None if index == 0 => &self.head,
+            Some(Segment::Octets(octets)) => octets,
+            _ => &[],
         }
     }
 }
@@ -84,18 +88,18 @@ pub(crate) struct Requirements {
 }
 
 /// Plans an entity as the body of a message, its Content- fields included, behind the other fields of its header
-/// section; says what the server must offer for it.
+/// section; says how long that is and what the server must offer for the body.
 pub(crate) fn plan(
     header: Vec<u8>,
     entity: &Entity,
     context: &Context,
     requirements: Requirements,
-) -> Result<(Plan, BodyType), Error> {
-    let (mut plan, prepared) = planned(header, entity, context, requirements)?;
+) -> Result<(Plan, usize, BodyType), Error> {
+    let (mut plan, header, prepared) = planned(header, entity, context, requirements)?;
     if !prepared.lines {
         plan.tail().extend_from_slice(b"\r\n");
     }
-    Ok((plan, prepared.body_type()))
+    Ok((plan, header, prepared.body_type()))
 }
 
 /// Plans an entity as a part of another one: the line end behind it belongs to the delimiter.
@@ -104,7 +108,8 @@ pub(crate) fn plan_part(
     context: &Context,
     requirements: Requirements,
 ) -> Result<(Plan, BodyType), Error> {
-    planned(Vec::new(), entity, context, requirements).map(|(plan, prepared)| (plan, prepared.body_type()))
+    planned(Vec::new(), entity, context, requirements)
+        .map(|(plan, _, prepared)| (plan, prepared.body_type()))
 }
 
 fn planned(
@@ -112,15 +117,25 @@ fn planned(
     entity: &Entity,
     context: &Context,
     requirements: Requirements,
-) -> Result<(Plan, Prepared), Error> {
+) -> Result<(Plan, usize, Prepared), Error> {
+    let mut plan = Plan { head: header, segments: Vec::new() };
+    if !matches!(entity.body, Body::Multipart(_)) {
+        // Nothing stands around it that a line could be taken for the end of.
+        let planner = Planner { boundary: "", requirements };
+        if let Some((header, prepared)) = planner.write_plain(entity, &mut plan.head) {
+            return Ok((plan, header, prepared));
+        }
+        let (prepared, _) = planner.prepare(entity, 0)?;
+        let header = planner.write(entity, &prepared, &mut plan, &mut 0);
+        return Ok((plan, header, prepared));
+    }
     for attempt in 0..ATTEMPTS {
         let boundary = context.boundary(attempt);
         let planner = Planner { boundary: &boundary, requirements };
         let (prepared, collides) = planner.prepare(entity, 0)?;
         if !collides {
-            let mut plan = Plan { segments: vec![Segment::Octets(header)] };
-            planner.write(entity, &prepared, &mut plan, &mut 0);
-            return Ok((plan, prepared));
+            let header = planner.write(entity, &prepared, &mut plan, &mut 0);
+            return Ok((plan, header, prepared));
         }
     }
     Err(Error::Part {
@@ -135,13 +150,33 @@ struct Prepared {
     encoding: ContentTransferEncoding,
     charset: Option<&'static str>,
     /// What the body of a leaf is made of.
-    leaf: Option<Vec<Segment>>,
+    leaf: Option<Leaf>,
     parts: Vec<Self>,
     /// Whether its octets end with a line end, if there are any.
     lines: bool,
 }
 
+/// The body of a part that has no parts.
+#[derive(Debug)]
+enum Leaf {
+    /// Octets that are ready, or written already.
+    Octets(Vec<u8>),
+    Encoded(Segment),
+    Plan(Arc<Plan>),
+}
+
 impl Prepared {
+    /// A text that goes as it is.
+    fn plain(entity: &Entity, octets: Vec<u8>) -> Self {
+        Self {
+            encoding: ContentTransferEncoding::SevenBit,
+            charset: entity.charset(),
+            leaf: Some(Leaf::Octets(octets)),
+            parts: Vec::new(),
+            lines: true,
+        }
+    }
+
     fn body_type(&self) -> BodyType {
         match self.encoding {
             ContentTransferEncoding::Binary => BodyType::BinaryMime,
@@ -166,6 +201,31 @@ impl Planner<'_> {
             Body::Prepared(prepared) => self.prepare_prepared(&prepared.plan),
             Body::Message(source) => self.prepare_message(entity, source),
             Body::Octets(source) => self.prepare_octets(entity, source),
+        }
+    }
+
+    /// Writes a short text at once if it turns out to go as it is, as most do; says where its header section ends.
+    fn write_plain(&self, entity: &Entity, out: &mut Vec<u8>) -> Option<(usize, Prepared)> {
+        let text = Self::short_text(entity)?;
+        let start = out.len();
+        let prepared = Prepared::plain(entity, Vec::new());
+        Self::write_fields(entity, &prepared, "", out);
+        let header = out.len();
+        out.extend_from_slice(b"\r\n");
+        if append_plain(text, self.requirements.signed, out) {
+            return Some((header, prepared));
+        }
+        out.truncate(start);
+        None
+    }
+
+    /// The octets of a text that is short enough to be kept as it is written.
+    fn short_text(entity: &Entity) -> Option<&[u8]> {
+        match &entity.body {
+            Body::Text(source) if entity.encoding.is_none() => {
+                source.in_memory().filter(|octets| octets.len() <= CHUNK)
+            }
+            _ => None,
         }
     }
 
@@ -206,6 +266,12 @@ impl Planner<'_> {
         lines: &LineEnds,
     ) -> Result<(Prepared, bool), Error> {
         let failed = |rule| Error::Part { part: entity.label(), rule };
+        if let Some(text) = Self::short_text(entity) {
+            let mut octets = Vec::new();
+            if append_plain(text, self.requirements.signed, &mut octets) {
+                return Ok((Prepared::plain(entity, octets), false));
+            }
+        }
         let mut encoder = Encoder::Lines(lines.clone());
         let (scan, ready) = self.scan_encoded(source, &mut encoder)?;
         if !scan.utf8.is_valid() {
@@ -250,12 +316,12 @@ impl Planner<'_> {
         let is_as_it_is =
             matches!(encoding, ContentTransferEncoding::SevenBit | ContentTransferEncoding::EightBit);
         let leaf = match ready.filter(|_| is_as_it_is) {
-            Some(octets) => vec![Segment::Octets(octets)],
+            Some(octets) => Leaf::Octets(octets),
             None => encoded(source, encoder, octets),
         };
         let prepared = Prepared {
             encoding,
-            charset: (entity.content_type.main() == "text").then_some("utf-8"),
+            charset: entity.charset(),
             leaf: Some(leaf),
             parts: Vec::new(),
             lines: encoding != ContentTransferEncoding::Base64,
@@ -266,19 +332,19 @@ impl Planner<'_> {
     /// Octets that are decided are only searched for the boundary of what stands around them.
     fn prepare_prepared(&self, plan: &Arc<Plan>) -> Result<(Prepared, bool), Error> {
         let mut scan = Scan::new(self.boundary);
-        let mut reader = PlanReader::new(Arc::clone(plan));
-        let mut octets = Vec::new();
+        let mut cursor = Cursor::default();
         loop {
-            reader.chunk(&mut octets)?;
+            cursor.advance(plan)?;
+            let octets = cursor.at_hand(plan);
             if octets.is_empty() {
                 break;
             }
-            scan.look(&octets);
+            scan.look(octets);
         }
         let prepared = Prepared {
             encoding: ContentTransferEncoding::SevenBit,
             charset: None,
-            leaf: Some(plan.segments.clone()),
+            leaf: Some(Leaf::Plan(Arc::clone(plan))),
             parts: Vec::new(),
             lines: false,
         };
@@ -374,7 +440,7 @@ impl Planner<'_> {
         let mut scan = Scan::new(self.boundary);
         let mut reader = source.open()?;
         while !reader.is_at_end() {
-            scan.look(reader.chunk()?);
+            scan.look(reader.chunk(source)?);
         }
         scan.finish();
         Ok(scan)
@@ -389,7 +455,7 @@ impl Planner<'_> {
         let mut chunks = 0;
         while !reader.is_at_end() {
             octets.clear();
-            encoder.encode(reader.chunk()?, &mut octets);
+            encoder.encode(reader.chunk(source)?, &mut octets);
             scan.look(&octets);
             looked_at = octets.len();
             chunks += 1;
@@ -400,8 +466,9 @@ impl Planner<'_> {
         Ok((scan, (chunks <= 1).then_some(octets)))
     }
 
-    /// Writes the Content- fields, the blank line and the body.
-    fn write(&self, entity: &Entity, prepared: &Prepared, plan: &mut Plan, index: &mut usize) {
+    /// Writes the Content- fields, the blank line and the body; says where the fields end if these are those of the
+    /// message.
+    fn write(&self, entity: &Entity, prepared: &Prepared, plan: &mut Plan, index: &mut usize) -> usize {
         let boundary = match prepared.leaf {
             None => format!("{}.{index:x}=", self.boundary),
             Some(_) => String::new(),
@@ -409,21 +476,35 @@ impl Planner<'_> {
         // What is prepared has its fields among its octets.
         if !matches!(entity.body, Body::Prepared(_)) {
             Self::write_fields(entity, prepared, &boundary, plan.tail());
+        }
+        let header = plan.head.len();
+        if !matches!(entity.body, Body::Prepared(_)) {
             plan.tail().extend_from_slice(b"\r\n");
         }
-        if let Some(leaf) = &prepared.leaf {
-            for segment in leaf {
-                plan.push(segment);
-            }
-            return;
+        match &prepared.leaf {
+            Some(Leaf::Octets(octets)) => plan.tail().extend_from_slice(octets),
+            Some(Leaf::Encoded(segment)) => plan.segments.push(segment.clone()),
+            Some(Leaf::Plan(leaf)) => plan.append(leaf),
+            None => self.write_parts(entity, prepared, &boundary, plan, index),
         }
+        header
+    }
+
+    fn write_parts(
+        &self,
+        entity: &Entity,
+        prepared: &Prepared,
+        boundary: &str,
+        plan: &mut Plan,
+        index: &mut usize,
+    ) {
         *index += 1;
         for (number, (part, prepared)) in entity.parts().iter().zip(&prepared.parts).enumerate() {
             let line_end = if number == 0 { "" } else { "\r\n" };
-            extend(plan.tail(), [line_end, "--", &boundary, "\r\n"]);
+            extend(plan.tail(), [line_end, "--", boundary, "\r\n"]);
             self.write(part, prepared, plan, index);
         }
-        extend(plan.tail(), ["\r\n--", &boundary, "--"]);
+        extend(plan.tail(), ["\r\n--", boundary, "--"]);
     }
 
     fn write_fields(entity: &Entity, prepared: &Prepared, boundary: &str, out: &mut Vec<u8>) {
@@ -488,66 +569,12 @@ impl Quoted<'_> {
 }
 
 /// A whole source as an encoder writes it.
-fn encoded(source: &Source, encoder: Encoder, octets: u64) -> Vec<Segment> {
-    vec![Segment::Encoded { source: source.clone(), from: 0, until: source.octets(), encoder, octets }]
-}
-
-/// One reading of a plan.
-#[derive(Debug)]
-pub(crate) struct PlanReader {
-    plan: Arc<Plan>,
-    next: usize,
-    current: Option<Current>,
-}
-
-#[derive(Debug)]
-struct Current {
-    reader: SourceReader,
-    encoder: Encoder,
-    left: u64,
-}
-
-impl PlanReader {
-    pub(crate) fn new(plan: Arc<Plan>) -> Self {
-        Self { plan, next: 0, current: None }
-    }
-
-    /// Puts the next octets in place of what `out` holds; none at the end. A source that is not what it was is an error, never an early end.
-    pub(crate) fn chunk(&mut self, out: &mut Vec<u8>) -> Result<(), Error> {
-        out.clear();
-        while out.is_empty() {
-            if let Some(current) = &mut self.current {
-                if current.reader.is_at_end() {
-                    current.encoder.finish(out);
-                    let complete = current.left == out.len() as u64;
-                    let name = current.reader.name();
-                    self.current = None;
-                    if !complete {
-                        return Err(Error::Changed { name });
-                    }
-                } else {
-                    current.encoder.encode(current.reader.chunk()?, out);
-                    let octets = out.len() as u64;
-                    if octets > current.left {
-                        return Err(Error::Changed { name: current.reader.name() });
-                    }
-                    current.left -= octets;
-                }
-                continue;
-            }
-            match self.plan.segments.get(self.next) {
-                None => break,
-                Some(Segment::Octets(octets)) => out.extend_from_slice(octets),
-                Some(Segment::Encoded { source, from, until, encoder, octets }) => {
-                    self.current = Some(Current {
-                        reader: source.open_range(*from, *until)?,
-                        encoder: encoder.clone(),
-                        left: *octets,
-                    });
-                }
-            }
-            self.next += 1;
-        }
-        Ok(())
-    }
+fn encoded(source: &Source, encoder: Encoder, octets: u64) -> Leaf {
+    Leaf::Encoded(Segment::Encoded {
+        source: source.clone(),
+        from: 0,
+        until: source.octets(),
+        encoder,
+        octets,
+    })
 }

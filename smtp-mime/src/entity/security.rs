@@ -19,7 +19,7 @@ impl PreparedEntity {
     /// RFC 3156 §5).
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader::of(Arc::clone(&self.plan))
+        Reader::of(Plan::clone(&self.plan))
     }
 
     /// How many octets there are.

@@ -68,7 +68,7 @@ impl HeaderSection {
                     "its header section is longer than 1 MiB: a blank line must stand before the body",
                 ));
             }
-            head.extend_from_slice(reader.chunk()?);
+            head.extend_from_slice(reader.chunk(source)?);
         };
         if end.fields > LIMIT {
             return Err(failed(

@@ -18,7 +18,7 @@ use crate::{
     BodyType, Error, Message, Source, address,
     encoding::{Encoder, LineEnds},
     entity::{Plan, Segment},
-    message::{Parts, finish},
+    message::{Identifier, Parts, finish},
 };
 
 /// A message that exists: its header section is read, its body stays where it is.
@@ -121,7 +121,7 @@ impl ExistingMessage {
         let (mut octets, mut is_ascii) = (0, true);
         while !reader.is_at_end() {
             converted.clear();
-            lines.convert(reader.chunk()?, &mut converted);
+            lines.convert(reader.chunk(&self.source)?, &mut converted);
             octets += converted.len() as u64;
             is_ascii &= converted.is_ascii();
         }
@@ -139,22 +139,24 @@ impl ExistingMessage {
             octets,
         };
         let body_type = if is_ascii { BodyType::SevenBit } else { BodyType::EightBitMime };
-        Ok(self.finished(header, Plan { segments: vec![body] }, body_type))
+        Ok(self.finished(header, Plan { head: Vec::new(), segments: vec![body] }, body_type))
     }
 
     fn finished(&self, header: &HeaderSection, body: Plan, body_type: BodyType) -> Message {
-        let mut octets = header.octets();
-        octets.extend_from_slice(b"\r\n");
-        let mut plan = Plan { segments: vec![Segment::Octets(octets)] };
-        plan.append(body);
+        let mut head = header.octets();
+        let header_octets = head.len();
+        head.extend_from_slice(b"\r\n");
+        let mut plan = Plan { head, segments: Vec::new() };
+        plan.append(&body);
         let message_id = header.named("Message-ID").next().and_then(|field| field.unfolded().parse().ok());
         finish(
             plan,
             Parts {
+                header: header_octets,
                 body_type,
                 sender: self.sender().unwrap_or_default(),
-                recipients: self.recipients().unwrap_or_default(),
-                message_id,
+                recipients: self.recipients().unwrap_or_default().into(),
+                message_id: message_id.map(Identifier::Given),
             },
         )
     }

@@ -110,7 +110,7 @@ pub(crate) fn structure(source: &Source) -> Result<Structure, Error> {
     let mut reader = source.open()?;
     let mut walker = Walker::new(source.name());
     while !reader.is_at_end() {
-        walker.take(reader.chunk()?)?;
+        walker.take(reader.chunk(source)?)?;
     }
     walker.finish()
 }

@@ -4,7 +4,7 @@ use std::{fmt, str::FromStr, time::SystemTime};
 
 use jiff::{
     Timestamp, Zoned,
-    fmt::rfc2822::{DateTimeParser, DateTimePrinter},
+    fmt::rfc2822::DateTimeParser,
     tz::{Offset, TimeZone},
 };
 
@@ -43,6 +43,38 @@ impl Date {
         self.zoned.timestamp().as_second()
     }
 
+    /// Appends the printed form.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        const DAYS: [&[u8; 5]; 7] = [b"Mon, ", b"Tue, ", b"Wed, ", b"Thu, ", b"Fri, ", b"Sat, ", b"Sun, "];
+        const MONTHS: [&[u8; 5]; 12] = [
+            b" Jan ", b" Feb ", b" Mar ", b" Apr ", b" May ", b" Jun ", b" Jul ", b" Aug ", b" Sep ", b" Oct ",
+            b" Nov ", b" Dec ",
+        ];
+        let time = self.zoned.datetime();
+        let minutes = self.zoned.offset().seconds() / 60;
+        let place = |index: i8| usize::from(index.unsigned_abs()) - 1;
+        out.extend_from_slice(DAYS[place(time.weekday().to_monday_one_offset())]);
+        if time.day() >= 10 {
+            out.extend_from_slice(&two_digits(time.day().unsigned_abs().into()));
+        } else {
+            out.push(b'0' + time.day().unsigned_abs());
+        }
+        out.extend_from_slice(MONTHS[place(time.month())]);
+        let year = time.year().unsigned_abs();
+        let (century, year) = (two_digits(year / 100), two_digits(year % 100));
+        let [hour, minute, second] =
+            [time.hour(), time.minute(), time.second()].map(|part| two_digits(part.unsigned_abs().into()));
+        out.extend_from_slice(&[
+            century[0], century[1], year[0], year[1], b' ', hour[0], hour[1], b':', minute[0], minute[1], b':',
+            second[0], second[1], b' ',
+        ]);
+        out.push(if minutes < 0 { b'-' } else { b'+' });
+        // Less than a day, so at most two digits each.
+        let minutes = u16::try_from(minutes.unsigned_abs()).unwrap_or_default();
+        out.extend_from_slice(&two_digits(minutes / 60));
+        out.extend_from_slice(&two_digits(minutes % 60));
+    }
+
     fn checked(zoned: Zoned) -> Result<Self, ValueError> {
         let day = Offset::from_hours(24).map_err(|_| OUT_OF_RANGE)?;
         let offset = zoned.offset();
@@ -56,8 +88,9 @@ impl Date {
 
 impl fmt::Display for Date {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let printed = DateTimePrinter::new().zoned_to_string(&self.zoned).map_err(|_| fmt::Error)?;
-        formatter.pad(&printed)
+        let mut printed = Vec::with_capacity(PRINTED);
+        self.write(&mut printed);
+        formatter.pad(std::str::from_utf8(&printed).map_err(|_| fmt::Error)?)
     }
 }
 
@@ -92,14 +125,37 @@ impl TryFrom<SystemTime> for Date {
 }
 
 const VALUE: &str = "date-time";
+/// How many octets the printed form has at most.
+const PRINTED: usize = 31;
 const OUT_OF_RANGE: ValueError = ValueError::Malformed {
     value: VALUE,
     rule: "its year must be from 1900 to 9999 and its zone less than a day from UTC",
 };
 
+/// A number below a hundred in two digits.
+fn two_digits(number: u16) -> [u8; 2] {
+    let number = u8::try_from(number % 100).unwrap_or_default();
+    [b'0' + number / 10, b'0' + number % 10]
+}
+
 #[cfg(test)]
 mod tests {
+    use jiff::fmt::rfc2822::DateTimePrinter;
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn a_date_is_printed_as_the_library_prints_it(
+            seconds in -2_208_988_800_i64..253_402_300_800, offset in -86_399_i32..86_400
+        ) {
+            if let Ok(date) = Date::from_unix(seconds, offset) {
+                let printed = DateTimePrinter::new().zoned_to_string(&date.zoned).unwrap();
+                prop_assert_eq!(date.to_string(), printed);
+            }
+        }
+    }
 
     #[test]
     fn takes_the_dates_of_rfc_5322_appendix_a() {

@@ -10,10 +10,14 @@ use super::fold::{Folder, LINE};
 /// do not take back out of a quoted-string, and what looks like an encoded-word, which some decode, are encoded too.
 pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
     folder.glue(";");
+    let token = is_attribute(value);
+    if token && attribute.len() + value.len() + 3 <= LINE {
+        return folder.pieces(" ", [attribute, "=", value]);
+    }
     let plain = !value.contains("=?")
         && value.chars().all(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\'));
     let encoded;
-    let (before, whole, behind) = match (plain, is_attribute(value)) {
+    let (before, whole, behind) = match (plain, token) {
         (true, true) => ("=", value, ""),
         (true, false) => ("=\"", value, "\""),
         (false, _) => {
@@ -61,13 +65,18 @@ pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
 
 /// Whether a text is a token (RFC 2045 §5.1).
 pub(crate) fn is_token(text: &str) -> bool {
-    !text.is_empty()
-        && text.bytes().all(|octet| octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet))
+    !text.is_empty() && text.bytes().all(is_token_octet)
 }
 
 /// Whether a text can be the name of a parameter: a token that RFC 2231 could add its marks to.
 pub(crate) fn is_attribute(text: &str) -> bool {
-    is_token(text) && !text.contains(['*', '\'', '%'])
+    !text.is_empty()
+        && text.bytes().all(|octet| is_token_octet(octet) && !matches!(octet, b'*' | b'\'' | b'%'))
+}
+
+fn is_token_octet(octet: u8) -> bool {
+    octet.is_ascii_alphanumeric()
+        || (octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet))
 }
 
 fn percent_encoded(text: &str) -> String {

@@ -2,11 +2,15 @@
 
 use super::{
     encoded_word,
-    fold::{Folder, LONGEST_LINE},
+    fold::{Folder, LINE, LONGEST_LINE},
 };
 
 /// Writes a phrase, the first word behind `white_space`: atoms bare, specials in a quoted-string, the rest encoded.
 pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, phrase: &str, smtputf8: bool) {
+    // Most names are words that need nothing.
+    if is_simple(phrase) {
+        return write_words(folder, white_space, phrase);
+    }
     let printable = |character: char| {
         matches!(character, ' '..='~') || (smtputf8 && !character.is_ascii() && !character.is_control())
     };
@@ -25,6 +29,18 @@ pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, phrase: &str, sm
 
 /// So many blanks could make a line that holds nothing else.
 const BLANKS: &str = "                              ";
+
+/// Whether a phrase is letters, digits and single blanks, of a length that fits a line.
+fn is_simple(phrase: &str) -> bool {
+    let octets = phrase.as_bytes();
+    let mut blank = true;
+    let simple = octets.iter().all(|octet| {
+        let doubled = blank && *octet == b' ';
+        blank = *octet == b' ';
+        !doubled && (blank || octet.is_ascii_alphanumeric())
+    });
+    simple && !blank && octets.len() < LINE
+}
 
 /// Writes words, each of which may go to a new line.
 fn write_words(folder: &mut Folder<'_>, white_space: &str, text: &str) {

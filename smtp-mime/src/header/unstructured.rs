@@ -33,8 +33,9 @@ pub(crate) fn write(out: &mut Vec<u8>, name: &str, text: &str, smtputf8: bool) {
     let text = text.trim_matches(' ');
     // Most values are words that fit one line.
     if name.len() + ": ".len() + text.len() <= LINE
-        && !text.contains(BLANKS)
-        && text.split(' ').all(|word| !needs_encoding(word))
+        && is_printable(text)
+        && !encoded_word::looks_encoded(text)
+        && !(text.len() > LONGEST_BLANK && text.contains(BLANKS))
     {
         folder.word(" ", text);
         return folder.end();
@@ -101,6 +102,10 @@ fn runs(text: &str, longest_blank: usize, needs_encoding: impl Fn(&str) -> bool)
 
 fn blanks(text: &str) -> usize {
     text.len() - text.trim_start_matches(' ').len()
+}
+
+fn is_printable(text: &str) -> bool {
+    text.bytes().fold(true, |all, octet| all & matches!(octet, b' '..=b'~'))
 }
 
 fn is_plain(word: &str, smtputf8: bool) -> bool {

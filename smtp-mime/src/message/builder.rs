@@ -1,5 +1,7 @@
 //! Defines the builder of a message.
 
+use std::borrow::Cow;
+
 use super::{
     AutoSubmitted, BodyType, Importance, Message,
     free::{FreeField, Given, given, uris},
@@ -22,7 +24,7 @@ pub struct MessageBuilder {
     pub(super) to: AddressList,
     pub(super) cc: AddressList,
     pub(super) bcc: AddressList,
-    pub(super) subject: String,
+    pub(super) subject: Cow<'static, str>,
     pub(super) date: Option<Date>,
     pub(super) message_id: Option<MessageId>,
     pub(super) in_reply_to: Vec<MessageId>,
@@ -36,7 +38,7 @@ pub struct MessageBuilder {
     alternatives: Vec<Entity>,
     inline: Vec<Entity>,
     attachments: Vec<Entity>,
-    body: Option<Entity>,
+    body: Option<Box<Entity>>,
     #[cfg(feature = "html")]
     text_from_html: bool,
 }
@@ -93,7 +95,7 @@ impl MessageBuilder {
 
     /// Sets the subject.
     #[must_use]
-    pub fn subject(mut self, subject: impl Into<String>) -> Self {
+    pub fn subject(mut self, subject: impl Into<Cow<'static, str>>) -> Self {
         self.subject = subject.into();
         self
     }
@@ -217,7 +219,7 @@ impl MessageBuilder {
             Given::To(list) => self.to.append(list),
             Given::Cc(list) => self.cc.append(list),
             Given::Bcc(list) => self.bcc.append(list),
-            Given::Subject(subject) => self.subject = subject,
+            Given::Subject(subject) => self.subject = subject.into(),
             Given::Date(date) => self.date = Some(date),
             Given::MessageId(message_id) => self.message_id = Some(message_id),
             Given::InReplyTo(list) => self.in_reply_to = list,
@@ -293,7 +295,7 @@ impl MessageBuilder {
     /// Sets the whole structure by hand, in place of texts and attachments.
     #[must_use]
     pub fn body(mut self, entity: Entity) -> Self {
-        self.body = Some(entity);
+        self.body = Some(Box::new(entity));
         self
     }
 
@@ -311,16 +313,24 @@ impl MessageBuilder {
             .into_iter()
             .flat_map(AddressList::mailboxes)
             .chain(self.sender.as_ref().map(NameAddr::mailbox))
-            .any(|mailbox| !mailbox.local_part().is_ascii());
+            .any(|mailbox| !mailbox.is_ascii() && !mailbox.local_part().is_ascii());
         let requirements =
             Requirements { body_type: self.body_type, smtputf8: self.smtputf8 || needs_utf8, signed: false };
-        write::message(&self, &entity, context, requirements)
+        write::message(self, &entity, context, requirements)
     }
 
     /// mixed( alternative( text, related( html, inline… ), … ), attachments… ), each level only where it is needed.
     fn structure(&mut self) -> Entity {
         if let Some(body) = self.body.take() {
-            return if body.can_stand_alone() { body } else { Entity::mixed(vec![body]) };
+            return if body.can_stand_alone() { *body } else { Entity::mixed(vec![*body]) };
+        }
+        if self.html.is_none()
+            && self.alternatives.is_empty()
+            && self.inline.is_empty()
+            && self.attachments.is_empty()
+        {
+            // A message of nothing has an empty text.
+            return Entity::text(self.text.take().unwrap_or_else(|| "".into()));
         }
         let mut alternatives = Vec::new();
         let html = self.html.take().map(Entity::html);

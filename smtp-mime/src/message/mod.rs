@@ -5,19 +5,20 @@ mod free;
 mod reader;
 mod write;
 
-use std::{io, sync::Arc};
+use std::{io, ops::Range};
 
+use smallvec::SmallVec;
 use smtp_core::Mailbox;
 
 pub use builder::MessageBuilder;
 pub(crate) use free::field_from;
 pub use free::{AutoSubmitted, Importance};
 pub use reader::Reader;
-pub(crate) use write::{Parts, finish, generated};
+pub(crate) use write::{Identifier, Parts, finish, generated};
 
 use crate::{
     Error, MessageId,
-    entity::{Plan, Segment},
+    entity::{Cursor, Plan},
 };
 
 /// What a message needs the server to offer for its body, as the parameter BODY of MAIL says it.
@@ -41,16 +42,19 @@ pub enum BodyType {
 // The word is the name of the header field.
 #[allow(clippy::struct_field_names)]
 pub struct Message {
-    plan: Arc<Plan>,
-    /// How many octets the header section has, all in the first segment of the plan.
+    plan: Plan,
+    /// How many octets the header section has, all in the head of the plan.
     header: usize,
     octets: u64,
     sender: Option<Mailbox>,
-    recipients: Vec<Mailbox>,
-    message_id: Option<MessageId>,
+    recipients: Recipients,
+    message_id: Option<Identifier>,
     body_type: BodyType,
     smtputf8: bool,
 }
+
+/// Most messages have one recipient.
+pub(crate) type Recipients = SmallVec<[Mailbox; 1]>;
 
 impl Message {
     /// Begins a new message.
@@ -79,17 +83,20 @@ impl Message {
 
     /// The Message-ID.
     #[must_use]
-    pub fn message_id(&self) -> Option<&MessageId> {
-        self.message_id.as_ref()
+    pub fn message_id(&self) -> Option<MessageId> {
+        match self.message_id.as_ref()? {
+            Identifier::Given(message_id) => Some(message_id.clone()),
+            Identifier::Written(Range { start, end }) => {
+                let octets = self.plan.head.get(*start..*end)?;
+                std::str::from_utf8(octets).ok()?.parse().ok()
+            }
+        }
     }
 
     /// The header section as it is sent, without the blank line behind it.
     #[must_use]
     pub fn header_section(&self) -> &[u8] {
-        match self.plan.segments.first() {
-            Some(Segment::Octets(octets)) => &octets[..self.header],
-            _ => &[],
-        }
+        &self.plan.head[..self.header]
     }
 
     /// Whether the server must offer SMTPUTF8 (RFC 6531): the header section or an address is not ASCII.
@@ -113,28 +120,24 @@ impl Message {
     /// The same with a field, its line end included, before all others.
     #[cfg(feature = "dkim")]
     pub(crate) fn with_field(&self, field: &[u8]) -> Self {
-        let mut plan = Plan::clone(&self.plan);
-        if let Some(Segment::Octets(octets)) = plan.segments.first_mut() {
-            octets.splice(0..0, field.iter().copied());
-        }
-        Self {
-            octets: plan.octets(),
-            plan: Arc::new(plan),
-            header: field.len() + self.header,
-            ..self.clone()
-        }
+        let mut message =
+            Self { message_id: self.message_id().map(Identifier::Given), ..self.clone() };
+        message.plan.head.splice(0..0, field.iter().copied());
+        message.header += field.len();
+        message.octets += field.len() as u64;
+        message
     }
 
     /// A reader of all its octets, in chunks of constant size.
     #[must_use]
     pub fn reader(&self) -> Reader {
-        Reader::new(self)
+        Reader::of(self.plan.clone())
     }
 
     /// As [`Message::reader`], when the message is needed no more.
     #[must_use]
     pub fn into_reader(self) -> Reader {
-        Reader::new(&self)
+        Reader::of(self.plan)
     }
 
     /// Writes all its octets, and says how many these were.
@@ -142,15 +145,16 @@ impl Message {
     /// # Errors
     /// When a file cannot be read or is not what it was, or the writer fails; then what was written is no message.
     pub fn write_to(&self, writer: &mut impl io::Write) -> Result<u64, Error> {
-        let mut reader = self.reader();
+        let mut cursor = Cursor::default();
         let mut written = 0;
         loop {
-            let chunk = reader.chunk()?;
-            if chunk.is_empty() {
+            cursor.advance(&self.plan)?;
+            let octets = cursor.at_hand(&self.plan);
+            if octets.is_empty() {
                 return Ok(written);
             }
-            writer.write_all(chunk).map_err(Error::Write)?;
-            written += chunk.len() as u64;
+            writer.write_all(octets).map_err(Error::Write)?;
+            written += octets.len() as u64;
         }
     }
 }

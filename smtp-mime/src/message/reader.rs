@@ -3,14 +3,11 @@
 use std::{
     fmt,
     io::{self, BufRead, Read},
-    sync::Arc,
 };
 
-use super::Message;
 use crate::{
     Error,
-    entity::{Plan, PlanReader},
-    source::CHUNK,
+    entity::{Cursor, Plan},
 };
 
 /// Reads a message from its first octet to its last, with constant memory.
@@ -19,9 +16,9 @@ use crate::{
 /// or was written to is an error, whatever was read before, and the error comes again if it is asked once more; so a
 /// sender that gives up at an error never sends half a message as if it were whole.
 pub struct Reader {
-    plan: PlanReader,
-    /// The octets at hand.
-    chunk: Vec<u8>,
+    plan: Plan,
+    cursor: Cursor,
+    /// How many of the octets at hand are read.
     position: usize,
     /// Octets that are still to come, those at hand not counted.
     left: u64,
@@ -29,15 +26,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    pub(super) fn new(message: &Message) -> Self {
-        Self::of(Arc::clone(&message.plan))
-    }
-
-    pub(crate) fn of(plan: Arc<Plan>) -> Self {
-        let left = plan.octets();
-        // The encodings make more of a chunk; what little more it may be is asked for when it comes.
-        let chunk = Vec::with_capacity(usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK * 3 / 2));
-        Self { plan: PlanReader::new(plan), chunk, position: 0, left, failed: false }
+    pub(crate) fn of(plan: Plan) -> Self {
+        Self { left: plan.octets(), plan, cursor: Cursor::default(), position: 0, failed: false }
     }
 
     /// The next octets, none at the end of the message. What was returned counts as read.
@@ -46,31 +36,35 @@ impl Reader {
     /// When a file cannot be read or is not what it was.
     pub fn chunk(&mut self) -> Result<&[u8], Error> {
         self.fill()?;
-        let start = std::mem::replace(&mut self.position, self.chunk.len());
-        Ok(&self.chunk[start..])
+        let octets = self.cursor.at_hand(&self.plan);
+        let start = std::mem::replace(&mut self.position, octets.len());
+        Ok(&octets[start..])
     }
 
     /// How many octets are still to be read.
     #[must_use]
     pub fn remaining(&self) -> u64 {
-        self.left + (self.chunk.len() - self.position) as u64
+        self.left + self.at_hand().len() as u64
+    }
+
+    fn at_hand(&self) -> &[u8] {
+        if self.failed { &[] } else { &self.cursor.at_hand(&self.plan)[self.position..] }
     }
 
     fn fill(&mut self) -> Result<(), Error> {
-        if self.position < self.chunk.len() {
-            return Ok(());
-        }
         if self.failed {
             return Err(Error::Changed { name: "a file of the message".to_owned() });
         }
+        if !self.at_hand().is_empty() {
+            return Ok(());
+        }
         self.position = 0;
-        match self.plan.chunk(&mut self.chunk) {
+        match self.cursor.advance(&self.plan) {
             Ok(()) => {
-                self.left = self.left.saturating_sub(self.chunk.len() as u64);
+                self.left = self.left.saturating_sub(self.at_hand().len() as u64);
                 Ok(())
             }
             Err(error) => {
-                self.chunk.clear();
                 self.failed = true;
                 Err(error)
             }
@@ -91,11 +85,11 @@ impl Read for Reader {
 impl BufRead for Reader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.fill()?;
-        Ok(&self.chunk[self.position..])
+        Ok(self.at_hand())
     }
 
     fn consume(&mut self, octets: usize) {
-        self.position = (self.position + octets).min(self.chunk.len());
+        self.position += octets.min(self.at_hand().len());
     }
 }
 

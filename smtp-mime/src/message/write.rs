@@ -1,72 +1,82 @@
 //! Provides the header section of a new message (RFC 5322 §3.6).
 
-use std::{collections::HashSet, io::Write as _, sync::Arc};
+use std::{borrow::Cow, collections::HashSet, ops::Range};
 
-use smtp_core::{DomainPart, Mailbox};
+use smtp_core::Mailbox;
 
-use super::{BodyType, Message, MessageBuilder};
+use super::{BodyType, Message, MessageBuilder, Recipients};
 use crate::{
     Address, AddressList, Context, Entity, Error, MessageId, NameAddr, ValueError,
     address::{self, Style},
-    entity::{Plan, Requirements, Segment, plan},
+    context::{base36, short},
+    entity::{Plan, Requirements, plan},
     header::{fold::Folder, unstructured},
 };
 
 /// Most header sections are no longer.
-const HEADER: usize = 1024;
+const HEADER: usize = 768;
 
 /// Writes a message: header section first, then what `entity` makes.
 pub(super) fn message(
-    builder: &MessageBuilder,
+    builder: MessageBuilder,
     entity: &Entity,
     context: &Context,
     requirements: Requirements,
 ) -> Result<Message, Error> {
     let smtputf8 = requirements.smtputf8;
-    let sender = sender(builder)?;
-    let recipients = recipients(builder, smtputf8)?;
-    if recipients.is_empty() && !builder.without_recipients {
+    let sender = sender(&builder)?;
+    let lists = [&builder.to, &builder.cc, &builder.bcc];
+    if !builder.without_recipients && lists.iter().all(|list| list.mailboxes().next().is_none()) {
         return Err(Error::NoRecipients);
     }
-    let envelope_sender =
-        address::ready(sender.mailbox(), smtputf8).map_err(Error::field("From"))?.into_owned();
-    let message_id = match &builder.message_id {
-        Some(message_id) => message_id.clone(),
-        None => generated(context, &envelope_sender)?,
-    };
-    let mut header = Vec::with_capacity(HEADER);
+    let reverse_path = address::ready(sender.mailbox(), smtputf8).map_err(Error::field("From"))?;
+    let mut header = Vec::with_capacity(HEADER + entity.expected_octets());
     let style = Style { smtputf8, brackets: entity.shows_html() };
-    fields(builder, sender, context, &message_id, style, &mut header)?;
-    let (plan, body_type) = plan(header, entity, context, requirements)?;
-    Ok(finish(
-        plan,
-        Parts { body_type, sender: Some(envelope_sender), recipients, message_id: Some(message_id) },
-    ))
+    let written = fields(&builder, sender, context, &reverse_path, style, &mut header)?;
+    let reverse_path = match reverse_path {
+        Cow::Owned(mailbox) => Some(mailbox),
+        Cow::Borrowed(_) => None,
+    };
+    let (plan, header, body_type) = plan(header, entity, context, requirements)?;
+    // What was borrowed for the fields is not copied for the envelope, but moved.
+    let MessageBuilder { from, sender, to, cc, bcc, message_id, .. } = builder;
+    let sender = reverse_path
+        .or_else(|| sender.map(NameAddr::into_mailbox))
+        .or_else(|| from.into_mailboxes().next());
+    let recipients = recipients([("To", to), ("Cc", cc), ("Bcc", bcc)], smtputf8)?;
+    let message_id = message_id.map_or(Identifier::Written(written), Identifier::Given);
+    Ok(finish(plan, Parts { header, body_type, sender, recipients, message_id: Some(message_id) }))
 }
 
 /// What is known of a message beside its octets.
 #[derive(Debug)]
 pub(crate) struct Parts {
+    /// How many octets the header section has.
+    pub(crate) header: usize,
     pub(crate) body_type: BodyType,
     pub(crate) sender: Option<Mailbox>,
-    pub(crate) recipients: Vec<Mailbox>,
-    pub(crate) message_id: Option<MessageId>,
+    pub(crate) recipients: Recipients,
+    pub(crate) message_id: Option<Identifier>,
 }
 
-/// A message of all its octets, whose header section and blank line stand at the beginning of the first segment.
+/// The Message-ID of a message.
+#[derive(Clone, Debug)]
+pub(crate) enum Identifier {
+    Given(MessageId),
+    /// It stands there in the header section, and becomes a value when somebody asks for it.
+    Written(Range<usize>),
+}
+
+/// A message of all its octets, whose header section and blank line are the beginning of the head.
 pub(crate) fn finish(plan: Plan, parts: Parts) -> Message {
-    let header = match plan.segments.first() {
-        Some(Segment::Octets(octets)) => &octets[..end_of_header(octets)],
-        _ => &[],
-    };
     let outside_ascii = |mailboxes: &[Mailbox]| mailboxes.iter().any(|mailbox| !mailbox.is_ascii());
     Message {
         octets: plan.octets(),
-        smtputf8: !header.is_ascii()
+        smtputf8: !plan.head[..parts.header].is_ascii()
             || outside_ascii(&parts.recipients)
             || outside_ascii(parts.sender.as_slice()),
-        header: header.len(),
-        plan: Arc::new(plan),
+        header: parts.header,
+        plan,
         sender: parts.sender,
         recipients: parts.recipients,
         message_id: parts.message_id,
@@ -74,23 +84,15 @@ pub(crate) fn finish(plan: Plan, parts: Parts) -> Message {
     }
 }
 
-/// Behind the last field of a header section that a blank line follows.
-fn end_of_header(octets: &[u8]) -> usize {
-    if octets.starts_with(b"\r\n") {
-        return 0;
-    }
-    memchr::memmem::find(octets, b"\r\n\r\n").map_or(octets.len(), |at| at + 2)
-}
-
-/// The fields in the order that people and programs expect.
+/// The fields in the order that people and programs expect. Says where the Message-ID stands.
 fn fields(
     builder: &MessageBuilder,
     sender: &NameAddr,
     context: &Context,
-    message_id: &MessageId,
+    reverse_path: &Mailbox,
     style: Style,
     out: &mut Vec<u8>,
-) -> Result<(), Error> {
+) -> Result<Range<usize>, Error> {
     let list = |out: &mut Vec<u8>, name: &str, list: &AddressList| -> Result<(), Error> {
         if list.is_empty() { Ok(()) } else { address::field(out, name, list, style) }
     };
@@ -98,7 +100,7 @@ fn fields(
     let mut authors = builder.from.mailboxes();
     // Sender says nothing new when it is the only author (RFC 5322 §3.6.2).
     if !(authors.next() == Some(sender.mailbox()) && authors.next().is_none()) {
-        list(out, "Sender", &sender.clone().into())?;
+        address::field_of_one(out, "Sender", sender, style)?;
     }
     list(out, "Reply-To", &builder.reply_to)?;
     list(out, "To", &builder.to)?;
@@ -111,9 +113,16 @@ fn fields(
     }
     unstructured::check("subject", &builder.subject).map_err(Error::field("Subject"))?;
     unstructured::write(out, "Subject", &builder.subject, style.smtputf8);
-    let date = builder.date.as_ref().unwrap_or_else(|| context.date());
-    // Writing to octets in memory cannot fail.
-    let _ = write!(out, "Date: {date}\r\nMessage-ID: {message_id}\r\n");
+    out.extend_from_slice(b"Date: ");
+    builder.date.as_ref().unwrap_or_else(|| context.date()).write(out);
+    out.extend_from_slice(b"\r\nMessage-ID: ");
+    let start = out.len();
+    match &builder.message_id {
+        Some(message_id) => out.extend_from_slice(message_id.as_str().as_bytes()),
+        None => generate(context, reverse_path, out)?,
+    }
+    let written = start..out.len();
+    out.extend_from_slice(b"\r\n");
     for (name, identifiers) in [("In-Reply-To", &builder.in_reply_to), ("References", &builder.references)] {
         if !identifiers.is_empty() {
             let mut folder = Folder::new(out, name);
@@ -131,7 +140,7 @@ fn fields(
         field.write(out, style.smtputf8)?;
     }
     out.extend_from_slice(b"MIME-Version: 1.0\r\n");
-    Ok(())
+    Ok(written)
 }
 
 fn sender(builder: &MessageBuilder) -> Result<&NameAddr, Error> {
@@ -145,11 +154,15 @@ fn sender(builder: &MessageBuilder) -> Result<&NameAddr, Error> {
     Ok(builder.sender.as_ref().unwrap_or(first))
 }
 
-fn recipients(builder: &MessageBuilder, smtputf8: bool) -> Result<Vec<Mailbox>, Error> {
-    let mut recipients = Vec::new();
-    for (name, list) in [("To", &builder.to), ("Cc", &builder.cc), ("Bcc", &builder.bcc)] {
-        for mailbox in list.mailboxes() {
-            recipients.push(address::ready(mailbox, smtputf8).map_err(Error::field(name))?.into_owned());
+fn recipients(lists: [(&str, AddressList); 3], smtputf8: bool) -> Result<Recipients, Error> {
+    let mut recipients = Recipients::new();
+    for (name, list) in lists {
+        for mailbox in list.into_mailboxes() {
+            let encoded = match address::ready(&mailbox, smtputf8).map_err(Error::field(name))? {
+                Cow::Owned(encoded) => Some(encoded),
+                Cow::Borrowed(_) => None,
+            };
+            recipients.push(encoded.unwrap_or(mailbox));
         }
     }
     if recipients.len() < 2 {
@@ -161,17 +174,31 @@ fn recipients(builder: &MessageBuilder, smtputf8: bool) -> Result<Vec<Mailbox>, 
     Ok(recipients)
 }
 
-/// A Message-ID at the domain of the sender: the time, randomness, the domain.
+/// A Message-ID at the domain of the sender.
 pub(crate) fn generated(context: &Context, sender: &Mailbox) -> Result<MessageId, Error> {
-    let domain = match sender.domain() {
-        DomainPart::Domain(domain) => domain
+    let mut printed = Vec::new();
+    generate(context, sender, &mut printed)?;
+    MessageId::new(&String::from_utf8_lossy(&printed)).map_err(Error::field("Message-ID"))
+}
+
+/// Writes a Message-ID at the domain of the sender: the time, randomness, the domain. It needs no check, for digits and
+/// letters are atoms, and a domain in A-labels or an address literal is what may stand behind the `@`.
+fn generate(context: &Context, sender: &Mailbox, out: &mut Vec<u8>) -> Result<(), Error> {
+    out.push(b'<');
+    out.extend_from_slice(short(&base36(u128::from(context.date().unix().unsigned_abs()))));
+    out.push(b'.');
+    out.extend_from_slice(&context.message_token());
+    out.push(b'@');
+    if sender.domain_str().is_ascii() {
+        out.extend_from_slice(sender.domain_str().as_bytes());
+    } else {
+        let domain = sender
+            .domain()
             .to_ascii()
-            .map(|domain| domain.to_string())
-            .map_err(|error| ValueError::Address { address: sender.to_string(), error }),
-        DomainPart::AddressLiteral(literal) => Ok(literal.to_string()),
+            .map_err(|error| ValueError::Address { address: sender.to_string(), error })
+            .map_err(Error::field("Message-ID"))?;
+        out.extend_from_slice(domain.as_str().as_bytes());
     }
-    .map_err(Error::field("Message-ID"))?;
-    let time = crate::context::short_base36(context.date().unix().unsigned_abs());
-    MessageId::new(&format!("{time}.{}@{domain}", context.message_token()))
-        .map_err(Error::field("Message-ID"))
+    out.push(b'>');
+    Ok(())
 }

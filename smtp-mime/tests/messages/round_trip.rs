@@ -33,7 +33,7 @@ impl Sample {
             .smtputf8(smtputf8)
             .from(mailbox("sender", "Sender"))
             .to(self.names.iter().map(|name| mailbox("someone", name)).collect::<AddressList>())
-            .subject(self.subject.as_str())
+            .subject(self.subject.clone())
             .text(self.text.as_str());
         if let Some(html) = &self.html {
             builder = builder.html(html.as_str());
