@@ -149,7 +149,7 @@ impl<'a> Report<'a> {
             "{} {} {} from={} octets={} exit={} {}",
             if self.reach.is_check() { "check of message" } else { "message" },
             self.mail.number,
-            self.mail.message.message_id().map_or("-", smtp_mime::MessageId::as_str),
+            self.mail.message.message_id().as_ref().map_or("-", smtp_mime::MessageId::as_str),
             self.mail.envelope.from,
             self.mail.message.encoded_len(),
             self.exit().status(),

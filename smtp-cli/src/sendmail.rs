@@ -224,7 +224,7 @@ fn author(envelope: &EnvelopeArgs, names_sender: bool, full_name: Option<&str>) 
             None => return Ok(envelope.from.clone()),
         },
     };
-    let author = NameAddr::new(full_name.unwrap_or_default(), author)
+    let author = NameAddr::new(full_name.unwrap_or_default().to_owned(), author)
         .map_err(|error| Error::usage(format!("sendmail: -F: {error}")))?;
     Ok(Some(shown(&author)))
 }

@@ -129,12 +129,34 @@ pub(super) fn check(text: &str) -> Result<(), SyntaxError> {
     if text.len() > Domain::LIMIT {
         return Err(SyntaxError::TooLong { value: VALUE, octets: text.len(), limit: Domain::LIMIT });
     }
+    if is_plain(text) {
+        return Ok(());
+    }
     let mut position = 0;
     for label in text.split('.') {
         check_label(label, position)?;
         position += label.len() + 1;
     }
     Ok(())
+}
+
+/// Whether a text is a domain of letters, digits and hyphens, as most are; if not, it is looked at more closely.
+fn is_plain(text: &str) -> bool {
+    let mut label = 0;
+    let mut last = b'.';
+    for octet in text.bytes() {
+        let goes = match octet {
+            b'.' => label > 0 && last != b'-',
+            b'-' => label > 0,
+            _ => octet.is_ascii_alphanumeric(),
+        };
+        label = if octet == b'.' { 0 } else { label + 1 };
+        if !goes || label > Domain::LABEL_LIMIT {
+            return false;
+        }
+        last = octet;
+    }
+    !matches!(last, b'.' | b'-')
 }
 
 fn check_label(label: &str, position: usize) -> Result<(), SyntaxError> {

@@ -105,9 +105,8 @@ fn mail_builder(_: &Context, large: Option<&Large>) -> u64 {
 fn lettre(_: &Context, large: Option<&Large>) -> u64 {
     use lettre::message::{Attachment, Mailbox, Message, MultiPart, SinglePart, header::ContentType};
 
-    let named = |name: &str, address: &str| {
-        Mailbox::new(Some(name.to_owned()), address.parse().expect("an address"))
-    };
+    let named =
+        |name: &str, address: &str| Mailbox::new(Some(name.to_owned()), address.parse().expect("an address"));
     let builder = Message::builder()
         .from(named("Anna", "anna@example.org"))
         .to(named("Bernd", "bernd@example.net"))

@@ -168,14 +168,27 @@ impl AddressList {
         self.named_mailboxes().map(NameAddr::mailbox)
     }
 
-    /// Every mailbox, those of groups too, when the display names are needed no more.
-    pub(crate) fn into_mailboxes(self) -> impl Iterator<Item = Mailbox> {
-        self.addresses.into_iter().flat_map(|address| {
-            let (one, group) = match address {
-                Address::Mailbox(mailbox) => (Some(mailbox), Vec::new()),
-                Address::Group(group) => (None, group.mailboxes),
-            };
-            one.into_iter().chain(group).map(NameAddr::into_mailbox)
+    /// Hands out every mailbox, those of groups too, when the display names are needed no more.
+    pub(crate) fn try_into_mailboxes<E>(
+        self,
+        mut take: impl FnMut(Mailbox) -> Result<(), E>,
+    ) -> Result<(), E> {
+        for address in self.addresses {
+            match address {
+                Address::Mailbox(mailbox) => take(mailbox.into_mailbox())?,
+                Address::Group(group) => {
+                    group.mailboxes.into_iter().map(NameAddr::into_mailbox).try_for_each(&mut take)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether something holds for a mailbox, those of groups too.
+    pub(crate) fn any(&self, mut holds: impl FnMut(&NameAddr) -> bool) -> bool {
+        self.addresses.iter().any(|address| match address {
+            Address::Mailbox(mailbox) => holds(mailbox),
+            Address::Group(group) => group.mailboxes.iter().any(&mut holds),
         })
     }
 

@@ -21,60 +21,93 @@ const HIGH: u64 = 0x80 * ONES;
 pub(crate) fn append_plain(text: &[u8], signed: bool, out: &mut Vec<u8>) -> bool {
     // Lines of a dozen octets on average are few; beyond that the vector grows.
     out.reserve(text.len() + text.len() / 12 + 2);
-    let mut block = [0; BLOCK];
-    let mut at = 0;
-    let mut line = 0;
+    let mut writer = Writer { text, signed, line: 0, block: [0; BLOCK], at: 0 };
     let (words, tail) = text.as_chunks();
+    for (index, word) in words.iter().enumerate() {
+        writer.make_room(out);
+        if !writer.word(index * 8, u64::from_le_bytes(*word), 8) {
+            return false;
+        }
+    }
+    // What fills the last word is printable and not written.
     let mut last = *b"........";
     last[..tail.len()].copy_from_slice(tail);
-    let words = words.iter().map(|word| (word, 8)).chain([(&last, tail.len())]);
-    for (index, (word, octets)) in words.enumerate() {
-        if at > BLOCK - MOST {
-            out.extend_from_slice(&block[..at]);
-            at = 0;
+    writer.make_room(out);
+    if !writer.word(words.len() * 8, u64::from_le_bytes(last), tail.len()) {
+        return false;
+    }
+    out.extend_from_slice(&writer.block[..writer.at]);
+    let line = &text[writer.line..];
+    if !line.is_empty() {
+        out.extend_from_slice(b"\r\n");
+    }
+    goes_as_it_is(line, signed)
+}
+
+struct Writer<'a> {
+    text: &'a [u8],
+    signed: bool,
+    /// Where the line begins.
+    line: usize,
+    /// What is put together, up to `at`.
+    block: [u8; BLOCK],
+    at: usize,
+}
+
+impl Writer<'_> {
+    fn make_room(&mut self, out: &mut Vec<u8>) {
+        if self.at > BLOCK - MOST {
+            out.extend_from_slice(&self.block[..self.at]);
+            self.at = 0;
         }
-        let word = u64::from_le_bytes(*word);
-        put(&mut block, at, word);
+    }
+
+    /// Writes the first octets of the word that begins at `start`; says whether they can be written so.
+    #[inline]
+    fn word(&mut self, start: usize, word: u64, octets: usize) -> bool {
+        put(&mut self.block, self.at, word);
         let special = unprintable(word);
         if special != 0 {
             let mut ends = lanes(word, b'\n');
-            if special ^ ends != 0 && special ^ ends != lanes(word, b'\t') {
+            if special != ends && special ^ ends != lanes(word, b'\t') {
                 return false;
             }
             while ends != 0 {
                 let lane = (ends.trailing_zeros() / 8) as usize;
-                let end = index * 8 + lane;
-                if !goes_as_it_is(&text[line..end], signed) {
+                let end = start + lane;
+                if !goes_as_it_is(&self.text[self.line..end], self.signed) {
                     return false;
                 }
-                line = end + 1;
+                self.line = end + 1;
                 // The CR takes the place of the LF, and the rest of the word moves on from there.
-                put(&mut block, at + lane + 1, word >> (lane * 8));
-                block[at + lane] = b'\r';
-                at += 1;
+                put(&mut self.block, self.at + lane + 1, word >> (lane * 8));
+                self.block[self.at + lane] = b'\r';
+                self.at += 1;
                 ends &= ends - 1;
             }
         }
-        at += octets;
+        self.at += octets;
+        true
     }
-    out.extend_from_slice(&block[..at]);
-    if line < text.len() {
-        if !goes_as_it_is(&text[line..], signed) {
-            return false;
-        }
-        out.extend_from_slice(b"\r\n");
-    }
-    true
 }
 
-/// Whether a line of printable ASCII and tabs arrives as it is: it is not too long, does not end with a blank but in
-/// `-- `, and begins neither as a line that mail stores change nor as a boundary of this crate.
+/// Whether a line of printable ASCII and tabs arrives as it is.
+#[inline]
 fn goes_as_it_is(line: &[u8], signed: bool) -> bool {
     let (Some(first), Some(last)) = (line.first(), line.last()) else { return true };
+    let odd = line.len() > LONGEST_LINE || matches!(first, b'F' | b'-') || matches!(last, b' ' | b'\t');
+    !odd || odd_line_goes_as_it_is(line, signed)
+}
+
+/// The same of one that may be too long, end with a blank though it is not `-- `, or begin as a line that mail stores
+/// change or as a boundary of this crate.
+#[cold]
+fn odd_line_goes_as_it_is(line: &[u8], signed: bool) -> bool {
     line.len() <= LONGEST_LINE
-        && (!matches!(last, b' ' | b'\t') || (line == b"-- " && !signed))
-        && !(*first == b'F' && line.starts_with(b"From "))
-        && !(*first == b'-' && line.starts_with(b"--=_"))
+        && (!line.ends_with(b" ") || (line == b"-- " && !signed))
+        && !line.ends_with(b"\t")
+        && !line.starts_with(b"From ")
+        && !line.starts_with(b"--=_")
 }
 
 fn put(block: &mut [u8; BLOCK], at: usize, word: u64) {

@@ -108,8 +108,7 @@ pub(crate) fn plan_part(
     context: &Context,
     requirements: Requirements,
 ) -> Result<(Plan, BodyType), Error> {
-    planned(Vec::new(), entity, context, requirements)
-        .map(|(plan, _, prepared)| (plan, prepared.body_type()))
+    planned(Vec::new(), entity, context, requirements).map(|(plan, _, prepared)| (plan, prepared.body_type()))
 }
 
 fn planned(

@@ -144,7 +144,7 @@ impl ExistingMessage {
 
     fn finished(&self, header: &HeaderSection, body: Plan, body_type: BodyType) -> Message {
         let mut head = header.octets();
-        let header_octets = head.len();
+        let (header_octets, header_outside_ascii) = (head.len(), !head.is_ascii());
         head.extend_from_slice(b"\r\n");
         let mut plan = Plan { head, segments: Vec::new() };
         plan.append(&body);
@@ -153,6 +153,7 @@ impl ExistingMessage {
             plan,
             Parts {
                 header: header_octets,
+                header_outside_ascii,
                 body_type,
                 sender: self.sender().unwrap_or_default(),
                 recipients: self.recipients().unwrap_or_default().into(),

@@ -47,8 +47,8 @@ impl Date {
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         const DAYS: [&[u8; 5]; 7] = [b"Mon, ", b"Tue, ", b"Wed, ", b"Thu, ", b"Fri, ", b"Sat, ", b"Sun, "];
         const MONTHS: [&[u8; 5]; 12] = [
-            b" Jan ", b" Feb ", b" Mar ", b" Apr ", b" May ", b" Jun ", b" Jul ", b" Aug ", b" Sep ", b" Oct ",
-            b" Nov ", b" Dec ",
+            b" Jan ", b" Feb ", b" Mar ", b" Apr ", b" May ", b" Jun ", b" Jul ", b" Aug ", b" Sep ",
+            b" Oct ", b" Nov ", b" Dec ",
         ];
         let time = self.zoned.datetime();
         let minutes = self.zoned.offset().seconds() / 60;
@@ -65,8 +65,8 @@ impl Date {
         let [hour, minute, second] =
             [time.hour(), time.minute(), time.second()].map(|part| two_digits(part.unsigned_abs().into()));
         out.extend_from_slice(&[
-            century[0], century[1], year[0], year[1], b' ', hour[0], hour[1], b':', minute[0], minute[1], b':',
-            second[0], second[1], b' ',
+            century[0], century[1], year[0], year[1], b' ', hour[0], hour[1], b':', minute[0], minute[1],
+            b':', second[0], second[1], b' ',
         ]);
         out.push(if minutes < 0 { b'-' } else { b'+' });
         // Less than a day, so at most two digits each.

@@ -39,7 +39,8 @@ pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, text: &str) {
 
 /// Whether a reader may take a word for an encoded-word, or for the beginning of one.
 pub(crate) fn looks_encoded(word: &str) -> bool {
-    word.as_bytes().windows(2).any(|pair| pair == b"=?")
+    let octets = word.as_bytes();
+    memchr::memchr_iter(b'=', octets).any(|at| octets.get(at + 1) == Some(&b'?'))
 }
 
 #[derive(Clone, Copy)]

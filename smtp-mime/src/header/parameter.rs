@@ -75,8 +75,7 @@ pub(crate) fn is_attribute(text: &str) -> bool {
 }
 
 fn is_token_octet(octet: u8) -> bool {
-    octet.is_ascii_alphanumeric()
-        || (octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet))
+    octet.is_ascii_alphanumeric() || (octet.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&octet))
 }
 
 fn percent_encoded(text: &str) -> String {

@@ -47,7 +47,7 @@ fn write_words(folder: &mut Folder<'_>, white_space: &str, text: &str) {
     let mut rest = text;
     let mut white_space = white_space;
     while !rest.is_empty() {
-        let end = rest.find(' ').unwrap_or(rest.len());
+        let end = memchr::memchr(b' ', rest.as_bytes()).unwrap_or(rest.len());
         folder.word(white_space, &rest[..end]);
         let blanks = rest[end..].len() - rest[end..].trim_start_matches(' ').len();
         white_space = &rest[end..end + blanks];

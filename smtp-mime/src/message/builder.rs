@@ -309,11 +309,12 @@ impl MessageBuilder {
             self.text = Some(crate::html::text_from_source(html)?);
         }
         let entity = self.structure();
+        let needs_utf8 =
+            |mailbox: &NameAddr| !mailbox.mailbox().is_ascii() && !mailbox.mailbox().local_part().is_ascii();
         let needs_utf8 = [&self.from, &self.reply_to, &self.to, &self.cc, &self.bcc]
             .into_iter()
-            .flat_map(AddressList::mailboxes)
-            .chain(self.sender.as_ref().map(NameAddr::mailbox))
-            .any(|mailbox| !mailbox.is_ascii() && !mailbox.local_part().is_ascii());
+            .any(|list| list.any(needs_utf8))
+            || self.sender.as_ref().is_some_and(needs_utf8);
         let requirements =
             Requirements { body_type: self.body_type, smtputf8: self.smtputf8 || needs_utf8, signed: false };
         write::message(self, &entity, context, requirements)

@@ -120,8 +120,7 @@ impl Message {
     /// The same with a field, its line end included, before all others.
     #[cfg(feature = "dkim")]
     pub(crate) fn with_field(&self, field: &[u8]) -> Self {
-        let mut message =
-            Self { message_id: self.message_id().map(Identifier::Given), ..self.clone() };
+        let mut message = Self { message_id: self.message_id().map(Identifier::Given), ..self.clone() };
         message.plan.head.splice(0..0, field.iter().copied());
         message.header += field.len();
         message.octets += field.len() as u64;

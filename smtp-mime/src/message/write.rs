@@ -26,7 +26,7 @@ pub(super) fn message(
     let smtputf8 = requirements.smtputf8;
     let sender = sender(&builder)?;
     let lists = [&builder.to, &builder.cc, &builder.bcc];
-    if !builder.without_recipients && lists.iter().all(|list| list.mailboxes().next().is_none()) {
+    if !builder.without_recipients && !lists.iter().any(|list| list.any(|_| true)) {
         return Err(Error::NoRecipients);
     }
     let reverse_path = address::ready(sender.mailbox(), smtputf8).map_err(Error::field("From"))?;
@@ -40,12 +40,19 @@ pub(super) fn message(
     let (plan, header, body_type) = plan(header, entity, context, requirements)?;
     // What was borrowed for the fields is not copied for the envelope, but moved.
     let MessageBuilder { from, sender, to, cc, bcc, message_id, .. } = builder;
-    let sender = reverse_path
-        .or_else(|| sender.map(NameAddr::into_mailbox))
-        .or_else(|| from.into_mailboxes().next());
+    let sender = reverse_path.or_else(|| sender.map(NameAddr::into_mailbox)).or_else(|| first_of(from));
     let recipients = recipients([("To", to), ("Cc", cc), ("Bcc", bcc)], smtputf8)?;
     let message_id = message_id.map_or(Identifier::Written(written), Identifier::Given);
-    Ok(finish(plan, Parts { header, body_type, sender, recipients, message_id: Some(message_id) }))
+    let parts = Parts {
+        header,
+        // Nothing else is written where UTF-8 is not asked for.
+        header_outside_ascii: smtputf8 && !plan.head[..header].is_ascii(),
+        body_type,
+        sender,
+        recipients,
+        message_id: Some(message_id),
+    };
+    Ok(finish(plan, parts))
 }
 
 /// What is known of a message beside its octets.
@@ -53,6 +60,8 @@ pub(super) fn message(
 pub(crate) struct Parts {
     /// How many octets the header section has.
     pub(crate) header: usize,
+    /// Whether one of them is outside ASCII.
+    pub(crate) header_outside_ascii: bool,
     pub(crate) body_type: BodyType,
     pub(crate) sender: Option<Mailbox>,
     pub(crate) recipients: Recipients,
@@ -72,7 +81,7 @@ pub(crate) fn finish(plan: Plan, parts: Parts) -> Message {
     let outside_ascii = |mailboxes: &[Mailbox]| mailboxes.iter().any(|mailbox| !mailbox.is_ascii());
     Message {
         octets: plan.octets(),
-        smtputf8: !plan.head[..parts.header].is_ascii()
+        smtputf8: parts.header_outside_ascii
             || outside_ascii(&parts.recipients)
             || outside_ascii(parts.sender.as_slice()),
         header: parts.header,
@@ -97,9 +106,10 @@ fn fields(
         if list.is_empty() { Ok(()) } else { address::field(out, name, list, style) }
     };
     list(out, "From", &builder.from)?;
-    let mut authors = builder.from.mailboxes();
     // Sender says nothing new when it is the only author (RFC 5322 §3.6.2).
-    if !(authors.next() == Some(sender.mailbox()) && authors.next().is_none()) {
+    let is_author = |author: &NameAddr| std::ptr::eq(author, sender) || author.mailbox() == sender.mailbox();
+    let mut first = true;
+    if builder.from.any(|author| !(std::mem::take(&mut first) && is_author(author))) {
         address::field_of_one(out, "Sender", sender, style)?;
     }
     list(out, "Reply-To", &builder.reply_to)?;
@@ -154,16 +164,27 @@ fn sender(builder: &MessageBuilder) -> Result<&NameAddr, Error> {
     Ok(builder.sender.as_ref().unwrap_or(first))
 }
 
+fn first_of(list: AddressList) -> Option<Mailbox> {
+    let mut first = None;
+    // An error is how it says that it needs no more.
+    let _ = list.try_into_mailboxes(|mailbox| {
+        first = Some(mailbox);
+        Err(())
+    });
+    first
+}
+
 fn recipients(lists: [(&str, AddressList); 3], smtputf8: bool) -> Result<Recipients, Error> {
     let mut recipients = Recipients::new();
     for (name, list) in lists {
-        for mailbox in list.into_mailboxes() {
+        list.try_into_mailboxes(|mailbox| {
             let encoded = match address::ready(&mailbox, smtputf8).map_err(Error::field(name))? {
                 Cow::Owned(encoded) => Some(encoded),
                 Cow::Borrowed(_) => None,
             };
             recipients.push(encoded.unwrap_or(mailbox));
-        }
+            Ok(())
+        })?;
     }
     if recipients.len() < 2 {
         return Ok(recipients);

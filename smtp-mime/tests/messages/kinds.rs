@@ -78,9 +78,9 @@ const FORWARDED: &str = "From: Clara Vogt <clara@example.com>\r\nTo: anna@exampl
 
 fn in_language(subject: &str, name: &str, text: &str) -> MessageBuilder {
     Message::builder()
-        .from(NameAddr::new(name, "anna@example.org".try_into().unwrap()).unwrap())
+        .from(NameAddr::new(name.to_owned(), "anna@example.org".try_into().unwrap()).unwrap())
         .to(list("bernd@example.net"))
-        .subject(subject)
+        .subject(subject.to_owned())
         .text(text)
 }
 

@@ -51,7 +51,7 @@ impl Sample {
 }
 
 fn mailbox(local_part: &str, name: &str) -> NameAddr {
-    NameAddr::new(name, Mailbox::try_from(format!("{local_part}@example.org")).unwrap()).unwrap()
+    NameAddr::new(name.to_owned(), Mailbox::try_from(format!("{local_part}@example.org")).unwrap()).unwrap()
 }
 
 /// Text that stands on one line: all scripts, controls, long words and runs of blanks.

@@ -108,12 +108,12 @@ fn composed(values: &Values) -> Option<(MessageBuilder, Read)> {
     let mailbox = Mailbox::try_from("someone@example.org".to_owned()).expect("a mailbox");
     let mut to = vec![NameAddr::new("", mailbox.clone()).expect("no name")];
     for name in &values.names {
-        to.push(NameAddr::new(name, mailbox.clone()).ok()?);
+        to.push(NameAddr::new(name.clone(), mailbox.clone()).ok()?);
     }
     let mut builder = Message::builder()
         .from(NameAddr::new("", mailbox).expect("no name"))
         .to(to.into_iter().collect::<AddressList>())
-        .subject(values.subject.as_str())
+        .subject(values.subject.clone())
         .text(values.text.as_str())
         .smtputf8(values.is_utf8());
     for id in values.reference.split(' ').take(64) {
