@@ -46,11 +46,12 @@ impl Context {
     }
 }
 
+const DIGIT: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
 /// As many digits as 96 bits need in base 36.
 const DIGITS: usize = 19;
 
 /// A number in digits and lower-case letters.
-pub(crate) fn base36(mut number: u128) -> [u8; DIGITS] {
+fn base36(mut number: u128) -> [u8; DIGITS] {
     number &= (1 << 96) - 1;
     let mut digits = [b'0'; DIGITS];
     // Twelve digits are what 64 bits hold, which are divided many times faster than 128.
@@ -59,15 +60,22 @@ pub(crate) fn base36(mut number: u128) -> [u8; DIGITS] {
     for (digits, part) in [(first, number / low), (last, number % low)] {
         let mut part = u64::try_from(part).unwrap_or(u64::MAX);
         for digit in digits.iter_mut().rev() {
-            *digit = b"0123456789abcdefghijklmnopqrstuvwxyz"[(part % 36) as usize];
+            *digit = DIGIT[(part % 36) as usize];
             part /= 36;
         }
     }
     digits
 }
 
-/// The same without the zeros before it.
-pub(crate) fn short(digits: &[u8; DIGITS]) -> &[u8] {
-    let zeros = digits[..DIGITS - 1].iter().take_while(|digit| **digit == b'0').count();
-    &digits[zeros..]
+/// Appends a number in as few digits and lower-case letters as it needs.
+pub(crate) fn push_base36(mut number: u64, out: &mut Vec<u8>) {
+    let start = out.len();
+    loop {
+        out.push(DIGIT[(number % 36) as usize]);
+        number /= 36;
+        if number == 0 {
+            break;
+        }
+    }
+    out[start..].reverse();
 }

@@ -39,7 +39,7 @@ impl Mailbox {
     ///
     /// # Errors
     /// When it is longer than [`Mailbox::LIMIT`].
-    pub fn new(local_part: LocalPart, domain: impl Into<DomainPart>) -> Result<Self, SyntaxError> {
+    pub fn new(local_part: &LocalPart, domain: impl Into<DomainPart>) -> Result<Self, SyntaxError> {
         Self::joined(local_part.as_str(), domain.into().as_str())
     }
 

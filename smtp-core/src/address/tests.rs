@@ -127,7 +127,7 @@ fn threat_3_parameters_cannot_be_smuggled_in_an_address() {
     let quoted = ForwardPath::try_from("<\"x> ORCPT=rfc822;y\"@example.org>").unwrap();
     assert_eq!(quoted.as_str(), "<\"x> ORCPT=rfc822;y\"@example.org>");
     let built =
-        Mailbox::new(LocalPart::from_content("x> ORCPT=y").unwrap(), Domain::new("example.org").unwrap())
+        Mailbox::new(&LocalPart::from_content("x> ORCPT=y").unwrap(), Domain::new("example.org").unwrap())
             .unwrap();
     assert_eq!(built.as_str(), "\"x> ORCPT=y\"@example.org");
 }
@@ -276,10 +276,22 @@ fn any_domain_part() -> impl Strategy<Value = DomainPart> {
     ]
 }
 
+#[test]
+fn literals_are_compared_to_the_letter_and_domains_are_not() {
+    let hash = |mailbox: &Mailbox| BuildHasherDefault::<DefaultHasher>::default().hash_one(mailbox);
+    let (lower, upper) = (mailbox("a@example.org"), mailbox("a@EXAMPLE.org"));
+    assert_eq!(lower, upper);
+    assert_eq!(hash(&lower), hash(&upper));
+    assert_ne!(mailbox("a@[tag:b]"), mailbox("a@[tag:B]"));
+    assert!(mailbox("a@z") < mailbox("a@[tag:b]"));
+    assert_eq!(mailbox("a@[tag:b@c]").domain_str(), "[tag:b@c]");
+    assert_eq!(mailbox("\"a@b\"@c").local_part().as_str(), "\"a@b\"");
+}
+
 proptest! {
     #[test]
     fn what_is_printed_is_parsed_again(local_part in any_local_part(), domain in any_domain_part()) {
-        let mailbox = Mailbox::new(local_part.clone(), domain.clone()).unwrap();
+        let mailbox = Mailbox::new(&local_part, domain.clone()).unwrap();
         let again = Mailbox::try_from(mailbox.as_str()).unwrap();
         prop_assert_eq!(&again, &mailbox);
         prop_assert_eq!(again.as_str(), mailbox.as_str());
@@ -313,6 +325,15 @@ proptest! {
             let unquoted = outside_quotes(path.as_str());
             prop_assert!(unquoted.starts_with('<') && unquoted.find('>') == Some(unquoted.len() - 1));
         }
+    }
+
+    #[test]
+    fn domains_are_labels_of_letters_digits_and_hyphens(text in "[a-c0-1.A-]{0,12}|[a-c.-]{55,70}") {
+        let label = |label: &str| {
+            (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+        };
+        prop_assert_eq!(Domain::new(&text).is_ok(), text.split('.').all(label));
+        prop_assert_eq!(Mailbox::try_from(format!("a@{text}")).is_ok(), text.split('.').all(label));
     }
 
     #[test]

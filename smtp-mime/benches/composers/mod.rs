@@ -4,8 +4,11 @@ use std::{io, sync::Arc};
 
 use smtp_mime::{Context, Date, Disposition, Entity, Mailbox, Message, MessageId, NameAddr, Source};
 
+/// Composes a message (the large one, or else the small one), and says how many octets it has.
+pub(crate) type Compose = fn(&Context, Option<&Large>) -> u64;
+
 /// The composers by name, the first of which is measured by the others.
-pub(crate) const COMPOSERS: [(&str, fn(&Context, Option<&Large>) -> u64); 3] =
+pub(crate) const COMPOSERS: [(&str, Compose); 3] =
     [("smtp-mime", ours), ("mail-builder", mail_builder), ("lettre", lettre)];
 
 /// The messages by name: a text of 1 KB, and the large one.

@@ -1,18 +1,11 @@
 //! Provides the short way of most texts: lines of printable ASCII, looked at and written in one pass.
 //!
-//! Eight octets are looked at in one word. What is said here of a text is what [`Scan`](super::Scan) says of it, and
-//! whatever else a text holds is left to that.
+//! What is said here of a text is what [`Scan`](super::Scan) says of it, and whatever else a text holds is left to that.
 
 use crate::header::fold::LONGEST_LINE;
 
-/// How many octets are put together before they are appended.
-const BLOCK: usize = 1024;
-/// How many octets one word may make: eight line ends of two octets, and a whole word behind the last one.
-const MOST: usize = 24;
-/// A one in each of eight octets.
-const ONES: u64 = 0x0101_0101_0101_0101;
-/// The highest bit of each of eight octets.
-const HIGH: u64 = 0x80 * ONES;
+/// How many octets are looked at together: as many as a word has bits.
+const BLOCK: usize = 64;
 
 /// Appends a text with CRLF at the end of each line, if it can be sent as 7bit and its lines end with LF.
 ///
@@ -21,86 +14,64 @@ const HIGH: u64 = 0x80 * ONES;
 pub(crate) fn append_plain(text: &[u8], signed: bool, out: &mut Vec<u8>) -> bool {
     // Lines of a dozen octets on average are few; beyond that the vector grows.
     out.reserve(text.len() + text.len() / 12 + 2);
-    let mut writer = Writer { text, signed, line: 0, block: [0; BLOCK], at: 0 };
-    let (words, tail) = text.as_chunks();
-    for (index, word) in words.iter().enumerate() {
-        writer.make_room(out);
-        if !writer.word(index * 8, u64::from_le_bytes(*word), 8) {
-            return false;
-        }
-    }
-    // What fills the last word is printable and not written.
-    let mut last = *b"........";
-    last[..tail.len()].copy_from_slice(tail);
-    writer.make_room(out);
-    if !writer.word(words.len() * 8, u64::from_le_bytes(last), tail.len()) {
-        return false;
-    }
-    out.extend_from_slice(&writer.block[..writer.at]);
-    let line = &text[writer.line..];
-    if !line.is_empty() {
-        out.extend_from_slice(b"\r\n");
-    }
-    goes_as_it_is(line, signed)
-}
-
-struct Writer<'a> {
-    text: &'a [u8],
-    signed: bool,
-    /// Where the line begins.
-    line: usize,
-    /// What is put together, up to `at`.
-    block: [u8; BLOCK],
-    at: usize,
-}
-
-impl Writer<'_> {
-    fn make_room(&mut self, out: &mut Vec<u8>) {
-        if self.at > BLOCK - MOST {
-            out.extend_from_slice(&self.block[..self.at]);
-            self.at = 0;
-        }
-    }
-
-    /// Writes the first octets of the word that begins at `start`; says whether they can be written so.
-    #[inline]
-    fn word(&mut self, start: usize, word: u64, octets: usize) -> bool {
-        put(&mut self.block, self.at, word);
-        let special = unprintable(word);
-        if special != 0 {
-            let mut ends = lanes(word, b'\n');
-            if special != ends && special ^ ends != lanes(word, b'\t') {
+    let mut line = 0;
+    let mut start = 0;
+    while start < text.len() {
+        let rest = &text[start..];
+        // What fills the last block is printable, and no line ends in it.
+        let mut last = [b'.'; BLOCK];
+        let block = if let Some(block) = rest.first_chunk() {
+            block
+        } else {
+            last[..rest.len()].copy_from_slice(rest);
+            &last
+        };
+        let Some(mut ends) = line_ends(block) else { return false };
+        while ends != 0 {
+            let end = start + ends.trailing_zeros() as usize;
+            if !append_line(&text[line..end], signed, out) {
                 return false;
             }
-            while ends != 0 {
-                let lane = (ends.trailing_zeros() / 8) as usize;
-                let end = start + lane;
-                if !goes_as_it_is(&self.text[self.line..end], self.signed) {
-                    return false;
-                }
-                self.line = end + 1;
-                // The CR takes the place of the LF, and the rest of the word moves on from there.
-                put(&mut self.block, self.at + lane + 1, word >> (lane * 8));
-                self.block[self.at + lane] = b'\r';
-                self.at += 1;
-                ends &= ends - 1;
-            }
+            line = end + 1;
+            ends &= ends - 1;
         }
-        self.at += octets;
-        true
+        start += BLOCK;
     }
+    line == text.len() || append_line(&text[line..], signed, out)
 }
 
-/// Whether a line of printable ASCII and tabs arrives as it is.
+/// Where lines end in a block, a bit for each octet; none if it holds anything but printable ASCII, tabs and LF.
+///
+/// The compiler makes vector instructions of what is done to all octets alike.
 #[inline]
-fn goes_as_it_is(line: &[u8], signed: bool) -> bool {
-    let (Some(first), Some(last)) = (line.first(), line.last()) else { return true };
-    let odd = line.len() > LONGEST_LINE || matches!(first, b'F' | b'-') || matches!(last, b' ' | b'\t');
-    !odd || odd_line_goes_as_it_is(line, signed)
+fn line_ends(block: &[u8; BLOCK]) -> Option<u64> {
+    let marks = block.map(|octet| u8::from(octet == b'\n'));
+    let plain = block.iter().fold(true, |all, octet| all & matches!(octet, b' '..=b'~' | b'\n' | b'\t'));
+    let (words, _) = marks.as_chunks();
+    let ends = words.iter().enumerate().fold(0, |ends, (index, word)| {
+        // The multiplication gathers the lowest bits of eight octets in the highest octet.
+        let bits = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        ends | (bits << (index * 8))
+    });
+    plain.then_some(ends)
 }
 
-/// The same of one that may be too long, end with a blank though it is not `-- `, or begin as a line that mail stores
-/// change or as a boundary of this crate.
+/// Appends a line of printable ASCII and tabs, if it arrives as it is.
+#[inline]
+fn append_line(line: &[u8], signed: bool, out: &mut Vec<u8>) -> bool {
+    if let (Some(first), Some(last)) = (line.first(), line.last()) {
+        let odd = line.len() > LONGEST_LINE || matches!(first, b'F' | b'-') || matches!(last, b' ' | b'\t');
+        if odd && !odd_line_goes_as_it_is(line, signed) {
+            return false;
+        }
+        out.extend_from_slice(line);
+    }
+    out.extend_from_slice(b"\r\n");
+    true
+}
+
+/// Whether a line is short enough, does not end with a blank but in `-- `, and begins neither as one that mail stores
+/// change nor as a boundary of this crate.
 #[cold]
 fn odd_line_goes_as_it_is(line: &[u8], signed: bool) -> bool {
     line.len() <= LONGEST_LINE
@@ -108,21 +79,4 @@ fn odd_line_goes_as_it_is(line: &[u8], signed: bool) -> bool {
         && !line.ends_with(b"\t")
         && !line.starts_with(b"From ")
         && !line.starts_with(b"--=_")
-}
-
-fn put(block: &mut [u8; BLOCK], at: usize, word: u64) {
-    block[at..at + 8].copy_from_slice(&word.to_le_bytes());
-}
-
-/// The highest bit of each octet that is no printable ASCII.
-fn unprintable(word: u64) -> u64 {
-    let low = word & !HIGH;
-    // Below a blank the sum stays below 0x80; DEL reaches it.
-    (!(low + 0x60 * ONES) | (low + ONES) | word) & HIGH
-}
-
-/// The highest bit of each octet that is this one, which is ASCII.
-fn lanes(word: u64, octet: u8) -> u64 {
-    let differing = word ^ (u64::from(octet) * ONES);
-    !(((differing & !HIGH) + !HIGH) | differing) & HIGH
 }

@@ -133,6 +133,37 @@ proptest! {
     }
 
     #[test]
+    fn base64_does_not_depend_on_the_cuts_at_the_borders_of_lines_and_blocks(
+        lines in 0..520_usize, more in 0..58_usize, cuts in proptest::collection::vec((0..300_usize, 0..3_usize), 0..6)
+    ) {
+        let octets: Vec<u8> = (0..=255_u8).cycle().step_by(7).take(lines * 57 + more).collect();
+        let cuts: Vec<_> = cuts.iter().map(|(lines, more)| (lines * 57 + more).saturating_sub(1)).collect();
+        let whole = encoded(Encoder::Base64(Base64::default()), &octets, &[]);
+        prop_assert_eq!(encoded(Encoder::Base64(Base64::default()), &octets, &cuts) == whole, true);
+        prop_assert_eq!(whole.len() as u64, Base64::encoded_len(octets.len() as u64));
+    }
+
+    #[test]
+    fn the_short_way_says_and_writes_what_the_long_one_does(
+        pieces in proptest::collection::vec(prop_oneof![
+            4 => Just("\n".to_owned()), 4 => "[!-~]{1,70}", 2 => Just(" ".to_owned()), 1 => Just("From ".to_owned()),
+            1 => Just("-- ".to_owned()), 1 => Just("--=_".to_owned()), 1 => "\t|F|-", 1 => "x{990,1002}",
+            1 => prop_oneof![Just("\r\n"), Just("\r"), Just("é"), Just("\0"), Just("\x7f"), Just("\x1b")].prop_map(str::to_owned),
+        ], 0..12), signed in any::<bool>()
+    ) {
+        let text = pieces.concat();
+        let long = encoded(Encoder::Lines(LineEnds::complete()), text.as_bytes(), &[]);
+        let scan = scanned(&long, &[]);
+        let as_it_is = scan.is_seven_bit() && !(signed && scan.signature_line);
+        let mut short = b"before".to_vec();
+        let goes = append_plain(text.as_bytes(), signed, &mut short);
+        prop_assert_eq!(goes, as_it_is && !text.contains('\r'));
+        if goes {
+            prop_assert_eq!(&short[6..], &long);
+        }
+    }
+
+    #[test]
     fn quoted_printable_gives_the_octets_back(
         octets in proptest::collection::vec(prop_oneof![any::<u8>(), Just(b' '), Just(b'\r'), Just(b'\n'), Just(b'.'), Just(b'F')], 0..400),
         cuts in proptest::collection::vec(0..90_usize, 0..6), text in any::<bool>()

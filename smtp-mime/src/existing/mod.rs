@@ -139,15 +139,15 @@ impl ExistingMessage {
             octets,
         };
         let body_type = if is_ascii { BodyType::SevenBit } else { BodyType::EightBitMime };
-        Ok(self.finished(header, Plan { head: Vec::new(), segments: vec![body] }, body_type))
+        Ok(self.finished(header, &Plan { head: Vec::new(), segments: vec![body] }, body_type))
     }
 
-    fn finished(&self, header: &HeaderSection, body: Plan, body_type: BodyType) -> Message {
+    fn finished(&self, header: &HeaderSection, body: &Plan, body_type: BodyType) -> Message {
         let mut head = header.octets();
         let (header_octets, header_outside_ascii) = (head.len(), !head.is_ascii());
         head.extend_from_slice(b"\r\n");
         let mut plan = Plan { head, segments: Vec::new() };
-        plan.append(&body);
+        plan.append(body);
         let message_id = header.named("Message-ID").next().and_then(|field| field.unfolded().parse().ok());
         finish(
             plan,

@@ -53,7 +53,7 @@ pub(super) fn message(existing: &ExistingMessage) -> Result<Message, Error> {
         }
     }
     rewriter.copy(source.octets(), true)?;
-    Ok(existing.finished(&header, rewriter.plan, BodyType::SevenBit))
+    Ok(existing.finished(&header, &rewriter.plan, BodyType::SevenBit))
 }
 
 /// Refuses the header section of a part that 7bit cannot carry, even when every body is ASCII.

@@ -10,14 +10,14 @@ use super::fold::{Folder, LINE};
 /// do not take back out of a quoted-string, and what looks like an encoded-word, which some decode, are encoded too.
 pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
     folder.glue(";");
-    let token = is_attribute(value);
-    if token && attribute.len() + value.len() + 3 <= LINE {
+    let bare = is_attribute(value);
+    if bare && attribute.len() + value.len() + 3 <= LINE {
         return folder.pieces(" ", [attribute, "=", value]);
     }
     let plain = !value.contains("=?")
         && value.chars().all(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\'));
     let encoded;
-    let (before, whole, behind) = match (plain, token) {
+    let (before, whole, behind) = match (plain, bare) {
         (true, true) => ("=", value, ""),
         (true, false) => ("=\"", value, "\""),
         (false, _) => {

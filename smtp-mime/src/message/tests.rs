@@ -3,7 +3,7 @@ use std::{fs, io::BufRead as _};
 use mail_parser::{MessageParser, MimeHeaders as _};
 
 use super::*;
-use crate::{AddressList, ContentType, Context, Date, Entity, NameAddr};
+use crate::{AddressList, ContentType, Context, Date, Entity, NameAddr, Source};
 
 fn context() -> Context {
     Context::new(Date::from_unix(1_795_196_578, 0).unwrap(), *b"octets of no randomness.")
@@ -50,6 +50,67 @@ fn a_plain_message_is_what_the_rfcs_ask_for() {
          \r\n\
          It works.\r\n"
     );
+}
+
+#[test]
+fn a_message_id_that_is_written_becomes_a_value_when_asked_for() {
+    for (from, domain) in [
+        ("a@example.org", "example.org"),
+        ("a@bücher.example", "xn--bcher-kva.example"),
+        ("a@[192.0.2.1]", "[192.0.2.1]"),
+        ("a@[tag:b@c]", "[tag:b@c]"),
+    ] {
+        let message = Message::builder().from(list(from)).to(list("b@c")).build(&context()).unwrap();
+        let written = format!("<totajm.3cbikz5cyktbassyfe7@{domain}>");
+        assert_eq!(message.message_id().unwrap().as_str(), written);
+        assert!(text(&message).contains(&format!("\r\nMessage-ID: {written}\r\n")));
+    }
+    let given = MessageId::new("a@b").unwrap();
+    let message = plain().message_id(given.clone()).build(&context()).unwrap();
+    assert_eq!(message.message_id(), Some(given));
+}
+
+#[test]
+fn the_only_author_is_the_sender_and_two_have_one() {
+    let sender = |from: &str| {
+        let message = Message::builder().from(list(from)).to(list("b@c")).build(&context()).unwrap();
+        assert_eq!(message.sender().unwrap().as_str(), "a@example.org");
+        text(&message).contains("\r\nSender: ")
+    };
+    assert!(!sender("A <a@example.org>"));
+    assert!(sender("A <a@example.org>, b@example.org"));
+    assert!(sender("a@example.org, A <a@example.org>"));
+}
+
+#[test]
+fn octets_are_the_same_from_memory_and_from_files_in_steps_of_any_size() {
+    use std::io::Read as _;
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.bin");
+    for size in [0, 1, 56, 57, 58, 4_096, 4_097, 57 * 256 - 1, 57 * 256, 57 * 256 + 1, 57 * 1024 + 1, 200_000]
+    {
+        let attached: Vec<u8> = (0..=255).cycle().step_by(7).take(size).collect();
+        fs::write(&path, &attached).unwrap();
+        let of = |source: Source| {
+            let attachment = Entity::attachment("a.bin", source).unwrap();
+            plain().text("It is attached.\n").attach(attachment).build(&context()).unwrap()
+        };
+        let message = of(attached.into());
+        let whole = octets(&message);
+        assert!(octets(&of(Source::file(&path).unwrap())) == whole, "{size}");
+        for step in [1, 77, 8_191] {
+            let mut reader = message.reader();
+            let mut read = Vec::new();
+            while reader.remaining() > 0 {
+                let before = read.len();
+                (&mut reader).take(step).read_to_end(&mut read).unwrap();
+                assert_eq!(reader.remaining(), (whole.len() - read.len()) as u64);
+                assert!(read.len() > before);
+            }
+            assert!(read == whole, "{size} {step}");
+        }
+    }
 }
 
 #[test]

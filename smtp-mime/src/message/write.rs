@@ -8,7 +8,7 @@ use super::{BodyType, Message, MessageBuilder, Recipients};
 use crate::{
     Address, AddressList, Context, Entity, Error, MessageId, NameAddr, ValueError,
     address::{self, Style},
-    context::{base36, short},
+    context::push_base36,
     entity::{Plan, Requirements, plan},
     header::{fold::Folder, unstructured},
 };
@@ -206,7 +206,7 @@ pub(crate) fn generated(context: &Context, sender: &Mailbox) -> Result<MessageId
 /// letters are atoms, and a domain in A-labels or an address literal is what may stand behind the `@`.
 fn generate(context: &Context, sender: &Mailbox, out: &mut Vec<u8>) -> Result<(), Error> {
     out.push(b'<');
-    out.extend_from_slice(short(&base36(u128::from(context.date().unix().unsigned_abs()))));
+    push_base36(context.date().unix().unsigned_abs(), out);
     out.push(b'.');
     out.extend_from_slice(&context.message_token());
     out.push(b'@');
