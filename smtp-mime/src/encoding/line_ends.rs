@@ -74,6 +74,26 @@ impl LineEnds {
         }
     }
 
+    /// How many octets the next ones become. They are converted, into `room`, only where they change.
+    pub(crate) fn count(&mut self, octets: &[u8], room: &mut Vec<u8>) -> u64 {
+        let (mut count, mut rest) = (0, octets);
+        while !rest.is_empty() {
+            let (block, behind) = rest.split_at(rest.len().min(BLOCK));
+            // What may be half a CRLF goes with the other half.
+            let block = if behind.is_empty() { block } else { block.strip_suffix(b"\r").unwrap_or(block) };
+            if !self.stuffed && !self.after_cr && is_clean(block) {
+                count += block.len() as u64;
+                self.at_start_of_line = block.ends_with(b"\n");
+            } else {
+                room.clear();
+                self.convert(block, room);
+                count += room.len() as u64;
+            }
+            rest = &rest[block.len()..];
+        }
+        count
+    }
+
     fn stuff(&self, line: &[u8], out: &mut Vec<u8>) {
         if self.stuffed && self.at_start_of_line && line.first() == Some(&b' ') {
             out.push(b' ');
@@ -90,7 +110,8 @@ impl LineEnds {
 }
 
 /// Whether every line end among these octets is a whole CRLF. One pass without branches, which the compiler makes a
-/// vector loop of.
+/// vector loop of: of this function alone it does so whoever calls it.
+#[inline(never)]
 fn is_clean(block: &[u8]) -> bool {
     let (Some(first), Some(last)) = (block.first(), block.last()) else { return false };
     let mut fault = u8::from(*first == b'\n') | u8::from(*last == b'\r');

@@ -120,6 +120,30 @@ fn scripts_decide_between_the_encodings() {
 
 proptest! {
     #[test]
+    fn what_lines_become_is_counted_without_being_made(
+        lines in prop::collection::vec(prop::sample::select(vec!["\r\n", "\n", "\r", "a", "bc ", "\u{e9}", " "]), 0..60),
+        filling in 0_usize..4200,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let text = ["x".repeat(filling), lines.concat()].concat();
+        let (head, tail) = text.as_bytes().split_at(cut.index(text.len() + 1));
+        let (mut counter, mut converter) = (LineEnds::complete(), LineEnds::complete());
+        let (mut room, mut converted) = (Vec::new(), Vec::new());
+        let count = counter.count(head, &mut room) + counter.count(tail, &mut room);
+        converter.convert(head, &mut converted);
+        converter.convert(tail, &mut converted);
+        prop_assert_eq!(count, converted.len() as u64);
+        // And both end the last line alike.
+        let before = converted.len();
+        converter.finish(&mut converted);
+        room.clear();
+        counter.finish(&mut room);
+        prop_assert_eq!(&room[..], &converted[before..]);
+    }
+}
+
+proptest! {
+    #[test]
     fn base64_is_what_the_library_says_and_as_long_as_foretold(
         octets in proptest::collection::vec(any::<u8>(), 0..600), cuts in proptest::collection::vec(0..120_usize, 0..6)
     ) {

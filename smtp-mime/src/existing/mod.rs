@@ -120,10 +120,9 @@ impl ExistingMessage {
         let mut converted = Vec::new();
         let (mut octets, mut is_ascii) = (0, true);
         while !reader.is_at_end() {
-            converted.clear();
-            lines.convert(reader.chunk(&self.source)?, &mut converted);
-            octets += converted.len() as u64;
-            is_ascii &= converted.is_ascii();
+            let chunk = reader.chunk(&self.source)?;
+            octets += lines.count(chunk, &mut converted);
+            is_ascii &= chunk.is_ascii();
         }
         converted.clear();
         lines.finish(&mut converted);
