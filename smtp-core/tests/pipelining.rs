@@ -308,3 +308,67 @@ fn ten_thousand_recipients_through_a_pipe_of_4_kib_do_not_deadlock() {
     pair.say("250 queued\r\n");
     assert_eq!(pair.ends()[1], End::Delivered(vec![accepted("250 queued"); 10_000]));
 }
+
+/// What three recipients come to, and what left, when the server says `replies` to MAIL, to them and to DATA, in pieces of
+/// so many octets, takes the message if there is one, and then hangs up.
+fn told(reports: bool, replies: &str, piece: usize) -> (Vec<Event>, Vec<u8>) {
+    let mut config = Config::default();
+    config.report_recipients = reports;
+    let mut client = Client::new(config);
+    client.hello(domain()).unwrap();
+    client.send(envelope(&["a@example.net", "b@example.net", "c@example.net"])).unwrap();
+    let mut input = vec!["220 mx\r\n".as_bytes(), b"250-mx\r\n250 PIPELINING\r\n"];
+    input.extend(replies.as_bytes().chunks(piece));
+    let mut input = input.into_iter();
+    let (mut events, mut wire, mut transmit) = (Vec::new(), Vec::new(), Transmit::new());
+    let mut takes_message = true;
+    loop {
+        match client.poll(Instant::EPOCH, &mut transmit) {
+            Output::Write { .. } => {
+                wire.extend_from_slice(transmit.octets());
+                client.handle(Input::Sent);
+            }
+            Output::Read { .. } | Output::Idle => match input.next() {
+                Some(octets) => client.handle(Input::Received(octets)),
+                None if std::mem::take(&mut takes_message) && wire.ends_with(b"\r\n.\r\n") => {
+                    client.handle(Input::Received(b"250 queued\r\n"));
+                }
+                None => client.handle(Input::Lost),
+            },
+            Output::Body(_) => client.end_of_body(),
+            Output::Event(Event::Recipient { .. }) => {}
+            Output::Event(event) => events.push(event),
+            Output::Handshake { .. } => unreachable!("nothing asks for TLS"),
+            Output::Closed => return (events, wire),
+        }
+    }
+}
+
+#[test]
+fn recipients_that_are_taken_in_a_run_come_to_what_they_come_to_one_by_one() {
+    let replies = [
+        "250 ok\r\n",
+        "251 2.1.5 will forward\r\n",
+        "250-two\r\n250 lines\r\n",
+        "550 5.1.1 who?\r\n",
+        "452 4.5.3 too many\r\n",
+        "421 4.3.2 bye\r\n",
+        "221 bye\r\n",
+        "354 too early\r\n",
+    ];
+    for mail in ["250 ok\r\n", "550 no\r\n"] {
+        for a in replies {
+            for b in replies {
+                for c in replies {
+                    for data in ["354 go\r\n", "503 no\r\n"] {
+                        let text = [mail, a, b, c, data].concat();
+                        let expected = told(true, &text, text.len());
+                        for piece in [1, 5, text.len()] {
+                            assert_eq!(told(false, &text, piece), expected, "{text:?} in pieces of {piece}");
+                        }
+                    }
+                }
+            }
+        }
+    }
+}

@@ -279,7 +279,12 @@ impl Client {
         if envelope.recipients.is_empty() {
             return Err(Misuse::NoRecipients);
         }
-        command::check_envelope(&envelope)?;
+        // the same again was checked the last time
+        let is_checked = self.checked.as_ref().is_some_and(|checked| Arc::ptr_eq(checked, &envelope));
+        if !is_checked {
+            command::check_envelope(&envelope)?;
+            self.checked = Some(Arc::clone(&envelope));
+        }
         self.take(Task::Send(Box::new(Transaction::new(envelope, is_check))))
     }
 

@@ -13,6 +13,7 @@ mod replies;
 mod transaction;
 
 use crate::config::{Config, Timer};
+use crate::envelope::Envelope;
 use crate::event::{Event, Goal, Input, Output, Verb};
 use crate::extensions::Extensions;
 use crate::fault::Cause;
@@ -21,6 +22,7 @@ use crate::reply::Parser;
 use crate::time::Instant;
 use crate::transmit::{Content, Transmit};
 use alloc::collections::VecDeque;
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 use job::{Job, Owed, Task};
 use transaction::Stage;
@@ -52,6 +54,8 @@ pub struct Client {
     /// What the goals that were taken will have done, if all goes well.
     plan: Plan,
     jobs: VecDeque<Job>,
+    /// The last envelope whose commands were found to fit.
+    checked: Option<Arc<Envelope>>,
     next_goal: u64,
     /// The job whose commands are being put out; all before it are out.
     cursor: usize,
@@ -127,6 +131,7 @@ impl Client {
             is_hello_done: false,
             is_authenticated: false,
             jobs: VecDeque::new(),
+            checked: None,
             next_goal: 0,
             cursor: 0,
             owed: VecDeque::new(),

@@ -25,6 +25,7 @@ impl Client {
                 }
                 Phase::Greeting | Phase::Open | Phase::LastWords => {}
             }
+            self.take_recipients(&mut input);
             let ignored = self.ignored_text().filter(|_| !self.config.report_replies);
             let hides_challenge = self.hides_challenge();
             let (reply, challenge) = match self.parser.next(&mut input, &self.config.limits) {
@@ -34,7 +35,9 @@ impl Client {
                     // before it is masked, because it is what the response is made from
                     let challenge = (awaits_challenge && reply.code() == Code::CHALLENGE)
                         .then(|| reply.lines().next().map(|line| String::from_utf8_lossy(line).to_string()));
-                    let is_bare = ignored == Some(reply.code().severity());
+                    // these are never what was waited for, and are told with what they say
+                    let is_odd = matches!(reply.code(), Code::READY | Code::CLOSING | Code::CHALLENGE);
+                    let is_bare = ignored == Some(reply.code().severity()) && !is_odd;
                     let reply = match reply.code() {
                         Code::CHALLENGE if hides_challenge => Reply::new(Code::CHALLENGE, MASKED),
                         code if is_bare => Reply::bare(code),
@@ -46,6 +49,31 @@ impl Client {
             };
             self.restarts_timer = true;
             self.take_reply(&reply, challenge.as_deref());
+        }
+    }
+
+    /// Takes the replies by which recipients of one message are taken, in a run, where their code is all that counts. What
+    /// is no such reply, and the last one that is owed, stays in `input`.
+    fn take_recipients(&mut self, input: &mut &[u8]) {
+        let Some(&Owed { goal, expect: Expect::Rcpt(_) }) = self.owed.front() else { return };
+        let counts_code_alone = !self.config.report_replies && !self.config.report_recipients;
+        let Some(index) = self.job_index(goal).filter(|_| counts_code_alone) else { return };
+        let Task::Send(transaction) = &mut self.jobs[index].task else { return };
+        if transaction.is_check || transaction.is_mail_refused {
+            return;
+        }
+        while self.owed_handed_out > 0
+            && transaction.owed > 1
+            && let Some(&Owed { goal: of, expect: Expect::Rcpt(index) }) = self.owed.front()
+            && of == goal
+            && let Some(code) = self.parser.next_completed(input, &self.config.limits)
+        {
+            self.owed.pop_front();
+            self.owed_handed_out -= 1;
+            transaction.owed -= 1;
+            transaction.answer(index, &Reply::bare(code));
+            self.answered = Some(Verb::Rcpt);
+            self.restarts_timer = true;
         }
     }
 

@@ -134,6 +134,21 @@ impl Parser {
         Ok(Some(BorrowedReply { code, octets: &self.buffer }))
     }
 
+    /// The code of the next reply, if that is one line, has come as a whole, and is 2yz about the command that it is to;
+    /// all else is left to [`next`](Self::next).
+    pub(crate) fn next_completed(&self, input: &mut &[u8], limits: &Limits) -> Option<Code> {
+        if !self.buffer.is_empty() && !self.scan.complete {
+            return None;
+        }
+        let (code, length) = one_line(input, limits)?;
+        // 220 and 221 speak of the connection
+        let is_of_command = code.is_completed() && !matches!(code, Code::READY | Code::CLOSING);
+        is_of_command.then(|| {
+            *input = &input[length..];
+            code
+        })
+    }
+
     /// Looks for a whole reply in the first octets of one, which are kept when there is none.
     fn begin(&mut self, octets: &[u8], limits: &Limits) -> Result<Option<(Code, usize)>, Violation> {
         let found = self.scan.advance(octets, limits);
