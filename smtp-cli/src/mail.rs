@@ -175,7 +175,8 @@ impl Mail {
         let is_broken = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unsent(Reason::Closed(_))));
         let may_move = self.unreadable.is_none() && is_broken && (is_behind || self.moves < policy.moves);
         let mut again = Vec::new();
-        if self.pending.is_none() && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_))) {
+        let is_whole = self.pending.is_none() && outcomes.len() == self.outcomes.len();
+        if is_whole && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_))) {
             // What nearly all messages come to.
             self.pending = Some(Vec::new());
             self.outcomes.clear();
@@ -217,9 +218,10 @@ impl Mail {
 
     /// Begins the next round.
     pub(crate) fn try_again(&mut self) {
-        let pending = self.pending.get_or_insert_default();
-        pending.append(&mut self.later);
-        pending.sort_unstable();
+        if let Some(pending) = &mut self.pending {
+            pending.append(&mut self.later);
+            pending.sort_unstable();
+        }
         self.moves = 0;
     }
 }

@@ -296,13 +296,13 @@ impl Server {
         make_room(message.octets.len() + BESIDES);
         {
             let mut capture = self.capture();
-            capture.keep_entries(page, &self.shared.limits);
-            capture.keep_findings(findings, &self.shared.limits);
             #[cfg(feature = "program")]
             while capture.backlog.as_ref().is_some_and(Backlog::is_full) {
                 capture = self.shared.room.wait(capture).unwrap_or_else(PoisonError::into_inner);
             }
             capture.touch(Change::Milestone);
+            capture.keep_entries(page, &self.shared.limits);
+            capture.keep_findings(findings, &self.shared.limits);
             capture.keep_message(message, &self.shared.limits);
         }
         self.shared.signal.notify(Change::Milestone);

@@ -117,6 +117,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the lab looks away between two looks at something that cannot be waited for.
 const INTERVAL: Duration = Duration::from_millis(5);
 
+/// How long a server may take to greet before it is asked again.
+const GREETING: Duration = Duration::from_secs(2);
+
 /// Looks until `look` finds something; fails with `TimedOut`, naming `what`, after 30 seconds.
 ///
 /// Processes and spools of foreign programs offer nothing to wait on, hence this bounded polling.
@@ -162,8 +165,12 @@ fn port_was_taken(error: &io::Error) -> bool {
     error.to_string().to_lowercase().contains("address already in use")
 }
 
-/// Whether a server at `address` accepts a connection and begins a greeting.
+/// Whether a server at `address` accepts a connection and begins a greeting. Who took the port instead may never greet.
 fn greets(address: SocketAddr) -> bool {
-    let mut code = [0; 3];
-    TcpStream::connect(address).and_then(|mut stream| stream.read_exact(&mut code)).is_ok() && &code == b"220"
+    let greeting = TcpStream::connect(address).and_then(|mut stream| {
+        stream.set_read_timeout(Some(GREETING))?;
+        let mut code = [0; 3];
+        stream.read_exact(&mut code).map(|()| code)
+    });
+    greeting.is_ok_and(|code| &code == b"220")
 }

@@ -1,4 +1,6 @@
 //! Defines the options of the small commands.
+//!
+//! Why structures have no documentation comments here: see [`Command`](super::Command).
 
 use super::connection::ConnectionArgs;
 use super::run::FileArgs;

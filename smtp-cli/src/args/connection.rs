@@ -1,4 +1,6 @@
 //! Defines the options that say where to and how.
+//!
+//! Why structures have no documentation comments here: see [`Command`](super::Command).
 
 use super::pin::Pin;
 use super::proxy::{Header, Proxy};

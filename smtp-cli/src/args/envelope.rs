@@ -1,4 +1,6 @@
 //! Defines the options of the envelope.
+//!
+//! Why structures have no documentation comments here: see [`Command`](super::Command).
 
 use super::values::{Notify, Return};
 use smtp_core::{Domain, ForwardPath, Parameter, ReversePath};

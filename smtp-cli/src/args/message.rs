@@ -1,4 +1,6 @@
 //! Defines the options of the message.
+//!
+//! Why structures have no documentation comments here: see [`Command`](super::Command).
 
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use std::ffi::OsStr;

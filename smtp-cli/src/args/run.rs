@@ -1,4 +1,6 @@
 //! Defines the options of the run: how often, how far, and what is told of it.
+//!
+//! Why structures have no documentation comments here: see [`Command`](super::Command).
 
 use super::values::{Format, Until};
 use std::path::PathBuf;

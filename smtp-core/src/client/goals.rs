@@ -279,11 +279,11 @@ impl Client {
         if envelope.recipients.is_empty() {
             return Err(Misuse::NoRecipients);
         }
-        // the same again was checked the last time
+        // the same again was checked the last time; what nobody else holds cannot come again
         let is_checked = self.checked.as_ref().is_some_and(|checked| Arc::ptr_eq(checked, &envelope));
         if !is_checked {
             command::check_envelope(&envelope)?;
-            self.checked = Some(Arc::clone(&envelope));
+            self.checked = (Arc::strong_count(&envelope) > 1).then(|| Arc::clone(&envelope));
         }
         self.take(Task::Send(Box::new(Transaction::new(envelope, is_check))))
     }

@@ -189,7 +189,7 @@ fn one_line(octets: &[u8], limits: &Limits) -> Option<(Code, usize)> {
     }
 }
 
-/// How far into a reply the parser has looked; no line is looked at twice but the first.
+/// How far into a reply the parser has looked; no line behind the first is looked at twice.
 #[derive(Clone, Debug, Default)]
 struct Scan {
     /// Where the current line begins.

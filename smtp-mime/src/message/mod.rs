@@ -36,8 +36,9 @@ pub enum BodyType {
 
 /// A message whose every octet is decided: header section and body, with CRLF at the end of each line.
 ///
-/// It holds its header section and where the rest comes from, not the rest itself. It can be read any number of times,
-/// as long as its files stay as they are. Dots are not stuffed: that is the business of SMTP.
+/// It holds its header section, texts that are short, and where the rest comes from, not the rest itself; so does each of
+/// its readers. It can be read any number of times, as long as its files stay as they are. Dots are not stuffed: that is
+/// the business of SMTP.
 #[derive(Clone, Debug)]
 // The word is the name of the header field.
 #[allow(clippy::struct_field_names)]

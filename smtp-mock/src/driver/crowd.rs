@@ -244,6 +244,7 @@ impl Member {
                     Ok(count) if count == octets.len() => session.reuse(octets),
                     Ok(count) => return Turn::Leaves(Output::Send(octets[count..].to_vec())),
                     Err(error) => {
+                        session.now(shared.elapsed());
                         session.lost(&format!("the client is gone: {error}"));
                         return Turn::Over;
                     }
@@ -256,6 +257,7 @@ impl Member {
                     Ok(None) => return Turn::Waits,
                     Ok(Some(0)) => {
                         self.ended = true;
+                        self.job.session.now(shared.elapsed());
                         self.job.session.eof();
                     }
                     Ok(Some(count)) => {
@@ -263,6 +265,7 @@ impl Member {
                         self.job.session.input(&buffer[..count]);
                     }
                     Err(error) => {
+                        self.job.session.now(shared.elapsed());
                         self.job.session.lost(&format!("the client is gone: {error}"));
                         return Turn::Over;
                     }
