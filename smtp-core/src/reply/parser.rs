@@ -181,7 +181,8 @@ impl Parser {
 /// The reply that the first line is all of, as nearly all are. Whatever else there is, or is wrong, a [`Scan`] finds out.
 #[inline]
 fn one_line(octets: &[u8], limits: &Limits) -> Option<(Code, usize)> {
-    let end = memchr(b'\n', octets)? + 1;
+    // a hyphen says that more lines follow
+    let end = if octets.get(3) == Some(&b'-') { None } else { memchr(b'\n', octets) }? + 1;
     let fits = end <= limits.reply_line && end <= limits.reply_octets && limits.reply_lines > 0;
     match reply_line(&octets[..end]) {
         Some((code, true)) if fits => Some((code, end)),
@@ -204,6 +205,7 @@ struct Scan {
 
 impl Scan {
     /// Looks on through `octets`, which begin where the reply begins.
+    #[inline]
     fn advance(&mut self, octets: &[u8], limits: &Limits) -> Result<Option<(Code, usize)>, Violation> {
         loop {
             let found = memchr(b'\n', &octets[self.searched..]);
