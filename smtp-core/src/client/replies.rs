@@ -36,7 +36,7 @@ impl Client {
                     let challenge = (awaits_challenge && reply.code() == Code::CHALLENGE)
                         .then(|| reply.lines().next().map(|line| String::from_utf8_lossy(line).to_string()));
                     // these are never what was waited for, and are told with what they say
-                    let is_odd = matches!(reply.code(), Code::READY | Code::CLOSING | Code::CHALLENGE);
+                    let is_odd = reply.code().is_of_the_connection() || reply.code() == Code::CHALLENGE;
                     let is_bare = ignored == Some(reply.code().severity()) && !is_odd;
                     let reply = match reply.code() {
                         Code::CHALLENGE if hides_challenge => Reply::new(Code::CHALLENGE, MASKED),
@@ -116,7 +116,7 @@ impl Client {
             _ => false,
         };
         // 220 and 221 speak of the connection: as the reply to a message, say, they would be those of another command
-        let is_of_the_connection = matches!(reply.code(), Code::READY | Code::CLOSING)
+        let is_of_the_connection = reply.code().is_of_the_connection()
             && !matches!(owed.expect, Expect::StartTls | Expect::Xclient | Expect::Simple(_));
         if is_of_the_connection || is_intermediate && !asks_for_more {
             return self.violate(Violation::UnexpectedReply(reply.clone()));

@@ -104,6 +104,11 @@ impl Code {
         matches!(self.severity(), Severity::Completed)
     }
 
+    /// Whether it is 220 or 221, which speak of the connection and not of a command's success.
+    pub(crate) const fn is_of_the_connection(self) -> bool {
+        matches!(self, Self::READY | Self::CLOSING)
+    }
+
     /// Whether it is 4yz or 5yz.
     #[must_use]
     pub const fn is_negative(self) -> bool {

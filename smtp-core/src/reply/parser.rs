@@ -141,8 +141,7 @@ impl Parser {
             return None;
         }
         let (code, length) = one_line(input, limits)?;
-        // 220 and 221 speak of the connection
-        let is_of_command = code.is_completed() && !matches!(code, Code::READY | Code::CLOSING);
+        let is_of_command = code.is_completed() && !code.is_of_the_connection();
         is_of_command.then(|| {
             *input = &input[length..];
             code
