@@ -22,3 +22,4 @@ mod sessions;
 mod threats;
 mod timers;
 mod tls;
+mod unavailable;

@@ -118,23 +118,25 @@ fn lhlo_has_no_fallback() {
 }
 
 #[test]
-fn a_421_between_the_final_replies_leaves_the_others_unconfirmed() {
-    let run = play(
-        three,
-        &[
-            say("220 mx\r\n"),
-            say(OFFER),
-            say("250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
-            say("250 delivered\r\n421 4.3.2 going down\r\n"),
-        ],
-    );
+fn a_421_between_the_final_replies_is_one_recipients_and_the_rest_are_read() {
     let cause = Cause::Unavailable(reply("421 4.3.2 going down"));
-    assert_eq!(
-        delivered(&run),
-        [
-            accepted("250 delivered"),
-            refused(Verb::Message, "421 4.3.2 going down"),
-            Outcome::Unconfirmed(cause)
-        ]
-    );
+    for (last, outcome) in [
+        (say("250 delivered too\r\n"), accepted("250 delivered too")),
+        (say("550 full\r\n"), refused(Verb::Message, "550 full")),
+        (Step::Lose, Outcome::Unconfirmed(cause.clone())),
+    ] {
+        let run = play(
+            three,
+            &[
+                say("220 mx\r\n"),
+                say(OFFER),
+                say("250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
+                say("250 delivered\r\n421 4.3.2 going down\r\n"),
+                last,
+            ],
+        );
+        let refused = refused(Verb::Message, "421 4.3.2 going down");
+        assert_eq!(delivered(&run), [accepted("250 delivered"), refused, outcome]);
+        assert_eq!(run.events.last(), Some(&Event::Closed(cause.clone())));
+    }
 }

@@ -370,14 +370,56 @@ fn a_reset_that_is_refused_when_mail_has_left_with_it_is_a_violation() {
     for hello in [PIPELINING, CHUNKING] {
         let start = || {
             let mut pair = greeted(Config::default());
-            pair.client.raw("MAIL FROM:<eve@example.org>".parse().unwrap()).unwrap();
             pair.client.reset().unwrap();
             pair.client.send(envelope(&["bob@example.net"])).unwrap();
             pair.with_body(MESSAGE)
         };
-        let run = play(start, &[say("220 mx\r\n"), say(hello), say("250 ok\r\n"), say("500 what?\r\n")]);
+        let run = play(start, &[say("220 mx\r\n"), say(hello), say("500 what?\r\n")]);
+        assert!(run.writes.concat().contains("RSET\r\nMAIL FROM:"), "{:?}", run.writes);
         let violation = Violation::UnexpectedReply(reply("500 what?"));
         assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+    }
+}
+
+#[test]
+fn nothing_rides_with_a_reset_before_which_the_server_may_hold_recipients() {
+    let raw = || {
+        let mut pair = greeted(Config::default());
+        pair.client.raw("RCPT TO:<eve@example.net>".parse().unwrap()).unwrap();
+        pair.client.reset().unwrap();
+        pair.client.send(envelope(&["bob@example.net"])).unwrap();
+        pair.with_body(MESSAGE)
+    };
+    let check = || {
+        let mut pair = greeted(Config::default());
+        pair.client.check(envelope(&["eve@example.net"])).unwrap();
+        pair.client.send(envelope(&["bob@example.net"])).unwrap();
+        pair.with_body(MESSAGE)
+    };
+    let all_or_nothing = || {
+        let mut pair = greeted(Config::default());
+        let mut both = envelope(&["eve@example.net", "zoe@example.net"]);
+        both.all_or_nothing = true;
+        pair.client.send(both).unwrap();
+        pair.client.send(envelope(&["bob@example.net"])).unwrap();
+        pair.with_body(MESSAGE).with_body(MESSAGE)
+    };
+    let starts: [(&dyn Fn() -> Pair, &'static str); 3] = [
+        (&raw, "250 ok\r\n"),
+        (&check, "250 ok\r\n250 ok\r\n"),
+        (&all_or_nothing, "250 ok\r\n250 ok\r\n550 no\r\n"),
+    ];
+    for (start, replies) in starts {
+        for hello in [PIPELINING, CHUNKING] {
+            let run = play(start, &[say("220 mx\r\n"), say(hello), Step::Say(replies)]);
+            assert!(run.writes.concat().ends_with("RSET\r\n"), "{:?}", run.writes);
+            // it was not done: it is asked for again, and still nothing rides with it
+            let run = play(start, &[say("220 mx\r\n"), say(hello), Step::Say(replies), say("451 later\r\n")]);
+            let written = run.writes.concat();
+            assert!(!written.contains("RCPT TO:<bob@example.net>"), "{written}");
+            let run = play(start, &[say("220 mx\r\n"), say(hello), Step::Say(replies), say("250 reset\r\n")]);
+            assert!(run.writes.concat().contains("RCPT TO:<bob@example.net>"), "{:?}", run.writes);
+        }
     }
 }
 

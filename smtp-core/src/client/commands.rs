@@ -45,10 +45,12 @@ impl Client {
         let Some(transaction) = self.transaction(goal) else { return };
         transaction.stage = Stage::Written;
         let is_answered = transaction.owed == 0;
+        let leaves_recipients = transaction.leaves_recipients();
         if is_answered {
             let end = transaction.take_end();
             self.done(goal, end);
         }
+        self.has_open_recipients |= leaves_recipients && self.open_transaction == Some(goal);
     }
 
     /// Says the next thing of AUTH.
@@ -200,11 +202,14 @@ impl Client {
             (_, None) => command::line(&mut self.pending, &[verb.name()]),
         }
         self.owe(goal, Expect::Simple(verb));
-        self.is_group_ended = verb != Verb::Rset;
+        self.is_group_ended = verb != Verb::Rset || core::mem::take(&mut self.has_open_recipients);
         match verb {
             Verb::Rset => self.open_transaction = None,
-            // it may have been MAIL
-            Verb::Raw => self.open_transaction = Some(goal),
+            // it may have been MAIL or RCPT
+            Verb::Raw => {
+                self.open_transaction = Some(goal);
+                self.has_open_recipients = true;
+            }
             _ => {}
         }
         self.cursor += 1;
@@ -249,6 +254,7 @@ impl Client {
                 command::line(&mut self.pending, &["RSET"]);
                 self.owe(goal, Expect::ResetBefore);
                 self.open_transaction = None;
+                self.is_group_ended = core::mem::take(&mut self.has_open_recipients);
                 true
             }
             Stage::Reset => {
@@ -354,6 +360,9 @@ impl Client {
         command::line(&mut self.pending, &["RSET"]);
         self.owe(goal, Expect::ResetAfter);
         self.open_transaction = None;
+        // where RSET is refused, those who were only asked for would get the next message
+        let is_check = |job: &Job| matches!(&job.task, Task::Send(transaction) if transaction.is_check);
+        self.is_group_ended = !self.jobs.get(self.cursor + 1).is_some_and(is_check);
         true
     }
 

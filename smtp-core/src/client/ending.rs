@@ -38,6 +38,11 @@ impl Client {
         if self.phase == Phase::Closed {
             return;
         }
+        let cause = match (self.unavailable.take(), cause) {
+            // a server that said 421 was to end the connection, and how it does is no news
+            (Some(reply), Cause::Lost | Cause::TimedOut(_)) => Cause::Unavailable(reply),
+            (_, cause) => cause,
+        };
         self.phase = Phase::Closed;
         self.owed.clear();
         self.owed_handed_out = 0;

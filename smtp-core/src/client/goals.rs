@@ -304,7 +304,7 @@ impl Client {
 
     fn is_open_to_goals(&self) -> Result<(), Misuse> {
         match (self.phase, self.plan.quit) {
-            (Phase::Closed, _) => Err(Misuse::Closed),
+            (Phase::Draining | Phase::Closed, _) => Err(Misuse::Closed),
             (_, true) => Err(Misuse::AfterQuit),
             _ => Ok(()),
         }

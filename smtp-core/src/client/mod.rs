@@ -2,9 +2,10 @@
 //!
 //! The flow of one connection through the files of this folder: a goal becomes a [`job`]; [`commands`] puts its
 //! commands out and notes each reply that is then owed; [`replies`] takes the replies in that order;
-//! [`ending`] ends what is left when the connection does.
+//! [`draining`] reads on when nothing more may be put out; [`ending`] ends what is left when the connection does.
 
 mod commands;
+mod draining;
 mod ending;
 mod exchange;
 mod goals;
@@ -18,7 +19,7 @@ use crate::event::{Event, Goal, Input, Output, Verb};
 use crate::extensions::Extensions;
 use crate::fault::Cause;
 use crate::mask::Mask;
-use crate::reply::Parser;
+use crate::reply::{Parser, Reply};
 use crate::time::Instant;
 use crate::transmit::{Content, Transmit};
 use alloc::collections::VecDeque;
@@ -70,6 +71,8 @@ pub struct Client {
     is_window_full: bool,
     /// Whose transaction the server may hold unfinished.
     open_transaction: Option<Goal>,
+    /// That transaction may have recipients, who would get the next message: nothing rides with the RSET before it.
+    has_open_recipients: bool,
     /// Mail data gathered for a BDAT.
     chunk: Vec<u8>,
     /// Something happened since no further command could be put out.
@@ -78,8 +81,12 @@ pub struct Client {
     pending: Transmit,
     /// Octets handed out, all in all.
     handed_out: u64,
+    /// Octets of which the driver said that they were sent.
+    sent: u64,
     /// The write that is under way, and its timer.
     writing: Option<Timer>,
+    /// The 421 by which the server said that it is closing.
+    unavailable: Option<Reply>,
     parser: Parser,
     /// The command that the last reply was to.
     answered: Option<Verb>,
@@ -100,8 +107,8 @@ enum Phase {
     Open,
     /// STARTTLS was taken: the handshake is due.
     Upgrade,
-    /// A write failed: only what came before is still read.
-    LastWords,
+    /// The server said 421, or a write failed: nothing more is put out, and replies are read until the connection ends.
+    Draining,
     Closed,
 }
 
@@ -140,11 +147,14 @@ impl Client {
             is_group_ended: false,
             is_window_full: false,
             open_transaction: None,
+            has_open_recipients: false,
             chunk: Vec::new(),
             has_changed: true,
             pending: Transmit::new(),
             handed_out: 0,
+            sent: 0,
             writing: None,
+            unavailable: None,
             parser: Parser::default(),
             answered: None,
             mask: Mask::default(),
@@ -164,10 +174,11 @@ impl Client {
             Input::Received(octets) => self.receive(octets),
             Input::Sent => {
                 if self.writing.take().is_some() {
+                    self.sent = self.handed_out;
                     self.restarts_timer = true;
                 }
             }
-            Input::WriteFailed => self.lose_the_way_out(),
+            Input::WriteFailed => self.write_failed(),
             Input::Secured => self.secure(),
             Input::Lost => self.close(Cause::Lost),
         }
@@ -204,7 +215,7 @@ impl Client {
                     None => continue,
                 },
                 Phase::Greeting => Timer::Greeting,
-                Phase::LastWords => Timer::LastWords,
+                Phase::Draining => self.draining_timer(),
                 Phase::Open => {
                     self.put_out_commands();
                     if !self.events.is_empty() {
@@ -304,16 +315,6 @@ impl Client {
             Phase::Upgrade => self.secured_by_start_tls(),
             _ => {}
         }
-    }
-
-    fn lose_the_way_out(&mut self) {
-        if matches!(self.phase, Phase::Handshake | Phase::Upgrade) {
-            return self.close(Cause::Lost);
-        }
-        self.writing = None;
-        self.pending.clear();
-        self.phase = Phase::LastWords;
-        self.restarts_timer = true;
     }
 
     fn job_index(&self, goal: Goal) -> Option<usize> {

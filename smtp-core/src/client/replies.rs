@@ -23,7 +23,7 @@ impl Client {
                 Phase::Handshake | Phase::Upgrade => {
                     return self.close(Cause::Violation(Violation::InjectedOctets));
                 }
-                Phase::Greeting | Phase::Open | Phase::LastWords => {}
+                Phase::Greeting | Phase::Open | Phase::Draining => {}
             }
             self.take_recipients(&mut input);
             let ignored = self.ignored_text().filter(|_| !self.config.report_replies);
@@ -106,7 +106,9 @@ impl Client {
         self.owed_final -= usize::from(matches!(owed.expect, Expect::Message(_)));
         self.answered = Some(owed.expect.verb());
         if reply.code() == Code::UNAVAILABLE {
-            return self.take_unavailable(owed, reply);
+            self.take_unavailable(owed, reply);
+            self.count_reply(owed.goal);
+            return self.close_when_drained();
         }
         let is_intermediate = reply.code().severity() == Severity::Intermediate;
         // what 334 and 354 ask for is not the same: mail data behind a 334 would be read as commands
@@ -122,12 +124,16 @@ impl Client {
             return self.violate(Violation::UnexpectedReply(reply.clone()));
         }
         self.dispatch(owed, reply, challenge);
-        if let Some(transaction) = self.transaction(owed.goal) {
-            transaction.owed -= 1;
-            if transaction.stage == Stage::Written && transaction.owed == 0 {
-                let end = transaction.take_end();
-                self.done(owed.goal, end);
-            }
+        self.count_reply(owed.goal);
+        self.close_when_drained();
+    }
+
+    /// One reply less is owed to the transaction of that goal; ends it with the last.
+    fn count_reply(&mut self, goal: Goal) {
+        let Some(transaction) = self.transaction(goal) else { return };
+        transaction.owed -= 1;
+        if transaction.stage == Stage::Written && transaction.owed == 0 && !self.waits_for_close(goal) {
+            self.finish_writing(goal);
         }
     }
 
@@ -168,7 +174,7 @@ impl Client {
         }
     }
 
-    fn dispatch(&mut self, Owed { goal, expect }: Owed, reply: &Reply, challenge: Option<&str>) {
+    pub(super) fn dispatch(&mut self, Owed { goal, expect }: Owed, reply: &Reply, challenge: Option<&str>) {
         let is_completed = reply.is_completed();
         match expect {
             Expect::Hello(verb) => self.take_hello_reply(goal, verb, reply),
@@ -212,12 +218,14 @@ impl Client {
             Expect::ResetAfter => {
                 if !is_completed {
                     self.open_transaction = Some(goal);
+                    self.has_open_recipients = true;
                 }
             }
             Expect::Simple(verb) => {
                 let is_reset_refused = verb == Verb::Rset && !is_completed;
                 if is_reset_refused {
                     self.open_transaction = Some(goal);
+                    self.has_open_recipients = true;
                 }
                 self.done(goal, End::Replied(reply.clone()));
                 // a message whose MAIL left with it may now go out under the sender of the one that was to be forgotten
@@ -240,6 +248,7 @@ impl Client {
             self.is_hello_done = true;
             // RFC 5321 §4.1.4: EHLO ends a transaction as RSET does
             self.open_transaction = None;
+            self.has_open_recipients = false;
             self.done(goal, End::Replied(reply.clone()));
         } else if verb == Verb::Ehlo && reply.is_permanent() {
             self.say_hello(goal, Verb::Helo);
@@ -254,6 +263,7 @@ impl Client {
         self.is_authenticated = false;
         self.extensions = Extensions::default();
         self.open_transaction = None;
+        self.has_open_recipients = false;
     }
 
     fn take_auth_reply(&mut self, goal: Goal, reply: &Reply, challenge: Option<&str>) {
@@ -334,6 +344,12 @@ impl Client {
             transaction.refuse_open(Verb::Data, reply);
             return self.finish_writing(goal);
         }
+        // the mail data that is awaited will not come
+        if let Some(unavailable) = &self.unavailable {
+            let cause = Cause::Unavailable(unavailable.clone());
+            return self.close(cause);
+        }
+        let Some(transaction) = self.transaction(goal) else { return };
         if !transaction.is_hopeless() {
             transaction.stage = Stage::Data;
             transaction.data_begins = Some(put_out);
@@ -358,17 +374,20 @@ impl Client {
             self.open_transaction = None;
         }
         let Some(transaction) = self.transaction(goal) else { return };
+        let is_chunk_missing = transaction.chunk_refusal.is_some() || transaction.has_doubtful_chunk;
         let violation = if !is_completed {
             None
         } else if transaction.accepted == 0 {
             Some(Violation::AcceptedWithoutRecipients(reply.clone()))
-        } else if transaction.chunk_refusal.take().is_some() {
-            // it was refused and delivered: who can tell
+        } else if is_chunk_missing {
+            // it was refused and accepted: nobody can tell which of the two holds
+            transaction.chunk_refusal = None;
             Some(Violation::UnexpectedReply(reply.clone()))
         } else {
             None
         };
         if let Some(violation) = violation {
+            transaction.doubt(&Cause::Violation(violation.clone()));
             return self.violate(violation);
         }
         match index {
@@ -392,37 +411,6 @@ impl Client {
             transaction.refuse_open(Verb::Message, reply);
         }
         self.close(Cause::Refused(reply.clone()));
-    }
-
-    /// 421: the reply to this command, and the end of the connection (RFC 5321 §3.8).
-    fn take_unavailable(&mut self, Owed { goal, expect }: Owed, reply: &Reply) {
-        match expect {
-            Expect::Mail | Expect::Data | Expect::Message(_) => {
-                self.dispatch(Owed { goal, expect }, reply, None);
-            }
-            Expect::Rcpt(index) => self.take_rcpt_reply(goal, index, reply),
-            Expect::Chunk => {
-                if let Some(transaction) = self.transaction(goal) {
-                    transaction.refuse_message(reply);
-                }
-            }
-            Expect::Simple(_) => self.done(goal, End::Replied(reply.clone())),
-            Expect::Hello(_) | Expect::StartTls | Expect::Xclient | Expect::Auth | Expect::Cancel => {
-                self.done(goal, End::Undone(Reason::Refused(reply.clone())));
-            }
-            Expect::ResetBefore | Expect::ResetAfter | Expect::LoneDot => {}
-        }
-        // replies come in the order of the commands: what stands behind this one was not done
-        let cause = Cause::Unavailable(reply.clone());
-        let is_end = matches!(expect, Expect::Message(_));
-        for job in self.jobs.iter_mut().filter(|job| job.goal > goal || (job.goal == goal && !is_end)) {
-            if let Task::Send(transaction) = &mut job.task
-                && !transaction.is_check
-            {
-                transaction.leave_open_unsent(&Reason::Closed(cause.clone()));
-            }
-        }
-        self.close(cause);
     }
 
     fn violate(&mut self, violation: Violation) {

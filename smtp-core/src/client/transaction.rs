@@ -37,6 +37,8 @@ pub(super) struct Transaction {
     pub(super) is_body_complete: bool,
     /// A chunk was refused, by this reply; what follows cannot be a whole message.
     pub(super) chunk_refusal: Option<Reply>,
+    /// The reply to a chunk was 421: who knows whether the server took it.
+    pub(super) has_doubtful_chunk: bool,
     /// How far the output had come when the first octet of mail data was put to it.
     pub(super) data_begins: Option<u64>,
     /// How far the output had come behind the end of the mail data.
@@ -96,6 +98,7 @@ impl Transaction {
             line_ends: LineEnds::default(),
             is_body_complete: false,
             chunk_refusal: None,
+            has_doubtful_chunk: false,
             data_begins: None,
             data_ends: None,
         }
@@ -131,6 +134,11 @@ impl Transaction {
         self.is_mail_refused
             || (self.envelope.all_or_nothing && self.refused > 0)
             || (self.is_answered() && self.accepted == 0)
+    }
+
+    /// Whether the server may hold recipients of it and wait for mail data that will not come.
+    pub(super) fn leaves_recipients(&self) -> bool {
+        self.data_ends.is_none() && !self.is_mail_refused && !self.is_check && self.asked > self.refused
     }
 
     /// MAIL was refused: so is everyone.
@@ -198,10 +206,25 @@ impl Transaction {
         }
     }
 
+    /// The server accepted the mail data although it had refused MAIL or every recipient: no refusal can be relied on.
+    pub(super) fn doubt(&mut self, cause: &Cause) {
+        if self.accepted == 0 {
+            self.standings.fill(Standing::Settled(Outcome::Unconfirmed(cause.clone())));
+        }
+    }
+
+    /// Whether everyone has an outcome.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_check || self.standings.iter().all(|standing| matches!(standing, Standing::Settled(_)))
+    }
+
     /// The connection ended: those whose end of mail data was handed out are unconfirmed, unless a chunk was refused,
     /// which failed the transaction (RFC 3030 §2).
     pub(super) fn cut_off(&mut self, cause: &Cause, is_end_handed_out: bool) {
         let is_check = self.is_check;
+        if is_end_handed_out && self.has_stray_recipient {
+            return self.doubt(cause);
+        }
         if let Some(reply) = self.chunk_refusal.take() {
             return self.refuse_open(Verb::Message, &reply);
         }
