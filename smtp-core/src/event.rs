@@ -32,6 +32,9 @@ pub enum Input<'a> {
 #[allow(clippy::exhaustive_enums)] // a driver that forgets an arm must not compile
 pub enum Output {
     /// Write all of the transmit buffer, then say [`Input::Sent`]; poll again at `until` if it takes that long.
+    ///
+    /// Octets that come meanwhile are welcome. When the answer to the next poll is no longer this one, the write is given
+    /// up: nothing of the buffer may be written any more.
     Write {
         /// When the timer runs out.
         until: Instant,

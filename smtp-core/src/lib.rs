@@ -130,6 +130,8 @@
 //! * **Line ends and dots.** A body is octets in any pieces; what leaves has CRLF line ends only, and dots are doubled
 //!   (RFC 5321 §4.5.2).
 //! * **Timers.** Every output that waits says until when; the table is [`Timeouts`] (RFC 5321 §4.5.3.2).
+//! * **A closing server.** After a 421 no command, mail data or end leaves; replies are read until the connection ends, as a
+//!   message whose end had left may still get its own (RFC 5321 §3.8).
 //! * **Bounds.** What a server can make grow is in [`Limits`].
 //! * **Secrets.** A log is made from [`Transmit::spans`] and [`Event::Reply`]: the former say what is
 //!   [`Content::Secret`], in the latter the core has masked what it knows to be secret.

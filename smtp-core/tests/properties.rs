@@ -1,4 +1,4 @@
-//! Random walks: whatever the world does, the five promises hold.
+//! Random walks: whatever the world does, the five promises hold. What the octets come to is the model's (`model.rs`).
 
 use crate::pair::{CHUNKING, PIPELINING, domain, envelope};
 use proptest::prelude::*;
@@ -88,7 +88,7 @@ fn walk(mut config: Config, acts: &[Act]) -> Result<(), TestCaseError> {
     let (mut client, mut transmit, mut now) = (Client::new(config), Transmit::new(), Instant::EPOCH);
     let mut goals: Vec<(Goal, usize)> = Vec::new();
     let mut told: Vec<Goal> = Vec::new();
-    let (mut is_closed, mut wire) = (false, Vec::new());
+    let mut is_closed = false;
     let mut acts = acts.iter();
     loop {
         match client.poll(now, &mut transmit) {
@@ -122,7 +122,6 @@ fn walk(mut config: Config, acts: &[Act]) -> Result<(), TestCaseError> {
             }
             Output::Write { until } => {
                 prop_assert!(until > now && !transmit.is_empty());
-                wire.extend_from_slice(transmit.octets());
                 if !matches!(acts.clone().next(), Some(Act::FailWrite)) {
                     client.handle(Input::Sent);
                     continue;

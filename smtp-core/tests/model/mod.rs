@@ -408,7 +408,7 @@ impl Play<'_, '_> {
             let is_lent = self.server.has_refused_reset;
             assert!(
                 is_lent || taken.sender == sender(message.number),
-                "{} as the sender of {message:?}",
+                "{} as the sender of message {}",
                 taken.sender
             );
         }
