@@ -28,10 +28,10 @@ fn no_outcome_lies() {
         return;
     }
     let sessions = number("MODEL_SESSIONS").unwrap_or(SESSIONS);
-    let threads = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let parts: Vec<_> = std::thread::scope(|scope| {
-        let part = |first| scope.spawn(move || Table::of((first..sessions).step_by(threads as usize)));
-        let running: Vec<_> = (0..threads).map(part).collect();
+        let part = |first| scope.spawn(move || Table::of((first..sessions).step_by(threads)));
+        let running: Vec<_> = (0..).take(threads).map(part).collect();
         running.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     let mut table = Table::default();

@@ -80,7 +80,7 @@ fn refusals_of_mail_or_of_every_recipient_stand_unless_the_message_is_accepted_a
         let stands = [[refused(verb, by), refused(verb, by)]];
         let group = [say("220 mx\r\n"), say(CHUNKING), Step::Say(replies)];
         for last in [say("503 no\r\n"), Step::Lose] {
-            let run = play(start, &[&group[..], &[last.clone()]].concat());
+            let run = play(start, &[&group[..], std::slice::from_ref(&last)].concat());
             assert_eq!(delivered(&run), stands, "{replies} {last:?}");
         }
         let run = play(start, &[&group[..], &[say("250 queued\r\n")]].concat());
@@ -170,7 +170,7 @@ fn each_outstanding_reply_keeps_its_timer_while_a_message_hangs_on_it() {
     pair.say(CHUNKING);
     pair.say("250 ok\r\n421 4.3.2 shutting down\r\n");
     assert_eq!(pair.settle(), Output::Read { until: pair.now + timeouts.rcpt });
-    pair.pass(Duration::from_secs(60));
+    pair.pass(Duration::from_mins(1));
     pair.say("250 ok\r\n");
     assert_eq!(pair.settle(), Output::Read { until: pair.now + timeouts.end });
     assert_eq!(pair.pass(timeouts.end), Output::Closed);

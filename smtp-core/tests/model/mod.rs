@@ -409,7 +409,8 @@ impl Play<'_, '_> {
             assert!(
                 is_lent || taken.sender == sender(message.number),
                 "{} as the sender of message {}",
-                taken.sender
+                taken.sender,
+                message.number
             );
         }
     }
