@@ -8,7 +8,8 @@ use std::time::Duration;
 /// How TLS is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TlsMode {
-    /// Implicit on port 465, opportunistic on loopback and unix sockets, else required by STARTTLS
+    /// Implicit on port 465, opportunistic on loopback, unix sockets and with --mx where nothing names what to verify,
+    /// else starttls
     Auto,
     /// In clear
     None,
