@@ -220,9 +220,10 @@ impl Layers {
     fn check_trust(&self) -> Result<()> {
         let find = |option: &str| self.settings.iter().find(|setting| setting.option == option);
         if let Some(insecure) = find("insecure")
-            && let Some(other) = TRUST_ALONE.into_iter().filter_map(find).find(|other| {
-                other.source.layer() == insecure.source.layer()
-            })
+            && let Some(other) = TRUST_ALONE
+                .into_iter()
+                .filter_map(find)
+                .find(|other| other.source.layer() == insecure.source.layer())
         {
             return Err(Error::usage(format!(
                 "--insecure trusts any certificate, and --{} one alone; use one of them",
@@ -250,6 +251,12 @@ impl Layers {
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let untyped = self.settings.iter().filter(|setting| setting.source != Source::Option);
         untyped.flat_map(|setting| words(&setting.option, &setting.values)).collect()
+    }
+
+    /// Adds the options that were not typed to the arguments that were.
+    fn complete(&self, arguments: &mut Vec<OsString>) {
+        let place = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
+        arguments.splice(place..place, self.arguments());
     }
 
     fn has(&self, option: &str) -> bool {
@@ -332,12 +339,10 @@ pub(crate) fn settle(
     let configuration = load(&args.global, terminal)?;
     let options = args::options(command);
     let layers = Layers::new(command, &options, matches, &configuration, terminal)?;
-    let added = layers.arguments();
-    let args = if added.is_empty() {
+    let args = if layers.arguments().is_empty() {
         args
     } else {
-        let place = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
-        arguments.splice(place..place, added);
+        layers.complete(&mut arguments);
         match args::parse(arguments)? {
             Parsed::Args(args, _) => args,
             Parsed::Text(_) => {
@@ -464,80 +469,4 @@ fn wrong(source: &Source, why: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    /// The long options of `send` of which clap takes one alone.
-    fn conflicts() -> BTreeSet<(String, String)> {
-        let command = args::command();
-        let send = command.find_subcommand("send").unwrap();
-        let long = |id: &str| {
-            let arg = send.get_arguments().find(|arg| arg.get_id() == id);
-            arg.and_then(Arg::get_long).unwrap().to_string()
-        };
-        let mut pairs = BTreeSet::new();
-        let mut add = |one: String, other: String| {
-            if one != other {
-                pairs.insert(if one < other { (one, other) } else { (other, one) });
-            }
-        };
-        for arg in send.get_arguments().filter(|arg| arg.get_long().is_some()) {
-            for other in send.get_arg_conflicts_with(arg) {
-                add(long(arg.get_id().as_str()), long(other.get_id().as_str()));
-            }
-        }
-        for group in send.get_groups().filter(|group| !(*group).clone().is_multiple()) {
-            let members: Vec<_> = group.get_args().map(|id| long(id.as_str())).collect();
-            for one in &members {
-                for other in &members {
-                    add(one.clone(), other.clone());
-                }
-            }
-        }
-        pairs
-    }
-
-    #[test]
-    fn what_is_typed_later_silences_what_belonged_to_another() {
-        let settings = |text: &str| -> Vec<Setting> {
-            let words = text.split_whitespace().map(|word| word.split_once('=').unwrap_or((word, "")));
-            words
-                .map(|(option, value)| Setting {
-                    option: option.to_string(),
-                    values: if value.is_empty() { Vec::new() } else { vec![value.into()] },
-                    source: Source::Option,
-                })
-                .collect()
-        };
-        for (before, now, expected) in [
-            ("ca-file=x tls=none", "server=mx", "--ca-file=x --tls=none --server=mx"),
-            ("server=a tls=none user=u password-env=P helo=h", "server=b", "--helo=h --server=b"),
-            ("server=a user=u password-env=P", "user=v", "--server=a --user=v"),
-            ("password-env=P insecure", "password-file=f tls-pin=p", "--password-file=f --tls-pin=p"),
-            ("server=a port=25", "port=26", "--server=a --port=26"),
-            ("server=a tls=none", "account=work", "--account=work"),
-        ] {
-            let words = arguments_over(&settings(before), &settings(now));
-            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-            assert_eq!(words.join(" "), expected, "{before} / {now}");
-        }
-    }
-
-    #[test]
-    fn what_excludes_each_other_on_the_command_line_does_so_between_layers() {
-        let conflicts = conflicts();
-        for known in [("ipv4", "ipv6"), ("body", "body-file"), ("eml", "subject"), ("lmtp", "mx")] {
-            assert!(conflicts.contains(&(known.0.into(), known.1.into())), "{known:?}: {conflicts:?}");
-        }
-        for (one, other) in conflicts {
-            let both = [one.as_str(), other.as_str()];
-            let is_settled = EXCLUSIVE.iter().any(|group| both.iter().all(|option| group.contains(option)))
-                // `add` keeps a draft and a message that exists apart.
-                || ["eml", "no-fix"].iter().any(|eml| {
-                    both.contains(eml) && both.iter().any(|option| OF_A_DRAFT.contains(option))
-                });
-            assert!(is_settled, "{one} and {other}");
-        }
-    }
-}
+mod tests;

@@ -84,7 +84,9 @@ pub(crate) fn sendmail(called: Called, terminal: &mut Terminal) -> Result<Exit> 
     }
     let (args, matches) = match args::parse(arguments.clone())? {
         Parsed::Args(args, matches) => (args, matches),
-        Parsed::Text(_) => return Err(Error::new(Exit::SOFTWARE, "a fault of this program: sendmail asks for help")),
+        Parsed::Text(_) => {
+            return Err(Error::new(Exit::SOFTWARE, "a fault of this program: sendmail asks for help"));
+        }
     };
     let settled = layers::settle(arguments, args, &matches, terminal)?;
     let Command::Send(mut send) = settled.args.command else {
@@ -178,7 +180,9 @@ impl Asked {
                     return Err(unsupported("--serverinfo", "smtp-cli probe shows what a server is"));
                 }
                 // Its value may be a secret.
-                Some(long) => return Err(unavailable(&format!("--{}", long.split('=').next().unwrap_or(long)))),
+                Some(long) => {
+                    return Err(unavailable(&format!("--{}", long.split('=').next().unwrap_or(long))));
+                }
                 None => from_headers |= request.take(&text[1..], &mut words)?,
             }
         }
@@ -370,8 +374,14 @@ mod tests {
                 &["-N", "SUCCESS,delay", "-V", "id", "-R", "full", "a@b"],
                 &["--notify=success,delay", "--envid=id", "--ret=full", "--to=a@b"],
             ),
-            (&["-B8BITMIME", "-om", "-o", "db", "-L", "tag", "-a", "work", "a@b"], &["--account=work", "--to=a@b"]),
-            (&["-a", "--transcript=x", "-V", "--record=x", "a@b"], &["--account=--transcript=x", "--envid=--record=x", "--to=a@b"]),
+            (
+                &["-B8BITMIME", "-om", "-o", "db", "-L", "tag", "-a", "work", "a@b"],
+                &["--account=work", "--to=a@b"],
+            ),
+            (
+                &["-a", "--transcript=x", "-V", "--record=x", "a@b"],
+                &["--account=--transcript=x", "--envid=--record=x", "--to=a@b"],
+            ),
         ] {
             let arguments: Vec<_> = asked(words).unwrap().arguments;
             assert_eq!(arguments, expected.iter().map(OsString::from).collect::<Vec<_>>(), "{words:?}");

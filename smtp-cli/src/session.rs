@@ -12,7 +12,8 @@ use crate::tls::Tls;
 use crate::transcript::Observer;
 use crate::transport::Transport;
 use smtp_core::{
-    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Reason, Reply, Secret, Verb,
+    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Reason, Reply, Secret,
+    Verb,
 };
 use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};

@@ -273,8 +273,11 @@ impl Settings {
         let is_switched_off = matches!(self.encryption, Encryption::Required | Encryption::Implicit)
             && !self.verifies()
             && !self.is_mock;
-        let at_stake =
-            if self.login.is_some() && self.reveal() == Reveal::Always { "the password and the mail" } else { "the mail" };
+        let at_stake = if self.login.is_some() && self.reveal() == Reveal::Always {
+            "the password and the mail"
+        } else {
+            "the mail"
+        };
         is_switched_off.then(|| {
             format!(
                 "--insecure: the certificate of {} is not verified, so whoever is on the way can read {at_stake}; use \

@@ -38,8 +38,7 @@ pub(crate) struct ConnectionArgs {
     /// Which protocol to speak
     #[arg(long, value_name = "NAME", value_enum)]
     pub(crate) protocol: Option<ProtocolName>,
-    /// How to use TLS; --ca-file, --client-cert, --tls-name and --tls-pin ask for TLS that is verified, and only none
-    /// undoes that
+    /// How to use TLS; --ca-file, --client-cert, --tls-name and --tls-pin require verified TLS unless it is none
     #[arg(long, value_name = "MODE", value_enum)]
     pub(crate) tls: Option<TlsMode>,
     /// Trust the certificates of this PEM file instead of the system's

@@ -161,7 +161,9 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
             ("verbose", "verbose".to_string(), "no-verbose", undo("verbose")),
         ] {
             if is_typed(&one_id) && is_typed(&other_id) {
-                return Err(Error::usage(format!("--{one} and --{other} exclude each other, use one of them")));
+                return Err(Error::usage(format!(
+                    "--{one} and --{other} exclude each other, use one of them"
+                )));
             }
         }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// How TLS is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TlsMode {
-    /// Implicit on port 465, opportunistic on loopback, unix sockets and with --mx where nothing names what to verify,
+    /// Implicit on port 465; opportunistic on loopback, on unix sockets and with --mx unless verified TLS is required;
     /// else starttls
     Auto,
     /// In clear
