@@ -81,11 +81,17 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     for (name, command) in nested {
         let mut page = Vec::new();
         let is_send = command.get_name() == "send";
-        // The table is no text to be filled, as what stands behind the help is.
-        let command = if is_send { command.clone().after_help(Resettable::Reset) } else { command.clone() };
+        let is_sendmail = command.get_name() == "sendmail";
+        // A table is no text to be filled, as what stands after the help is.
+        let has_table = is_send || is_sendmail;
+        let command = if has_table { command.clone().after_help(Resettable::Reset) } else { command.clone() };
         let undoing = undoing(&command);
         page_of(command, &name).render(&mut page).map_err(failed)?;
         page.extend_from_slice(undoing.as_bytes());
+        if is_sendmail {
+            let table = crate::sendmail::HELP.replace('-', "\\-");
+            page.extend_from_slice(format!(".SH SENDMAIL OPTIONS\n.nf\n{table}.fi\n").as_bytes());
+        }
         if is_send {
             page.extend_from_slice(statuses.as_bytes());
         }
