@@ -63,6 +63,14 @@ impl std::fmt::Display for Source {
 }
 
 impl Source {
+    /// Where an option of this source stands, in words after its name.
+    fn place(&self) -> String {
+        match self {
+            Self::Option => String::new(),
+            source => format!(" of {source}"),
+        }
+    }
+
     /// The place of the layer among all, the strongest last.
     const fn layer(&self) -> usize {
         match self {
@@ -226,7 +234,8 @@ impl Layers {
                 .find(|other| other.source.layer() == insecure.source.layer())
         {
             return Err(Error::usage(format!(
-                "--insecure trusts any certificate, and --{} one alone; use one of them",
+                "--insecure{} trusts any certificate, and --{} says which; use one of them",
+                insecure.source.place(),
                 other.option
             )));
         }
@@ -238,10 +247,7 @@ impl Layers {
         for (option, needed) in args::NEEDS {
             let setting = self.settings.iter().find(|setting| setting.option == option);
             let Some(setting) = setting.filter(|_| !self.has(needed)) else { continue };
-            let place = match &setting.source {
-                Source::Option => String::new(),
-                source => format!(" of {source}"),
-            };
+            let place = setting.source.place();
             return Err(Error::usage(format!("--{option}{place} needs --{needed} as well")));
         }
         Ok(())

@@ -1,12 +1,13 @@
 //! Refuses to run with the rights of another user than the one who calls.
 
-use crate::error::{Error, Result};
-use crate::exit::Exit;
+use crate::error::Result;
 
 /// Checks that real and effective user and group are the same: by the options and the environment, whoever calls would
 /// otherwise run commands and read and write files with the rights of the program's owner.
 #[cfg(unix)]
 pub(crate) fn check() -> Result<()> {
+    use crate::error::Error;
+    use crate::exit::Exit;
     use rustix::process::{getegid, geteuid, getgid, getuid};
 
     let bit = if getuid() != geteuid() {

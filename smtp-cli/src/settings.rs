@@ -369,11 +369,10 @@ fn encryption(args: &ConnectionArgs, port: u16, is_wish: bool) -> Result<Encrypt
             )));
         }
         (TlsMode::Opportunistic, None) => Encryption::Opportunistic,
-        (TlsMode::Starttls, _) => Encryption::Required,
         (TlsMode::Implicit, _) => Encryption::Implicit,
         (TlsMode::Auto, _) if port == 465 => Encryption::Implicit,
         (TlsMode::Auto, None) if is_wish => Encryption::Opportunistic,
-        (TlsMode::Auto, _) => Encryption::Required,
+        (TlsMode::Starttls | TlsMode::Auto, _) => Encryption::Required,
     };
     // HELO leads to no STARTTLS.
     if args.protocol == Some(ProtocolName::Smtp) && encryption == Encryption::Required {

@@ -94,26 +94,24 @@ fn strict() -> Mock {
         .start()
 }
 
-/// In which of these a switch is on: file, environment, option.
-const SAID: [(Option<bool>, Option<&str>, Option<bool>, bool); 9] = [
-    (None, None, None, false),
-    (Some(true), None, None, true),
-    (Some(true), Some("0"), None, false),
-    (Some(true), Some("false"), None, false),
-    (Some(false), Some("1"), None, true),
-    (Some(true), None, Some(false), false),
-    (None, Some("1"), Some(false), false),
-    (Some(false), Some("0"), Some(true), true),
-    (Some(true), Some("1"), Some(false), false),
+/// What file, environment and option say of a switch.
+type Saying = (Option<bool>, Option<&'static str>, Option<bool>);
+
+/// Whether a switch is on that is said to be so or not in these.
+const SAID: [(Saying, bool); 9] = [
+    ((None, None, None), false),
+    ((Some(true), None, None), true),
+    ((Some(true), Some("0"), None), false),
+    ((Some(true), Some("false"), None), false),
+    ((Some(false), Some("1"), None), true),
+    ((Some(true), None, Some(false)), false),
+    ((None, Some("1"), Some(false)), false),
+    ((Some(false), Some("0"), Some(true)), true),
+    ((Some(true), Some("1"), Some(false)), false),
 ];
 
 /// A run with such a switch where it is said, of a file with these lines besides.
-fn saying(
-    directory: &Path,
-    mock: &Mock,
-    switch: &str,
-    (file, variable, option): (Option<bool>, Option<&str>, Option<bool>),
-) -> Run {
+fn saying(directory: &Path, mock: &Mock, switch: &str, (file, variable, option): Saying) -> Run {
     let mut text = format!("[defaults]\nserver = '{}'\n", mock.addr());
     if let Some(value) = file {
         writeln!(text, "{switch} = {value}").unwrap();
@@ -134,9 +132,9 @@ fn saying(
 fn the_environment_counts_over_a_file_and_an_option_over_both_for_switches_too() {
     let directory = tempfile::tempdir().unwrap();
     let mock = strict();
-    for (file, variable, option, is_on) in SAID {
-        let run = |switch| saying(directory.path(), &mock, switch, (file, variable, option));
-        let case = format!("{file:?} {variable:?} {option:?}");
+    for (said, is_on) in SAID {
+        let run = |switch| saying(directory.path(), &mock, switch, said);
+        let case = format!("{said:?}");
         let ran = run("insecure").with(["--tls", "starttls"]).run();
         assert_eq!(ran.exit, if is_on { Exit::OK } else { Exit::NO_PERMISSION }, "{case}: {}", ran.error);
         let ran = run("stats").with(["--tls", "none"]).exits(Exit::OK);
