@@ -120,22 +120,13 @@ const OF_A_DRAFT: [&str; 10] = [
     "header",
 ];
 
-/// Settings of a file that belong to the server that the file names: with another server they would be wrong.
-const OF_THE_SERVER: [&str; 10] = [
-    "port",
-    "lmtp",
-    "protocol",
-    "tls",
-    "ca-file",
-    "client-cert",
-    "client-key",
-    "tls-name",
-    "tls-pin",
-    "insecure",
-];
-/// Settings of a file that belong to a login at its server, also where the file does not name it: with another server a
-/// password would go to a stranger.
-const OF_THE_LOGIN: [&str; 3] = ["auth", "user", "allow-plaintext-auth"];
+/// Settings of a file that belong to its server, also where the file does not name it: with another server they would be
+/// wrong, and a password would go to a stranger.
+const OF_THE_SERVER: [&str; 8] =
+    ["port", "lmtp", "protocol", "tls", "insecure", "auth", "user", "allow-plaintext-auth"];
+/// Settings that belong to the server only where the file names one; else they hold for every server, for what they do
+/// there is to verify.
+const TRUST_OF_THE_SERVER: [&str; 5] = ["ca-file", "client-cert", "client-key", "tls-name", "tls-pin"];
 /// The same for the user: another's password is of no use.
 const OF_THE_USER: [&str; 6] =
     ["password-env", "password-file", "password-command", "password", "token-env", "token-command"];
@@ -181,8 +172,8 @@ impl Layers {
             let key = found.entry.key.as_str();
             if layers.has(key)
                 || layers.off.iter().any(|off| off == key)
-                || (is_other_server && OF_THE_SERVER.contains(&key))
-                || (server_is_given && (OF_THE_LOGIN.contains(&key) || OF_THE_USER.contains(&key)))
+                || (is_other_server && TRUST_OF_THE_SERVER.contains(&key))
+                || (server_is_given && (OF_THE_SERVER.contains(&key) || OF_THE_USER.contains(&key)))
                 || (user_is_given && OF_THE_USER.contains(&key))
             {
                 continue;
@@ -380,7 +371,9 @@ pub(crate) fn arguments_over(before: &[Setting], now: &[Setting]) -> Vec<OsStrin
             || is_other_server
                 && (["server", "account"].contains(&option)
                     || before.iter().any(|setting| setting.option == "server")
-                        && [&OF_THE_SERVER[..], &OF_THE_LOGIN, &OF_THE_USER].concat().contains(&option))
+                        && [&OF_THE_SERVER[..], &TRUST_OF_THE_SERVER, &OF_THE_USER]
+                            .concat()
+                            .contains(&option))
             || says("user") && OF_THE_USER.contains(&option)
     };
     let kept = before.iter().filter(|setting| !is_silent(&setting.option));

@@ -280,6 +280,14 @@ fn a_ca_of_a_file_that_names_another_server_is_not_that_of_this_one() {
     let config = format!("[defaults]\nserver = 'mx.example.org'\nca-file = '{}'\n", site.path("ca.pem"));
     std::fs::write(site.path("other.toml"), config).unwrap();
     send(&site.mock).with(["--config", &site.path("other.toml")]).exits(Exit::OK);
+    // That of a file without a server is for all of them, and what would undo it there is not.
+    for more in ["tls = 'none'\n", "tls = 'opportunistic'\n", "insecure = true\n", "port = 9\n"] {
+        let config = format!("[defaults]\nca-file = '{}'\n{more}", site.path("ca.pem"));
+        std::fs::write(site.path("all.toml"), config).unwrap();
+        let run = send(&site.mock).with(["--config", &site.path("all.toml")]);
+        run.exits(Exit::UNAVAILABLE).complains(["which --ca-file asks for"]);
+    }
+    assert_eq!(site.mock.messages().len(), 1);
 }
 
 /// A server whose certificate nobody signed, where this user logs in by these mechanisms.
