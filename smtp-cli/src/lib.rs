@@ -32,6 +32,7 @@ mod manual;
 mod measure;
 mod mx;
 mod output;
+mod privilege;
 mod probe;
 mod proxy;
 mod report;
@@ -69,8 +70,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Termina
 }
 
 fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result<Exit> {
-    if let Some(words) = sendmail::words(&arguments) {
-        return sendmail::sendmail(words, terminal);
+    privilege::check()?;
+    if let Some(called) = sendmail::Called::of(&arguments) {
+        return sendmail::sendmail(called, terminal);
     }
     let (args, matches) = match args::parse(arguments.clone())? {
         Parsed::Args(args, matches) => (args, matches),
@@ -107,7 +109,8 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         }
         Command::Explain(explain) => explain::explain(&explain, terminal),
         Command::Config(config) => configure::configure(&config, &args.global, terminal),
-        Command::Sendmail(sendmail) => sendmail::sendmail(sendmail.words, terminal),
+        // That was before the grammar, whose options are not sendmail's.
+        Command::Sendmail(_) => Err(error::Error::usage("sendmail stands before its own options")),
         Command::Completions(completions) => manual::completions(&completions, terminal),
         Command::Man(man) => manual::man(&man, terminal),
     }

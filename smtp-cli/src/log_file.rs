@@ -18,7 +18,7 @@ impl Log {
     /// The log that the configuration asks for.
     pub(crate) fn new(configuration: &Configuration) -> Result<Option<Self>> {
         let text = |found: Option<Found>| match found {
-            Some(Found { entry, source }) => match entry.value {
+            Some(Found { entry, source, .. }) => match entry.value {
                 Value::Text(text) => Ok(Some((text, source))),
                 _ => Err(Error::new(Exit::CONFIGURATION, format!("{source}: {} takes a text", entry.key))),
             },

@@ -66,6 +66,7 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     let mut pages = Vec::new();
     let mut page = Vec::new();
     page_of(command.clone(), "smtp-cli").render(&mut page).map_err(failed)?;
+    page.extend_from_slice(undoing(command).as_bytes());
     let statuses = crate::exit::meanings(".SH EXIT STATUS\n.nf\n", ".fi\n");
     page.extend_from_slice([CONFIGURATION, &statuses, EXAMPLES].concat().as_bytes());
     pages.push(("smtp-cli".to_string(), page));
@@ -80,13 +81,37 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     for (name, command) in nested {
         let mut page = Vec::new();
         let is_send = command.get_name() == "send";
-        // The table is no text to be filled, as what stands behind the help is.
-        let command = if is_send { command.clone().after_help(Resettable::Reset) } else { command.clone() };
+        let is_sendmail = command.get_name() == "sendmail";
+        // A table is no text to be filled, as what stands after the help is.
+        let has_table = is_send || is_sendmail;
+        let command = if has_table { command.clone().after_help(Resettable::Reset) } else { command.clone() };
+        let undoing = undoing(&command);
         page_of(command, &name).render(&mut page).map_err(failed)?;
+        page.extend_from_slice(undoing.as_bytes());
+        if is_sendmail {
+            let table = crate::sendmail::HELP.replace('-', "\\-");
+            page.extend_from_slice(format!(".SH SENDMAIL OPTIONS\n.nf\n{table}.fi\n").as_bytes());
+        }
         if is_send {
             page.extend_from_slice(statuses.as_bytes());
         }
         pages.push((name, page));
     }
     Ok(pages)
+}
+
+/// The options that undo the switches of a command, which its help does not list one by one.
+fn undoing(command: &clap::Command) -> String {
+    let undoing: Vec<_> = command
+        .get_arguments()
+        .filter(|arg| args::is_undo(arg))
+        .filter_map(|arg| Some(format!("\\fB\\-\\-{}\\fR", arg.get_long()?.replace('-', "\\-"))))
+        .collect();
+    if undoing.is_empty() {
+        return String::new();
+    }
+    format!(
+        ".SH SWITCHES\nEach of these undoes a switch that a file, a variable or an earlier option sets:\n{}.\n",
+        undoing.join(",\n")
+    )
 }

@@ -53,6 +53,7 @@ fn attempt(
         Settings::new(&args.connection, program.password)?
     };
     settings.in_flight = usize::from(args.run.in_flight);
+    check_require_tls(&args.envelope, &settings)?;
     let log = program.log;
     if let Some(log) = &log {
         log.check()?;
@@ -61,6 +62,9 @@ fn attempt(
     if args.run.dry_run {
         let prepared = reach.map(|_| compose::prepare(args, terminal)).transpose()?;
         return dry_run(args, &settings, prepared, terminal);
+    }
+    if let Some(warning) = settings.warning().filter(|_| !global.quiet) {
+        terminal.warn(&warning);
     }
     let Some(reach) = reach else {
         *is_told = true;
@@ -251,6 +255,22 @@ fn fraction(random: &crate::terminal::Random) -> f64 {
         Ok(()) => f64::from(u32::from_le_bytes(octets)) / f64::from(u32::MAX),
         Err(_) => 0.5,
     }
+}
+
+/// A message that servers must pass on over verified TLS leaves over such a session alone (RFC 8689 §4.2.1).
+pub(crate) fn check_require_tls(args: &EnvelopeArgs, settings: &Settings) -> Result<()> {
+    let wants_tls = args.mail_param.iter().any(|parameter| parameter.keyword() == "REQUIRETLS");
+    if !wants_tls || settings.verifies() {
+        return Ok(());
+    }
+    let hint = match settings.encryption {
+        Encryption::None => "--tls none sends in clear; leave it away",
+        Encryption::Opportunistic => "opportunistic TLS verifies no certificate; use --tls starttls",
+        Encryption::Required | Encryption::Implicit => {
+            "--insecure verifies no certificate; use --tls-pin or --ca-file instead"
+        }
+    };
+    Err(Error::usage(format!("REQUIRETLS needs TLS with a verified certificate (RFC 8689), and {hint}")))
 }
 
 /// Delivery reports are asked for by parameters that a server must know (RFC 3461 §4).

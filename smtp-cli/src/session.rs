@@ -2,17 +2,18 @@
 
 mod diagnosis;
 
+use crate::args;
 use crate::driver::{Driver, Step};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::measure::Measure;
-use crate::settings::{Destination, Encryption, Login, Settings};
+use crate::settings::{Encryption, Login, Settings};
 use crate::tls::Tls;
 use crate::transcript::Observer;
 use crate::transport::Transport;
 use smtp_core::{
-    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Reason, Reply, Reveal,
-    Secret, Verb,
+    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Reason, Reply, Secret,
+    Verb,
 };
 use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
@@ -380,15 +381,7 @@ fn config(settings: &Settings) -> Config {
     config.timeouts = settings.timeouts;
     config.ignored_extensions.clone_from(&settings.ignored_extensions);
     config.limits.in_flight = settings.in_flight;
-    let is_local = matches!(settings.destination, Destination::Unix(_));
-    config.reveal = if settings.allow_plaintext_auth || is_local {
-        Reveal::Always
-    } else if settings.encryption == Encryption::Opportunistic {
-        // Nobody checked whom the certificate belongs to.
-        Reveal::Never
-    } else {
-        Reveal::Secured
-    };
+    config.reveal = settings.reveal();
     config
 }
 
@@ -400,7 +393,7 @@ fn hello_domain(settings: &Settings, transport: &Transport) -> EhloDomain {
 /// The machine's full name, or this address when it has none.
 pub(crate) fn own_domain(address: Option<IpAddr>) -> EhloDomain {
     let name = gethostname::gethostname().to_string_lossy().into_owned();
-    match name.parse::<EhloDomain>() {
+    match args::hello_name(&name) {
         Ok(domain) if name.contains('.') && name.parse::<IpAddr>().is_err() => domain,
         _ => EhloDomain::from(address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
     }

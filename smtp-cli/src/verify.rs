@@ -26,6 +26,9 @@ pub(crate) fn verify(
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let mut settings = Settings::new(&args.connection, program.password)?;
+    if let Some(warning) = settings.warning().filter(|_| !global.quiet) {
+        terminal.warn(&warning);
+    }
     let recipients = recipients(&args.addresses)?;
     let user = settings.login.as_ref().map(|login| login.user.as_str());
     let from = match &args.envelope_from {

@@ -23,6 +23,8 @@ mod documented;
 mod hostile;
 mod ledger;
 mod pipelining;
+#[cfg(unix)]
+mod privilege;
 #[cfg(feature = "real-servers")]
 mod real_servers;
 mod secrets;

@@ -26,6 +26,9 @@ impl Shell<'_> {
         let asks_for_all = self.is_asking || args.server.is_none();
         self.complete(&mut args, asks_for_all)?;
         let mut settings = Settings::new(&args, given)?;
+        if let Some(warning) = settings.warning().filter(|_| !self.is_quiet) {
+            self.terminal.warn(&warning);
+        }
         let password = self.password(&settings, asks_for_all)?;
         let mock =
             if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
@@ -219,5 +222,5 @@ fn own_domain(text: &str) -> Result<Option<EhloDomain>> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|error| Error::usage(format!("the own domain: {error}")))
+    args::hello_name(text).map(Some).map_err(|why| Error::usage(format!("the own domain: {why}")))
 }

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::mail::Mail;
 use crate::report::Report;
+use crate::send::check_require_tls;
 use crate::transaction;
 use crate::verify::{Answers, explained, recipients, refusal, reverse_path};
 use smtp_core::{Envelope, ForwardPath, Outcome};
@@ -68,6 +69,7 @@ impl Shell<'_> {
     }
 
     fn try_to_transmit(&mut self, connection: &mut Connection<'_>, args: &SendArgs) -> Asked<()> {
+        check_require_tls(&args.envelope, connection.settings)?;
         let prepared = compose::prepare_with(args, Missing::Settled, self.terminal)?;
         let mails: Result<Vec<Mail>> = prepared.mails(args, self.terminal.outside()).collect();
         let mut failure = None;

@@ -132,7 +132,7 @@ fn every_server_of_the_lab_can_be_looked_at() {
                 "--tls-name",
                 "localhost",
                 "--tls",
-                if tls == Tls::Implicit { "implicit" } else { "opportunistic" },
+                if tls == Tls::Implicit { "implicit" } else { "starttls" },
             ]);
             if server.abilities().protocol == Protocol::Lmtp {
                 run = run.args(["--protocol", "lmtp"]);
