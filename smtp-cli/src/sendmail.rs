@@ -27,14 +27,25 @@ impl Called {
         if Path::new(program).file_stem().is_some_and(|name| name == "sendmail") {
             return Some(Self { before: Vec::new(), words: rest.to_vec() });
         }
-        let mut place = 0;
-        // The value of the one option before the command that has one is no command.
-        while rest.get(place)?.to_string_lossy().starts_with('-') {
-            place += if rest[place] == "--config" { 2 } else { 1 };
-        }
-        let (before, rest) = rest.split_at_checked(place)?;
-        let (command, words) = rest.split_first()?;
-        (command == "sendmail").then(|| Self { before: before.to_vec(), words: words.to_vec() })
+        let (mut before, mut account) = (Vec::new(), Vec::new());
+        let mut rest = rest.iter();
+        let command = loop {
+            let word = rest.next()?;
+            let text = word.to_string_lossy();
+            if text == "--config" {
+                before.extend([word.clone(), rest.next()?.clone()]);
+            } else if text == "-a" || text == "--account" {
+                account = vec!["-a".into(), rest.next()?.clone()];
+            } else if let Some(name) = text.strip_prefix("--account=").or_else(|| text.strip_prefix("-a")) {
+                account = vec!["-a".into(), name.into()];
+            } else if text.starts_with('-') {
+                before.push(word.clone());
+            } else {
+                break word;
+            }
+        };
+        let words = account.into_iter().chain(rest.cloned()).collect();
+        (command == "sendmail").then_some(Self { before, words })
     }
 }
 

@@ -225,6 +225,12 @@ fn options_before_sendmail_are_honoured() {
     // The account is chosen by the sender, too.
     run(&["--config", &own_file], &["-f", "you@work.example", "a@example.net"]);
     assert_eq!(counts(), [1, 1, 2]);
+    for account in [&["-a", "work"][..], &["-awork"], &["--account", "work"], &["--account=work"]] {
+        let before = [&["--config", own_file.as_str()], account].concat();
+        let so_far = work.messages().len();
+        run(&before, &["a@example.net"]);
+        assert_eq!(work.messages().len(), so_far + 1, "{account:?}");
+    }
     for (before, words) in [(&["-v"][..], &[][..]), (&["--verbose"], &[]), (&[], &["-v"])] {
         let ran = run(before, &[words, &["a@example.net"]].concat());
         assert!(ran.error.contains("MAIL FROM:<you@example.org>"), "{before:?}: {}", ran.error);
@@ -235,10 +241,6 @@ fn options_before_sendmail_are_honoured() {
     called(&["smtp-cli", "--config", "no/such.toml", "sendmail", "a@example.net"])
         .exits(Exit::CONFIGURATION)
         .complains(["no/such.toml"]);
-    // As `send` has it, whose account stands after the command.
-    for command in ["send", "sendmail"] {
-        called(&["smtp-cli", "-a", "work", command, "a@example.net"]).exits(Exit::USAGE).complains(["'-a'"]);
-    }
 }
 
 #[test]
