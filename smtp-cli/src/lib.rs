@@ -40,6 +40,7 @@ mod sendmail;
 mod session;
 mod settings;
 mod shell;
+mod shown;
 mod terminal;
 mod tls;
 mod transaction;

@@ -77,7 +77,7 @@ pub(crate) fn probe(
         Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
     }
     let text = match (args.format.unwrap_or_default(), &seen) {
-        (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref())?,
+        (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref()),
         (Format::Text, Ok(facts)) if global.quiet => report::findings(facts),
         (Format::Text, Ok(facts)) => report::text(facts),
         (Format::Text, Err(_)) => String::new(),

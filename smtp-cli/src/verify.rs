@@ -7,10 +7,11 @@ use crate::error::{Error, Escaped, Result};
 use crate::exit::{Exit, is_consequence};
 use crate::layers::Program;
 use crate::output::Outputs;
-use crate::report::{Decision, plain, words};
+use crate::report::{Decision, Room, plain, words};
 use crate::send::{conclude, password};
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::shown;
 use crate::terminal::Terminal;
 use crate::transaction::{self, Checked};
 use serde::Serialize;
@@ -58,7 +59,7 @@ pub(crate) fn verify(
     let text = match args.format.unwrap_or_default() {
         Format::Json => {
             let server = settings.destination.to_string();
-            document(&server, &envelope.from, answers.as_ref().ok(), exit, error.as_ref())?
+            document(&server, &envelope.from, answers.as_ref().ok(), exit, error.as_ref())
         }
         Format::Text if global.quiet => String::new(),
         Format::Text => answers.as_ref().map(Answers::text).unwrap_or_default(),
@@ -153,8 +154,10 @@ impl Answers {
             .recipients
             .iter()
             .filter(|(_, outcome)| !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome));
-        let refused: Vec<_> =
-            refused.map(|(path, outcome)| format!("{} {}", plain(path), words(outcome).1)).collect();
+        let mut room = Room::default();
+        let refused: Vec<_> = refused
+            .map(|(path, outcome)| format!("{} {}", plain(path), room.fit(words(outcome).1)))
+            .collect();
         let text = format!(
             "{} of {} recipients would not be taken: {}",
             refused.len(),
@@ -299,7 +302,7 @@ fn document(
     answers: Option<&Answers>,
     exit: Exit,
     error: Option<&Error>,
-) -> Result<String> {
+) -> String {
     let recipients = answers.map(|answers| answers.recipients.as_slice()).unwrap_or_default();
     let document = Document {
         schema: SCHEMA,
@@ -309,7 +312,5 @@ fn document(
         from: from.as_str(),
         recipients: recipients.iter().map(|(path, outcome)| Told::new(path, outcome)).collect(),
     };
-    let text = serde_json::to_string_pretty(&document)
-        .map_err(|error| Error::new(Exit::SOFTWARE, format!("a fault of this program: {error}")))?;
-    Ok(text + "\n")
+    shown::json_lines(&document) + "\n"
 }

@@ -4,6 +4,7 @@ use crate::args::{GlobalArgs, Server};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::shown;
 use crate::terminal::Terminal;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -65,7 +66,11 @@ fn write(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     options.open(path)?.write_all(text.as_bytes())
 }
 
-/// A TOML string.
+/// A TOML string, which can also be printed to a terminal.
 pub(super) fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_string()).to_string()
+    if text.chars().all(smtp_core::is_shown) {
+        return toml::Value::String(text.to_string()).to_string();
+    }
+    // A JSON text without characters beyond U+FFFF escaped is a basic string of TOML.
+    shown::json_line(&text)
 }

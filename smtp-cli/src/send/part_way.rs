@@ -11,6 +11,7 @@ use crate::measure::Measure;
 use crate::output::Outputs;
 use crate::session::Session;
 use crate::settings::{Encryption, Settings};
+use crate::shown;
 use crate::terminal::Terminal;
 
 /// Whether the login belongs to the way up to that phase.
@@ -81,7 +82,7 @@ fn print(
                 "error": error.to_string(),
                 "server": destination.to_string(),
             });
-            terminal.print(&format!("{document:#}\n"))
+            terminal.print(&format!("{}\n", shown::json_lines(&document)))
         }
         (Format::Json, Ok((state, measure))) => {
             let document = serde_json::json!({
@@ -91,7 +92,7 @@ fn print(
                 "state": state,
                 "cost": measure.measured(),
             });
-            terminal.print(&format!("{document:#}\n"))
+            terminal.print(&format!("{}\n", shown::json_lines(&document)))
         }
         (Format::Text, Ok((state, measure))) if !global.quiet => {
             let mut text = format!("{destination} {state}\n");

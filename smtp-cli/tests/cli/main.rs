@@ -14,6 +14,7 @@ mod exit_statuses;
 mod inputs;
 mod layers;
 mod login;
+mod long_replies;
 mod message;
 mod mx;
 mod probe;
