@@ -23,6 +23,7 @@ mod driver;
 mod error;
 mod exit;
 mod explain;
+mod files;
 mod layers;
 mod lint;
 mod log_file;

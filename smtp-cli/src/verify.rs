@@ -35,11 +35,11 @@ pub(crate) fn verify(
     };
     let envelope = Envelope::new(from, recipients);
     if let Some(log) = &program.log {
-        log.check()?;
+        log.check(&program.in_use)?;
     }
     let password = password(&settings, terminal)?;
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let outputs = Outputs::new(&args.files, global, program.log, terminal)?;
+    let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let answers = Session::open(&settings, password.as_ref(), outputs.observers(0, &settings)).and_then(
         |mut session| {
             let checked = transaction::check(&mut session, &envelope);
@@ -47,7 +47,6 @@ pub(crate) fn verify(
             checked.map(|checked| Answers::new(&envelope, checked))
         },
     );
-    let mut failures = outputs.end();
     let (exit, error) = match &answers {
         Ok(answers) => (answers.exit(), answers.error()),
         Err(error) => (error.exit(), Some(error.clone())),
@@ -56,6 +55,7 @@ pub(crate) fn verify(
         Ok(answers) => outputs.log(exit.is_ok(), &answers.log_line()),
         Err(error) => outputs.log(false, &format!("verify from={}: {error}", envelope.from)),
     }
+    let mut failures = outputs.end();
     let text = match args.format.unwrap_or_default() {
         Format::Json => {
             let server = settings.destination.to_string();

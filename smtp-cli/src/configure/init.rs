@@ -4,6 +4,7 @@ use crate::args::{GlobalArgs, Server};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::files;
 use crate::shown;
 use crate::terminal::Terminal;
 use std::fmt::Write as _;
@@ -55,15 +56,8 @@ fn write(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // A password may come to stand in it.
-        options.mode(0o600);
-    }
-    options.open(path)?.write_all(text.as_bytes())
+    // A password may come to stand in it.
+    files::create_new(path)?.write_all(text.as_bytes())
 }
 
 /// A TOML string, which can also be printed to a terminal.

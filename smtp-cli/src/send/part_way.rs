@@ -6,6 +6,7 @@ use crate::bundled;
 use crate::delivery::wait_before;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::files::InUse;
 use crate::log_file::Log;
 use crate::measure::Measure;
 use crate::output::Outputs;
@@ -24,7 +25,7 @@ pub(super) fn go(
     args: &SendArgs,
     global: &GlobalArgs,
     mut settings: Settings,
-    log: Option<Log>,
+    (log, in_use): (Option<Log>, InUse),
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let until = args.run.until.unwrap_or(Until::Auth);
@@ -38,7 +39,7 @@ pub(super) fn go(
     }
     let password = password(&settings, terminal)?;
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let outputs = Outputs::new(&args.run.files, global, log, terminal)?;
+    let outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
     let attempt = || {
         let observers = outputs.observers(0, &settings);
         let session = match until {

@@ -22,6 +22,7 @@ fn server() -> SocketAddr {
     let refusal = format!("550-{TEXT}\r\n").repeat(LINES - 1) + &format!("550 {TEXT}\r\n");
     thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
         let mut lines = BufReader::new(stream.try_clone().unwrap());
         let mut replies = BufWriter::with_capacity(1 << 16, stream);
         replies.write_all(b"220 mx\r\n").unwrap();
@@ -100,13 +101,16 @@ fn four_thousand_long_refusals_are_told_in_few_writes_and_few_words() {
     assert_eq!(writes, 1);
     assert_eq!(error.lines().count(), 1);
     assert!(error.len() < 400_000, "{}", error.len());
-    assert!(error.starts_with("smtp-cli: no recipient was accepted: recipient0@example.net at RCPT: 550 5.1.1 "));
+    assert!(
+        error.starts_with("smtp-cli: no recipient was accepted: recipient0@example.net at RCPT: 550 5.1.1 ")
+    );
     assert!(error.contains(&format!("recipient{}@example.net at RCPT: 550 5.1.1", RECIPIENTS - 1)));
     assert_eq!(output.lines().count(), RECIPIENTS);
     let longest = output.lines().map(str::len).max().unwrap();
     assert!((1_024..1_500).contains(&longest), "{longest}");
     assert!(output.lines().all(|line| line.ends_with(" octets left out)")));
-    let told = error.trim_start_matches("smtp-cli: no recipient was accepted: ").split("; ").collect::<Vec<_>>();
+    let told =
+        error.trim_start_matches("smtp-cli: no recipient was accepted: ").split("; ").collect::<Vec<_>>();
     assert_eq!(told.len(), RECIPIENTS);
     for ((number, told), line) in told.iter().enumerate().zip(output.lines()) {
         let name = name(number);

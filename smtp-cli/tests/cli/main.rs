@@ -17,6 +17,7 @@ mod login;
 mod long_replies;
 mod message;
 mod mx;
+mod output_files;
 mod probe;
 mod progress;
 mod proxy;
