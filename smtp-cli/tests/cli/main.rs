@@ -29,5 +29,6 @@ mod sendmail;
 mod session;
 mod snapshots;
 mod support;
+mod terminal_octets;
 mod tls;
 mod until;

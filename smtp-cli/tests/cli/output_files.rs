@@ -383,5 +383,8 @@ fn standard_output_that_is_full_is_an_error_and_one_that_nobody_reads_is_none() 
     // Nor does it matter that nobody reads the errors.
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    assert_eq!(sending(&refusing).arg("-v").stdout(Stdio::null()).stderr(writer).status().unwrap().code(), Some(75));
+    assert_eq!(
+        sending(&refusing).arg("-v").stdout(Stdio::null()).stderr(writer).status().unwrap().code(),
+        Some(75)
+    );
 }
