@@ -18,6 +18,9 @@ const COLUMNS: usize = 32;
 /// Elements of the whole.
 const ELEMENTS: usize = 100_000;
 
+/// Elements that hold certain elements alone.
+const PARENTS: [&str; 5] = ["table", "tr", "ol", "ul", "dl"];
+
 /// The HTML that has the same text, in which every element is closed, no element is open within too many, and no more
 /// than some elements of HTML are left.
 pub(super) fn outline(html: &str) -> String {
@@ -164,6 +167,25 @@ struct Open {
     columns: usize,
 }
 
+/// What parts one text from the next in place of a tag.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Gap {
+    #[default]
+    Nothing,
+    Blank,
+    Line,
+}
+
+impl Gap {
+    const fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Inline => Self::Nothing,
+            Kind::Cell => Self::Blank,
+            _ => Self::Line,
+        }
+    }
+}
+
 /// HTML that is being written.
 #[derive(Debug, Default)]
 struct Outline {
@@ -173,8 +195,8 @@ struct Outline {
     left_out: HashMap<&'static str, usize>,
     /// The element whose content is not seen.
     unseen: Option<&'static str>,
-    /// Whether a tag was left out that parts what stands before it from what follows.
-    is_apart: bool,
+    /// What is to stand before the next text, because a tag was left out there.
+    gap: Gap,
     count: usize,
 }
 
@@ -187,6 +209,8 @@ impl Outline {
         if let Some((name, kind, written)) = element(&tag.name) {
             match kind {
                 Kind::Unseen => self.unseen = Some(name),
+                // Nor is anything closed any more: what follows stands where the last of them does.
+                _ if self.count >= ELEMENTS => self.leave_out(name, kind),
                 Kind::Rows => self.begin_rows(),
                 Kind::Inline | Kind::Empty => self.begin_inline(tag, name, kind, written),
                 Kind::Block | Kind::Indented | Kind::Item => self.begin_block(tag, name, kind, written),
@@ -201,7 +225,7 @@ impl Outline {
         if let Some(table) = self.place(|open| open.kind == Kind::Table, |_| false) {
             self.close_to(table + 1);
         }
-        self.is_apart = true;
+        self.gap = Gap::Line;
     }
 
     fn begin_inline(&mut self, tag: &StartTag<()>, name: &'static str, kind: Kind, written: &'static str) {
@@ -211,15 +235,10 @@ impl Outline {
             // A link holds no other.
             self.close_to(place);
         }
+        self.open_parent(written);
         if kind == Kind::Empty {
-            if self.count < ELEMENTS {
-                self.open_cell();
-                self.write_tag(tag, written);
-            } else {
-                self.is_apart = true;
-            }
+            self.write_tag(tag, written);
         } else {
-            self.open_cell();
             self.open_or_leave_out(tag, name, kind, written);
         }
     }
@@ -237,7 +256,7 @@ impl Outline {
         if let Some(place) = self.place(|open| open.name == "p", is_table) {
             self.close_to(place);
         }
-        self.open_cell();
+        self.open_parent(written);
         self.open_or_leave_out(tag, name, kind, written);
     }
 
@@ -246,39 +265,43 @@ impl Outline {
             if let Some(place) = self.place(|open| open.name == "p", is_table) {
                 self.close_to(place);
             }
-            self.open_cell();
+            self.open_parent(written);
             return self.open_or_leave_out(tag, name, kind, written);
         }
         let Some(table) = self.place(|open| open.kind == Kind::Table, |_| false) else {
-            self.is_apart = true;
+            self.gap = self.gap.max(Gap::of(kind));
             return;
         };
         let has_row = self.open.get(table + 1).is_some_and(|open| open.kind == Kind::Row);
-        if kind == Kind::Row || !has_row {
-            self.close_to(table + 1);
-        }
         if kind == Kind::Row {
+            self.close_to(table + 1);
             return self.open_or_leave_out(tag, name, kind, written);
+        }
+        if self.is_full(table + 1) {
+            // Too many for a text: they stand in the last one.
+            return self.leave_out(name, kind);
+        }
+        if !has_row {
+            self.close_to(table + 1);
         }
         self.close_to((table + 2).min(self.open.len()));
         if !has_row {
             self.open_unnamed("tr", Kind::Row);
         }
         let span = number(tag, "colspan").clamp(1, COLUMNS);
-        match self.open.last_mut() {
-            Some(row) if row.kind == Kind::Row && row.columns < COLUMNS => {
-                let span = span.min(COLUMNS - row.columns);
-                row.columns += span;
-                let mut cell = StartTag { name: tag.name.clone(), ..StartTag::default() };
-                if span > 1 {
-                    cell.attributes
-                        .insert(HtmlString(b"colspan".to_vec()), span.to_string().into_bytes().into());
-                }
-                self.open_or_leave_out(&cell, name, kind, written);
-            }
-            // Too many for a text: they stand one after the other.
-            _ => self.leave_out(name, kind),
+        let Some(row) = self.open.last_mut().filter(|open| open.kind == Kind::Row) else { return };
+        let span = span.min(COLUMNS - row.columns);
+        row.columns += span;
+        let mut cell = StartTag { name: tag.name.clone(), ..StartTag::default() };
+        if span > 1 {
+            cell.attributes.insert(HtmlString(b"colspan".to_vec()), span.to_string().into_bytes().into());
         }
+        self.open_or_leave_out(&cell, name, kind, written);
+    }
+
+    /// Whether the row at that place has all the columns that it may have.
+    fn is_full(&self, place: usize) -> bool {
+        self.open.get(place).is_some_and(|open| open.kind == Kind::Row && open.columns >= COLUMNS)
     }
 
     fn open_or_leave_out(
@@ -290,30 +313,32 @@ impl Outline {
     ) {
         let count = |kind: Kind| self.open.iter().filter(|open| open.kind == kind).count();
         let is_beyond = self.open.len() >= DEPTH
-            || self.count >= ELEMENTS
             || kind == Kind::Indented && count(kind) >= INDENTED
             || kind == Kind::Table && count(kind) >= TABLES;
         if is_beyond {
             self.leave_out(name, kind);
         } else {
-            self.write_tag(tag, written);
-            self.open.push(Open { name, kind, written, columns: 0 });
-            self.left_out.clear();
+            self.push(tag, name, kind, written);
+        }
+    }
+
+    fn push(&mut self, tag: &StartTag<()>, name: &'static str, kind: Kind, written: &'static str) {
+        self.write_tag(tag, written);
+        self.open.push(Open { name, kind, written, columns: 0 });
+        self.left_out.clear();
+        if kind != Kind::Inline {
+            self.gap = Gap::Nothing;
         }
     }
 
     fn leave_out(&mut self, name: &'static str, kind: Kind) {
         *self.left_out.entry(name).or_default() += 1;
-        self.is_apart |= kind != Kind::Inline;
+        self.gap = self.gap.max(Gap::of(kind));
     }
 
-    /// Opens an element that HTML lets be left out.
-    fn open_unnamed(&mut self, name: &'static str, kind: Kind) {
-        self.open_or_leave_out(&StartTag::default(), name, kind, name);
-    }
-
-    /// Opens a cell where there is a table and no cell in it: what is not in a cell would stand before the table.
-    fn open_cell(&mut self) {
+    /// Opens what an element, or a text, has to stand in and HTML lets be left out: a row and a cell of a table, an item
+    /// of a list. Elsewhere it would not be shown.
+    fn open_parent(&mut self, written: &str) {
         if self.open.last().is_some_and(|open| open.kind == Kind::Table) {
             self.open_unnamed("tr", Kind::Row);
         }
@@ -321,6 +346,15 @@ impl Outline {
             row.columns += 1;
             self.open_unnamed("td", Kind::Cell);
         }
+        match self.open.last().map(|open| open.written) {
+            Some("ol" | "ul") if written != "li" => self.open_unnamed("li", Kind::Item),
+            Some("dl") if !matches!(written, "dt" | "dd") => self.open_unnamed("dd", Kind::Item),
+            _ => {}
+        }
+    }
+
+    fn open_unnamed(&mut self, name: &'static str, kind: Kind) {
+        self.push(&StartTag::default(), name, kind, name);
     }
 
     fn end(&mut self, name: &[u8]) {
@@ -329,9 +363,13 @@ impl Outline {
             self.unseen = self.unseen.filter(|unseen| *unseen != name);
             return;
         }
+        if self.count >= ELEMENTS && kind != Kind::Inline {
+            self.gap = self.gap.max(Gap::of(kind));
+            return;
+        }
         if let Some(count) = self.left_out.get_mut(name).filter(|count| **count > 0) {
             *count -= 1;
-            self.is_apart |= kind != Kind::Inline;
+            self.gap = self.gap.max(Gap::of(kind));
             return;
         }
         let place = match kind {
@@ -341,6 +379,10 @@ impl Outline {
             _ => self.place(|open| open.name == name, is_table),
         };
         let Some(place) = place else { return };
+        if kind == Kind::Cell && self.is_full(place.saturating_sub(1)) {
+            self.gap = self.gap.max(Gap::of(kind));
+            return;
+        }
         let is_crossed = |open: &Open| kind == Kind::Inline && open.kind != Kind::Inline;
         if self.open[place..].iter().any(is_crossed) {
             // It ends within a block that began within it, which goes on.
@@ -357,13 +399,14 @@ impl Outline {
         }
         let is_blank = text.bytes().all(|octet| octet.is_ascii_whitespace());
         if !is_blank {
-            self.open_cell();
-            if std::mem::take(&mut self.is_apart) {
-                let is_countable = self.count < ELEMENTS;
-                self.count += usize::from(is_countable);
-                self.html.push_str(if is_countable { "<br>" } else { " " });
+            self.open_parent("");
+            match std::mem::take(&mut self.gap) {
+                _ if self.html.is_empty() => {}
+                Gap::Nothing => {}
+                Gap::Line if self.count < ELEMENTS => self.write_tag(&StartTag::default(), "br"),
+                Gap::Blank | Gap::Line => self.html.push(' '),
             }
-        } else if self.open.last().is_some_and(|open| matches!(open.kind, Kind::Table | Kind::Row)) {
+        } else if self.open.last().is_some_and(|open| PARENTS.contains(&open.written)) {
             return;
         }
         self.write_text(text, false);
@@ -431,4 +474,73 @@ fn is_table(open: &Open) -> bool {
 fn number(tag: &StartTag<()>, name: &str) -> usize {
     let value = tag.attributes.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value));
     value.and_then(|value| value.trim().parse().ok()).unwrap_or(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_is_what_a_text_shows() {
+        for (html, left) in [
+            (
+                "<!DOCTYPE html><head><title>no</title><style>no</style></head><p class=x>a<p>b",
+                "<p>a</p><p>b</p>",
+            ),
+            ("a &amp; <b title=t>b</B> <span>&lt;c</span>", "a &amp; <b>b</b> &lt;c"),
+            ("<a href='x&quot;>y'>a<a href=z>b", "<a href=\"x&quot;>y\">a</a><a href=\"z\">b</a>"),
+            ("<ul><li>a<ul><li>b</ul><li>c</ul>", "<ul><li>a<ul><li>b</li></ul></li><li>c</li></ul>"),
+            ("<ol> a<li>b</ol>", "<ol><li> a</li><li>b</li></ol>"),
+            ("<ol><ol><li>a</ol></ol>", "<ol><li><ol><li>a</li></ol></li></ol>"),
+            ("<dl><dt>a<dd>b<dt>c<p>d</dl>", "<dl><dt>a</dt><dd>b</dd><dt>c<p>d</p></dt></dl>"),
+            (
+                "<table><tr><td>a<td colspan=2>b<tr><th>c</table>",
+                "<table><tr><td>a</td><td colspan=\"2\">b</td></tr><tr><th>c</th></tr></table>",
+            ),
+            (
+                "<table><caption>a</caption><tbody><td>b</tbody>",
+                "<table><tr><td>a</td></tr><tr><td>b</td></tr></table>",
+            ),
+            ("<td>a<td>b", "a b"),
+            ("<b>a<p>b</b>c</p>d", "<b>a<p>b</b>c</p>d"),
+            (
+                "<p>a<script>'<p>'</script><noscript>b</noscript><xmp><i></xmp>c",
+                "<p>ab</p><pre>&lt;i></pre>c",
+            ),
+            ("<plaintext><p>", "<pre>&lt;p></pre>"),
+            ("<section>a</section><section>b<br/>c<hr></section></p>", "<div>a</div><div>b<br>c<hr></div>"),
+            ("<svg><path/><text>a</text></svg>", "a"),
+        ] {
+            assert_eq!(outline(html), left, "{html}");
+        }
+    }
+
+    #[test]
+    fn depth_columns_and_elements_have_bounds_and_no_text_is_lost() {
+        let depth = |html: &str| {
+            let tags = html.split('<').skip(1).filter(|tag| !tag.starts_with("br>"));
+            let steps = tags.scan(0_usize, |depth, tag| {
+                *depth = if tag.starts_with('/') { *depth - 1 } else { *depth + 1 };
+                Some(*depth)
+            });
+            steps.max().unwrap_or(0)
+        };
+        for (html, deepest) in [
+            ("<div>".repeat(200_000), DEPTH),
+            ("<blockquote>".repeat(200_000), INDENTED),
+            ("<ul><li>".repeat(200_000), 2 * INDENTED + 2),
+            ("<table><tr><td>".repeat(200_000), 3 * TABLES),
+            ("<b>".repeat(200_000), DEPTH),
+            ("<td>x".repeat(200_000), 0),
+        ] {
+            let left = outline(&format!("first{html}inmost"));
+            assert!(left.starts_with("first") && left.contains("inmost"), "{left}");
+            assert!(depth(&left) <= deepest, "{}", depth(&left));
+            assert!(left.matches('<').count() <= 2 * ELEMENTS + DEPTH, "{}", left.matches('<').count());
+        }
+        let left = outline(&format!("<table><tr>{}", "<td>x</td>".repeat(1_000)));
+        assert_eq!((left.matches("<td>").count(), left.matches('x').count()), (COLUMNS, 1_000));
+        let left = outline(&"<table><tr><td colspan=1000000000000>x<td>y".repeat(3));
+        assert_eq!(left.matches("colspan=\"32\"").count(), 3);
+    }
 }
