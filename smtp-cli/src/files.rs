@@ -133,7 +133,7 @@ fn link_named(path: &Path, error: io::Error) -> io::Error {
 /// Whether the name is one of a file that this process has open, which systems show as symbolic links. Nobody but the
 /// system makes names in these directories.
 fn is_open_file(path: &Path) -> bool {
-    let directory = path.parent().unwrap_or(Path::new(""));
+    let Some(directory) = path.parent() else { return false };
     let is_standard = ["stdin", "stdout", "stderr"].iter().any(|name| path.ends_with(name));
     directory == Path::new("/dev") && is_standard
         || ["/dev/fd", "/proc/self/fd", "/proc/thread-self/fd"].iter().any(|fds| directory == Path::new(fds))

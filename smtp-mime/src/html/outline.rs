@@ -461,7 +461,7 @@ impl Outline {
     }
 
     fn write<const N: usize>(&mut self, parts: [&str; N]) {
-        parts.iter().for_each(|part| self.html.push_str(part));
+        self.html.extend(parts);
     }
 }
 

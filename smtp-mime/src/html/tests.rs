@@ -86,6 +86,10 @@ fn elements_that_are_open_to_the_end_or_have_texts_may_nest_as_deep_as_they_will
     }
 }
 
+fn numbered(count: usize, part: impl Fn(usize) -> String) -> String {
+    (0..count).map(part).collect::<Vec<_>>().concat()
+}
+
 #[test]
 fn what_is_long_or_wide_or_many_takes_its_share_of_time_and_no_more() {
     let cells = format!("<tr>{}</tr>", "<td>x</td>".repeat(1_000)).repeat(1_000);
@@ -112,15 +116,12 @@ fn what_is_long_or_wide_or_many_takes_its_share_of_time_and_no_more() {
         ),
         (
             "formats that reach over paragraphs",
-            format!("{}last", (0..100_000).map(|n| format!("<p><font size={n}><b></p>")).collect::<String>()),
+            format!("{}last", numbered(100_000, |n| format!("<p><font size={n}><b></p>"))),
         ),
         ("formats that cross", format!("{}last", "<b><div></b><i></div></i>".repeat(50_000))),
         ("end tags alone", format!("{}last", "</div></b></table></p>".repeat(100_000))),
         ("a large attribute", format!("<p style='{}'>last", "x".repeat(4 << 20))),
-        (
-            "many attributes",
-            format!("<p {}>last", (0..200_000).map(|n| format!("a{n} ")).collect::<String>()),
-        ),
+        ("many attributes", format!("<p {}>last", numbered(200_000, |n| format!("a{n} ")))),
         ("many links", format!("{}last", "<a href='https://example.org/'>x</a> ".repeat(50_000))),
         ("a long link", format!("<a href='{}'>last</a>", "x".repeat(1 << 20))),
         ("a long word", format!("{} last", "x".repeat(1 << 20))),
