@@ -4,7 +4,7 @@ use crate::support::{ca_file, send, smtp_cli};
 use smtp_cli::Exit;
 use smtp_mock::Mock;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 fn server() -> Mock {
     Mock::builder().extensions(["PIPELINING"]).start()
@@ -29,6 +29,7 @@ fn program(arguments: &[&str]) -> Command {
 }
 
 /// What sends a small message to that server.
+#[cfg(unix)]
 fn sending(server: &str) -> Command {
     let usual =
         "send --helo client.example --from you@example.org --to friend@example.net --subject s --body b";
@@ -237,7 +238,7 @@ fn streams_and_devices_are_written_as_they_are() {
     let mock = server();
     let address = mock.addr().to_string();
     let directory = tempfile::tempdir().unwrap();
-    let ran = |transcript: &str| -> Output {
+    let ran = |transcript: &str| -> std::process::Output {
         let ran = sending(&address).args(["--transcript", transcript]).output().unwrap();
         assert_eq!(ran.status.code(), Some(0), "{transcript}: {}", text(&ran.stderr));
         ran
@@ -331,7 +332,8 @@ fn each_failure_to_write_is_told_once() {
     assert_eq!(error.matches("the log /dev/full").count(), 1, "{error}");
 }
 
-/// Commands that print, and their statuses.
+/// Commands that print.
+#[cfg(unix)]
 fn printing<'a>(message: &'a str, config: &'a str) -> Vec<Vec<&'a str>> {
     vec![
         vec!["compose", "--eml", message],
