@@ -7,6 +7,7 @@ use crate::args::{self, Args, GlobalArgs, Parsed};
 use crate::config::{Configuration, Found, Value};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::files::InUse;
 use crate::log_file::Log;
 use crate::terminal::Terminal;
 use clap::parser::ValueSource;
@@ -321,6 +322,8 @@ pub(crate) struct Program {
     pub(crate) password: Option<Secret>,
     /// The log, if one is kept.
     pub(crate) log: Option<Log>,
+    /// The files that the run reads, which it must not write.
+    pub(crate) in_use: InUse,
 }
 
 /// Puts the layers of a command together, whose arguments were parsed already.
@@ -347,7 +350,11 @@ pub(crate) fn settle(
             }
         }
     };
-    let program = Program { password: layers.password, log: Log::new(&configuration)? };
+    let mut in_use = InUse::default();
+    in_use.extend(configuration.files().map(|file| ("the configuration", file)));
+    in_use.extend(args.global.inputs());
+    in_use.extend(args.command.inputs());
+    let program = Program { password: layers.password, log: Log::new(&configuration)?, in_use };
     Ok(Settled { args, program })
 }
 

@@ -1,6 +1,6 @@
 //! Provides the login: where the password comes from, and the mechanisms that use it.
 
-use crate::error::{Error, Result, Reworded};
+use crate::error::{Error, Escaped, Result, Reworded};
 use crate::exit::Exit;
 use crate::settings::{Destination, Login, LoginKind};
 use crate::terminal::Terminal;
@@ -76,7 +76,8 @@ fn prompt(user: &str, terminal: &mut Terminal) -> Result<Secret> {
             "the password of {user} is missing, use --password-env, --password-file or --password-command"
         )));
     }
-    (terminal.password)(&format!("Password of {user}: "))
+    terminal
+        .ask_for_password(&format!("Password of {}: ", Escaped(user)))
         .map(Secret::from)
         .map_err(|_| Error::usage("no password was entered"))
 }

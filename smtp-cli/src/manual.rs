@@ -7,7 +7,6 @@ use crate::exit::Exit;
 use crate::terminal::Terminal;
 use clap::builder::Resettable;
 use clap_mangen::Man;
-use std::io::Write;
 
 /// What the manual says of files and variables.
 const CONFIGURATION: &str = include_str!("manual/configuration.roff");
@@ -18,7 +17,7 @@ const EXAMPLES: &str = include_str!("manual/examples.roff");
 pub(crate) fn completions(args: &CompletionsArgs, terminal: &mut Terminal) -> Result<Exit> {
     let mut octets = Vec::new();
     clap_complete::generate(args.shell, &mut args::command(), "smtp-cli", &mut octets);
-    terminal.output.write_all(&octets).map_err(|error| Error::output(&error))?;
+    terminal.print_octets(&octets)?;
     Ok(Exit::OK)
 }
 
@@ -44,7 +43,7 @@ pub(crate) fn man(args: &ManArgs, terminal: &mut Terminal) -> Result<Exit> {
         let near = nearest(name, names).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         return Err(Error::usage(format!("there is no command {name:?}{near}")));
     };
-    terminal.output.write_all(page).map_err(|error| Error::output(&error))?;
+    terminal.print_octets(page)?;
     Ok(Exit::OK)
 }
 

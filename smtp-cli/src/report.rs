@@ -125,8 +125,7 @@ impl<'a> Report<'a> {
 
     /// A line for each recipient.
     pub(crate) fn text(&self) -> String {
-        let width =
-            self.recipients().map(|(recipient, ..)| recipient.chars().count()).max().unwrap_or_default();
+        let width = self.fates().map(|(recipient, _)| recipient.chars().count()).max().unwrap_or_default();
         let mut text = String::new();
         for ((recipient, word, why), server) in self.recipients().zip(self.servers()) {
             let server = server.map(|server| format!("  ({server})")).unwrap_or_default();
@@ -224,15 +223,43 @@ impl<'a> Report<'a> {
         Error::new(exit, text)
     }
 
-    /// Who did not get it, and why.
+    /// Who did not get it, and why: at length as far as the line has room for it.
     fn failed(&self) -> Vec<String> {
+        let mut room = Room::default();
         self.fates()
             .filter(|(_, fate)| match fate {
                 Fate::Told(outcome) => !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome),
                 Fate::Left(_) => true,
             })
-            .map(|(address, fate)| format!("{address} {}", fate.why()))
+            .map(|(address, fate)| format!("{address} {}", room.fit(fate.why())))
             .collect()
+    }
+}
+
+/// How much a line may still say of why recipients failed. It names all of them; that they failed for thousands of long
+/// reasons is told by the lines of the result.
+#[derive(Debug)]
+pub(crate) struct Room(usize);
+
+/// A line with the reasons at length.
+impl Default for Room {
+    fn default() -> Self {
+        Self(16 * 1024)
+    }
+}
+
+impl Room {
+    /// The reason as it is, or its beginning, in which a command, a code and an enhanced code have place.
+    pub(crate) fn fit(&mut self, mut why: String) -> String {
+        const BEGINNING: usize = 24;
+        if let Some(room) = self.0.checked_sub(why.len()) {
+            self.0 = room;
+        } else if why.len() > BEGINNING {
+            why.truncate(why.floor_char_boundary(BEGINNING));
+            why.truncate(why.trim_end().len());
+            why.push('…');
+        }
+        why
     }
 }
 

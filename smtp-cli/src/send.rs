@@ -54,9 +54,9 @@ fn attempt(
     };
     settings.in_flight = usize::from(args.run.in_flight);
     check_require_tls(&args.envelope, &settings)?;
-    let log = program.log;
+    let (log, in_use) = (program.log, program.in_use);
     if let Some(log) = &log {
-        log.check()?;
+        log.check(&in_use)?;
     }
     let reach = args.run.until.map_or(Some(Reach::Message), reach);
     if args.run.dry_run {
@@ -68,7 +68,7 @@ fn attempt(
     }
     let Some(reach) = reach else {
         *is_told = true;
-        return part_way::go(args, global, settings, log, terminal);
+        return part_way::go(args, global, settings, (log, in_use), terminal);
     };
     // Where only the outcomes are told, no reply need be; behind DATA its reply is the outcome.
     settings.accounts = args.run.stats || args.run.format == Some(Format::Json) || reach == Reach::Data;
@@ -84,7 +84,7 @@ fn attempt(
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let mx = args.connection.mx.then(|| Mx::new(&args.connection)).transpose()?;
     let count = prepared.count(args.run.repeat);
-    let mut outputs = Outputs::new(&args.run.files, global, log, terminal)?;
+    let mut outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
     let format = args.run.format.unwrap_or_default();
     let form = match format {
@@ -156,9 +156,11 @@ pub(crate) fn conclude(
     delivered: usize,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    if result.is_ok() && delivered == 0 && !failures.is_empty() {
-        return Err(failures.swap_remove(0));
-    }
+    let result = if result.is_ok() && delivered == 0 && !failures.is_empty() {
+        Err(failures.remove(0))
+    } else {
+        result
+    };
     for failure in failures {
         terminal.warn(&match delivered {
             0 => failure.to_string(),

@@ -3,6 +3,7 @@
 mod commands;
 mod connection;
 mod envelope;
+mod inputs;
 mod message;
 mod pin;
 mod proxy;

@@ -125,6 +125,7 @@ impl Shell<'_> {
         let Command::Shell(shell) = settled.args.command else {
             return Err(Error::new(Exit::SOFTWARE, "a fault of this program: the command is gone"));
         };
+        self.outputs.join(&settled.program.in_use);
         self.from = shell.from;
         Ok((shell.connection, settled.program.password))
     }

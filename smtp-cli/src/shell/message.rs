@@ -105,6 +105,7 @@ impl Shell<'_> {
         connection: Option<&mut Connection<'_>>,
     ) -> Asked<Box<SendArgs>> {
         let MessageLine { mut envelope, mut message } = line.clone();
+        self.outputs.reads(message.inputs());
         let files = message.eml.iter().chain(&message.body_file).chain(&message.html_file);
         if files.into_iter().any(|path| path == Path::new("-")) {
             return Err(Stop::Failed(Error::usage(
@@ -249,7 +250,10 @@ impl Shell<'_> {
                     }
                 })?;
             match attachment {
-                Some(attachment) => message.attach.push(attachment),
+                Some(attachment) => {
+                    self.outputs.reads([("an attachment", attachment.path.as_path())]);
+                    message.attach.push(attachment);
+                }
                 None => return Ok(()),
             }
         }
