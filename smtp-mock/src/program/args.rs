@@ -97,6 +97,12 @@ pub(crate) struct Options {
     /// Exit with status 124 when nothing else ended the run before
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
+    /// End a connection with 421 when its client is silent, or reads nothing, for this long; 0 is for ever (default 5m)
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    pub(crate) idle: Option<Duration>,
+    /// Serve N clients at once; up to 1,024 more wait in the listen backlog for their greeting
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = session_limit)]
+    pub(crate) sessions: usize,
     /// Let recipients such as 450-4.2.2@…, delay-5s@…, rst@… or body-554@… decide what happens
     #[arg(long)]
     pub(crate) magic: bool,
@@ -235,6 +241,13 @@ impl CertificateChoice {
     #[allow(clippy::unnecessary_wraps, reason = "the shape that clap wants")]
     fn parse(text: &str) -> Result<Self, String> {
         Ok(Certificate::from_word(text).map_or_else(|| Self::File(text.into()), Self::Kind))
+    }
+}
+
+fn session_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("«{text}» is no number of clients, try 2048")),
+        Ok(count) => Ok(count),
     }
 }
 

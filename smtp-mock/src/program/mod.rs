@@ -20,6 +20,8 @@ const UNSATISFIED: u8 = 1;
 const REFUSED: u8 = 2;
 /// An address could not be listened on.
 const NOT_BOUND: u8 = 3;
+/// A second interrupt came before the first had ended the run: nothing is told of it.
+const INTERRUPTED: u8 = 130;
 /// The time was over.
 const TIMED_OUT: u8 = 124;
 
