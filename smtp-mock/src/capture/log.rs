@@ -100,10 +100,18 @@ impl Item {
 impl Log {
     /// Takes the entries of a page over, and forgets the oldest until at most this weight is left.
     pub(crate) fn append(&mut self, page: &mut Page, most: usize) {
-        self.weight += page.items.iter().map(Item::weight).sum::<usize>();
+        let new = page.items.iter().map(Item::weight).sum::<usize>();
+        // Before the new ones come, or the room would double for what is forgotten at once.
+        self.forget(most.saturating_sub(new));
+        self.weight += new;
         self.items.extend(page.items.drain(..));
         self.octets.extend(&page.octets);
         page.clear();
+        // Of a page that is heavier than all that may be kept.
+        self.forget(most);
+    }
+
+    fn forget(&mut self, most: usize) {
         let mut gone = 0;
         while self.weight > most {
             let Some(oldest) = self.items.pop_front() else { break };
