@@ -105,6 +105,12 @@ impl Log {
         self.forget(most.saturating_sub(new));
         self.weight += new;
         self.items.extend(page.items.drain(..));
+        let needed = self.octets.len() + page.octets.len();
+        if needed > self.octets.capacity() {
+            // Doubled as usual, but not beyond what may be kept.
+            let room = (2 * self.octets.capacity()).min(most).max(needed);
+            self.octets.reserve_exact(room - self.octets.len());
+        }
         self.octets.extend(&page.octets);
         page.clear();
         // Of a page that is heavier than all that may be kept.
