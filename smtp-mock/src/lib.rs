@@ -148,7 +148,7 @@
 //! smtp-mock --fault rcpt=452*2 --fault body=stall@3 --exit-after '3 sessions' --timeout 1m >start.json &
 //! until test -s start.json; do sleep 0.1; done
 //! my-client --server "$(sed 's/.*"smtp":"\([^"]*\)".*/\1/' start.json)"
-//! wait $!    # 0 done and as expected, 1 an expectation failed, 2 refused, 3 cannot listen, 124 time over
+//! wait $!    # 0 done and as expected, 1 an expectation or the store failed, 2 refused, 3 cannot listen, 124 time over
 //! ```
 //!
 //! # Scenario files
@@ -198,7 +198,7 @@ pub use self::{
 };
 #[cfg(feature = "net")]
 pub use self::{
-    capture::{Store, StoreFormat},
+    capture::{Store, StoreError, StoreFormat},
     driver::listener::Blackhole,
     mock::{Builder, Mock, StartError},
     tls::{Authority, Chain},

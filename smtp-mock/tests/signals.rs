@@ -153,7 +153,10 @@ fn two_thousand_idle_clients_do_not_hold_up_the_end() {
     let mut limit = getrlimit(Resource::Nofile);
     limit.current = limit.maximum.map_or(Some(65_536), |maximum| Some(maximum.min(65_536)));
     setrlimit(Resource::Nofile, limit).expect("the soft limit may rise to the hard one");
-    assert!(limit.current.is_none_or(|current| current > 2 * CLIENTS as u64), "too few descriptors: {limit:?}");
+    assert!(
+        limit.current.is_none_or(|current| current > 2 * CLIENTS as u64),
+        "too few descriptors: {limit:?}"
+    );
     let mut program = Program::start(&[]);
     // 2,048 are served; the others wait in the backlog.
     let mut clients: Vec<_> = (0..CLIENTS).map(|_| program.connect()).collect();

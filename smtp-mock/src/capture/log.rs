@@ -62,6 +62,17 @@ impl Page {
         self.items.push(Item { length: octets.len(), ..item });
     }
 
+    /// What was added so far, for [`cut_back`](Self::cut_back) before it is handed over.
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.items.len(), self.octets.len())
+    }
+
+    /// Forgets what was added since the mark.
+    pub(crate) fn cut_back(&mut self, (items, octets): (usize, usize)) {
+        self.items.truncate(items);
+        self.octets.truncate(octets);
+    }
+
     fn clear(&mut self) {
         self.items.clear();
         self.octets.clear();

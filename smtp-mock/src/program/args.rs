@@ -79,7 +79,7 @@ pub(crate) struct Options {
     /// Speak LMTP
     #[arg(long)]
     pub(crate) lmtp: bool,
-    /// Write messages there before they are acknowledged
+    /// Write messages there before they are acknowledged; refuse those that cannot be written (452) and exit with 1
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// How --store writes them

@@ -62,6 +62,7 @@ pub(super) fn run(
             "event": "end",
             "connections": report.connections,
             "messages": report.messages,
+            "unstored": report.unstored,
             "satisfied": report.is_satisfied(),
             "findings": report.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
@@ -145,7 +146,8 @@ fn start(scenario: Scenario, options: &Options) -> Result<Mock, Trouble> {
     let mut limits = CaptureLimits::default();
     limits.messages = options.max_messages.unwrap_or(limits.messages).min(limits.messages);
     limits.message_octets = options.max_bytes.unwrap_or(limits.message_octets);
-    let mut builder = Mock::builder().scenario(scenario).limits(limits).listen(options.listen).sessions(options.sessions);
+    let mut builder =
+        Mock::builder().scenario(scenario).limits(limits).listen(options.listen).sessions(options.sessions);
     if let Some(address) = options.smtps {
         builder = builder.smtps(address);
     }

@@ -62,11 +62,14 @@ impl Session {
         match self.conclude(command, code, keep, last) {
             // It announces the end of the connection (RFC 5321 §3.8).
             _ if code == 421 => (answer, code, After::Close),
-            After::StoreFailed => {
-                (self.answer(452, "4.3.1", "the store takes no more"), 452, After::StoreFailed)
-            }
+            After::StoreFailed => (self.not_stored(), 452, After::StoreFailed),
             after => (answer, code, after),
         }
+    }
+
+    /// The reply to a message that the store did not take.
+    pub(super) fn not_stored(&self) -> Answer {
+        self.answer(452, "4.3.1", "the store takes no more")
     }
 
     fn follow(&mut self, after: After) {
@@ -145,11 +148,17 @@ impl Session {
                     self.say(octets, &cut, rule);
                 }
                 Step::Reply(_) | Step::Raw(_) | Step::RawHex(_) | Step::LongLine(_) => {
+                    let mut octets = octets_of(step);
                     if let (None, Some(code)) = (decision, step.code()) {
                         decision = Some(code);
                         after = self.conclude(command, code, keep, last);
+                        if after == After::StoreFailed {
+                            // Not even a rule acknowledges what is not stored.
+                            octets = self.not_stored().to_octets();
+                            decision = Some(452);
+                        }
                     }
-                    self.say(octets_of(step), &cut, rule);
+                    self.say(octets, &cut, rule);
                 }
                 Step::Garbage(count) => {
                     let octets = self.random.octets((*count).min(LARGEST));

@@ -235,7 +235,8 @@ fn without_a_limit_silence_lasts_and_a_dialogue_ends_without_a_word() {
     let scenario = Scenario::parse("idle.toml", "[limits]\nidle = \"0s\"\n").unwrap();
     let mut talk = Talk::new(scenario);
     assert_eq!((talk.session.deadline(), after(&mut talk, Duration::from_hours(9))), (None, String::new()));
-    let mut talk = Talk::new(Scenario::parse_dialogue("idle.smtp", "S: 220 hi\nC: QUIT\nS: 221 bye\n").unwrap());
+    let mut talk =
+        Talk::new(Scenario::parse_dialogue("idle.smtp", "S: 220 hi\nC: QUIT\nS: 221 bye\n").unwrap());
     assert_eq!(after(&mut talk, Duration::from_mins(5)), "");
     assert_eq!(talk.last, Output::Close(Close::Fin));
 }
