@@ -103,16 +103,20 @@ pub(crate) struct Options {
     /// Serve N clients at once; up to 1,024 more wait in the listen backlog for their greeting
     #[arg(long, value_name = "N", default_value_t = 2048, value_parser = session_limit)]
     pub(crate) sessions: usize,
-    /// Let recipients such as 450-4.2.2@…, delay-5s@…, rst@… or body-554@… decide what happens
+    /// Let recipients such as 450-4.2.2@…, 421-continue@…, delay-5s@…, rst@… or body-554@… decide what happens
     #[arg(long)]
     pub(crate) magic: bool,
-    /// Faults by chance, 0 to 1; the same ones for the same --seed
+    /// Faults by chance, 0 to 1; the same ones for the same --seed: 4yz, 5yz, 421 and the end, 421 and the session goes on, a
+    /// reset, the end, half a reply, silence, a drip, a delay, garbage
     #[arg(long, value_name = "P")]
     pub(crate) chaos: Option<f64>,
     /// The seed of everything random
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, mail=delay:5s
+    /// VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, mail=delay:5s,
+    /// data=421-continue. Actions: a reply code, 421-continue (the session goes on after it; 421 alone ends it), stall, fin,
+    /// rst, half, delay:D, drip:D, split:1,3, split-lines:D, garbage:N, long-line:N, endless:TEXT, stop-reading:D,
+    /// raw:OCTETS
     #[arg(long, value_name = "FAULT", value_parser = super::fault::parse)]
     pub(crate) fault: Vec<Rule>,
     /// Take an extension from the offer (repeatable)

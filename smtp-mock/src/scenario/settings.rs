@@ -432,9 +432,12 @@ pub enum ChaosFault {
     /// A reply of 5yz.
     #[serde(rename = "reply-5xx")]
     Permanent,
-    /// 421 and the end.
+    /// 421 and the end of the connection.
     #[serde(rename = "421-close")]
     Unavailable,
+    /// 421, and the session goes on as if the command had failed.
+    #[serde(rename = "421-continue")]
+    UnavailableContinues,
     /// A reset in place of the reply.
     Rst,
     /// The end of the connection in place of the reply.
@@ -489,6 +492,7 @@ fn every_fault() -> Vec<ChaosFault> {
         ChaosFault::Temporary,
         ChaosFault::Permanent,
         ChaosFault::Unavailable,
+        ChaosFault::UnavailableContinues,
         ChaosFault::Rst,
         ChaosFault::Fin,
         ChaosFault::DropMidReply,

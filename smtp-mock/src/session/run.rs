@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use super::{Handshake, Session, answer::Answer, command::Command, outbox::Cut};
 use crate::{
-    scenario::{Close, LARGEST, On, Step},
+    scenario::{Close, LARGEST, On, Reply, Step},
     server::Facts,
 };
+
+/// What a server says that goes on after a 421.
+const UNAVAILABLE_CONTINUES: &str = "4.3.2 not available, the session goes on";
 
 /// What follows when everything has been said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -147,7 +150,11 @@ impl Session {
                     }
                     self.say(octets, &cut, rule);
                 }
-                Step::Reply(_) | Step::Raw(_) | Step::RawHex(_) | Step::LongLine(_) => {
+                Step::Reply(_)
+                | Step::UnavailableContinues
+                | Step::Raw(_)
+                | Step::RawHex(_)
+                | Step::LongLine(_) => {
                     let mut octets = octets_of(step);
                     if let (None, Some(code)) = (decision, step.code()) {
                         decision = Some(code);
@@ -156,6 +163,10 @@ impl Session {
                             // Not even a rule acknowledges what is not stored.
                             octets = self.not_stored().to_octets();
                             decision = Some(452);
+                        }
+                        if *step == Step::UnavailableContinues {
+                            // Not even where 421 stands in place of the greeting does the session end.
+                            after = After::Nothing;
                         }
                     }
                     self.say(octets, &cut, rule);
@@ -204,6 +215,7 @@ impl Session {
 fn octets_of(step: &Step) -> Vec<u8> {
     match step {
         Step::Reply(reply) => reply.to_octets(),
+        Step::UnavailableContinues => Reply::new(421, UNAVAILABLE_CONTINUES).to_octets(),
         Step::Raw(octets) | Step::RawHex(octets) => octets.0.clone(),
         Step::LongLine(length) => {
             let mut octets = b"250 ".to_vec();
