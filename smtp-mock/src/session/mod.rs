@@ -381,8 +381,11 @@ impl Session {
             self.active = self.now;
         }
         let output = self.next_output();
-        if output != Output::NeedInput {
-            self.active = self.now;
+        match output {
+            Output::NeedInput => {}
+            // It is the server that waits.
+            Output::WaitUntil(until) | Output::StopReading(until) => self.active = until,
+            _ => self.active = self.now,
         }
         self.flush_log();
         if matches!(self.phase, Phase::Over(_)) {
@@ -492,8 +495,7 @@ impl Session {
         self.note(&format!("the client was silent for {silence}"));
         match self.phase {
             Phase::HalfClosed => self.over(Close::Fin),
-            // A dialogue says nothing but its own lines.
-            Phase::Dialogue => self.outbox.close(Close::Fin),
+            Phase::Dialogue => self.end_silence_in_dialogue(&silence),
             _ => {
                 let reply = self.answer(421, "4.4.2", format!("silent for {silence}, closing"));
                 self.say_plain(&reply);

@@ -231,12 +231,20 @@ fn silence_that_the_scenario_makes_is_no_silence_of_the_client() {
 }
 
 #[test]
-fn without_a_limit_silence_lasts_and_a_dialogue_ends_without_a_word() {
+fn without_a_limit_silence_lasts_and_in_a_dialogue_it_is_a_mismatch() {
     let scenario = Scenario::parse("idle.toml", "[limits]\nidle = \"0s\"\n").unwrap();
     let mut talk = Talk::new(scenario);
     assert_eq!((talk.session.deadline(), after(&mut talk, Duration::from_hours(9))), (None, String::new()));
     let mut talk =
         Talk::new(Scenario::parse_dialogue("idle.smtp", "S: 220 hi\nC: QUIT\nS: 221 bye\n").unwrap());
-    assert_eq!(after(&mut talk, Duration::from_mins(5)), "");
+    assert!(
+        after(&mut talk, Duration::from_mins(5))
+            .starts_with("421 4.5.0 this is not what the dialogue expects")
+    );
     assert_eq!(talk.last, Output::Close(Close::Fin));
+    let mismatch = &talk.server.report().mismatches[0];
+    assert_eq!(
+        (mismatch.expected.as_str(), mismatch.got.as_str()),
+        ("QUIT", "(the client was silent for 5m)")
+    );
 }
