@@ -30,3 +30,4 @@ mod sessions;
 mod shell;
 mod timeouts;
 mod tls;
+mod watched;
