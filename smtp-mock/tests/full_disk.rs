@@ -37,7 +37,9 @@ fn session(store: &Path, arguments: &[&str], hello: &str, texts: &[&str]) -> (St
     let mut octets = format!("{hello} x.test\r\n");
     for text in texts {
         octets += "MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nRCPT TO:<full@d.test>\r\n";
-        octets += &format!("DATA\r\n{text}\r\n.\r\n");
+        octets += "DATA\r\n";
+        octets += text;
+        octets += "\r\n.\r\n";
     }
     stream.write_all((octets + "QUIT\r\n").as_bytes()).expect("it reads");
     let mut said = String::new();

@@ -3,6 +3,7 @@
 
 pub mod attachments;
 pub mod driver;
+pub mod injected;
 pub mod joined;
 pub mod lab;
 pub mod living;

@@ -116,9 +116,11 @@ pub fn dump() -> String {
     for (name, file) in LOGS.lock().unwrap_or_else(PoisonError::into_inner).values() {
         let log = fs::read(file).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
-        let lines: Vec<&str> = log.lines().rev().take(LINES).collect();
+        let lines: Vec<&str> = log.lines().collect();
         let _ = writeln!(text, "the last lines of {name} ({}):", file.display());
-        lines.iter().rev().for_each(|line| text += &format!("  {line}\n"));
+        for line in &lines[lines.len().saturating_sub(LINES)..] {
+            let _ = writeln!(text, "  {line}");
+        }
     }
     text
 }
@@ -195,7 +197,8 @@ mod tests {
     fn the_dump_shows_children_and_logs() {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("log");
-        fs::write(&file, (0..30).map(|line| format!("line {line} here\n")).collect::<String>()).unwrap();
+        fs::write(&file, (0..30).map(|line| format!("line {line} here")).collect::<Vec<_>>().join("\n"))
+            .unwrap();
         let log = Log::of("somebody", &file);
         let mut child = std::process::Command::new("sleep").arg("54321").spawn().unwrap();
         let text = dump();

@@ -249,6 +249,18 @@ pub fn smtp_cli_path() -> io::Result<&'static Path> {
     }
 }
 
+/// Where the `smtp-mock` of this build is, built as [`smtp_cli_path`] has it.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn smtp_mock_path() -> io::Result<&'static Path> {
+    static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match PATH.get_or_init(|| build("smtp-mock").map_err(|error| error.to_string())) {
+        Ok(path) => Ok(path),
+        Err(message) => Err(io::Error::other(message.as_str())),
+    }
+}
+
 /// Builds a program of the workspace with the profile, and into the target directory, of these tests.
 fn build(name: &str) -> io::Result<PathBuf> {
     // TARGET/PROFILE/deps/all-0123456789abcdef

@@ -5,6 +5,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 use std::sync::{Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -100,7 +101,7 @@ impl Watch {
         let mut text =
             format!("\nthe test {overdue} takes longer than {limit:?} (SMTP_TESTS_LIMIT); tests that run:\n");
         for (name, begin) in self.tests().running.values() {
-            text += &format!("  {name} for {:?}\n", begin.elapsed());
+            let _ = writeln!(text, "  {name} for {:?}", begin.elapsed());
         }
         text += &living::dump();
         // not by a macro, whose words a test's output would keep; a reader that is gone is no reason to go on

@@ -21,6 +21,8 @@ mod cuts;
 #[cfg(unix)]
 mod documented;
 mod hostile;
+#[cfg(feature = "real-servers")]
+mod injected;
 mod ledger;
 mod pipelining;
 #[cfg(feature = "real-servers")]
