@@ -157,6 +157,13 @@
 //! of each kind, each of which is read by the crate's tests. Durations are texts (`250ms`, `30s`, `5m`), patterns know
 //! `*` and `?`, an unknown word is refused with file, line, column and the words that are allowed.
 //!
+//! # Its limits
+//!
+//! A mock stops at once, whatever its clients do. 2,048 clients are served at once; more wait for their greeting in the
+//! listen backlog (`Builder::sessions`, `--sessions`). A client that is silent, or reads nothing, for five minutes gets 421
+//! and the end of its connection ([`LimitSettings::idle`], `--idle`). What is kept of the sessions is bounded by
+//! [`CaptureLimits`]; a store takes each message whole or refuses it with 452.
+//!
 //! # What it does not do
 //!
 //! Client certificates cannot be asked for (native-tls has no way), so EXTERNAL takes the authorization identity at its

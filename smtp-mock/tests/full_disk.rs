@@ -114,6 +114,27 @@ fn what_does_not_fit_on_the_disk_gets_452_and_leaves_no_half_file() {
 }
 
 #[test]
+fn a_dialogue_stores_what_it_acknowledges_and_acknowledges_nothing_else() {
+    let directory = tempfile::tempdir().unwrap();
+    let script = directory.path().join("dialogue.smtp");
+    let lines = "S: 220 hi\nC: *\nC: *\nC: *\nC: *\nC: DATA\nS: 354 go on\nC: <body>\nS: 250 as you wish\nC: QUIT\nS: 221 bye\n!close fin\n";
+    fs::write(&script, lines).unwrap();
+    let script = script.to_str().unwrap();
+    let store = directory.path().join("small");
+    let (said, output) = session(&store, &[script], "EHLO", &["one"]);
+    assert_eq!(
+        (said.as_str(), output.status.code()),
+        ("220 hi\r\n354 go on\r\n250 as you wish\r\n221 bye\r\n", Some(0))
+    );
+    assert_eq!(fs::read(store.join("000001.eml")).unwrap(), b"one\r\n");
+    let store = directory.path().join("large");
+    let large = "x".repeat(7000);
+    let (said, output) = session(&store, &[script], "EHLO", &[&large]);
+    assert_eq!(said, "220 hi\r\n354 go on\r\n452 the store takes no more\r\n");
+    assert_eq!((names(&store).len(), output.status.code()), (0, Some(1)));
+}
+
+#[test]
 fn no_recipient_of_lmtp_and_no_rule_acknowledges_what_is_not_on_the_disk() {
     let large = "x".repeat(70) + "\r\n";
     let large = large.repeat(120);

@@ -127,9 +127,9 @@ fn a_second_signal_ends_a_program_that_cannot_end_in_order() {
     let transaction = b"MAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n.\r\n";
     let octets = [b"EHLO x.test\r\n", &transaction.repeat(4000)[..]].concat();
     let mut stream = program.connect();
-    stream.set_write_timeout(Some(Duration::from_millis(300))).unwrap();
+    stream.set_write_timeout(Some(Duration::from_secs(2))).unwrap();
     let mut reader = stream.try_clone().unwrap();
-    reader.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    reader.set_read_timeout(Some(Duration::from_secs(3))).unwrap();
     let replies = std::thread::spawn(move || {
         let mut said = Vec::new();
         let _ = reader.read_to_end(&mut said);

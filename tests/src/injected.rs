@@ -1,7 +1,7 @@
 //! Provides runs of a program in which one system call fails, or is the last: strace puts the failure in its place.
 //!
-//! A run without a fault is [noted](noted) first; its [calls](calls), from the first `socket` on, give the
-//! [injections](injections); [`each`] runs the program again with each of them, and asks an oracle what it made of it:
+//! A run without a fault is [`noted`] first; its [`calls`], from the first `socket` on, give the
+//! [`injections`]; [`each`] runs the program again with each of them, and asks an oracle what it made of it:
 //!
 //! ```no_run
 //! # use smtp_tests::injected::{calls, each, injections, noted};

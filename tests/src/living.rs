@@ -128,7 +128,7 @@ pub fn dump() -> String {
 /// The logs of the servers that live, each with a name.
 static LOGS: Mutex<BTreeMap<u64, (String, PathBuf)>> = Mutex::new(BTreeMap::new());
 
-/// A log that is part of the [dump](dump) for as long as this value lives.
+/// A log that is part of the [`dump`] for as long as this value lives.
 #[derive(Debug)]
 #[must_use]
 pub struct Log(u64);

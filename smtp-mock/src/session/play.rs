@@ -202,6 +202,15 @@ impl Session {
             octets: body.into_octets(),
             code,
         };
+        if code.is_some_and(|code| code / 100 == 2)
+            && let Err(why) = self.server.store(&message)
+        {
+            // Not even a script acknowledges what is not stored.
+            self.note(&why);
+            let reply = self.not_stored();
+            self.say_plain(&reply);
+            return self.outbox.close(Close::Fin);
+        }
         self.server.keep_message(message, &mut self.page, &mut self.findings);
     }
 

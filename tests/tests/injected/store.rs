@@ -20,9 +20,9 @@ use smtp_tests::waiting::{kill, wait_within};
 use super::every;
 
 /// How long the client waits for a reply; a server that was hit where it cannot hear of it may give none.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How long the program may take to end after each of three signals.
-const END: Duration = Duration::from_secs(2);
+const END: Duration = Duration::from_secs(5);
 
 /// Two messages, longer than one write and read of a pipe or a socket buffer would be for sure.
 fn messages() -> [String; 2] {
