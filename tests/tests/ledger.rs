@@ -12,6 +12,7 @@ use std::{env, thread};
 
 use smtp_mock::{CaptureLimits, ChaosFault, ChaosSettings, Mock, Scenario};
 use smtp_tests::program::smtp_cli_path;
+use smtp_tests::watch;
 
 const MESSAGES: usize = 10_000;
 /// How often the memory of the program is looked at.
@@ -22,6 +23,7 @@ const GROWTH: u64 = 4096;
 
 #[test]
 fn every_message_is_accounted_for_while_sessions_are_killed() {
+    watch::this_test();
     let messages = env::var("SOAK_MESSAGES").map_or(MESSAGES, |count| count.parse().unwrap());
     // at each reply a temporary and a permanent refusal, and every way to end a session at once
     let faults = vec![
