@@ -84,6 +84,10 @@ pub(crate) fn deliver(plan: &Plan<'_>, supply: Supply<'_>) -> Option<Error> {
             }
             (plan.wait)(wait_before(round, (plan.jitter)()));
         }
+        if let Err(interrupted) = plan.settings.interrupt.check() {
+            error = Some(interrupted);
+            break;
+        }
         let policy =
             Policy { has_later: round < plan.retries, moves: if plan.connections > 1 { MOVES } else { 0 } };
         error = run_round(plan, &queue, policy);
@@ -120,6 +124,7 @@ fn run_round(plan: &Plan<'_>, queue: &Queue<'_>, policy: Policy) -> Option<Error
         work(0);
     }
     let error = error.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let error = plan.settings.interrupt.check().err().or(error);
     // As long as others delivered everything, a session that failed has done no harm.
     if queue.is_empty() { None } else { error }
 }

@@ -23,6 +23,7 @@ mod driver;
 mod error;
 mod exit;
 mod explain;
+mod interrupt;
 mod layers;
 mod lint;
 mod log_file;
@@ -40,6 +41,7 @@ mod sendmail;
 mod session;
 mod settings;
 mod shell;
+mod socket;
 mod terminal;
 mod tls;
 mod transaction;
@@ -48,6 +50,7 @@ mod transport;
 mod verify;
 
 pub use exit::Exit;
+pub use interrupt::Interrupt;
 pub use terminal::{Ask, Clock, Environment, Random, Sleep, Stream, Terminal};
 
 use args::{Command, Parsed};

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::measure::Measure;
-use smtp_core::{BodyType, Envelope, Extensions, Outcome, Reason};
+use smtp_core::{BodyType, Cause, Envelope, Extensions, Outcome, Reason};
 use smtp_mime::{Edit, Message};
 use std::io::{self, BufRead, Cursor, Read};
 use std::sync::Arc;
@@ -216,6 +216,20 @@ impl Mail {
         self.unreadable = Some(error);
     }
 
+    /// An interrupt ended the session: that is why nothing was decided on those whom the end of the connection met.
+    pub(crate) fn interrupt(&mut self, outcomes: &mut [Outcome], error: Error) {
+        let mut is_met = false;
+        for outcome in outcomes {
+            if let Outcome::Unsent(reason @ Reason::Closed(_)) = outcome {
+                *reason = Reason::Closed(Cause::Aborted);
+            }
+            is_met |= matches!(outcome, Outcome::Unsent(Reason::Closed(_)) | Outcome::Unconfirmed(_));
+        }
+        if is_met {
+            self.unreadable = Some(error);
+        }
+    }
+
     /// Begins the next round.
     pub(crate) fn try_again(&mut self) {
         if let Some(pending) = &mut self.pending {
@@ -307,7 +321,7 @@ pub(crate) fn example(recipients: &[&str]) -> Mail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smtp_core::{Cause, Code, Reply, Verb};
+    use smtp_core::{Code, Reply, Verb};
 
     fn mail(recipients: usize) -> Mail {
         let to: Vec<_> = (0..recipients).map(|index| format!("r{index}@example.net")).collect();

@@ -90,6 +90,7 @@ impl<'a> Report<'a> {
         let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes).zip(self.owns());
         pairs.take(if of_sender { 1 } else { usize::MAX }).map(move |((recipient, outcome), own)| {
             let fate = match outcome {
+                Some(Outcome::Unconfirmed(cause)) => Fate::Unknown(cause, mail.unreadable.as_ref()),
                 Some(outcome) if !is_left(mail, outcome) => Fate::Told(outcome),
                 _ => Fate::Left(own.left.as_ref().or(left)),
             };
@@ -229,7 +230,7 @@ impl<'a> Report<'a> {
         self.fates()
             .filter(|(_, fate)| match fate {
                 Fate::Told(outcome) => !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome),
-                Fate::Left(_) => true,
+                Fate::Unknown(..) | Fate::Left(_) => true,
             })
             .map(|(address, fate)| format!("{address} {}", fate.why()))
             .collect()
@@ -247,6 +248,8 @@ fn is_left(mail: &Mail, outcome: &Outcome) -> bool {
 enum Fate<'a> {
     /// The protocol machine told it.
     Told(&'a Outcome),
+    /// The whole message left, and no reply came; the error says more of why than the machine can.
+    Unknown(&'a Cause, Option<&'a Error>),
     /// Nobody took the message up.
     Left(Option<&'a Error>),
 }
@@ -256,6 +259,7 @@ impl Fate<'_> {
     fn word(&self) -> &'static str {
         match self {
             Self::Told(outcome) => words(outcome).0,
+            Self::Unknown(..) => "unknown",
             Self::Left(_) => "unsent",
         }
     }
@@ -264,6 +268,8 @@ impl Fate<'_> {
     fn why(&self) -> String {
         match self {
             Self::Told(outcome) => words(outcome).1,
+            Self::Unknown(_, Some(error)) => format!("no reply came after the message: {error}"),
+            Self::Unknown(cause, None) => unconfirmed(cause),
             Self::Left(error) => error.map(ToString::to_string).unwrap_or_default(),
         }
     }
@@ -296,14 +302,16 @@ pub(crate) fn words(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Accepted(reply) => ("accepted", reply.to_string()),
         Outcome::Refused { verb, reply } => ("refused", format!("at {verb}: {reply}")),
-        Outcome::Unconfirmed(cause) => {
-            ("unknown", format!("no reply came after the message: {cause}{}", more_time(cause)))
-        }
+        Outcome::Unconfirmed(cause) => ("unknown", unconfirmed(cause)),
         Outcome::Unsent(reason @ Reason::Closed(cause)) => {
             ("unsent", format!("{reason}{}", more_time(cause)))
         }
         Outcome::Unsent(reason) => ("unsent", reason.to_string()),
     }
+}
+
+fn unconfirmed(cause: &Cause) -> String {
+    format!("no reply came after the message: {cause}{}", more_time(cause))
 }
 
 /// What may be done about a refusal.

@@ -53,6 +53,7 @@ fn attempt(
         Settings::new(&args.connection, program.password)?
     };
     settings.in_flight = usize::from(args.run.in_flight);
+    settings.interrupt = terminal.interrupt.clone();
     let log = program.log;
     if let Some(log) = &log {
         log.check()?;
@@ -77,6 +78,8 @@ fn attempt(
         warn_of_another_sender(&settings, &prepared, terminal);
     }
     let password = password(&settings, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let mx = args.connection.mx.then(|| Mx::new(&args.connection)).transpose()?;
     let count = prepared.count(args.run.repeat);

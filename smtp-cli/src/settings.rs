@@ -2,6 +2,7 @@
 
 use crate::args::{AuthChoice, ConnectionArgs, Header, ProtocolName, Proxy, Scheme, Server, TlsMode};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::login::PasswordSource;
 use crate::tls::Trust;
 use smtp_core::{EhloDomain, Protocol, Secret, Timeouts, XclientAttribute};
@@ -122,6 +123,8 @@ pub(crate) struct Settings {
     pub(crate) route: Route,
     /// What the server is told of the client that it is to believe in.
     pub(crate) xclient: Vec<XclientAttribute>,
+    /// What asks the sessions to stop.
+    pub(crate) interrupt: Interrupt,
 }
 
 /// The way to a destination.
@@ -248,6 +251,7 @@ impl Settings {
             },
             xclient: args.xclient.as_ref().map(|attributes| attributes.0.clone()).unwrap_or_default(),
             destination,
+            interrupt: Interrupt::default(),
         }
     }
 }

@@ -1,11 +1,13 @@
 //! Defines [`Terminal`], all of the outside that a command talks to besides files and the network.
 
 use crate::error::Error;
+use crate::interrupt::{Interrupt, SLICE};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -48,6 +50,8 @@ pub struct Terminal {
     pub random: Random,
     /// Lets time pass between tries.
     pub sleep: Sleep,
+    /// What asks the program to stop.
+    pub interrupt: Interrupt,
 }
 
 /// An answer of more octets is cut.
@@ -66,6 +70,8 @@ impl Terminal {
     /// That of the process.
     #[must_use]
     pub fn system() -> Self {
+        let interrupt = Interrupt::system();
+        let (asking, sleeping) = (interrupt.clone(), interrupt.clone());
         Self {
             input: Box::new(BufReader::new(io::stdin())),
             output: Stream::new(io::stdout()),
@@ -76,11 +82,12 @@ impl Terminal {
                 && io::stdout().is_terminal()
                 && (cfg!(windows)
                     || std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")),
-            password: Box::new(|question| rpassword::prompt_password(question)),
+            password: Box::new(move |question| ask_for_password(question, &asking)),
             environment: Box::new(variable),
             clock: Box::new(clock),
             random: Box::new(random),
-            sleep: Box::new(std::thread::sleep),
+            sleep: Box::new(move |duration| sleeping.sleep(duration)),
+            interrupt,
         }
     }
 
@@ -99,6 +106,7 @@ impl Terminal {
             clock: Box::new(clock),
             random: Box::new(random),
             sleep: Box::new(std::thread::sleep),
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -183,6 +191,70 @@ impl Terminal {
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).map(|value| value.to_string_lossy().into_owned())
     }
+}
+
+/// Asks for a password on the terminal itself. A signal meanwhile ends the process, after the terminal has its echo
+/// again.
+fn ask_for_password(question: &str, interrupt: &Interrupt) -> io::Result<String> {
+    let echo = Echo::of_terminal();
+    let armed = interrupt.arm();
+    let (sender, receiver) = mpsc::channel();
+    let asked = question.to_string();
+    // Nothing ends a read of a terminal, so a thread waits in it.
+    std::thread::Builder::new()
+        .name("password".to_string())
+        .spawn(move || drop(sender.send(rpassword::prompt_password(asked))))?;
+    let answer = loop {
+        match receiver.recv_timeout(SLICE) {
+            Err(RecvTimeoutError::Timeout) if !interrupt.is_requested() => {}
+            Ok(answer) if !interrupt.is_requested() => break answer,
+            Err(RecvTimeoutError::Disconnected) => break Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => {
+                echo.restore();
+                interrupt.end_process();
+            }
+        }
+    };
+    drop(armed);
+    answer
+}
+
+/// How a terminal shows what is typed.
+#[cfg(unix)]
+struct Echo(Option<(std::fs::File, rustix::termios::Termios)>);
+
+#[cfg(unix)]
+impl Echo {
+    /// That of the terminal of the process, if it has one.
+    fn of_terminal() -> Self {
+        let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").ok();
+        Self(terminal.and_then(|terminal| {
+            let attributes = rustix::termios::tcgetattr(&terminal).ok()?;
+            Some((terminal, attributes))
+        }))
+    }
+
+    /// Shows it again as it did.
+    fn restore(&self) {
+        if let Some((terminal, attributes)) = &self.0 {
+            // A terminal that is gone needs no echo.
+            let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, attributes);
+            let _ = (&mut &*terminal).write_all(b"\n");
+        }
+    }
+}
+
+/// How a terminal shows what is typed, which Windows sets anew for each program.
+#[cfg(windows)]
+struct Echo;
+
+#[cfg(windows)]
+impl Echo {
+    fn of_terminal() -> Self {
+        Self
+    }
+
+    fn restore(&self) {}
 }
 
 /// An environment variable; who has no HOME, as under some init systems, has one in the system's list of users.

@@ -36,7 +36,7 @@ pub(crate) fn deliver(session: &mut Session<'_>, mail: &mut Mail) {
             end_of(session, goal, Some(&mut reader))
         };
         mail.unreadable = unreadable;
-        let outcomes = outcomes_of(end, count);
+        let outcomes = session.outcomes_of(goal, end, count);
         mail.measure.join(&session.take_measure());
         mail.ending = ending_of(&outcomes, session);
         if mail.settle(outcomes, ONCE, false) != Next::Again {
@@ -59,7 +59,7 @@ pub(crate) fn check(session: &mut Session<'_>, envelope: &Envelope) -> Result<Ch
         part.recipients = pending.iter().map(|&index| envelope.recipients[index].clone()).collect();
         let goal = session.check(part.into()).map_err(|misuse| not_begun(&misuse))?;
         let (end, _) = end_of(session, goal, None);
-        let found = outcomes_of(end, pending.len());
+        let found = session.outcomes_of(goal, end, pending.len());
         ending = ending_of(&found, session);
         let any_accepted = found.iter().any(|outcome| matches!(outcome, Outcome::Accepted(_)));
         let mut again = Vec::new();
@@ -73,15 +73,6 @@ pub(crate) fn check(session: &mut Session<'_>, envelope: &Envelope) -> Result<Ch
     }
     // Each was in a transaction at least once.
     Ok(Checked { outcomes: outcomes.into_iter().flatten().collect(), ending })
-}
-
-/// What became of each of so many recipients.
-pub(crate) fn outcomes_of(end: End, count: usize) -> Vec<Outcome> {
-    match end {
-        End::Delivered(outcomes) | End::Checked(outcomes) => outcomes,
-        End::Undone(reason) => vec![Outcome::Unsent(reason); count],
-        _ => vec![Outcome::Unsent(Reason::Prerequisite); count],
-    }
 }
 
 /// The words for why the session ended within a transaction, if it did.

@@ -26,6 +26,7 @@ pub(crate) fn verify(
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let mut settings = Settings::new(&args.connection, program.password)?;
+    settings.interrupt = terminal.interrupt.clone();
     let recipients = recipients(&args.addresses)?;
     let user = settings.login.as_ref().map(|login| login.user.as_str());
     let from = match &args.envelope_from {
@@ -37,6 +38,8 @@ pub(crate) fn verify(
         log.check()?;
     }
     let password = password(&settings, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let outputs = Outputs::new(&args.files, global, program.log, terminal)?;
     let answers = Session::open(&settings, password.as_ref(), outputs.observers(0, &settings)).and_then(

@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::mail::{Mail, Next, Octets, Policy, turned_down};
 use crate::session::Session;
-use crate::transaction::{ending_of, outcomes_of};
+use crate::transaction::ending_of;
 use smtp_core::{Cause, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb};
 use std::collections::VecDeque;
 
@@ -50,7 +50,7 @@ pub(super) fn work<'a>(
 ) -> Result<()> {
     let mut fruitless = 0;
     let limit = if plan.connections > 1 { FRUITLESS } else { 1 };
-    while !queue.is_empty() {
+    while !plan.settings.interrupt.is_requested() && !queue.is_empty() {
         let session = Session::open(plan.settings, plan.password, (plan.observers)(number))?;
         if let Err(error) = (plan.inspection)(&session) {
             session.leave();
@@ -115,7 +115,8 @@ impl Work<'_, '_> {
 
     /// Gives the session as many messages as it is to have; with the last of them, QUIT.
     fn fill(&mut self, depth: usize) {
-        while self.cause.is_none() && self.underway.len() < depth {
+        let interrupt = &self.plan.settings.interrupt;
+        while self.cause.is_none() && self.underway.len() < depth && !interrupt.is_requested() {
             let Some(mut mail) = self.queue.take() else {
                 self.session.quit();
                 return;
@@ -174,7 +175,7 @@ impl Work<'_, '_> {
         let Some(place) = self.underway.iter().position(|underway| underway.goal == goal) else { return };
         let Some(Underway { mut mail, .. }) = self.underway.remove(place) else { return };
         let count = mail.pending();
-        let mut outcomes = outcomes_of(end, count);
+        let mut outcomes = self.session.outcomes_of(goal, end, count);
         if self.plan.reach == Reach::Sender {
             // What was said of the sender holds for all whom the message is for.
             let of_sender = outcomes.first().cloned().unwrap_or(Outcome::Unsent(Reason::Prerequisite));
@@ -187,6 +188,9 @@ impl Work<'_, '_> {
         }
         mail.measure.join(&self.session.take_measure());
         mail.ending = ending_of(&outcomes, &self.session);
+        if let Some(interrupted) = self.session.interruption() {
+            mail.interrupt(&mut outcomes, interrupted);
+        }
         let is_broken = mail.ending.is_some();
         // The first one that the break met was at work; those behind it had not begun.
         let is_behind = is_broken && self.is_break_settled;
