@@ -25,7 +25,8 @@ pub(crate) fn connect(
     tell: &mut dyn FnMut(&str),
 ) -> Result<Socket> {
     // Whatever failed then, nothing is wrong with it.
-    connected(destination, route, &wait, tell).map_err(|error| wait.interrupt().check().err().unwrap_or(error))
+    connected(destination, route, &wait, tell)
+        .map_err(|error| wait.interrupt().check().err().unwrap_or(error))
 }
 
 fn connected(
@@ -105,8 +106,8 @@ fn to_first_of(
             )
         })?;
     }
-    let socket = first_to_connect(&addresses, route.bind, wait, tell)
-        .map_err(|error| refused(what, route, &error))?;
+    let socket =
+        first_to_connect(&addresses, route.bind, wait, tell).map_err(|error| refused(what, route, &error))?;
     // A window leaves in one write, which must not wait for the acknowledgement of the one before. A connection
     // that is gone already says so at the first read.
     let _ = socket.set_nodelay(true);
@@ -317,8 +318,8 @@ fn first_to_connect(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Family;
     use crate::interrupt::Interrupt;
+    use crate::settings::Family;
     use std::net::TcpListener;
     use std::time::Instant;
 

@@ -87,11 +87,7 @@ impl Dns {
     }
 
     /// The mail exchangers of a domain, which is ASCII.
-    pub(crate) fn exchangers(
-        &self,
-        domain: &str,
-        wait: &Wait,
-    ) -> std::result::Result<Exchangers, Failure> {
+    pub(crate) fn exchangers(&self, domain: &str, wait: &Wait) -> std::result::Result<Exchangers, Failure> {
         let found = match self.look_up(domain, &[RecordType::MX], wait).pop() {
             Some(Ok(found)) => found,
             // No such records is no such exchanger; the domain's own host may have an address.

@@ -13,6 +13,7 @@
 
 mod args;
 mod bundled;
+mod command;
 mod compose;
 mod config;
 mod configure;

@@ -181,7 +181,12 @@ fn warn_of_another_sender(settings: &Settings, prepared: &compose::Prepared, ter
 
 /// The password, if there is a login.
 pub(crate) fn password(settings: &Settings, terminal: &mut Terminal) -> Result<Option<Secret>> {
-    Ok(settings.login.as_ref().map(|login| login.read_secret(terminal)).transpose()?.flatten())
+    Ok(settings
+        .login
+        .as_ref()
+        .map(|login| login.read_secret(settings.timeouts.auth, terminal))
+        .transpose()?
+        .flatten())
 }
 
 /// Shows the commands and the message, as far as `--until` goes.

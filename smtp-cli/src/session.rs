@@ -11,9 +11,8 @@ use crate::tls::Tls;
 use crate::transcript::Observer;
 use crate::transport::Transport;
 use smtp_core::{
-    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Outcome, Reason, Reply,
-    Reveal,
-    Secret, Verb,
+    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Outcome, Reason,
+    Reply, Reveal, Secret, Verb,
 };
 use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
@@ -114,12 +113,11 @@ impl<'a> Session<'a> {
         };
         let begin = Instant::now();
         let wait = settings.interrupt.until(begin + settings.timeouts.connect);
-        let connected =
-            crate::connect::connect(&settings.destination, &settings.route, wait, &mut |text| {
-                for observer in &mut observers {
-                    observer.information(text);
-                }
-            });
+        let connected = crate::connect::connect(&settings.destination, &settings.route, wait, &mut |text| {
+            for observer in &mut observers {
+                observer.information(text);
+            }
+        });
         let socket = connected.inspect_err(|error| {
             for observer in &mut observers {
                 observer.error(&error.to_string());

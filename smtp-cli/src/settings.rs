@@ -347,7 +347,9 @@ fn login(
     let password = match (&args.password_env, &args.password_file, &args.password_command, password) {
         (Some(name), ..) => Some(PasswordSource::Variable(name.clone())),
         (_, Some(path), ..) => Some(PasswordSource::File(path.clone())),
-        (_, _, Some(command), _) => Some(PasswordSource::Command(command.clone())),
+        (_, _, Some(command), _) => {
+            Some(PasswordSource::Command { option: "--password-command", command: command.clone() })
+        }
         (.., Some(password)) => Some(PasswordSource::Given(password)),
         _ => None,
     };
@@ -364,7 +366,9 @@ fn login(
     };
     let token = match (&args.token_env, &args.token_command) {
         (Some(name), _) => Some(PasswordSource::Variable(name.clone())),
-        (_, Some(command)) => Some(PasswordSource::Command(command.clone())),
+        (_, Some(command)) => {
+            Some(PasswordSource::Command { option: "--token-command", command: command.clone() })
+        }
         _ => None,
     };
     let is_all = |wanted: &str| !mechanisms.is_empty() && mechanisms.iter().all(|name| name == wanted);

@@ -27,7 +27,8 @@ impl Line {
             .map_err(|error| error.to_string())?;
         let domain =
             settings.helo.clone().unwrap_or_else(|| crate::session::own_domain(socket.local_address()));
-        let mut line = Self { stream: Timed::new(socket, wait.deadline(), wait.interrupt()), received: Vec::new() };
+        let mut line =
+            Self { stream: Timed::new(socket, wait.deadline(), wait.interrupt()), received: Vec::new() };
         if settings.encryption != Encryption::Implicit {
             let verb = if settings.protocol == Protocol::Lmtp { "LHLO" } else { "EHLO" };
             line.reply("the greeting", settings.timeouts.greeting)?;

@@ -19,13 +19,17 @@ mod mx;
 mod probe;
 mod progress;
 mod proxy;
+mod raw_server;
 mod run_options;
 #[allow(unreachable_pub, reason = "it belongs to the tests of the workspace, which share it")]
 #[path = "../../../tests/src/secrets.rs"]
 mod secrets;
 mod sendmail;
 mod session;
+#[cfg(unix)]
+mod signals;
 mod snapshots;
 mod support;
 mod tls;
 mod until;
+mod while_writing;
