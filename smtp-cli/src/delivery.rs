@@ -60,6 +60,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) retries: u32,
     /// How far each message goes.
     pub(crate) reach: Reach,
+    /// Whether a message that had not begun when the server said 421 goes once over a new session.
+    pub(crate) may_reconnect: bool,
     /// Waits between the rounds.
     pub(crate) wait: &'a (dyn Fn(Duration) + Sync),
     /// A number between 0 and 1 that nobody can foresee, so that many senders do not come back at the same moment.
@@ -88,8 +90,11 @@ pub(crate) fn deliver(plan: &Plan<'_>, supply: Supply<'_>) -> Option<Error> {
             error = Some(interrupted);
             break;
         }
-        let policy =
-            Policy { has_later: round < plan.retries, moves: if plan.connections > 1 { MOVES } else { 0 } };
+        let policy = Policy {
+            has_later: round < plan.retries,
+            moves: if plan.connections > 1 { MOVES } else { 0 },
+            free_moves: usize::from(plan.may_reconnect),
+        };
         error = run_round(plan, &queue, policy);
         // What will fail again is not tried again.
         if error.as_ref().is_some_and(|error| error.exit() != Exit::TEMPORARY) {

@@ -334,7 +334,15 @@ impl<'a> Mx<'a> {
             };
             *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((said, part.measure.clone()));
         };
-        let plan = Plan { settings: &settings, finished: &finished, connections: 1, retries: 0, ..*plan };
+        // Where this host is not available, the next one may be.
+        let plan = Plan {
+            settings: &settings,
+            finished: &finished,
+            connections: 1,
+            retries: 0,
+            may_reconnect: false,
+            ..*plan
+        };
         let part = mail.part(pending);
         let left = delivery::deliver(&plan, Box::new(std::iter::once(Ok(part))));
         let Some((said, measure)) = heard.into_inner().unwrap_or_else(PoisonError::into_inner) else {

@@ -108,6 +108,7 @@ fn attempt(
             connections: usize::from(args.run.connections).min(count),
             retries: args.run.retry,
             reach,
+            may_reconnect: true,
             wait: &terminal.sleep,
             jitter: &|| fraction(random),
         };

@@ -3,7 +3,7 @@
 use crate::driver::Step;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::mail::{Mail, Next, Policy, turned_down};
+use crate::mail::{Mail, Next, Policy, Progress, turned_down};
 use crate::session::Session;
 use smtp_core::{Cause, End, Envelope, Event, Goal, Misuse, Outcome, Reason};
 use smtp_mime::Reader;
@@ -18,7 +18,7 @@ pub(crate) struct Checked {
 }
 
 /// What fails stays so: whoever keeps the session decides what follows.
-const ONCE: Policy = Policy { has_later: false, moves: 0 };
+const ONCE: Policy = Policy { has_later: false, moves: 0, free_moves: 0 };
 
 /// Sends a message, in several transactions if the server takes no more recipients in one.
 pub(crate) fn deliver(session: &mut Session<'_>, mail: &mut Mail) {
@@ -39,7 +39,7 @@ pub(crate) fn deliver(session: &mut Session<'_>, mail: &mut Mail) {
         let outcomes = session.outcomes_of(goal, end, count);
         mail.measure.join(&session.take_measure());
         mail.ending = ending_of(&outcomes, session);
-        if mail.settle(outcomes, ONCE, false) != Next::Again {
+        if mail.settle(outcomes, ONCE, Progress::Begun) != Next::Again {
             return;
         }
     }

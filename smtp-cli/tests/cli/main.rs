@@ -31,5 +31,6 @@ mod signals;
 mod snapshots;
 mod support;
 mod tls;
+mod turned_away;
 mod until;
 mod while_writing;
