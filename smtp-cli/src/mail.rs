@@ -302,7 +302,7 @@ pub(crate) fn is_for_now(outcome: &Outcome) -> bool {
 }
 
 /// Whether it failed only together with another recipient.
-const fn is_companion(outcome: &Outcome) -> bool {
+pub(crate) const fn is_companion(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Unsent(Reason::AnotherRefused))
 }
 

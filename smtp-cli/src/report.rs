@@ -9,7 +9,7 @@ pub(crate) use ledger::{Form, Ledger};
 use crate::delivery::Reach;
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence, phase};
-use crate::mail::{Mail, Own};
+use crate::mail::{Mail, Own, is_companion};
 use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb};
 use std::fmt::Write as _;
 
@@ -212,6 +212,16 @@ impl<'a> Report<'a> {
             }
             (Some(Outcome::Refused { verb: verb @ (Verb::Data | Verb::Bdat | Verb::Message), reply }), _) => {
                 format!("the message was refused: {reply}{}", advice(*verb, reply))
+            }
+            (Some(Outcome::Refused { verb: Verb::Rcpt, .. }), _) if self.told().any(is_companion) => {
+                let failed = self.failed();
+                let were = if failed.len() == 1 { "was" } else { "were" };
+                format!(
+                    "{} of {} recipients {were} refused, so --require-all sent it to none: {}",
+                    failed.len(),
+                    self.mail.outcomes.len(),
+                    failed.join("; ")
+                )
             }
             (Some(Outcome::Refused { verb: Verb::Rcpt, .. }), _) => {
                 format!("no recipient was accepted: {}", self.failed().join("; "))
@@ -425,7 +435,7 @@ mod tests {
         );
         assert_eq!(
             error(vec![refused(Verb::Rcpt, 550), Outcome::Unsent(Reason::AnotherRefused)]),
-            "no recipient was accepted: a@example.org at RCPT: 550 no"
+            "1 of 2 recipients was refused, so --require-all sent it to none: a@example.org at RCPT: 550 no"
         );
         assert_eq!(error(vec![Outcome::Unsent(Reason::Closed(Cause::Lost))]), "the words of the session");
         assert!(error(vec![Outcome::Unconfirmed(Cause::Lost)]).contains("unknown"));
