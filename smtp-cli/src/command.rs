@@ -149,7 +149,7 @@ mod tests {
         first_line(command, &wait).map(|line| line.to_vec())
     }
 
-    const LONG: Duration = Duration::from_secs(60);
+    const LONG: Duration = Duration::from_mins(1);
 
     #[test]
     fn the_first_line_is_what_counts() {

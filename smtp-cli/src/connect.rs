@@ -21,12 +21,11 @@ const STAGGER: Duration = Duration::from_millis(250);
 pub(crate) fn connect(
     destination: &Destination,
     route: &Route,
-    wait: Wait,
+    wait: &Wait,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Socket> {
     // Whatever failed then, nothing is wrong with it.
-    connected(destination, route, &wait, tell)
-        .map_err(|error| wait.interrupt().check().err().unwrap_or(error))
+    connected(destination, route, wait, tell).map_err(|error| wait.interrupt().check().err().unwrap_or(error))
 }
 
 fn connected(
@@ -111,8 +110,7 @@ fn to_first_of(
     // A window leaves in one write, which must not wait for the acknowledgement of the one before. A connection
     // that is gone already says so at the first read.
     let _ = socket.set_nodelay(true);
-    Socket::tcp(socket)
-        .map_err(|error| Error::new(Exit::OS, format!("cannot set the socket up: {}", Reworded(&error))))
+    Ok(Socket::tcp(socket))
 }
 
 /// A socket whose server takes no connections lets its clients wait without end, so a thread does the waiting.
@@ -255,7 +253,7 @@ fn connect_from(bind: Option<IpAddr>, address: SocketAddr, wait: &Wait) -> io::R
             return Err(error);
         }
     }
-    socket.set_nonblocking(false)?;
+    socket.set_nonblocking(!socket::WAITS)?;
     Ok(socket.into())
 }
 
@@ -364,11 +362,11 @@ mod tests {
     #[test]
     fn a_refused_port_and_an_unknown_host_are_told_apart() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let error = connect(&host("127.0.0.1", port), &Route::default(), soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&host("127.0.0.1", port), &Route::default(), &soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::TEMPORARY);
         assert!(error.to_string().contains(&port.to_string()), "{error}");
         let error =
-            connect(&host("no-such-host.invalid", 25), &Route::default(), soon(), &mut |_| {}).unwrap_err();
+            connect(&host("no-such-host.invalid", 25), &Route::default(), &soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_HOST);
         assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
     }
@@ -378,14 +376,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = host("127.0.0.1", listener.local_addr().unwrap().port());
         let from = |bind: &str| Route { bind: Some(bind.parse().unwrap()), ..Route::default() };
-        let socket = connect(&to, &from("127.0.0.9"), soon(), &mut |_| {}).unwrap();
+        let socket = connect(&to, &from("127.0.0.9"), &soon(), &mut |_| {}).unwrap();
         assert_eq!(listener.accept().unwrap().1, socket.local().unwrap());
         assert_eq!(socket.local().unwrap().ip().to_string(), "127.0.0.9");
         // An address of documentation, which no machine has.
-        let error = connect(&to, &from("192.0.2.1"), soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&to, &from("192.0.2.1"), &soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::OS);
         assert!(error.to_string().contains("192.0.2.1 of --bind"), "{error}");
-        let error = connect(&to, &from("::1"), soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&to, &from("::1"), &soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_HOST);
         assert!(error.to_string().contains("--bind"), "{error}");
     }
@@ -394,13 +392,13 @@ mod tests {
     fn an_address_of_the_other_family_is_not_used() {
         let only = |family| Route { family: Some(family), ..Route::default() };
         for (name, family) in [("127.0.0.1", Family::V6), ("::1", Family::V4)] {
-            let error = connect(&host(name, 25), &only(family), soon(), &mut |_| {}).unwrap_err();
+            let error = connect(&host(name, 25), &only(family), &soon(), &mut |_| {}).unwrap_err();
             assert_eq!(error.exit(), Exit::NO_HOST);
             assert!(error.to_string().contains("-4 or -6"), "{error}");
         }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = host("127.0.0.1", listener.local_addr().unwrap().port());
-        connect(&to, &only(Family::V4), soon(), &mut |_| {}).unwrap();
+        connect(&to, &only(Family::V4), &soon(), &mut |_| {}).unwrap();
     }
 
     #[test]
@@ -408,9 +406,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = host("no-such-host.invalid", listener.local_addr().unwrap().port());
         let route = Route { address: Some([127, 0, 0, 1].into()), ..Route::default() };
-        connect(&to, &route, soon(), &mut |_| {}).unwrap();
+        connect(&to, &route, &soon(), &mut |_| {}).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let error = connect(&host("mx.example", port), &route, soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&host("mx.example", port), &route, &soon(), &mut |_| {}).unwrap_err();
         assert!(error.to_string().contains(&format!("mx.example [127.0.0.1] port {port}")), "{error}");
     }
 
@@ -427,7 +425,7 @@ mod tests {
         let mut held = Vec::new();
         let error = loop {
             assert!(held.len() < 64, "the queue has no end");
-            match connect(&to, &Route::default(), within(Duration::from_millis(200)), &mut |_| {}) {
+            match connect(&to, &Route::default(), &within(Duration::from_millis(200)), &mut |_| {}) {
                 Ok(socket) => held.push(socket),
                 Err(error) => break error,
             }

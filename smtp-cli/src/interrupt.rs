@@ -136,7 +136,7 @@ impl Wait {
         while let Some(slice) = self.slice() {
             match receiver.recv_timeout(slice) {
                 Err(RecvTimeoutError::Timeout) => {}
-                received => return received,
+                result => return result,
             }
         }
         Err(RecvTimeoutError::Timeout)
@@ -230,7 +230,7 @@ mod tests {
         assert!(begin.elapsed() >= Duration::from_millis(150));
         assert!(interrupt.check().is_ok());
         interrupt.request();
-        interrupt.sleep(Duration::from_secs(60));
+        interrupt.sleep(Duration::from_mins(1));
         assert!(begin.elapsed() < Duration::from_secs(30));
         let error = interrupt.check().unwrap_err();
         assert_eq!(error.exit(), Exit::TEMPORARY);

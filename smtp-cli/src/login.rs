@@ -182,7 +182,7 @@ mod tests {
     use super::*;
     use crate::terminal::Stream;
 
-    const LIMIT: Duration = Duration::from_secs(60);
+    const LIMIT: Duration = Duration::from_mins(1);
 
     fn of_command(command: &str) -> PasswordSource {
         PasswordSource::Command { option: "--password-command", command: command.to_string() }

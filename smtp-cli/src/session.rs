@@ -113,7 +113,7 @@ impl<'a> Session<'a> {
         };
         let begin = Instant::now();
         let wait = settings.interrupt.until(begin + settings.timeouts.connect);
-        let connected = crate::connect::connect(&settings.destination, &settings.route, wait, &mut |text| {
+        let connected = crate::connect::connect(&settings.destination, &settings.route, &wait, &mut |text| {
             for observer in &mut observers {
                 observer.information(text);
             }

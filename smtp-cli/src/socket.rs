@@ -17,6 +17,9 @@ pub(crate) struct Socket {
     read_limit: Option<Duration>,
 }
 
+/// Whether a socket waits in its read.
+pub(crate) const WAITS: bool = cfg!(unix);
+
 #[derive(Debug)]
 enum Stream {
     Tcp(TcpStream),
@@ -57,11 +60,9 @@ impl Way {
 }
 
 impl Socket {
-    /// A connection over TCP.
-    pub(crate) fn tcp(stream: TcpStream) -> io::Result<Self> {
-        #[cfg(windows)]
-        stream.set_nonblocking(true)?;
-        Ok(Self::of(Stream::Tcp(stream)))
+    /// A connection over TCP, which [`WAITS`] or does not.
+    pub(crate) const fn tcp(stream: TcpStream) -> Self {
+        Self::of(Stream::Tcp(stream))
     }
 
     /// A connection of the file system.
@@ -150,12 +151,10 @@ impl Socket {
 }
 
 /// Waits no longer than `limit` until that way of `socket` is free; says whether it is. A signal ends the wait too.
-pub(crate) fn wait(socket: impl rustix::fd::AsFd, way: Way, limit: Duration) -> io::Result<bool> {
-    let limit = Timespec {
-        tv_sec: i64::try_from(limit.as_secs()).unwrap_or(i64::MAX),
-        tv_nsec: i64::from(limit.subsec_nanos()),
-    };
-    match rustix::event::poll(&mut [PollFd::new(&socket, way.flags())], Some(&limit)) {
+pub(crate) fn wait(socket: &impl rustix::fd::AsFd, way: Way, limit: Duration) -> io::Result<bool> {
+    // What does not fit is longer than anybody waits.
+    let limit = Timespec::try_from(limit).ok();
+    match rustix::event::poll(&mut [PollFd::new(socket, way.flags())], limit.as_ref()) {
         Ok(count) => Ok(count > 0),
         Err(rustix::io::Errno::INTR) => Ok(false),
         Err(error) => Err(error.into()),

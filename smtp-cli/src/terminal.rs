@@ -196,7 +196,7 @@ impl Terminal {
 /// Asks for a password on the terminal itself. A signal meanwhile ends the process, after the terminal has its echo
 /// again.
 fn ask_for_password(question: &str, interrupt: &Interrupt) -> io::Result<String> {
-    let echo = Echo::of_terminal();
+    let restore_echo = echo_restorer();
     let armed = interrupt.arm();
     let (sender, receiver) = mpsc::channel();
     let asked = question.to_string();
@@ -210,7 +210,7 @@ fn ask_for_password(question: &str, interrupt: &Interrupt) -> io::Result<String>
             Ok(answer) if !interrupt.is_requested() => break answer,
             Err(RecvTimeoutError::Disconnected) => break Err(io::ErrorKind::UnexpectedEof.into()),
             _ => {
-                echo.restore();
+                restore_echo();
                 interrupt.end_process();
             }
         }
@@ -219,42 +219,25 @@ fn ask_for_password(question: &str, interrupt: &Interrupt) -> io::Result<String>
     answer
 }
 
-/// How a terminal shows what is typed.
+/// Gives what lets the terminal of the process show what is typed as it does now.
 #[cfg(unix)]
-struct Echo(Option<(std::fs::File, rustix::termios::Termios)>);
-
-#[cfg(unix)]
-impl Echo {
-    /// That of the terminal of the process, if it has one.
-    fn of_terminal() -> Self {
-        let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").ok();
-        Self(terminal.and_then(|terminal| {
-            let attributes = rustix::termios::tcgetattr(&terminal).ok()?;
-            Some((terminal, attributes))
-        }))
-    }
-
-    /// Shows it again as it did.
-    fn restore(&self) {
-        if let Some((terminal, attributes)) = &self.0 {
+fn echo_restorer() -> impl FnOnce() {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").ok();
+    let attributes = terminal.as_ref().and_then(|terminal| tcgetattr(terminal).ok());
+    move || {
+        if let Some((mut terminal, attributes)) = terminal.zip(attributes) {
             // A terminal that is gone needs no echo.
-            let _ = rustix::termios::tcsetattr(terminal, rustix::termios::OptionalActions::Now, attributes);
-            let _ = (&mut &*terminal).write_all(b"\n");
+            let _ = tcsetattr(&terminal, OptionalActions::Now, &attributes);
+            let _ = terminal.write_all(b"\n");
         }
     }
 }
 
-/// How a terminal shows what is typed, which Windows sets anew for each program.
+/// Nothing: Windows sets a console anew for each program.
 #[cfg(windows)]
-struct Echo;
-
-#[cfg(windows)]
-impl Echo {
-    fn of_terminal() -> Self {
-        Self
-    }
-
-    fn restore(&self) {}
+fn echo_restorer() -> impl FnOnce() {
+    || ()
 }
 
 /// An environment variable; who has no HOME, as under some init systems, has one in the system's list of users.

@@ -293,7 +293,8 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (far, _) = listener.accept().unwrap();
-        (Transport::new(Socket::tcp(near).unwrap(), &Interrupt::default()), far)
+        near.set_nonblocking(!crate::socket::WAITS).unwrap();
+        (Transport::new(Socket::tcp(near), &Interrupt::default()), far)
     }
 
     #[test]
@@ -344,7 +345,7 @@ mod tests {
         let (near, _far) = pair();
         let State::Clear(near) = near.state else { panic!("it is in clear") };
         let interrupt = Interrupt::default();
-        let mut near = Timed::new(near.socket, Instant::now() + Duration::from_secs(60), &interrupt);
+        let mut near = Timed::new(near.socket, Instant::now() + Duration::from_mins(1), &interrupt);
         let start = Instant::now();
         near.set_patience(Duration::from_millis(250));
         interrupt.request();

@@ -23,7 +23,7 @@ impl Line {
     pub(super) fn open(settings: &Settings, observers: &mut [Box<dyn Observer>]) -> Result<Self, String> {
         let wait = settings.interrupt.until(Instant::now() + settings.timeouts.connect);
         let mut tell = |text: &str| observers.iter_mut().for_each(|observer| observer.information(text));
-        let socket = crate::connect::connect(&settings.destination, &settings.route, wait.clone(), &mut tell)
+        let socket = crate::connect::connect(&settings.destination, &settings.route, &wait, &mut tell)
             .map_err(|error| error.to_string())?;
         let domain =
             settings.helo.clone().unwrap_or_else(|| crate::session::own_domain(socket.local_address()));

@@ -15,7 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Whatever is awaited comes long before this.
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 /// A run that waits for nothing after a signal ends within this.
 const SOON: Duration = Duration::from_secs(3);
 
@@ -241,7 +241,7 @@ fn a_signal_in_each_phase_ends_the_run_in_order() {
                 "{:<20} {:<6} {:>6} {taken:>8}  {first}",
                 phase.name,
                 if signal == Signal::INT { "INT" } else { "TERM" },
-                status.map_or("-".to_string(), |status| status.to_string()),
+                status.map_or_else(|| "-".to_string(), |status| status.to_string()),
             );
             assert_eq!(status, Some(phase.status), "{said}");
             assert!(first.starts_with(phase.outcome), "{said}");

@@ -106,7 +106,7 @@ fn a_421_to_one_recipient_sends_nothing_twice_to_the_other() {
             .start();
         let ran = send(&mock).with(["--to", "second@example.net", "--retry", "1"]).run();
         let all: Vec<_> =
-            mock.messages().iter().flat_map(|message| message.to()).map(|to| to.to_string()).collect();
+            mock.messages().iter().flat_map(|message| message.to()).map(ToString::to_string).collect();
         for recipient in ["friend@example.net", "second@example.net"] {
             let count = all.iter().filter(|to| *to == recipient).count();
             assert!(

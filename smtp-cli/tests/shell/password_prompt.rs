@@ -11,9 +11,9 @@ use std::process::Command;
 /// Starts `send` by a shell, which does `then` with it, and tells how its terminal is set in the end.
 fn asked_for_a_password(mock: &Mock, then: &str) -> PtySession {
     let script = format!(
-        "stty echo; {:?} send --server {} --user alice --tls none --from a@example.org --to b@example.net --subject s --body b \
+        "stty echo; '{}' send --server {} --user alice --tls none --from a@example.org --to b@example.net --subject s --body b \
          --allow-plaintext-auth </dev/tty {then}; echo status=$?; stty -a; echo end",
-        program(&[]).get_program(),
+        program(&[]).get_program().display(),
         place(mock)
     );
     let mut command = Command::new("/bin/sh");
