@@ -17,6 +17,8 @@ mod login;
 mod message;
 mod mx;
 mod probe;
+#[cfg(unix)]
+mod process;
 mod progress;
 mod proxy;
 mod raw_server;
