@@ -9,7 +9,7 @@ pub(crate) use ledger::{Form, Ledger};
 use crate::delivery::Reach;
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence, phase};
-use crate::mail::{Mail, Own};
+use crate::mail::{Mail, Own, is_companion};
 use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb};
 use std::fmt::Write as _;
 
@@ -90,6 +90,7 @@ impl<'a> Report<'a> {
         let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes).zip(self.owns());
         pairs.take(if of_sender { 1 } else { usize::MAX }).map(move |((recipient, outcome), own)| {
             let fate = match outcome {
+                Some(Outcome::Unconfirmed(cause)) => Fate::Unknown(cause, mail.unreadable.as_ref()),
                 Some(outcome) if !is_left(mail, outcome) => Fate::Told(outcome),
                 _ => Fate::Left(own.left.as_ref().or(left)),
             };
@@ -211,6 +212,16 @@ impl<'a> Report<'a> {
             (Some(Outcome::Refused { verb: verb @ (Verb::Data | Verb::Bdat | Verb::Message), reply }), _) => {
                 format!("the message was refused: {reply}{}", advice(*verb, reply))
             }
+            (Some(Outcome::Refused { verb: Verb::Rcpt, .. }), _) if self.told().any(is_companion) => {
+                let failed = self.failed();
+                let were = if failed.len() == 1 { "was" } else { "were" };
+                format!(
+                    "{} of {} recipients {were} refused, so --require-all sent it to none: {}",
+                    failed.len(),
+                    self.mail.outcomes.len(),
+                    failed.join("; ")
+                )
+            }
             (Some(Outcome::Refused { verb: Verb::Rcpt, .. }), _) => {
                 format!("no recipient was accepted: {}", self.failed().join("; "))
             }
@@ -229,7 +240,7 @@ impl<'a> Report<'a> {
         self.fates()
             .filter(|(_, fate)| match fate {
                 Fate::Told(outcome) => !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome),
-                Fate::Left(_) => true,
+                Fate::Unknown(..) | Fate::Left(_) => true,
             })
             .map(|(address, fate)| format!("{address} {}", room.fit(fate.why())))
             .collect()
@@ -274,6 +285,8 @@ fn is_left(mail: &Mail, outcome: &Outcome) -> bool {
 enum Fate<'a> {
     /// The protocol machine told it.
     Told(&'a Outcome),
+    /// The whole message left, and no reply came; the error says more of why than the machine can.
+    Unknown(&'a Cause, Option<&'a Error>),
     /// Nobody took the message up.
     Left(Option<&'a Error>),
 }
@@ -283,6 +296,7 @@ impl Fate<'_> {
     fn word(&self) -> &'static str {
         match self {
             Self::Told(outcome) => words(outcome).0,
+            Self::Unknown(..) => "unknown",
             Self::Left(_) => "unsent",
         }
     }
@@ -291,6 +305,8 @@ impl Fate<'_> {
     fn why(&self) -> String {
         match self {
             Self::Told(outcome) => words(outcome).1,
+            Self::Unknown(_, Some(error)) => format!("no reply came after the message: {error}"),
+            Self::Unknown(cause, None) => unconfirmed(cause),
             Self::Left(error) => error.map(ToString::to_string).unwrap_or_default(),
         }
     }
@@ -323,14 +339,16 @@ pub(crate) fn words(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Accepted(reply) => ("accepted", reply.to_string()),
         Outcome::Refused { verb, reply } => ("refused", format!("at {verb}: {reply}")),
-        Outcome::Unconfirmed(cause) => {
-            ("unknown", format!("no reply came after the message: {cause}{}", more_time(cause)))
-        }
+        Outcome::Unconfirmed(cause) => ("unknown", unconfirmed(cause)),
         Outcome::Unsent(reason @ Reason::Closed(cause)) => {
             ("unsent", format!("{reason}{}", more_time(cause)))
         }
         Outcome::Unsent(reason) => ("unsent", reason.to_string()),
     }
+}
+
+fn unconfirmed(cause: &Cause) -> String {
+    format!("no reply came after the message: {cause}{}", more_time(cause))
 }
 
 /// What may be done about a refusal.
@@ -444,7 +462,7 @@ mod tests {
         );
         assert_eq!(
             error(vec![refused(Verb::Rcpt, 550), Outcome::Unsent(Reason::AnotherRefused)]),
-            "no recipient was accepted: a@example.org at RCPT: 550 no"
+            "1 of 2 recipients was refused, so --require-all sent it to none: a@example.org at RCPT: 550 no"
         );
         assert_eq!(error(vec![Outcome::Unsent(Reason::Closed(Cause::Lost))]), "the words of the session");
         assert!(error(vec![Outcome::Unconfirmed(Cause::Lost)]).contains("unknown"));
