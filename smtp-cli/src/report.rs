@@ -10,7 +10,7 @@ use crate::delivery::Reach;
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence, phase};
 use crate::mail::{Mail, Own, is_companion};
-use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb};
+use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb, Violation};
 use std::fmt::Write as _;
 
 /// What became of one message, ready to be said.
@@ -164,14 +164,14 @@ impl<'a> Report<'a> {
             Exit::OK => return None,
             Exit::UNKNOWN => {
                 let cause = self.mail.outcomes.iter().flatten().find_map(|outcome| match outcome {
-                    Outcome::Unconfirmed(cause) => Some(cause.to_string()),
+                    Outcome::Unconfirmed(cause) => Some(cause),
                     _ => None,
                 });
                 let ending = self.mail.ending.as_ref().map(ToString::to_string);
                 format!(
-                    "it is unknown whether the message was delivered, because no reply came after its end: {}; \
-                     sending it again may duplicate it",
-                    ending.or(cause).unwrap_or_default()
+                    "it is unknown whether the message was delivered, because {}: {}; sending it again may duplicate it",
+                    cause.map_or(NO_REPLY, doubt),
+                    ending.or_else(|| cause.map(ToString::to_string)).unwrap_or_default()
                 )
             }
             Exit::PARTLY => {
@@ -305,7 +305,7 @@ impl Fate<'_> {
     fn why(&self) -> String {
         match self {
             Self::Told(outcome) => words(outcome).1,
-            Self::Unknown(_, Some(error)) => format!("no reply came after the message: {error}"),
+            Self::Unknown(cause, Some(error)) => format!("{}: {error}", doubt(cause)),
             Self::Unknown(cause, None) => unconfirmed(cause),
             Self::Left(error) => error.map(ToString::to_string).unwrap_or_default(),
         }
@@ -348,7 +348,19 @@ pub(crate) fn words(outcome: &Outcome) -> (&'static str, String) {
 }
 
 fn unconfirmed(cause: &Cause) -> String {
-    format!("no reply came after the message: {cause}{}", more_time(cause))
+    format!("{}: {cause}{}", doubt(cause), more_time(cause))
+}
+
+const NO_REPLY: &str = "no reply came after the message";
+
+/// Why an outcome is unknown.
+const fn doubt(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Violation(Violation::AcceptedWithoutRecipients(_)) => {
+            "the server refused everyone and then accepted the message"
+        }
+        _ => NO_REPLY,
+    }
 }
 
 /// What may be done about a refusal.

@@ -20,10 +20,17 @@ fn messages_that_had_not_begun_at_a_421_go_over_a_new_connection() {
                     away = away.close(Close::Fin);
                 }
                 let mock = Mock::builder().extensions(extensions.iter().copied()).rule(away).start();
-                let ran = send(&mock).with(["--repeat", "3", "--in-flight", in_flight]).exits(Exit::OK);
-                assert_eq!(ran.output.matches("accepted  friend@example.net").count(), 3, "{}", ran.output);
+                // Messages whose end had left with the first one's MAIL may have arrived, where the server says no more.
+                let unknown =
+                    if closes && in_flight == "8" && extensions.contains(&"CHUNKING") { 2 } else { 0 };
+                let exit = if unknown > 0 { Exit::UNKNOWN } else { Exit::OK };
+                let ran = send(&mock).with(["--repeat", "3", "--in-flight", in_flight]).exits(exit);
+                let count =
+                    |outcome: &str| ran.output.matches(&format!("{outcome}  friend@example.net")).count();
+                assert_eq!((count("accepted"), count("unknown ")), (3 - unknown, unknown), "{}", ran.output);
                 assert_eq!(ran.output.lines().count(), 3, "{}", ran.output);
-                assert_eq!((mock.messages().len(), mock.connections()), (3, 2), "{closes} {extensions:?}");
+                let taken = (mock.messages().len(), mock.connections());
+                assert_eq!(taken, (3 - unknown, 2), "{closes} {extensions:?}");
             }
         }
     }
@@ -31,7 +38,7 @@ fn messages_that_had_not_begun_at_a_421_go_over_a_new_connection() {
 
 #[test]
 fn messages_are_unsent_where_the_next_connection_accepts_nothing_either() {
-    for (count, in_flight) in [("1", "1"), ("3", "1"), ("3", "8")] {
+    for (count, in_flight) in [("1", "1"), ("3", "1"), ("1", "8")] {
         let mock = Mock::builder()
             .extensions(["PIPELINING", "CHUNKING"])
             .rule(Rule::on(On::Mail).step(unavailable()).close(Close::Fin))

@@ -131,7 +131,6 @@ fn a_refusal_in_the_middle_of_a_message_ends_it_though_nobody_reads_on() {
 }
 
 #[test]
-#[ignore = "the protocol machine awaits the replies to the chunks that are on their way, until their timer ends"]
 fn a_refusal_of_a_chunk_ends_the_message_though_nobody_reads_on() {
     for (way, _) in ways().filter(|(_, chunking)| *chunking) {
         refused_in_the_middle(way, true);
