@@ -16,7 +16,7 @@ use std::collections::VecDeque;
 const AHEAD: usize = 1;
 /// So many sessions in a row may break without a message having got a reply, where there are several sessions.
 const FRUITLESS: usize = 3;
-/// The same of one session that the server ended by 421 before a message had begun.
+/// The same of one session that the server ended by 421.
 const TURNED_AWAY: usize = 2;
 
 /// A message that a session has.
@@ -39,8 +39,6 @@ struct Work<'a, 'q> {
     cause: Option<Cause>,
     /// Whether the message at work when the session broke was settled.
     is_break_settled: bool,
-    /// Whether the server said 421 to a message's MAIL.
-    is_turned_away: bool,
     /// The reply by which the server awaits the message.
     ready: Option<Reply>,
 }
@@ -68,7 +66,6 @@ pub(super) fn work<'a>(
             fruits: 0,
             cause: None,
             is_break_settled: false,
-            is_turned_away: false,
             ready: None,
         };
         // Behind DATA the connection is closed, so that each message has its own.
@@ -78,10 +75,10 @@ pub(super) fn work<'a>(
         } else {
             fruitless += 1;
         }
-        let limit = match (plan.connections, work.is_turned_away && plan.may_reconnect) {
-            (2.., _) => FRUITLESS,
-            (_, true) => TURNED_AWAY,
-            (_, false) => 1,
+        let limit = match &work.cause {
+            _ if plan.connections > 1 => FRUITLESS,
+            Some(Cause::Unavailable(_)) if plan.may_reconnect => TURNED_AWAY,
+            _ => 1,
         };
         if fruitless >= limit {
             return match &work.cause {
@@ -195,8 +192,8 @@ impl Work<'_, '_> {
                 *outcome = Outcome::Accepted(reply.clone());
             }
         }
+        let is_last_word = outcomes.iter().any(is_unavailable);
         let is_turned_away = turn_away(&mut outcomes);
-        self.is_turned_away |= is_turned_away;
         mail.measure.join(&self.session.take_measure());
         mail.ending = ending_of(&outcomes, &self.session);
         if let Some(interrupted) = self.session.interruption() {
@@ -204,13 +201,14 @@ impl Work<'_, '_> {
         }
         let is_broken = mail.ending.is_some();
         // The first one that the break met was at work, or was turned away; those behind it had not begun.
-        let progress = match (is_broken && self.is_break_settled, is_turned_away) {
+        let is_waiting = self.is_break_settled || outcomes.iter().any(is_behind_a_refusal);
+        let progress = match (is_broken && is_waiting, is_turned_away) {
             (true, _) => Progress::Waiting,
             (_, true) => Progress::TurnedAway,
             (_, false) => Progress::Begun,
         };
-        self.is_break_settled |= is_broken || mail.unreadable.is_some();
-        if !is_broken {
+        self.is_break_settled |= is_broken || is_last_word || mail.unreadable.is_some();
+        if !is_broken && !is_last_word {
             self.fruits += 1;
         }
         match mail.settle(outcomes, self.policy, progress) {
@@ -226,14 +224,25 @@ impl Work<'_, '_> {
 fn turn_away(outcomes: &mut [Outcome]) -> bool {
     let mut is_turned_away = false;
     for outcome in outcomes {
+        let is_unavailable = is_unavailable(outcome);
         if let Outcome::Refused { verb: Verb::Mail, reply } = outcome
-            && reply.code() == Code::UNAVAILABLE
+            && is_unavailable
         {
             is_turned_away = true;
             *outcome = Outcome::Unsent(Reason::Closed(Cause::Unavailable(reply.clone())));
         }
     }
     is_turned_away
+}
+
+/// Whether it was refused by the 421 that ended the session.
+fn is_unavailable(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused { reply, .. } if reply.code() == Code::UNAVAILABLE)
+}
+
+/// Whether the session ended because the message before it was refused in its middle.
+const fn is_behind_a_refusal(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unsent(Reason::Closed(Cause::Refused(_))))
 }
 
 /// Whether we gave the message up ourselves.

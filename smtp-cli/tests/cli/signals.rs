@@ -15,7 +15,7 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 /// A run that waits for nothing after a signal ends within this.
-const SOON: Duration = Duration::from_secs(3);
+const SOON: Duration = Duration::from_secs(4);
 
 /// Waits until the server has heard a command that begins so.
 #[track_caller]

@@ -3,7 +3,7 @@
 
 use crate::support::send;
 use smtp_cli::Exit;
-use smtp_mock::{Close, Mock, On, Rule, Step};
+use smtp_mock::{Close, Mock, Octets, On, Rule, Step};
 
 /// 421 without the end of the connection that belongs to it.
 fn unavailable() -> Step {
@@ -60,6 +60,28 @@ fn messages_are_unsent_where_the_next_connection_accepts_nothing_either() {
         .start();
     let ran = send(&mock).with(["--repeat", "3"]).exits(Exit::TEMPORARY);
     assert_eq!(ran.output.matches("unsent    friend@example.net").count(), 3, "{}", ran.output);
+    assert_eq!((mock.messages().len(), mock.connections()), (0, 2));
+}
+
+#[test]
+fn messages_behind_one_that_the_server_ended_the_session_with_go_over_a_new_connection() {
+    let refused_at_once = Octets(b"354 go\r\n552 5.3.4 too large\r\n".to_vec());
+    for (rule, status, word) in [
+        (Rule::on(On::Data).step(Step::Raw(refused_at_once)), Exit::DATA, "refused "),
+        (Rule::on(On::Rcpt).step(unavailable()).close(Close::Fin), Exit::TEMPORARY, "refused "),
+        (Rule::on(On::Data).step(unavailable()).close(Close::Fin), Exit::TEMPORARY, "refused "),
+    ] {
+        let mock = Mock::builder().extensions(["PIPELINING"]).rule(rule.connection(1)).start();
+        let ran = send(&mock).with(["--repeat", "3"]).exits(status);
+        let words: Vec<_> = ran.output.lines().map(|line| &line[..8]).collect();
+        assert_eq!(words, [word, "accepted", "accepted"], "{}", ran.output);
+        assert_eq!((mock.messages().len(), mock.connections()), (2, 2));
+    }
+    // Not more than once, where no message gets further.
+    let mock = Mock::builder().rule(Rule::on(On::Rcpt).step(unavailable()).close(Close::Fin)).start();
+    let ran = send(&mock).with(["--repeat", "4"]).exits(Exit::TEMPORARY);
+    assert_eq!(ran.output.lines().count(), 4, "{}", ran.output);
+    assert!(ran.output.lines().all(|line| line.contains("421 4.3.2 shutting down")), "{}", ran.output);
     assert_eq!((mock.messages().len(), mock.connections()), (0, 2));
 }
 
