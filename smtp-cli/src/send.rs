@@ -82,12 +82,13 @@ fn attempt(
         warn_of_another_sender(&settings, &prepared, terminal);
     }
     let password = password(&settings, terminal)?;
-    let interrupt = settings.interrupt.clone();
-    let _armed = interrupt.arm();
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let mx = args.connection.mx.then(|| Mx::new(&args.connection)).transpose()?;
     let count = prepared.count(args.run.repeat);
     let mut outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
+    // From here on; a FIFO without a reader would hold the run otherwise, signal or not.
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
     let format = args.run.format.unwrap_or_default();
     let form = match format {

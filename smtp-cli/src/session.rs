@@ -312,6 +312,11 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether the last reply ended the set-up or a message, so that no message has begun since.
+    pub(crate) const fn is_between_messages(&self) -> bool {
+        !matches!(self.driver.client.answered(), Some(Verb::Mail | Verb::Rcpt | Verb::Data | Verb::Bdat))
+    }
+
     /// Whether TLS is up.
     pub(crate) const fn is_secured(&self) -> bool {
         self.driver.client.is_secured()

@@ -78,10 +78,10 @@ impl Timed {
         }
     }
 
-    /// Waits for a slice of the time that is left, or until there is something to read; with `for_room`, or room to
-    /// write.
-    fn wait(&self, for_room: bool) -> io::Result<()> {
-        let way = if for_room { Way::Both } else { Way::In };
+    /// Waits for a slice of the time that is left, or until there is something to read, or room where the last write
+    /// found none; returns whether there is.
+    fn wait(&self) -> io::Result<bool> {
+        let way = if self.lacks_room { Way::Both } else { Way::In };
         self.socket.wait(way, self.slice()?)
     }
 }
@@ -119,6 +119,7 @@ impl Read for Timed {
 
 impl Write for Timed {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.lacks_room = false;
         loop {
             match self.socket.try_write(octets) {
                 Err(error) if is_passing(&error) => {}
@@ -201,11 +202,11 @@ impl Transport {
     }
 
     /// Waits until there is something to read, or room where the last write found none; no longer than a slice of the
-    /// time until `deadline`.
-    pub(crate) fn wait(&mut self, deadline: Instant) -> io::Result<()> {
-        self.stream_mut().map_or(Ok(()), |stream| {
+    /// time until `deadline`. Returns whether there is.
+    pub(crate) fn wait(&mut self, deadline: Instant) -> io::Result<bool> {
+        self.stream_mut().map_or(Ok(true), |stream| {
             stream.deadline = deadline;
-            stream.wait(stream.lacks_room)
+            stream.wait()
         })
     }
 
@@ -270,7 +271,6 @@ impl Transport {
         let deadline = deadline.into();
         if let Some(stream) = self.stream_mut() {
             stream.waits = deadline.is_some();
-            stream.lacks_room = false;
             stream.deadline = deadline.unwrap_or(stream.deadline);
         }
     }
@@ -338,6 +338,25 @@ mod tests {
             near.wait(deadline).unwrap();
         };
         assert_eq!(count, 8);
+    }
+
+    #[test]
+    fn room_is_awaited_although_something_was_looked_for_since_the_write() {
+        let (mut near, mut far) = pair();
+        let octets = vec![0; 1 << 20];
+        let mut written = 0;
+        while let Ok(count) = near.try_write(&octets) {
+            written += count;
+        }
+        assert_eq!(near.try_read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let reading = std::thread::spawn(move || {
+            io::copy(&mut (&mut far).take(written as u64), &mut io::sink()).unwrap();
+            far
+        });
+        let _far = reading.join().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // A wait for what comes alone would find nothing, however often.
+        assert!((0..20).any(|_| near.wait(deadline).unwrap()), "there is room");
     }
 
     #[test]
