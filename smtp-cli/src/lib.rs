@@ -13,6 +13,7 @@
 
 mod args;
 mod bundled;
+mod command;
 mod compose;
 mod config;
 mod configure;
@@ -24,6 +25,7 @@ mod error;
 mod exit;
 mod explain;
 mod files;
+mod interrupt;
 mod layers;
 mod lint;
 mod log_file;
@@ -43,6 +45,7 @@ mod session;
 mod settings;
 mod shell;
 mod shown;
+mod socket;
 mod terminal;
 mod tls;
 mod transaction;
@@ -51,6 +54,7 @@ mod transport;
 mod verify;
 
 pub use exit::Exit;
+pub use interrupt::Interrupt;
 pub use terminal::{Ask, Clock, Environment, Random, Sleep, Stream, Terminal};
 
 use args::{Command, Parsed};

@@ -10,6 +10,7 @@ use clap_mangen::Man;
 
 /// What the manual says of files and variables.
 const CONFIGURATION: &str = include_str!("manual/configuration.roff");
+const SIGNALS: &str = include_str!("manual/signals.roff");
 /// What it shows in the end.
 const EXAMPLES: &str = include_str!("manual/examples.roff");
 
@@ -67,7 +68,7 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     page_of(command.clone(), "smtp-cli").render(&mut page).map_err(failed)?;
     page.extend_from_slice(undoing(command).as_bytes());
     let statuses = crate::exit::meanings(".SH EXIT STATUS\n.nf\n", ".fi\n");
-    page.extend_from_slice([CONFIGURATION, &statuses, EXAMPLES].concat().as_bytes());
+    page.extend_from_slice([CONFIGURATION, SIGNALS, &statuses, EXAMPLES].concat().as_bytes());
     pages.push(("smtp-cli".to_string(), page));
     let nested = command.get_subcommands().flat_map(|command| {
         let name = format!("smtp-cli-{}", command.get_name());

@@ -62,9 +62,12 @@ pub(crate) fn probe(
         ));
     }
     settings.login = None;
+    settings.interrupt = terminal.interrupt.clone();
     if let Some(log) = &program.log {
         log.check(&program.in_use)?;
     }
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, None)?) } else { None };
     let (now, _) = (terminal.clock)();
     let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
@@ -107,6 +110,7 @@ fn look(settings: &Settings, is_trust_unwanted: bool, now: i64, observers: &Obse
             checks::injection(&open, &mut facts, observers);
         }
     }
+    settings.interrupt.check()?;
     Ok(facts)
 }
 

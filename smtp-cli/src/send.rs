@@ -54,6 +54,7 @@ fn attempt(
     };
     settings.in_flight = usize::from(args.run.in_flight);
     check_require_tls(&args.envelope, &settings)?;
+    settings.interrupt = terminal.interrupt.clone();
     let (log, in_use) = (program.log, program.in_use);
     if let Some(log) = &log {
         log.check(&in_use)?;
@@ -81,6 +82,8 @@ fn attempt(
         warn_of_another_sender(&settings, &prepared, terminal);
     }
     let password = password(&settings, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let mx = args.connection.mx.then(|| Mx::new(&args.connection)).transpose()?;
     let count = prepared.count(args.run.repeat);
@@ -109,6 +112,7 @@ fn attempt(
             connections: usize::from(args.run.connections).min(count),
             retries: args.run.retry,
             reach,
+            may_reconnect: true,
             wait: &terminal.sleep,
             jitter: &|| fraction(random),
         };
@@ -184,7 +188,12 @@ fn warn_of_another_sender(settings: &Settings, prepared: &compose::Prepared, ter
 
 /// The password, if there is a login.
 pub(crate) fn password(settings: &Settings, terminal: &mut Terminal) -> Result<Option<Secret>> {
-    Ok(settings.login.as_ref().map(|login| login.read_secret(terminal)).transpose()?.flatten())
+    Ok(settings
+        .login
+        .as_ref()
+        .map(|login| login.read_secret(settings.timeouts.auth, terminal))
+        .transpose()?
+        .flatten())
 }
 
 /// Shows the commands and the message, as far as `--until` goes.

@@ -2,6 +2,7 @@
 
 use crate::args::{AuthChoice, ConnectionArgs, Header, ProtocolName, Proxy, Scheme, Server, TlsMode};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::login::PasswordSource;
 use crate::tls::Trust;
 use smtp_core::{EhloDomain, Protocol, Reveal, Secret, Timeouts, XclientAttribute};
@@ -124,6 +125,8 @@ pub(crate) struct Settings {
     pub(crate) route: Route,
     /// What the server is told of the client that it is to believe in.
     pub(crate) xclient: Vec<XclientAttribute>,
+    /// What asks the sessions to stop.
+    pub(crate) interrupt: Interrupt,
 }
 
 /// The way to a destination.
@@ -247,6 +250,7 @@ impl Settings {
             },
             xclient: args.xclient.as_ref().map(|attributes| attributes.0.clone()).unwrap_or_default(),
             destination,
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -407,7 +411,9 @@ fn login(
     let password = match (&args.password_env, &args.password_file, &args.password_command, password) {
         (Some(name), ..) => Some(PasswordSource::Variable(name.clone())),
         (_, Some(path), ..) => Some(PasswordSource::File(path.clone())),
-        (_, _, Some(command), _) => Some(PasswordSource::Command(command.clone())),
+        (_, _, Some(command), _) => {
+            Some(PasswordSource::Command { option: "--password-command", command: command.clone() })
+        }
         (.., Some(password)) => Some(PasswordSource::Given(password)),
         _ => None,
     };
@@ -424,7 +430,9 @@ fn login(
     };
     let token = match (&args.token_env, &args.token_command) {
         (Some(name), _) => Some(PasswordSource::Variable(name.clone())),
-        (_, Some(command)) => Some(PasswordSource::Command(command.clone())),
+        (_, Some(command)) => {
+            Some(PasswordSource::Command { option: "--token-command", command: command.clone() })
+        }
         _ => None,
     };
     let is_all = |wanted: &str| !mechanisms.is_empty() && mechanisms.iter().all(|name| name == wanted);

@@ -1,12 +1,14 @@
 //! Defines [`Terminal`], all of the outside that a command talks to besides files and the network.
 
 use crate::error::Error;
+use crate::interrupt::{Interrupt, SLICE};
 use crate::shown;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -51,6 +53,8 @@ pub struct Terminal {
     pub random: Random,
     /// Lets time pass between tries.
     pub sleep: Sleep,
+    /// What asks the program to stop.
+    pub interrupt: Interrupt,
 }
 
 /// An answer of more octets is cut.
@@ -69,6 +73,8 @@ impl Terminal {
     /// That of the process.
     #[must_use]
     pub fn system() -> Self {
+        let interrupt = Interrupt::system();
+        let (asking, sleeping) = (interrupt.clone(), interrupt.clone());
         Self {
             input: Box::new(BufReader::new(io::stdin())),
             output: Stream::new(io::stdout()),
@@ -80,11 +86,12 @@ impl Terminal {
                 && io::stdout().is_terminal()
                 && (cfg!(windows)
                     || std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")),
-            password: Box::new(|question| rpassword::prompt_password(question)),
+            password: Box::new(move |question| ask_for_password(question, &asking)),
             environment: Box::new(variable),
             clock: Box::new(clock),
             random: Box::new(random),
-            sleep: Box::new(std::thread::sleep),
+            sleep: Box::new(move |duration| sleeping.sleep(duration)),
+            interrupt,
         }
     }
 
@@ -104,6 +111,7 @@ impl Terminal {
             clock: Box::new(clock),
             random: Box::new(random),
             sleep: Box::new(std::thread::sleep),
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -221,6 +229,53 @@ fn printed(written: io::Result<()>) -> crate::error::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         result => result.map_err(|error| Error::output(&error)),
     }
+}
+
+/// Asks for a password on the terminal itself. A signal meanwhile ends the process, after the terminal has its echo
+/// again.
+fn ask_for_password(question: &str, interrupt: &Interrupt) -> io::Result<String> {
+    let restore_echo = echo_restorer();
+    let armed = interrupt.arm();
+    let (sender, receiver) = mpsc::channel();
+    let asked = question.to_string();
+    // Nothing ends a read of a terminal, so a thread waits in it.
+    std::thread::Builder::new()
+        .name("password".to_string())
+        .spawn(move || drop(sender.send(rpassword::prompt_password(asked))))?;
+    let answer = loop {
+        match receiver.recv_timeout(SLICE) {
+            Err(RecvTimeoutError::Timeout) if !interrupt.is_requested() => {}
+            Ok(answer) if !interrupt.is_requested() => break answer,
+            Err(RecvTimeoutError::Disconnected) => break Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => {
+                restore_echo();
+                interrupt.end_process();
+            }
+        }
+    };
+    drop(armed);
+    answer
+}
+
+/// Gives what lets the terminal of the process show what is typed as it does now.
+#[cfg(unix)]
+fn echo_restorer() -> impl FnOnce() {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").ok();
+    let attributes = terminal.as_ref().and_then(|terminal| tcgetattr(terminal).ok());
+    move || {
+        if let Some((mut terminal, attributes)) = terminal.zip(attributes) {
+            // A terminal that is gone needs no echo.
+            let _ = tcsetattr(&terminal, OptionalActions::Now, &attributes);
+            let _ = terminal.write_all(b"\n");
+        }
+    }
+}
+
+/// Nothing: Windows sets a console anew for each program.
+#[cfg(windows)]
+fn echo_restorer() -> impl FnOnce() {
+    || ()
 }
 
 /// An environment variable; who has no HOME, as under some init systems, has one in the system's list of users.

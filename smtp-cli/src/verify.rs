@@ -30,6 +30,7 @@ pub(crate) fn verify(
     if let Some(warning) = settings.warning().filter(|_| !global.quiet) {
         terminal.warn(&warning);
     }
+    settings.interrupt = terminal.interrupt.clone();
     let recipients = recipients(&args.addresses)?;
     let user = settings.login.as_ref().map(|login| login.user.as_str());
     let from = match &args.envelope_from {
@@ -41,6 +42,8 @@ pub(crate) fn verify(
         log.check(&program.in_use)?;
     }
     let password = password(&settings, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let answers = Session::open(&settings, password.as_ref(), outputs.observers(0, &settings)).and_then(

@@ -30,6 +30,7 @@ fn every_message_is_accounted_for_while_sessions_are_killed() {
         ChaosFault::Temporary,
         ChaosFault::Permanent,
         ChaosFault::Unavailable,
+        ChaosFault::UnavailableContinues,
         ChaosFault::Rst,
         ChaosFault::Fin,
         ChaosFault::DropMidReply,
@@ -50,7 +51,18 @@ fn every_message_is_accounted_for_while_sessions_are_killed() {
     let mut program = Command::new(smtp_cli_path().unwrap())
         .args(["send", "--server", &mock.addr().to_string(), "--tls", "none", "--from", "you@example.org"])
         .args(["--to", "friend@example.net", "--subject", "Ledger", "--body", "One of many."])
-        .args(["--repeat", &messages.to_string(), "--connections", "8", "--retry", "8", "--format", "json"])
+        .args([
+            "--repeat",
+            &messages.to_string(),
+            "--connections",
+            "8",
+            "--in-flight",
+            "4",
+            "--retry",
+            "8",
+            "--format",
+            "json",
+        ])
         .env_clear()
         .env("HOME", "/nonexistent")
         .stdin(Stdio::null())

@@ -38,6 +38,8 @@ pub(super) fn go(
         terminal.warn("nobody logs in, because there is no --user; it goes as far as the hello");
     }
     let password = password(&settings, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
     let attempt = || {
@@ -59,6 +61,9 @@ pub(super) fn go(
             break;
         }
         (terminal.sleep)(wait_before(round, fraction(&terminal.random)));
+        if interrupt.is_requested() {
+            break;
+        }
         reached = attempt();
     }
     let mut failures = outputs.end();

@@ -135,7 +135,7 @@ impl Session<'_> {
     pub(crate) fn closed(&self, cause: &Cause) -> Error {
         let error = self.ended(cause);
         match cause {
-            Cause::Lost if self.driver.failure().is_none() => {
+            Cause::Lost if self.driver.failure().is_none() && !self.driver.is_interrupted() => {
                 Error::new(error.exit(), format!("{error}; try again later"))
             }
             _ => error,
@@ -144,6 +144,9 @@ impl Session<'_> {
 
     /// The same without the advice to try again, where that may duplicate a message.
     pub(crate) fn ended(&self, cause: &Cause) -> Error {
+        if let Some(error) = self.interruption() {
+            return error;
+        }
         let server = &self.settings.destination;
         if let Some(failure) = self.driver.failure() {
             return self.handshake_failure(failure);

@@ -82,7 +82,10 @@ impl Shell<'_> {
         let source =
             known.filter(|login| login.secret != Some(PasswordSource::Prompt)).filter(|_| !self.is_asking);
         let (login, password) = match source {
-            Some(login) => (Login { user, ..login.clone() }, login.read_secret(self.terminal)?),
+            Some(login) => (
+                Login { user, ..login.clone() },
+                login.read_secret(connection.settings.timeouts.auth, self.terminal)?,
+            ),
             None => (with_password(known, user.clone()), Some(self.ask_for_password(&user)?)),
         };
         self.log_in(connection, login, password)
@@ -170,7 +173,7 @@ impl Shell<'_> {
         if login.secret == Some(PasswordSource::Prompt) && may_ask {
             return self.ask_for_password(&login.user).map(Some);
         }
-        Ok(login.read_secret(self.terminal)?)
+        Ok(login.read_secret(settings.timeouts.auth, self.terminal)?)
     }
 }
 

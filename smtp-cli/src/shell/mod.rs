@@ -16,6 +16,7 @@ use crate::compose;
 use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
 use crate::explain;
+use crate::interrupt::Interrupt;
 use crate::layers::{Program, Setting};
 use crate::output::Outputs;
 use crate::send::conclude;
@@ -43,6 +44,8 @@ pub(crate) fn shell(
     if let Some(log) = &program.log {
         log.check(&program.in_use)?;
     }
+    // While a server or a command is waited for, a signal ends the shell.
+    terminal.interrupt = Interrupt::default();
     let mut outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let mut shell = Shell {
         typed,

@@ -211,7 +211,7 @@ fn the_other_commands_do_not_destroy_their_inputs_either() {
     let (file, ca) = ca_file(&mock);
     let before = std::fs::read(file.path()).unwrap();
     for words in [&["verify", "a@example.org"][..], &["probe"], &["shell"]] {
-        let usual = ["--helo", "client.example", "--ca-file", &ca, "--transcript", &ca];
+        let usual = ["--helo", "client.example", "--tls", "none", "--ca-file", &ca, "--transcript", &ca];
         let run = smtp_cli([]).with_all(words).with(["--server", &address]).with(usual);
         run.exits(Exit::CANNOT_CREATE).complains(["the file of --ca-file"]);
     }
@@ -223,7 +223,7 @@ fn the_other_commands_do_not_destroy_their_inputs_either() {
         format!("send --from a@example.org --to b@example.net --subject s --body b --attach {attached}");
     for (words, victim) in [(send.as_str(), &attached), ("noop", &ca)] {
         let lines = format!("connect {address}\n{words}\n.save {victim}\n");
-        smtp_cli(["shell", "--helo", "client.example", "--ca-file", &ca])
+        smtp_cli(["shell", "--helo", "client.example", "--tls", "none", "--ca-file", &ca])
             .input(lines)
             .exits(Exit::CANNOT_CREATE)
             .complains(["the recording", "which it would destroy"]);

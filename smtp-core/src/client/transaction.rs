@@ -143,6 +143,11 @@ impl Transaction {
             || (self.is_answered() && self.accepted == 0)
     }
 
+    /// Whether a chunk was refused, so that the rest of the message is not sent.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.chunk_refusal.is_some() || (self.stage == Stage::Written && self.data_ends.is_none())
+    }
+
     /// Whether the server may hold recipients of it and wait for mail data that will not come.
     pub(super) fn leaves_recipients(&self) -> bool {
         self.data_ends.is_none() && !self.is_mail_refused && !self.is_check && self.asked > self.refused
