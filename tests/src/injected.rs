@@ -54,7 +54,7 @@ const ERRORS: [(&[&str], &[&str]); 9] = [
     (&["accept", "accept4", "connect", "poll", "ppoll", "epoll_wait", "select", "getrandom"], &["EINTR"]),
     (&["connect"], &["ECONNREFUSED", "ENETUNREACH"]),
     (&["setsockopt", "getsockname", "ioctl", "fcntl"], &["ENOBUFS"]),
-    (&["clone", "clone3"], &["EAGAIN"]),
+    (&["clone", "clone3", "recvfrom", "recvmsg", "sendto", "sendmsg"], &["EAGAIN"]),
     (
         &[
             "socket",

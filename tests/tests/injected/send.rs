@@ -85,7 +85,7 @@ fn two_recipients_by_lmtp_over_a_unix_socket() {
 fn a_message_from_standard_input() {
     let way = Way {
         input: message("one"),
-        arguments: ["--eml", "-"].map(OsString::from).into(),
+        arguments: ["--tls", "none", "--eml", "-"].map(OsString::from).into(),
         ..Way::new("read(0,")
     };
     way.injected(10);
