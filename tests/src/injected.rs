@@ -73,6 +73,9 @@ const ERRORS: [(&[&str], &[&str]); 9] = [
     ),
 ];
 
+/// The errors after which the same call is to be made again.
+const PASSING: [&str; 2] = ["EINTR", "EAGAIN"];
+
 /// A system call of a run: its name, and which of its name it is in its thread, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_structs, reason = "a name and a number are all that strace wants")]
@@ -89,6 +92,10 @@ pub struct Call {
 pub enum Fault {
     /// It fails with this error, and is not executed.
     Error(&'static str),
+    /// It and all later ones of its name fail so, as on a disk that stays full.
+    Lasting(&'static str),
+    /// The program is asked to end by SIGTERM; the call is executed.
+    Terminate,
     /// The program is killed instead.
     Kill,
 }
@@ -104,19 +111,13 @@ pub struct Injection {
     pub fault: Fault,
 }
 
-impl Injection {
-    /// Whether the program is killed.
-    #[must_use]
-    pub fn is_kill(&self) -> bool {
-        self.fault == Fault::Kill
-    }
-}
-
 impl fmt::Display for Injection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Call { name, ordinal } = &self.call;
         match self.fault {
             Fault::Error(error) => write!(f, "{name} {ordinal} fails with {error}"),
+            Fault::Lasting(error) => write!(f, "{name} fails with {error} from {ordinal} on"),
+            Fault::Terminate => write!(f, "terminated at {name} {ordinal}"),
             Fault::Kill => write!(f, "killed at {name} {ordinal}"),
         }
     }
@@ -162,7 +163,9 @@ pub fn injections(calls: &BTreeSet<Call>) -> Vec<Injection> {
     let of_call = |call: &Call| {
         let errors = ERRORS.iter().filter(|(names, _)| names.contains(&call.name.as_str()));
         let errors: BTreeSet<&'static str> = errors.flat_map(|(_, errors)| errors.iter().copied()).collect();
-        let faults = errors.into_iter().map(Fault::Error).chain([Fault::Kill]);
+        let lasting = errors.clone().into_iter().filter(|error| !PASSING.contains(error)).map(Fault::Lasting);
+        let faults =
+            errors.into_iter().map(Fault::Error).chain(lasting).chain([Fault::Terminate, Fault::Kill]);
         faults.map(|fault| Injection { call: call.clone(), fault }).collect::<Vec<_>>()
     };
     calls.iter().flat_map(of_call).collect()
@@ -213,7 +216,8 @@ pub fn each(
                 let notes = directory.path().join("notes");
                 let judged = run(&words(&notes, &options(injection)), injection);
                 let notes = fs::read_to_string(notes).unwrap_or_default();
-                let met = notes.contains("(INJECTED)") || notes.contains("killed by SIGKILL");
+                let marks = ["(INJECTED)", "--- SIGTERM", "killed by SIG"];
+                let met = marks.iter().any(|mark| notes.contains(mark));
                 judged.map(|()| met).map_err(|error| format!("{error}\n{}", last_lines(&notes)))
             });
             let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
@@ -229,11 +233,13 @@ pub fn each(
 
 /// strace's options for an injection: it stops the program at no other call.
 fn options(Injection { call: Call { name, ordinal }, fault }: &Injection) -> [String; 2] {
-    let fault = match fault {
-        Fault::Error(error) => format!("error={error}"),
-        Fault::Kill => "signal=KILL".to_owned(),
+    let (fault, more) = match fault {
+        Fault::Error(error) => (format!("error={error}"), ""),
+        Fault::Lasting(error) => (format!("error={error}"), "+"),
+        Fault::Terminate => ("signal=TERM".to_owned(), ""),
+        Fault::Kill => ("signal=KILL".to_owned(), ""),
     };
-    [format!("--trace={name}"), format!("--inject={name}:{fault}:when={ordinal}")]
+    [format!("--trace={name}"), format!("--inject={name}:{fault}:when={ordinal}{more}")]
 }
 
 fn words(file: &Path, options: &[String]) -> Vec<OsString> {
@@ -268,8 +274,9 @@ mod tests {
         let found = calls(file.path(), "socket(").unwrap();
         assert_eq!(found, [call("read", 2), call("socket", 1)].into());
         let all: Vec<String> = injections(&found).iter().map(ToString::to_string).collect();
-        assert_eq!(all.len(), 4 + 3, "{all:?}");
-        assert_eq!(all[3], "killed at read 2");
+        assert_eq!(all.len(), 8 + 6, "{all:?}");
+        assert_eq!(all[3], "read fails with ECONNRESET from 2 on");
+        assert_eq!(all[7], "killed at read 2");
         fs::write(file.path(), "7  read(3) = 1\n").unwrap();
         assert_eq!(calls(file.path(), "socket(").unwrap_err().kind(), io::ErrorKind::InvalidData);
     }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use smtp_mock::{Builder, Certificate, Message, Mock};
+use smtp_mock::{Builder, Certificate, Message, Mock, On, Rule, Step};
 use smtp_tests::injected::{Injection, calls, each, injections, noted};
 use smtp_tests::program::smtp_cli;
 use smtp_tests::waiting::wait_within;
@@ -23,29 +23,44 @@ const PHASE: &str = "5";
 const WHOLE: Duration = Duration::from_secs(20);
 /// How long the server may take to notice that the client is gone.
 const NOTICE: Duration = Duration::from_secs(10);
+/// For how long the slow server reads nothing.
+const PAUSE: Duration = Duration::from_millis(100);
 /// The size of a body that leaves in several writes.
 const LARGE: usize = 200 * 1024;
 
 #[test]
 fn a_large_message_by_data() {
-    large(&["--no-extension", "CHUNKING"], 10);
+    large(|way| way.arguments.extend(["--no-extension", "CHUNKING"].map(OsString::from)), 20);
 }
 
 #[test]
 fn a_large_message_by_bdat() {
-    large(&[], 10);
+    large(|_| (), 20);
+}
+
+/// The system takes a part of each write.
+#[test]
+fn a_large_message_to_a_slow_server() {
+    large(
+        |way| {
+            way.server =
+                |_| Mock::builder().rule(Rule::on(On::Data).reply("354 go").step(Step::StopReading(PAUSE)));
+            way.arguments.extend(["--no-extension", "CHUNKING"].map(OsString::from));
+        },
+        20,
+    );
 }
 
 #[test]
 fn a_large_message_that_is_tried_twice() {
-    large(&["--no-extension", "CHUNKING", "--retry", "1"], 30);
+    large(|way| way.arguments.extend(["--no-extension", "CHUNKING", "--retry", "1"].map(OsString::from)), 60);
 }
 
 #[test]
 fn several_messages_in_flight() {
     let (directory, mut way) = ready("socket(", &["one", "two", "three", "four", "five", "six"]);
     way.arguments.extend(["--in-flight", "4"].map(OsString::from));
-    way.injected(10);
+    way.injected(20);
     drop(directory);
 }
 
@@ -53,7 +68,7 @@ fn several_messages_in_flight() {
 fn several_messages_over_several_connections() {
     let (directory, mut way) = ready("socket(", &["one", "two", "three", "four", "five", "six"]);
     way.arguments.extend(["--connections", "2"].map(OsString::from));
-    way.injected(20);
+    way.injected(30);
     drop(directory);
 }
 
@@ -67,7 +82,7 @@ fn under_tls_with_all_that_a_run_writes() {
     way.arguments
         .extend(["--transcript", "transcript.jsonl", "--record", "recording.toml"].map(OsString::from));
     way.files = Files { transcript: Some("transcript.jsonl"), recording: Some("recording.toml") };
-    way.injected(15);
+    way.injected(25);
     drop(directory);
 }
 
@@ -77,7 +92,7 @@ fn two_recipients_by_lmtp_over_a_unix_socket() {
     way.server = |directory| Mock::builder().lmtp().unix(directory.join("socket"));
     way.place = Place::Unix;
     way.arguments.extend(["--lmtp", "--to", "a@example.net,b@example.net"].map(OsString::from));
-    way.injected(10);
+    way.injected(20);
     drop(directory);
 }
 
@@ -88,11 +103,11 @@ fn a_message_from_standard_input() {
         arguments: ["--tls", "none", "--eml", "-"].map(OsString::from).into(),
         ..Way::new("read(0,")
     };
-    way.injected(10);
+    way.injected(20);
 }
 
 /// A composed message with a body and an attachment from files.
-fn large(options: &[&str], many: usize) {
+fn large(set: fn(&mut Way), many: usize) {
     let directory = tempfile::tempdir().unwrap();
     let body = directory.path().join("body.txt");
     let attachment = directory.path().join("attachment.bin");
@@ -102,7 +117,7 @@ fn large(options: &[&str], many: usize) {
     way.arguments.extend(["--from", "you@example.org", "--to", "one@example.net"].map(OsString::from));
     way.arguments.extend(["--subject", "Large", "--body-file"].map(OsString::from));
     way.arguments.extend([body.into(), "--attach".into(), attachment.into()]);
-    way.arguments.extend(options.iter().map(OsString::from));
+    set(&mut way);
     way.is_whole = |message| {
         let text = message.text().unwrap_or_default().replace("\r\n", "\n");
         assert!(text == self::text(LARGE), "the body of {} octets is not the file", text.len());
@@ -198,13 +213,13 @@ impl Way {
             .iter()
             .map(|message| (verdict::recipients(message), verdict::fixed(message)))
             .collect();
-        run.judge(&whole, &self.files, None).unwrap();
+        run.judge(&whole, &self.files).unwrap();
         let all = injections(&calls(&notes, self.begin).unwrap());
         assert!(all.len() > 50, "{}", all.len());
         println!("{} faults", all.len());
         each(&all, every(many), |wrapper, injection| {
             let (run, _directory) = self.run(wrapper, Some(injection))?;
-            run.judge(&whole, &self.files, Some(injection))
+            run.judge(&whole, &self.files)
         })
         .assert();
     }
@@ -244,8 +259,8 @@ impl Way {
         if took > WHOLE {
             return Err(format!("it took {took:?}: {}", finished.error()));
         }
-        let is_killed = injection.is_some_and(Injection::is_kill) && finished.status.is_none();
-        let run = Run { finished, is_killed, accepted, transcript, directory: path.to_owned() };
+        let run =
+            Run { finished, injection: injection.cloned(), accepted, transcript, directory: path.to_owned() };
         Ok((run, directory))
     }
 }

@@ -101,7 +101,7 @@ fn injected(format: &str, stored: impl Fn(&Path) -> Result<BTreeSet<String>, Str
     assert_eq!(run(&noted(&notes)), Ok(2));
     let all = injections(&calls(&notes, "socket(").unwrap());
     assert!(all.len() > 100, "{}", all.len());
-    each(&all, every(10), |wrapper, _| run(wrapper).map(drop)).assert();
+    each(&all, every(20), |wrapper, _| run(wrapper).map(drop)).assert();
 }
 
 /// Sends each message once, on a connection of its own, and gives those that were acknowledged.

@@ -24,8 +24,8 @@ pub(super) struct Files {
 /// What was seen of a run.
 pub(super) struct Run {
     pub(super) finished: Finished,
-    /// Whether it was killed, as was intended.
-    pub(super) is_killed: bool,
+    /// The fault that it met, if any was injected.
+    pub(super) injection: Option<Injection>,
     /// What the server accepted.
     pub(super) accepted: Vec<Arc<Message>>,
     /// What the server saw.
@@ -54,17 +54,10 @@ pub(super) fn fixed(message: &Message) -> Vec<u8> {
 impl Run {
     /// Objects where the program reports what is not so, or leaves half of something; `whole` are the messages that were
     /// to be sent.
-    pub(super) fn judge(
-        &self,
-        whole: &BTreeMap<Vec<String>, Vec<u8>>,
-        files: &Files,
-        injection: Option<&Injection>,
-    ) -> Result<(), String> {
+    pub(super) fn judge(&self, whole: &BTreeMap<Vec<String>, Vec<u8>>, files: &Files) -> Result<(), String> {
         let verdict = self
             .accepted_is_whole(whole)
-            .and_then(
-                |times| if self.is_killed { Ok(()) } else { self.report_agrees(whole, &times, injection) },
-            )
+            .and_then(|times| if self.is_killed() { Ok(()) } else { self.report_agrees(whole, &times) })
             .and_then(|()| self.files_are_whole(files));
         verdict.map_err(|objection| {
             let Finished { status, .. } = &self.finished;
@@ -104,14 +97,13 @@ impl Run {
         &self,
         whole: &BTreeMap<Vec<String>, Vec<u8>>,
         times: &BTreeMap<String, usize>,
-        injection: Option<&Injection>,
     ) -> Result<(), String> {
         let error = self.finished.error();
         let status = self.finished.status.ok_or("it was ended by a signal")?;
         let (warnings, complaints): (Vec<&str>, Vec<&str>) =
             error.lines().partition(|line| line.starts_with("smtp-cli: warning: "));
         let is_clear = complaints.iter().all(|line| line.starts_with("smtp-cli: "));
-        if complaints.len() != usize::from(status != 0)
+        if complaints.len() != usize::from(status != 0 && !self.is_mute())
             || !is_clear
             || error.contains("a fault of this program")
         {
@@ -123,7 +115,7 @@ impl Run {
             return if self.transcript.is_empty() && UNSENT.contains(&status) {
                 // it failed before there was a message to report
                 Ok(())
-            } else if injection.is_some_and(|injection| self.cannot_print(injection)) {
+            } else if self.cannot_print() {
                 let is_fitting = is_fitting(status, whole.len(), expected.len(), times.len());
                 is_fitting
                     .then_some(())
@@ -156,10 +148,34 @@ impl Run {
         if warnings.len() > 1 { Err("it warns more than once".to_owned()) } else { Ok(()) }
     }
 
+    /// Whether the fault ended it, as it should: SIGTERM only before the program has anything to report, or afterwards.
+    fn is_killed(&self) -> bool {
+        let may_end = match self.fault() {
+            Some(Fault::Kill) => true,
+            Some(Fault::Terminate) => self.transcript.is_empty() || !self.finished.output.is_empty(),
+            _ => false,
+        };
+        self.finished.status.is_none() && may_end
+    }
+
     /// Whether the fault keeps the report from being printed, and standard error says so; a reader that is gone is no failure.
-    fn cannot_print(&self, injection: &Injection) -> bool {
+    fn cannot_print(&self) -> bool {
         let is_told = self.finished.error().contains("cannot write to standard output");
-        injection.call.name == "write" && (injection.fault == Fault::Error("EPIPE") || is_told)
+        self.fails_to_write() && (is_told || self.is_mute() || self.fault() == Some(Fault::Error("EPIPE")))
+    }
+
+    /// Whether a write of a file or a standard stream fails.
+    fn fails_to_write(&self) -> bool {
+        self.injection.as_ref().is_some_and(|injection| injection.call.name == "write")
+    }
+
+    /// Whether it cannot write to standard error either.
+    fn is_mute(&self) -> bool {
+        self.fails_to_write() && matches!(self.fault(), Some(Fault::Lasting(_)))
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.injection.as_ref().map(|injection| injection.fault)
     }
 
     /// What the program reports of each recipient; `None` where it prints nothing.
@@ -198,18 +214,19 @@ impl Run {
             return Err(format!("it leaves a temporary file {left}"));
         }
         let error = self.finished.error();
+        let is_told = |file: &str| self.is_killed() || self.is_mute() || error.contains(file);
         let read = |name: &str| fs::read_to_string(self.directory.join(name)).unwrap_or_default();
         if let Some(transcript) = files.transcript.map(read) {
             let lines: Vec<&str> = transcript.lines().collect();
             let values: Vec<serde_json::Value> =
                 lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
-            let is_reported = error.contains("the transcript");
+            let is_told = is_told("the transcript");
             // the last line of a run that was killed may be half of one
-            if values.len() < lines.len() && !self.is_killed && !is_reported {
+            if values.len() < lines.len() && !is_told {
                 return Err(format!("the transcript holds a line that is no JSON:\n{transcript}"));
             }
             let is_ended = values.iter().any(|line| line["verb"] == "message" && line["kind"] == "received");
-            if !is_ended && !self.is_killed && !is_reported && self.finished.status == Some(0) {
+            if !is_ended && !is_told && self.finished.status == Some(0) {
                 return Err(format!(
                     "the transcript lacks its end, and nothing is said of it:\n{transcript}"
                 ));
@@ -222,8 +239,7 @@ impl Run {
                 Ok(1) => recording.ends_with("'''\n"),
                 _ => false,
             };
-            let is_told =
-                self.is_killed || error.contains("the recording") || self.finished.status != Some(0);
+            let is_told = is_told("the recording") || self.finished.status != Some(0);
             if !is_whole && !(is_told && recording.is_empty()) {
                 return Err(format!("the recording is neither whole nor empty:\n{recording}"));
             }
