@@ -18,9 +18,9 @@ use self::verdict::{Files, Run};
 use super::every;
 
 /// The time that each phase of the program may take.
-const PHASE: &str = "5";
-/// The time that a whole run may take: a single fault makes two phases wait at most.
-const WHOLE: Duration = Duration::from_secs(20);
+const PHASE: &str = "20";
+/// The time that a whole run may take: a fault of ours is no reason to wait for a server until a phase is over.
+const WHOLE: Duration = Duration::from_secs(15);
 /// How long the server may take to notice that the client is gone.
 const NOTICE: Duration = Duration::from_secs(10);
 /// For how long the slow server reads nothing.
@@ -68,6 +68,7 @@ fn several_messages_in_flight() {
 fn several_messages_over_several_connections() {
     let (directory, mut way) = ready("socket(", &["one", "two", "three", "four", "five", "six"]);
     way.arguments.extend(["--connections", "2"].map(OsString::from));
+    way.is_threaded = true;
     way.injected(30);
     drop(directory);
 }
@@ -181,6 +182,8 @@ struct Way {
     /// What stands on standard input.
     input: Vec<u8>,
     files: Files,
+    /// Whether several threads may meet a fault.
+    is_threaded: bool,
     /// Asserts that a message is one of those that were to be sent.
     is_whole: fn(&Message),
 }
@@ -194,6 +197,7 @@ impl Way {
             arguments: Vec::new(),
             input: Vec::new(),
             files: Files::default(),
+            is_threaded: false,
             is_whole: |message| {
                 let name = message.subject().unwrap();
                 assert!(message.octets == self::message(&name), "{} is not whole", name);
@@ -259,8 +263,14 @@ impl Way {
         if took > WHOLE {
             return Err(format!("it took {took:?}: {}", finished.error()));
         }
-        let run =
-            Run { finished, injection: injection.cloned(), accepted, transcript, directory: path.to_owned() };
+        let run = Run {
+            finished,
+            injection: injection.cloned(),
+            is_threaded: self.is_threaded,
+            accepted,
+            transcript,
+            directory: path.to_owned(),
+        };
         Ok((run, directory))
     }
 }
