@@ -5,7 +5,7 @@ use crate::measure::{Measure, phase_of};
 use crate::tls::{Failure, Tls};
 use crate::transcript::Observer;
 use crate::transport::Transport;
-use smtp_core::{Client, Config, Content, Event, Goal, Input, Output, Transmit, Verb};
+use smtp_core::{Client, Config, Content, Event, Goal, Input, Output, Timer, Transmit, Verb};
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -45,6 +45,10 @@ pub(crate) struct Driver {
     is_shown: bool,
     /// Whether a write was given up, so that nothing may follow it.
     is_torn: bool,
+    /// Why a write or a read failed, where that is not that the server ended the connection.
+    failed: Option<io::Error>,
+    /// For how long what explains a failed write is awaited, and until when, once one failed.
+    last_words: (Duration, Option<Instant>),
     /// How many writes are complete since the last read.
     unheard: usize,
     bodies: Bodies,
@@ -104,6 +108,8 @@ impl Driver {
         let now = Instant::now();
         Self {
             accounts: config.report_replies,
+            failed: None,
+            last_words: (config.timeouts.limit(Timer::LastWords), None),
             client: Client::new(config),
             transport,
             tls,
@@ -208,10 +214,34 @@ impl Driver {
                     let _ = self.transport.wait(self.epoch + until.since_epoch());
                 }
             }
-            Err(_) => {
+            Err(error) => {
                 self.is_torn = true;
+                if !self.may_have_arrived() {
+                    self.last_words.1 = Some(Instant::now() + self.last_words.0);
+                }
+                self.fail(error);
                 self.client.handle(Input::WriteFailed);
             }
+        }
+    }
+
+    /// Whether the end of a message that is not answered has left, or may have with the part of a write that did.
+    fn may_have_arrived(&self) -> bool {
+        let written = self.written.unwrap_or_default();
+        let is_in_part = match self.bodies.complete.len() {
+            0 => false,
+            1 => written >= self.end_of_mail_data(),
+            _ => written > 0,
+        };
+        is_in_part || !self.bodies.outstanding.is_empty()
+    }
+
+    /// Keeps why the connection failed, as far as the system says more than that the server ended it.
+    fn fail(&mut self, error: io::Error) {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        let is_ended = matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
+        if error.raw_os_error().is_some() && !is_ended {
+            self.failed.get_or_insert(error);
         }
     }
 
@@ -260,9 +290,14 @@ impl Driver {
 
     fn read(&mut self, until: smtp_core::Instant) {
         self.measure.turns += u64::from(std::mem::take(&mut self.has_written));
-        let read = self.transport.read(&mut self.buffer, self.epoch + until.since_epoch());
-        // When the deadline has passed, the next poll says what follows from that.
-        self.take(read);
+        let until = self.epoch + until.since_epoch();
+        let last_words = self.last_words.1;
+        let deadline = last_words.map_or(until, |last_words| last_words.min(until));
+        let read = self.transport.read(&mut self.buffer, deadline);
+        // When the deadline has passed, the next poll says what follows from that, unless it was ours.
+        if !self.take(read) && last_words.is_some_and(|last_words| Instant::now() >= last_words) {
+            self.client.handle(Input::Lost);
+        }
     }
 
     /// Takes what is there, without waiting for more; says whether there was anything.
@@ -286,6 +321,7 @@ impl Driver {
                 if matches!(self.client.answered(), None | Some(Verb::StartTls)) {
                     self.failure = Failure::of_alert(&error);
                 }
+                self.fail(error);
                 self.lose();
             }
         }
@@ -384,6 +420,11 @@ impl Driver {
     /// Whether an interrupt ended the session.
     pub(crate) const fn is_interrupted(&self) -> bool {
         self.is_interrupted
+    }
+
+    /// Why a write or a read failed, where that is not that the server ended the connection.
+    pub(crate) const fn failed(&self) -> Option<&io::Error> {
+        self.failed.as_ref()
     }
 
     /// Where in the session it is, by the last reply that came.

@@ -61,7 +61,7 @@ impl Outputs {
                 let file = files::create("the transcript", path, &in_use)?;
                 in_use.add("--transcript", path);
                 let failing = Failing::default();
-                let stream = Stream::new(Watched { file, failing: failing.clone() });
+                let stream = Stream::new(Watched { file, failing: failing.clone(), has_failed: false });
                 let is_json = path.extension().is_some_and(|extension| extension == "jsonl");
                 Some((stream, is_json, failing))
             }
@@ -274,19 +274,27 @@ impl Write for BesideBar {
     }
 }
 
-/// A file whose first error is kept.
-struct Watched {
-    file: File,
+/// A file whose first error is kept. Nothing is written after it, so that the file lacks its end and nothing before.
+struct Watched<W> {
+    file: W,
     failing: Failing,
+    has_failed: bool,
 }
 
-impl Write for Watched {
+impl<W: Write> Write for Watched<W> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.file.write(octets).map_err(|error| {
-            let kind = error.kind();
-            self.failing.keep(error);
-            kind.into()
-        })
+        if self.has_failed {
+            return Err(io::ErrorKind::Other.into());
+        }
+        match self.file.write(octets) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => {
+                let kind = error.kind();
+                self.has_failed = true;
+                self.failing.keep(error);
+                Err(kind.into())
+            }
+            result => result,
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -309,5 +317,52 @@ impl Write for LogLines {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::VecDeque;
+    use std::sync::Mutex;
+
+    /// Fails as it is told, and otherwise keeps what is written.
+    struct Failures(VecDeque<Option<io::ErrorKind>>, Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Failures {
+        fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+            match self.0.pop_front().flatten() {
+                Some(kind) => Err(kind.into()),
+                None => self.1.lock().unwrap().write(octets),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    /// What stands in a file after three lines, and its failure.
+    fn written(failures: [Option<io::ErrorKind>; 4]) -> (String, Option<io::ErrorKind>) {
+        let (failing, kept) = (Failing::default(), Arc::default());
+        let file = Failures(failures.into(), Arc::clone(&kept));
+        let mut stream = Stream::new(Watched { file, failing: failing.clone(), has_failed: false });
+        for line in ["one\n", "two\n", "three\n"] {
+            let _ = stream.write_all(line.as_bytes());
+        }
+        let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
+        (text, failing.take().map(|error| error.kind()))
+    }
+
+    #[test]
+    fn a_write_of_the_transcript_that_a_signal_interrupts_is_no_failure() {
+        let failures = [None, Some(io::ErrorKind::Interrupted), None, None];
+        assert_eq!(written(failures), ("one\ntwo\nthree\n".to_string(), None));
+    }
+
+    #[test]
+    fn a_transcript_has_no_gap_after_a_failure_that_passes() {
+        let full = Some(io::ErrorKind::StorageFull);
+        assert_eq!(written([None, full, None, None]), ("one\n".to_string(), full));
     }
 }

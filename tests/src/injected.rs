@@ -1,6 +1,6 @@
 //! Provides runs of a program in which one system call fails, or is the last: strace puts the failure in its place.
 //!
-//! A run without a fault is [`noted`] first; its [`calls`], from the first `socket` on, give the
+//! A run without a fault is [`noted`] first; its [`calls`], from one that matters on, give the
 //! [`injections`]; [`each`] runs the program again with each of them, and asks an oracle what it made of it:
 //!
 //! ```no_run
@@ -9,7 +9,7 @@
 //! # fn run(wrapper: &[std::ffi::OsString]) -> Result<(), String> { Ok(()) }
 //! let notes = Path::new("notes");
 //! run(&noted(notes)).expect("nothing fails where nothing is injected");
-//! let all = injections(&calls(notes).expect("strace notes calls"));
+//! let all = injections(&calls(notes, "socket(").expect("strace notes calls"));
 //! let outcome = each(&all, 1, |wrapper, _| run(wrapper));
 //! outcome.assert();
 //! ```
@@ -30,11 +30,11 @@ const AT_ONCE: usize = 2;
 ///
 /// What is not executed must be something that can fail so: a `close` that fails has closed the descriptor all the same,
 /// a `futex` that fails wakes nobody, and memory is another subject.
-const ERRORS: [(&[&str], &[&str]); 6] = [
+const ERRORS: [(&[&str], &[&str]); 9] = [
     (&["read", "readv", "recvfrom", "recvmsg", "pread64"], &["EINTR", "EIO", "ECONNRESET"]),
     (
         &["write", "writev", "sendto", "sendmsg", "pwrite64", "copy_file_range", "sendfile"],
-        &["EINTR", "ENOSPC", "EIO", "ECONNRESET"],
+        &["EINTR", "ENOSPC", "EIO", "ECONNRESET", "EPIPE"],
     ),
     (&["open", "openat", "creat", "mkdir", "mkdirat"], &["EINTR", "ENOSPC", "EMFILE", "EIO"]),
     (
@@ -51,7 +51,10 @@ const ERRORS: [(&[&str], &[&str]); 6] = [
         ],
         &["EINTR", "ENOSPC", "EIO"],
     ),
-    (&["accept", "accept4", "connect", "poll", "ppoll", "epoll_wait", "select"], &["EINTR"]),
+    (&["accept", "accept4", "connect", "poll", "ppoll", "epoll_wait", "select", "getrandom"], &["EINTR"]),
+    (&["connect"], &["ECONNREFUSED", "ENETUNREACH"]),
+    (&["setsockopt", "getsockname", "ioctl", "fcntl"], &["ENOBUFS"]),
+    (&["clone", "clone3", "recvfrom", "recvmsg", "sendto", "sendmsg"], &["EAGAIN"]),
     (
         &[
             "socket",
@@ -70,6 +73,9 @@ const ERRORS: [(&[&str], &[&str]); 6] = [
     ),
 ];
 
+/// The errors after which the same call is to be made again.
+const PASSING: [&str; 2] = ["EINTR", "EAGAIN"];
+
 /// A system call of a run: its name, and which of its name it is in its thread, counted from 1.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(clippy::exhaustive_structs, reason = "a name and a number are all that strace wants")]
@@ -86,6 +92,10 @@ pub struct Call {
 pub enum Fault {
     /// It fails with this error, and is not executed.
     Error(&'static str),
+    /// It and all later ones of its name fail so, as on a disk that stays full.
+    Lasting(&'static str),
+    /// The program is asked to end by SIGTERM; the call is executed.
+    Terminate,
     /// The program is killed instead.
     Kill,
 }
@@ -106,6 +116,8 @@ impl fmt::Display for Injection {
         let Call { name, ordinal } = &self.call;
         match self.fault {
             Fault::Error(error) => write!(f, "{name} {ordinal} fails with {error}"),
+            Fault::Lasting(error) => write!(f, "{name} fails with {error} from {ordinal} on"),
+            Fault::Terminate => write!(f, "terminated at {name} {ordinal}"),
             Fault::Kill => write!(f, "killed at {name} {ordinal}"),
         }
     }
@@ -117,30 +129,32 @@ pub fn noted(file: &Path) -> Vec<OsString> {
     words(file, &[])
 }
 
-/// The calls of a run, from the first `socket` on, each once.
+/// The calls of a run, from the first one that begins so on, each once: `socket(`, or `read(0,`. Left out is what a thread
+/// that began later counts as another did before: the other would meet the fault.
 ///
 /// # Errors
-/// When the notes cannot be read, and `InvalidData` when they hold no `socket`.
-pub fn calls(notes: &Path) -> io::Result<BTreeSet<Call>> {
+/// When the notes cannot be read, and `InvalidData` when they hold no such call.
+pub fn calls(notes: &Path, begin: &str) -> io::Result<BTreeSet<Call>> {
     let notes = fs::read_to_string(notes)?;
     let mut counts: BTreeMap<(&str, &str), usize> = BTreeMap::new();
-    let mut found = BTreeSet::new();
+    let (mut before, mut found) = (BTreeSet::new(), BTreeSet::new());
     let mut has_begun = false;
     for line in notes.lines() {
         // «number name(arguments…», and what is no call: «number <... name resumed>», «number +++ exited with 0 +++»
         let Some((thread, rest)) = line.trim_start().split_once(' ') else { continue };
-        let Some((name, _)) = rest.trim_start().split_once('(') else { continue };
+        let rest = rest.trim_start();
+        let Some((name, _)) = rest.split_once('(') else { continue };
         if !name.starts_with(|letter: char| letter.is_ascii_lowercase()) || name.contains(' ') {
             continue;
         }
         let ordinal = counts.entry((thread, name)).or_default();
         *ordinal += 1;
-        has_begun |= name == "socket";
-        if has_begun {
-            found.insert(Call { name: name.to_owned(), ordinal: *ordinal });
-        }
+        has_begun |= rest.starts_with(begin);
+        let call = Call { name: name.to_owned(), ordinal: *ordinal };
+        if has_begun { &mut found } else { &mut before }.insert(call);
     }
-    if has_begun { Ok(found) } else { Err(io::Error::new(io::ErrorKind::InvalidData, "no socket is noted")) }
+    let lacks = || io::Error::new(io::ErrorKind::InvalidData, format!("no {begin} is noted"));
+    if has_begun { Ok(found.difference(&before).cloned().collect()) } else { Err(lacks()) }
 }
 
 /// Every fault of every call.
@@ -149,7 +163,9 @@ pub fn injections(calls: &BTreeSet<Call>) -> Vec<Injection> {
     let of_call = |call: &Call| {
         let errors = ERRORS.iter().filter(|(names, _)| names.contains(&call.name.as_str()));
         let errors: BTreeSet<&'static str> = errors.flat_map(|(_, errors)| errors.iter().copied()).collect();
-        let faults = errors.into_iter().map(Fault::Error).chain([Fault::Kill]);
+        let lasting = errors.clone().into_iter().filter(|error| !PASSING.contains(error)).map(Fault::Lasting);
+        let faults =
+            errors.into_iter().map(Fault::Error).chain(lasting).chain([Fault::Terminate, Fault::Kill]);
         faults.map(|fault| Injection { call: call.clone(), fault }).collect::<Vec<_>>()
     };
     calls.iter().flat_map(of_call).collect()
@@ -200,7 +216,8 @@ pub fn each(
                 let notes = directory.path().join("notes");
                 let judged = run(&words(&notes, &options(injection)), injection);
                 let notes = fs::read_to_string(notes).unwrap_or_default();
-                let met = notes.contains("(INJECTED)") || notes.contains("killed by SIGKILL");
+                let marks = ["(INJECTED)", "--- SIGTERM", "killed by SIG"];
+                let met = marks.iter().any(|mark| notes.contains(mark));
                 judged.map(|()| met).map_err(|error| format!("{error}\n{}", last_lines(&notes)))
             });
             let mut outcome = outcome.lock().unwrap_or_else(PoisonError::into_inner);
@@ -216,11 +233,13 @@ pub fn each(
 
 /// strace's options for an injection: it stops the program at no other call.
 fn options(Injection { call: Call { name, ordinal }, fault }: &Injection) -> [String; 2] {
-    let fault = match fault {
-        Fault::Error(error) => format!("error={error}"),
-        Fault::Kill => "signal=KILL".to_owned(),
+    let (fault, more) = match fault {
+        Fault::Error(error) => (format!("error={error}"), ""),
+        Fault::Lasting(error) => (format!("error={error}"), "+"),
+        Fault::Terminate => ("signal=TERM".to_owned(), ""),
+        Fault::Kill => ("signal=KILL".to_owned(), ""),
     };
-    [format!("--trace={name}"), format!("--inject={name}:{fault}:when={ordinal}")]
+    [format!("--trace={name}"), format!("--inject={name}:{fault}:when={ordinal}{more}")]
 }
 
 fn words(file: &Path, options: &[String]) -> Vec<OsString> {
@@ -241,22 +260,24 @@ mod tests {
 7  socket(AF_INET, SOCK_STREAM, 0) = 4
 7  read(4,  <unfinished ...>
 8  read(4, \"y\", 1) = 1
+8  read(4, \"y\", 1) = 1
 7  <... read resumed>\"(\", 1) = 1
 8  --- SIGTERM {si_signo=SIGTERM} ---
 7  +++ exited with 0 +++
 ";
 
     #[test]
-    fn calls_are_counted_by_thread_and_name_from_the_first_socket_on() {
+    fn calls_are_counted_by_thread_and_name_from_the_one_that_matters_on() {
         let file = tempfile::NamedTempFile::new().unwrap();
         fs::write(file.path(), NOTES).unwrap();
         let call = |name: &str, ordinal| Call { name: name.to_owned(), ordinal };
-        let found = calls(file.path()).unwrap();
-        assert_eq!(found, [call("read", 1), call("read", 2), call("socket", 1)].into());
+        let found = calls(file.path(), "socket(").unwrap();
+        assert_eq!(found, [call("read", 2), call("socket", 1)].into());
         let all: Vec<String> = injections(&found).iter().map(ToString::to_string).collect();
-        assert_eq!(all.len(), 4 + 4 + 3, "{all:?}");
+        assert_eq!(all.len(), 8 + 6, "{all:?}");
+        assert_eq!(all[3], "read fails with ECONNRESET from 2 on");
         assert_eq!(all[7], "killed at read 2");
         fs::write(file.path(), "7  read(3) = 1\n").unwrap();
-        assert_eq!(calls(file.path()).unwrap_err().kind(), io::ErrorKind::InvalidData);
+        assert_eq!(calls(file.path(), "socket(").unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
 }

@@ -3,7 +3,7 @@
 use super::queue::Queue;
 use super::{Plan, Reach};
 use crate::driver::Step;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
 use crate::mail::{Mail, Next, Octets, Policy, Progress, turned_down};
 use crate::session::Session;
@@ -172,7 +172,7 @@ impl Work<'_, '_> {
         let result = self.session.pass_on(octets);
         if let Err(error) = result {
             // Nothing of it may pass for the whole: the connection ends without the end of the mail data.
-            underway.mail.unreadable = Some(Error::new(Exit::NO_INPUT, error.to_string()));
+            underway.mail.unreadable = Some(Error::new(Exit::NO_INPUT, Reworded(&error).to_string()));
             self.session.give_up();
         }
     }

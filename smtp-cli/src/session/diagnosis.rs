@@ -1,7 +1,7 @@
 //! Finds the words for a session that failed: what happened, and what to try.
 
 use super::Session;
-use crate::error::Error;
+use crate::error::{Error, Reworded};
 use crate::exit::{Exit, phase};
 use crate::settings::{Encryption, Login};
 use smtp_core::{Cause, End, Occasion, Protocol, Reason, Reply, Timer, Verb, Violation};
@@ -176,7 +176,13 @@ impl Session<'_> {
                      --timeout {phase}=DUR{hint}"
                 )
             }
-            Cause::Lost => format!("{server} ended the connection {}", self.driver.place()),
+            Cause::Lost => {
+                let place = self.driver.place();
+                match self.driver.failed() {
+                    Some(error) => format!("the connection to {server} failed {place}: {}", Reworded(error)),
+                    None => format!("{server} ended the connection {place}"),
+                }
+            }
             Cause::Violation(violation) => {
                 let sample = sample(self.driver.client.rejected_octets());
                 format!("{server} broke the protocol: {violation}{sample}{}", self.hint(violation))

@@ -2,7 +2,7 @@
 //! reading, and two ends that both write do not wait for each other.
 
 use crate::raw_server::{Server, Stream, Way, at_message, bdat, large_message, read_line, say, skip};
-use crate::support::{Ran, smtp_cli};
+use crate::support::{Ran, send_to, smtp_cli};
 use smtp_cli::Exit;
 use std::io::{BufRead, BufReader, Read};
 use std::time::{Duration, Instant};
@@ -204,4 +204,41 @@ fn two_ends_that_both_write_do_not_wait_for_each_other() {
         assert!(octets >= SIZE, "{way:?}: {octets} octets of {SIZE}");
         assert!(time < LIMIT / 2, "{way:?}: {time:?}");
     }
+}
+
+/// The end of the message has not left, so no reply decides on it any more.
+#[cfg(unix)]
+#[test]
+fn a_message_whose_last_write_fails_is_unsent_soon_though_the_server_stays_silent() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mx");
+    let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+    let (client_ended, ended) = std::sync::mpsc::channel::<()>();
+    let server = std::thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        let mut reader = BufReader::new(&stream);
+        say(&mut &stream, "220 mx.example\r\n");
+        loop {
+            match read_line(&mut reader).split([' ', '\r']).next().unwrap() {
+                "EHLO" => say(&mut &stream, "250 mx.example\r\n"),
+                "DATA" => break,
+                _ => say(&mut &stream, "250 ok\r\n"),
+            }
+        }
+        // What the client writes from now on fails, and what it reads waits.
+        stream.shutdown(std::net::Shutdown::Read).unwrap();
+        say(&mut &stream, "354 go\r\n");
+        let _ = ended.recv();
+    });
+    let begin = Instant::now();
+    let ran = send_to(&format!("unix:{}", path.display()))
+        .with(["--timeout".to_string(), format!("end={}", LIMIT.as_secs())])
+        .run();
+    let time = begin.elapsed();
+    drop(client_ended);
+    server.join().unwrap();
+    assert_eq!(ran.exit, Exit::TEMPORARY, "{}{}", ran.output, ran.error);
+    assert!(ran.output.starts_with("unsent "), "{}", ran.output);
+    ran.complains(["ended the connection after its reply to DATA", "try again later"]);
+    assert!(time < LIMIT / 2, "{time:?}");
 }
