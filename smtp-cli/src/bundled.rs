@@ -34,6 +34,10 @@ pub(crate) fn start(settings: &mut Settings, password: Option<&Secret>) -> Resul
         .map_err(|error| Error::new(Exit::OS, format!("the bundled server cannot be started: {error}")))?;
     if settings.trust.ca_file.is_none() {
         settings.trust.ca_pem = Some(mock.ca_pem());
+        // Whose certificate it is is known, whatever the options say of others.
+        if settings.encryption != Encryption::Opportunistic && settings.trust.pin.is_none() {
+            settings.trust.anything = false;
+        }
     }
     let address = mock.addr();
     settings.destination = Destination::Host { name: address.ip().to_string(), port: address.port() };

@@ -29,14 +29,18 @@ pub(crate) fn print(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
     Ok(Exit::OK)
 }
 
-/// Prints a message, octet for octet.
+/// Prints a message: octet for octet, but to a terminal.
 pub(crate) fn print_message(message: &Message, terminal: &mut Terminal) -> Result<()> {
-    match message.write_to(&mut terminal.output) {
+    let mut failed = Ok(());
+    let printed = terminal.print_message(|mut writer| match message.write_to(&mut writer) {
         Ok(_) => Ok(()),
-        Err(smtp_mime::Error::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        Err(smtp_mime::Error::Write(error)) => Err(Error::output(&error)),
-        Err(error) => Err(of_mime(&error)),
-    }
+        Err(smtp_mime::Error::Write(error)) => Err(error),
+        Err(error) => {
+            failed = Err(of_mime(&error));
+            Ok(())
+        }
+    });
+    failed.and(printed)
 }
 
 /// Messages that are ready to be made, as many of them as are wanted.

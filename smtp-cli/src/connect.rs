@@ -3,37 +3,49 @@
 
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
+use crate::interrupt::Wait;
 use crate::proxy;
 use crate::settings::{Destination, Route};
-use crate::transport::{Socket, Timed};
+use crate::socket::{self, Socket, Way};
+use crate::transport::Timed;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// After so long without an answer the next address is tried too (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// Connects by `deadline`; `tell` hears of each attempt.
+/// Connects, unless the wait is over before; `tell` hears of each attempt.
 pub(crate) fn connect(
     destination: &Destination,
     route: &Route,
-    deadline: Instant,
+    wait: &Wait,
+    tell: &mut dyn FnMut(&str),
+) -> Result<Socket> {
+    // Whatever failed then, nothing is wrong with it.
+    connected(destination, route, wait, tell).map_err(|error| wait.interrupt().check().err().unwrap_or(error))
+}
+
+fn connected(
+    destination: &Destination,
+    route: &Route,
+    wait: &Wait,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Socket> {
     let socket = match (destination, &route.proxy) {
         (Destination::Unix(path), _) => {
             tell(&format!("connecting to unix:{}", path.display()));
-            unix(path, deadline)?
+            unix(path, wait)?
         }
         (Destination::Host { name, port }, Some(proxy)) => {
             let what = format!("the proxy {proxy}");
-            let addresses = look_up(&proxy.host, proxy.port, &what, deadline)?;
-            let socket = to_first_of(addresses, &what, route, deadline, tell)?;
+            let addresses = look_up(&proxy.host, proxy.port, &what, wait)?;
+            let socket = to_first_of(addresses, &what, route, wait, tell)?;
             let host = route.address.map_or_else(|| name.clone(), |address| address.to_string());
             tell(&format!("asking {what} to connect to {destination}"));
-            let mut stream = Timed::until(socket, deadline);
+            let mut stream = Timed::new(socket, wait.deadline(), wait.interrupt());
             proxy::negotiate(&mut stream, proxy, &host, *port)?;
             stream.into_socket()
         }
@@ -44,9 +56,9 @@ pub(crate) fn connect(
             };
             let addresses = match route.address {
                 Some(address) => vec![SocketAddr::new(address, *port)],
-                None => look_up(name, *port, name, deadline)?,
+                None => look_up(name, *port, name, wait)?,
             };
-            to_first_of(addresses, &what, route, deadline, tell)?
+            to_first_of(addresses, &what, route, wait, tell)?
         }
     };
     let Some(header) = &route.header else { return Ok(socket) };
@@ -55,7 +67,7 @@ pub(crate) fn connect(
     let (octets, words) =
         header.octets(socket.local(), peer).map_err(|why| Error::usage(format!("--proxy-header: {why}")))?;
     tell(&words);
-    let mut stream = Timed::until(socket, deadline);
+    let mut stream = Timed::new(socket, wait.deadline(), wait.interrupt());
     stream.write_all(&octets).map_err(|error| {
         Error::new(
             Exit::TEMPORARY,
@@ -70,7 +82,7 @@ fn to_first_of(
     mut addresses: Vec<SocketAddr>,
     what: &str,
     route: &Route,
-    deadline: Instant,
+    wait: &Wait,
     tell: &mut dyn FnMut(&str),
 ) -> Result<Socket> {
     addresses.retain(|address| {
@@ -93,17 +105,17 @@ fn to_first_of(
             )
         })?;
     }
-    let socket = first_to_connect(&addresses, route.bind, deadline, tell)
-        .map_err(|error| refused(what, route, &error))?;
+    let socket =
+        first_to_connect(&addresses, route.bind, wait, tell).map_err(|error| refused(what, route, &error))?;
     // A window leaves in one write, which must not wait for the acknowledgement of the one before. A connection
     // that is gone already says so at the first read.
     let _ = socket.set_nodelay(true);
-    Ok(Socket::Tcp(socket))
+    Ok(Socket::tcp(socket))
 }
 
 /// A socket whose server takes no connections lets its clients wait without end, so a thread does the waiting.
 #[cfg(unix)]
-fn unix(path: &std::path::Path, deadline: Instant) -> Result<Socket> {
+fn unix(path: &std::path::Path, wait: &Wait) -> Result<Socket> {
     let (sender, receiver) = mpsc::channel();
     let wanted = path.to_path_buf();
     thread::Builder::new()
@@ -111,7 +123,7 @@ fn unix(path: &std::path::Path, deadline: Instant) -> Result<Socket> {
         // One that comes too late is closed by being dropped.
         .spawn(move || drop(sender.send(std::os::unix::net::UnixStream::connect(wanted))))
         .map_err(|error| Error::new(Exit::OS, format!("cannot start a thread: {}", Reworded(&error))))?;
-    let Ok(connected) = receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) else {
+    let Ok(connected) = wait.receive(&receiver) else {
         return Err(Error::new(
             Exit::TEMPORARY,
             format!(
@@ -121,7 +133,7 @@ fn unix(path: &std::path::Path, deadline: Instant) -> Result<Socket> {
         ));
     };
     match connected {
-        Ok(socket) => Ok(Socket::Unix(socket)),
+        Ok(socket) => Ok(Socket::unix(socket)),
         Err(error) if error.kind() == io::ErrorKind::InvalidInput => {
             Err(Error::usage(format!("the path of the socket is too long: {}", path.display())))
         }
@@ -137,7 +149,7 @@ fn unix(path: &std::path::Path, deadline: Instant) -> Result<Socket> {
 }
 
 #[cfg(not(unix))]
-fn unix(path: &std::path::Path, _deadline: Instant) -> Result<Socket> {
+fn unix(path: &std::path::Path, _wait: &Wait) -> Result<Socket> {
     Err(Error::usage(format!(
         "unix:{} needs a system with unix sockets, use --server host:port",
         path.display()
@@ -167,7 +179,7 @@ fn is_exhausted(error: &io::Error) -> bool {
 }
 
 /// The addresses of a name, both families in turn (RFC 8305 §4).
-fn look_up(name: &str, port: u16, what: &str, deadline: Instant) -> Result<Vec<SocketAddr>> {
+fn look_up(name: &str, port: u16, what: &str, wait: &Wait) -> Result<Vec<SocketAddr>> {
     if let Ok(address) = name.parse() {
         return Ok(vec![SocketAddr::new(address, port)]);
     }
@@ -181,7 +193,7 @@ fn look_up(name: &str, port: u16, what: &str, deadline: Instant) -> Result<Vec<S
     let of = if what == name { String::new() } else { format!(" of {what}") };
     let no_host =
         |why: &str| Error::new(Exit::NO_HOST, format!("the host name {name}{of} does not resolve: {why}"));
-    match receiver.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
+    match wait.receive(&receiver) {
         Ok(Ok(addresses)) if addresses.is_empty() => Err(no_host("it has no address; is it spelled right?")),
         Ok(Ok(addresses)) => Ok(interleaved(addresses)),
         Ok(Err(error)) => {
@@ -217,30 +229,54 @@ fn interleaved(addresses: Vec<SocketAddr>) -> Vec<SocketAddr> {
 }
 
 /// Connects from an address of ours, if one is given.
-fn connect_from(bind: Option<IpAddr>, address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
-    let Some(bind) = bind else { return TcpStream::connect_timeout(&address, limit) };
+fn connect_from(bind: Option<IpAddr>, address: SocketAddr, wait: &Wait) -> io::Result<TcpStream> {
+    if wait.slice().is_none() {
+        return Err(io::ErrorKind::TimedOut.into());
+    }
     let socket = socket2::Socket::new(socket2::Domain::for_address(address), socket2::Type::STREAM, None)?;
-    socket.bind(&SocketAddr::new(bind, 0).into())?;
-    socket.connect_timeout(&address.into(), limit)?;
+    if let Some(bind) = bind {
+        socket.bind(&SocketAddr::new(bind, 0).into())?;
+    }
+    // It waits by itself for as long as the system likes, so it is told not to.
+    socket.set_nonblocking(true)?;
+    if let Err(error) = socket.connect(&address.into()) {
+        if !is_under_way(&error) {
+            return Err(error);
+        }
+        loop {
+            let slice = wait.slice().ok_or(io::ErrorKind::TimedOut)?;
+            if socket::wait(&socket, Way::Out, slice)? {
+                break;
+            }
+        }
+        if let Some(error) = socket.take_error()? {
+            return Err(error);
+        }
+    }
+    socket.set_nonblocking(!socket::WAITS)?;
     Ok(socket.into())
+}
+
+/// Whether a connection that is not there yet is being made.
+fn is_under_way(error: &io::Error) -> bool {
+    #[cfg(unix)]
+    let is_in_progress = error.raw_os_error() == Some(rustix::io::Errno::INPROGRESS.raw_os_error());
+    #[cfg(windows)]
+    let is_in_progress = false;
+    is_in_progress || error.kind() == io::ErrorKind::WouldBlock
 }
 
 /// Starts with the first address and goes on to the next when one fails, or has not answered for a while.
 fn first_to_connect(
     addresses: &[SocketAddr],
     bind: Option<IpAddr>,
-    deadline: Instant,
+    wait: &Wait,
     tell: &mut dyn FnMut(&str),
 ) -> io::Result<TcpStream> {
     if let &[address] = addresses {
         // One alone needs no thread of its own: there is no other to be tried beside it.
         tell(&format!("connecting to {address}"));
-        let left = deadline.saturating_duration_since(Instant::now());
-        return if left.is_zero() {
-            Err(io::ErrorKind::TimedOut.into())
-        } else {
-            connect_from(bind, address, left)
-        };
+        return connect_from(bind, address, wait);
     }
     let (sender, receiver) = mpsc::channel::<io::Result<TcpStream>>();
     let mut waiting = 0_usize;
@@ -250,23 +286,21 @@ fn first_to_connect(
     loop {
         if may_start && let Some(&address) = remaining.next() {
             tell(&format!("connecting to {address}"));
-            let sender = sender.clone();
-            let limit = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+            let (sender, wait) = (sender.clone(), wait.clone());
             thread::Builder::new()
                 .name("connect".to_string())
                 // One that comes too late is closed by being dropped.
-                .spawn(move || drop(sender.send(connect_from(bind, address, limit))))?;
+                .spawn(move || drop(sender.send(connect_from(bind, address, &wait))))?;
             waiting += 1;
         }
         if waiting == 0 {
             return Err(last_error);
         }
-        let left = deadline.saturating_duration_since(Instant::now());
-        if left.is_zero() {
+        if wait.slice().is_none() {
             return Err(io::ErrorKind::TimedOut.into());
         }
-        let patience = if remaining.len() == 0 { left } else { left.min(STAGGER) };
-        match receiver.recv_timeout(patience) {
+        let patience = if remaining.len() == 0 { wait.clone() } else { wait.at_most(STAGGER) };
+        match patience.receive(&receiver) {
             Ok(Ok(socket)) => return Ok(socket),
             Ok(Err(error)) => {
                 waiting -= 1;
@@ -282,11 +316,17 @@ fn first_to_connect(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::Interrupt;
     use crate::settings::Family;
     use std::net::TcpListener;
+    use std::time::Instant;
 
-    fn soon() -> Instant {
-        Instant::now() + Duration::from_secs(20)
+    fn soon() -> Wait {
+        within(Duration::from_secs(20))
+    }
+
+    fn within(time: Duration) -> Wait {
+        Interrupt::default().until(Instant::now() + time)
     }
 
     fn host(name: &str, port: u16) -> Destination {
@@ -313,7 +353,7 @@ mod tests {
         let refusing = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let mut told = Vec::new();
         let socket =
-            first_to_connect(&[refusing, good], None, soon(), &mut |text| told.push(text.to_string()))
+            first_to_connect(&[refusing, good], None, &soon(), &mut |text| told.push(text.to_string()))
                 .unwrap();
         assert_eq!(socket.peer_addr().unwrap(), good);
         assert_eq!(told, [format!("connecting to {refusing}"), format!("connecting to {good}")]);
@@ -322,11 +362,11 @@ mod tests {
     #[test]
     fn a_refused_port_and_an_unknown_host_are_told_apart() {
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let error = connect(&host("127.0.0.1", port), &Route::default(), soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&host("127.0.0.1", port), &Route::default(), &soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::TEMPORARY);
         assert!(error.to_string().contains(&port.to_string()), "{error}");
         let error =
-            connect(&host("no-such-host.invalid", 25), &Route::default(), soon(), &mut |_| {}).unwrap_err();
+            connect(&host("no-such-host.invalid", 25), &Route::default(), &soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_HOST);
         assert!(error.to_string().contains("no-such-host.invalid"), "{error}");
     }
@@ -336,14 +376,14 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = host("127.0.0.1", listener.local_addr().unwrap().port());
         let from = |bind: &str| Route { bind: Some(bind.parse().unwrap()), ..Route::default() };
-        let socket = connect(&to, &from("127.0.0.9"), soon(), &mut |_| {}).unwrap();
+        let socket = connect(&to, &from("127.0.0.9"), &soon(), &mut |_| {}).unwrap();
         assert_eq!(listener.accept().unwrap().1, socket.local().unwrap());
         assert_eq!(socket.local().unwrap().ip().to_string(), "127.0.0.9");
         // An address of documentation, which no machine has.
-        let error = connect(&to, &from("192.0.2.1"), soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&to, &from("192.0.2.1"), &soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::OS);
         assert!(error.to_string().contains("192.0.2.1 of --bind"), "{error}");
-        let error = connect(&to, &from("::1"), soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&to, &from("::1"), &soon(), &mut |_| {}).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_HOST);
         assert!(error.to_string().contains("--bind"), "{error}");
     }
@@ -352,13 +392,13 @@ mod tests {
     fn an_address_of_the_other_family_is_not_used() {
         let only = |family| Route { family: Some(family), ..Route::default() };
         for (name, family) in [("127.0.0.1", Family::V6), ("::1", Family::V4)] {
-            let error = connect(&host(name, 25), &only(family), soon(), &mut |_| {}).unwrap_err();
+            let error = connect(&host(name, 25), &only(family), &soon(), &mut |_| {}).unwrap_err();
             assert_eq!(error.exit(), Exit::NO_HOST);
             assert!(error.to_string().contains("-4 or -6"), "{error}");
         }
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = host("127.0.0.1", listener.local_addr().unwrap().port());
-        connect(&to, &only(Family::V4), soon(), &mut |_| {}).unwrap();
+        connect(&to, &only(Family::V4), &soon(), &mut |_| {}).unwrap();
     }
 
     #[test]
@@ -366,9 +406,9 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let to = host("no-such-host.invalid", listener.local_addr().unwrap().port());
         let route = Route { address: Some([127, 0, 0, 1].into()), ..Route::default() };
-        connect(&to, &route, soon(), &mut |_| {}).unwrap();
+        connect(&to, &route, &soon(), &mut |_| {}).unwrap();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let error = connect(&host("mx.example", port), &route, soon(), &mut |_| {}).unwrap_err();
+        let error = connect(&host("mx.example", port), &route, &soon(), &mut |_| {}).unwrap_err();
         assert!(error.to_string().contains(&format!("mx.example [127.0.0.1] port {port}")), "{error}");
     }
 
@@ -385,7 +425,7 @@ mod tests {
         let mut held = Vec::new();
         let error = loop {
             assert!(held.len() < 64, "the queue has no end");
-            match connect(&to, &Route::default(), Instant::now() + Duration::from_millis(200), &mut |_| {}) {
+            match connect(&to, &Route::default(), &within(Duration::from_millis(200)), &mut |_| {}) {
                 Ok(socket) => held.push(socket),
                 Err(error) => break error,
             }
@@ -396,8 +436,8 @@ mod tests {
 
     #[test]
     fn nothing_is_awaited_beyond_the_deadline() {
-        let error = first_to_connect(&["127.0.0.1:9".parse().unwrap()], None, Instant::now(), &mut |_| {})
-            .unwrap_err();
+        let address = "127.0.0.1:9".parse().unwrap();
+        let error = first_to_connect(&[address], None, &within(Duration::ZERO), &mut |_| {}).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     }
 }

@@ -60,6 +60,8 @@ pub(crate) struct Plan<'a> {
     pub(crate) retries: u32,
     /// How far each message goes.
     pub(crate) reach: Reach,
+    /// Whether a message that had not begun when the server said 421 goes once over a new session.
+    pub(crate) may_reconnect: bool,
     /// Waits between the rounds.
     pub(crate) wait: &'a (dyn Fn(Duration) + Sync),
     /// A number between 0 and 1 that nobody can foresee, so that many senders do not come back at the same moment.
@@ -84,8 +86,15 @@ pub(crate) fn deliver(plan: &Plan<'_>, supply: Supply<'_>) -> Option<Error> {
             }
             (plan.wait)(wait_before(round, (plan.jitter)()));
         }
-        let policy =
-            Policy { has_later: round < plan.retries, moves: if plan.connections > 1 { MOVES } else { 0 } };
+        if let Err(interrupted) = plan.settings.interrupt.check() {
+            error = Some(interrupted);
+            break;
+        }
+        let policy = Policy {
+            has_later: round < plan.retries,
+            moves: if plan.connections > 1 { MOVES } else { 0 },
+            free_moves: usize::from(plan.may_reconnect),
+        };
         error = run_round(plan, &queue, policy);
         // What will fail again is not tried again.
         if error.as_ref().is_some_and(|error| error.exit() != Exit::TEMPORARY) {
@@ -120,6 +129,7 @@ fn run_round(plan: &Plan<'_>, queue: &Queue<'_>, policy: Policy) -> Option<Error
         work(0);
     }
     let error = error.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let error = plan.settings.interrupt.check().err().or(error);
     // As long as others delivered everything, a session that failed has done no harm.
     if queue.is_empty() { None } else { error }
 }

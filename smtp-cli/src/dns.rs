@@ -5,6 +5,7 @@
 use crate::args::DnsServer;
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
+use crate::interrupt::Wait;
 use crate::settings::Family;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -16,7 +17,7 @@ use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 
 /// Looks names up.
@@ -86,12 +87,8 @@ impl Dns {
     }
 
     /// The mail exchangers of a domain, which is ASCII.
-    pub(crate) fn exchangers(
-        &self,
-        domain: &str,
-        deadline: Instant,
-    ) -> std::result::Result<Exchangers, Failure> {
-        let found = match self.look_up(domain, &[RecordType::MX], deadline).pop() {
+    pub(crate) fn exchangers(&self, domain: &str, wait: &Wait) -> std::result::Result<Exchangers, Failure> {
+        let found = match self.look_up(domain, &[RecordType::MX], wait).pop() {
             Some(Ok(found)) => found,
             // No such records is no such exchanger; the domain's own host may have an address.
             Some(Err(Failure::NoRecords)) => Vec::new(),
@@ -125,7 +122,7 @@ impl Dns {
         &self,
         host: &str,
         family: Option<Family>,
-        deadline: Instant,
+        wait: &Wait,
     ) -> std::result::Result<Vec<IpAddr>, Failure> {
         let kinds: &[RecordType] = match family {
             None => &[RecordType::AAAA, RecordType::A],
@@ -134,7 +131,7 @@ impl Dns {
         };
         let mut addresses = Vec::new();
         let mut failure = Failure::NoDomain;
-        for found in self.look_up(host, kinds, deadline) {
+        for found in self.look_up(host, kinds, wait) {
             match found {
                 Ok(found) => {
                     for address in found.iter().filter_map(RData::ip_addr) {
@@ -155,7 +152,7 @@ impl Dns {
         &self,
         name: &str,
         kinds: &[RecordType],
-        deadline: Instant,
+        wait: &Wait,
     ) -> Vec<std::result::Result<Vec<RData>, Failure>> {
         // With its dot, so that no search list of this system is tried.
         let Ok(name) = Name::from_ascii(format!("{}.", name.trim_end_matches('.'))) else {
@@ -170,16 +167,21 @@ impl Dns {
                 })
                 .collect();
             let mut answers = Vec::new();
-            for answer in asked {
-                let left = deadline.saturating_duration_since(Instant::now());
-                answers.push(match tokio::time::timeout(left, answer).await {
-                    Ok(Ok(Ok(lookup))) => {
+            for mut answer in asked {
+                let answered = loop {
+                    let Some(slice) = wait.slice() else { break None };
+                    if let Ok(answered) = tokio::time::timeout(slice, &mut answer).await {
+                        break Some(answered);
+                    }
+                };
+                answers.push(match answered {
+                    Some(Ok(Ok(lookup))) => {
                         // The answer holds the aliases that led to it as well.
                         Ok(lookup.answers().iter().map(|record| record.data.clone()).collect())
                     }
-                    Ok(Ok(Err(error))) => Err(failure(&error)),
-                    Ok(Err(_)) => Err(Failure::ForNow("the look-up broke off".to_string())),
-                    Err(_) => Err(Failure::ForNow(
+                    Some(Ok(Err(error))) => Err(failure(&error)),
+                    Some(Err(_)) => Err(Failure::ForNow("the look-up broke off".to_string())),
+                    None => Err(Failure::ForNow(
                         "no answer came in time, give it more by --timeout connect=DUR".to_string(),
                     )),
                 });
@@ -229,6 +231,8 @@ fn name_of(name: &Name) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::interrupt::Interrupt;
+    use std::time::Instant;
 
     #[test]
     fn what_leaves_hope_weighs_more() {
@@ -243,10 +247,12 @@ mod tests {
         let free = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let dns = Dns::new(Some(DnsServer(free))).unwrap();
         let start = Instant::now();
-        let found = dns.exchangers("example.org", start + Duration::from_millis(300));
+        let interrupt = Interrupt::default();
+        let wait = interrupt.until(start + Duration::from_millis(300));
+        let found = dns.exchangers("example.org", &wait);
         assert!(matches!(found, Err(Failure::ForNow(_))), "{found:?}");
         assert!(start.elapsed() < Duration::from_secs(5));
-        let found = dns.addresses("example.org", None, Instant::now());
+        let found = dns.addresses("example.org", None, &interrupt.until(Instant::now()));
         assert!(matches!(found, Err(Failure::ForNow(_))), "{found:?}");
     }
 }

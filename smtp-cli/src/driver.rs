@@ -1,10 +1,11 @@
 //! Provides [`Driver`], the one `match` over what the protocol machine asks for.
 
+use crate::interrupt::Interrupt;
 use crate::measure::{Measure, phase_of};
 use crate::tls::{Failure, Tls};
 use crate::transcript::Observer;
 use crate::transport::Transport;
-use smtp_core::{Client, Config, Event, Goal, Input, Output, Transmit, Verb};
+use smtp_core::{Client, Config, Content, Event, Goal, Input, Output, Transmit, Verb};
 use std::fmt;
 use std::io;
 use std::time::{Duration, Instant};
@@ -23,14 +24,28 @@ pub(crate) enum Step {
 }
 
 /// A connection and the protocol machine that it serves.
+///
+/// It listens while it writes: a reply goes to the machine at once, which then decides whether the rest of the write
+/// still makes sense. So a refusal in the middle of a message ends it, and two ends that both write do not wait for
+/// each other.
 pub(crate) struct Driver {
     pub(crate) client: Client,
     transport: Transport,
     tls: Option<Tls>,
     observers: Vec<Box<dyn Observer>>,
+    interrupt: Interrupt,
+    /// Whether an interrupt ended the session.
+    is_interrupted: bool,
     /// What the core calls time zero.
     epoch: Instant,
     transmit: Transmit,
+    /// How much of `transmit` was written, where not all of it is.
+    written: Option<usize>,
+    /// Whether the rest of a write will not leave, so that nothing may follow it.
+    is_torn: bool,
+    /// How many writes are complete since the last read.
+    unheard: usize,
+    bodies: Bodies,
     buffer: Box<[u8]>,
     /// Why the handshake failed, if it did.
     failure: Option<Failure>,
@@ -46,12 +61,34 @@ pub(crate) struct Driver {
     is_greeted: bool,
 }
 
+/// The messages whose last octets are on their way.
+#[derive(Debug, Default)]
+struct Bodies {
+    /// The one whose octets were asked for last.
+    asked: Option<Goal>,
+    /// Those that are complete, but whose end has not left.
+    complete: Vec<Goal>,
+    /// Those whose end has left, and is not answered.
+    outstanding: Vec<Goal>,
+    /// The one that ended last, where its end has not left.
+    cut: Option<Goal>,
+}
+
+impl Bodies {
+    /// Notes that a message ended; `is_cut` says that the end of the last complete one has not left.
+    fn ended(&mut self, goal: Goal, is_cut: bool) {
+        self.cut = (is_cut && self.complete.last() == Some(&goal)).then_some(goal);
+        self.complete.retain(|other| *other != goal);
+        self.outstanding.retain(|other| *other != goal);
+    }
+}
+
 /// As much as one read may take; nothing stays in it.
 const BUFFER: usize = 16 * 1024;
-/// So long may it take to read what is there already.
-const GLANCE: Duration = Duration::from_millis(50);
 /// So long may a TLS farewell take.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// So long after an interrupt is the reply to a whole message awaited.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Driver {
     /// Serves a machine of that configuration over `transport`; without `tls` no handshake can be done.
@@ -60,6 +97,7 @@ impl Driver {
         transport: Transport,
         tls: Option<Tls>,
         observers: Vec<Box<dyn Observer>>,
+        interrupt: &Interrupt,
     ) -> Self {
         let now = Instant::now();
         Self {
@@ -68,8 +106,14 @@ impl Driver {
             transport,
             tls,
             observers,
+            interrupt: interrupt.clone(),
+            is_interrupted: false,
             epoch: now,
             transmit: Transmit::new(),
+            written: None,
+            is_torn: false,
+            unheard: 0,
+            bodies: Bodies::default(),
             buffer: vec![0; BUFFER].into_boxed_slice(),
             failure: None,
             measure: Measure::default(),
@@ -82,13 +126,30 @@ impl Driver {
     /// Does what is due until there is something that it cannot do.
     pub(crate) fn step(&mut self) -> Step {
         loop {
+            let stops = self.stops();
             let now = smtp_core::Instant::from_epoch(self.epoch.elapsed());
-            match self.client.poll(now, &mut self.transmit) {
+            let output = self.client.poll(now, &mut self.transmit);
+            if !matches!(output, Output::Write { .. } | Output::Event(_) | Output::Closed) {
+                self.leave_rest();
+            }
+            match output {
+                // What has left is awaited; nothing more leaves.
+                Output::Write { until } | Output::Read { until } | Output::Handshake { until } if stops => {
+                    self.read(until);
+                }
+                Output::Body(_) | Output::Idle if stops => self.read(now + PATIENCE),
                 Output::Write { until } => self.write(until),
                 Output::Read { until } => self.read(until),
                 Output::Handshake { until } => self.handshake(until),
-                Output::Body(goal) => return Step::Body(goal),
+                Output::Body(goal) => {
+                    self.bodies.asked = Some(goal);
+                    return Step::Body(goal);
+                }
                 Output::Event(event) => {
+                    if let Event::Done { goal, .. } = &event {
+                        let is_cut = self.written.is_some_and(|written| written < self.end_of_mail_data());
+                        self.bodies.ended(*goal, is_cut);
+                    }
                     self.show(&event);
                     return Step::Event(event);
                 }
@@ -101,37 +162,124 @@ impl Driver {
         }
     }
 
+    /// Whether the program is asked to stop: then the session ends as soon as no whole message awaits its reply, or has
+    /// awaited it for long enough.
+    fn stops(&mut self) -> bool {
+        let Some(seen) = self.interrupt.seen() else { return false };
+        let patience = if self.bodies.outstanding.is_empty() { Duration::ZERO } else { PATIENCE };
+        self.transport.set_patience(patience);
+        if seen.elapsed() >= patience && !self.is_interrupted {
+            self.is_interrupted = true;
+            self.client.handle(Input::Lost);
+        }
+        true
+    }
+
+    /// Writes what there is room for, and takes what the server says meanwhile.
     fn write(&mut self, until: smtp_core::Instant) {
-        for observer in &mut self.observers {
-            observer.sent(&self.transmit, self.client.is_secured());
+        if self.is_torn {
+            return self.client.handle(Input::WriteFailed);
         }
-        match self.transport.write_all(self.transmit.octets(), self.epoch + until.since_epoch()) {
-            Ok(()) => {
-                self.measure.sent += self.transmit.octets().len() as u64;
-                self.has_written = true;
-                self.client.handle(Input::Sent);
+        if self.written.is_none() {
+            // Whoever only writes would not hear a refusal; with one write and one read in turn nothing is looked for.
+            if self.unheard > 0 && self.take_what_came() {
+                return;
             }
-            // The deadline has passed, and the next poll says what follows from that.
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => {}
-            Err(_) => self.client.handle(Input::WriteFailed),
+            for observer in &mut self.observers {
+                observer.sent(&self.transmit, self.client.is_secured());
+            }
         }
+        match self.write_some() {
+            Ok(true) => self.sent(),
+            Ok(false) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !self.take_what_came() {
+                    // When the deadline has passed, the next poll says what follows from that.
+                    let _ = self.transport.wait(self.epoch + until.since_epoch());
+                }
+            }
+            Err(_) => {
+                self.is_torn = true;
+                self.client.handle(Input::WriteFailed);
+            }
+        }
+    }
+
+    /// Goes on with the write under way as far as there is room; says whether all has left.
+    fn write_some(&mut self) -> io::Result<bool> {
+        let octets = self.transmit.octets();
+        let written = self.written.get_or_insert(0);
+        if let Some(rest) = octets.get(*written..).filter(|rest| !rest.is_empty()) {
+            let count = self.transport.try_write(rest)?;
+            if count == 0 {
+                return Err(io::ErrorKind::WriteZero.into());
+            }
+            *written += count;
+            self.measure.sent += count as u64;
+            self.has_written = true;
+        }
+        if *written < octets.len() {
+            return Ok(false);
+        }
+        self.transport.try_flush()?;
+        Ok(true)
+    }
+
+    /// All of a write has left.
+    fn sent(&mut self) {
+        self.written = None;
+        self.unheard += 1;
+        if self.end_of_mail_data() > 0 {
+            self.bodies.outstanding.append(&mut self.bodies.complete);
+        }
+        self.client.handle(Input::Sent);
+    }
+
+    /// The machine goes on without the rest of the write under way, if there is one.
+    fn leave_rest(&mut self) {
+        match self.written {
+            Some(0) if !self.is_torn => self.written = None,
+            Some(_) => self.is_torn = true,
+            None => {}
+        }
+    }
+
+    /// Where in the octets of the last write its mail data ends; 0 where it has none.
+    fn end_of_mail_data(&self) -> usize {
+        let (mut place, mut end) = (0, 0);
+        for (content, octets) in self.transmit.spans() {
+            place += octets.len();
+            if content == Content::Message {
+                end = place;
+            }
+        }
+        end
     }
 
     fn read(&mut self, until: smtp_core::Instant) {
         self.measure.turns += u64::from(std::mem::take(&mut self.has_written));
+        let read = self.transport.read(&mut self.buffer, self.epoch + until.since_epoch());
         // When the deadline has passed, the next poll says what follows from that.
-        self.take(self.epoch + until.since_epoch());
+        self.take(read);
     }
 
-    /// Takes what comes by `deadline`; says whether anything came.
-    fn take(&mut self, deadline: Instant) -> bool {
-        match self.transport.read(&mut self.buffer, deadline) {
+    /// Takes what is there, without waiting for more; says whether there was anything.
+    pub(crate) fn take_what_came(&mut self) -> bool {
+        let read = self.transport.try_read(&mut self.buffer);
+        self.take(read)
+    }
+
+    /// Takes what a read gave; says whether that was anything.
+    fn take(&mut self, read: io::Result<usize>) -> bool {
+        match read {
             Ok(0) => self.lose(),
             Ok(count) => {
                 self.measure.received += count as u64;
                 self.client.handle(Input::Received(&self.buffer[..count]));
             }
-            Err(error) if error.kind() == io::ErrorKind::TimedOut => return false,
+            Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
+                return false;
+            }
             Err(error) => {
                 if matches!(self.client.answered(), None | Some(Verb::StartTls)) {
                     self.failure = Failure::of_alert(&error);
@@ -139,6 +287,7 @@ impl Driver {
                 self.lose();
             }
         }
+        self.unheard = 0;
         true
     }
 
@@ -148,12 +297,6 @@ impl Driver {
             observer.ended();
         }
         self.client.handle(Input::Lost);
-    }
-
-    /// Reads what came while nothing was due, without waiting for more; says whether there was anything.
-    pub(crate) fn take_what_came(&mut self) -> bool {
-        // What is there may be a TLS record that holds nothing for us, or not the whole of one.
-        self.transport.has_input() && self.take(Instant::now() + GLANCE)
     }
 
     fn handshake(&mut self, until: smtp_core::Instant) {
@@ -168,7 +311,7 @@ impl Driver {
                 self.inform("TLS is up");
                 self.client.handle(Input::Secured);
             }
-            Err(_) if Instant::now() >= deadline => {}
+            Err(_) if Instant::now() >= deadline || self.interrupt.is_requested() => {}
             Err(failure) => {
                 self.failure = Some(failure);
                 self.client.handle(Input::Lost);
@@ -223,6 +366,22 @@ impl Driver {
     /// Why the handshake failed, if it did.
     pub(crate) const fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
+    }
+
+    /// Says that the message whose octets were asked for is complete.
+    pub(crate) fn end_of_body(&mut self) {
+        self.bodies.complete.extend(self.bodies.asked.take());
+        self.client.end_of_body();
+    }
+
+    /// Whether the end of that message, the one that ended last, has not left.
+    pub(crate) fn is_cut(&self, goal: Goal) -> bool {
+        self.bodies.cut == Some(goal)
+    }
+
+    /// Whether an interrupt ended the session.
+    pub(crate) const fn is_interrupted(&self) -> bool {
+        self.is_interrupted
     }
 
     /// Where in the session it is, by the last reply that came.

@@ -1,6 +1,7 @@
 //! Defines [`Error`], one line that says what went wrong and the exit status that it has.
 
 use crate::exit::Exit;
+use smtp_core::is_shown;
 use std::fmt;
 use std::path::Path;
 
@@ -56,20 +57,23 @@ impl fmt::Display for Error {
     }
 }
 
-/// A text from elsewhere whose control characters cannot play with a terminal.
+/// A text from elsewhere with which nobody can play with a terminal: what that would obey is escaped.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            if character.is_control() || is_direction(character) {
+        let mut rest = self.0;
+        while let Some(place) = rest.find(|character| !is_shown(character)) {
+            let (shown, escaped) = rest.split_at(place);
+            f.write_str(shown)?;
+            let mut characters = escaped.chars();
+            if let Some(character) = characters.next() {
                 write!(f, "{}", character.escape_default())?;
-            } else {
-                fmt::Write::write_char(f, character)?;
             }
+            rest = characters.as_str();
         }
-        Ok(())
+        f.write_str(rest)
     }
 }
 
@@ -90,11 +94,6 @@ impl fmt::Display for Reworded<'_> {
             _ => f.write_str(text),
         }
     }
-}
-
-/// Characters that change the direction of the text behind them, with which a name can be made to look like another.
-const fn is_direction(character: char) -> bool {
-    matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ impl Exit {
     pub const DATA: Self = Self(65);
     /// An input file cannot be read.
     pub const NO_INPUT: Self = Self(66);
-    /// Every recipient was refused for good.
+    /// Every recipient was refused for good, or one was under `--require-all`.
     pub const NO_USER: Self = Self(67);
     /// The host name does not resolve, or the domain takes no mail.
     pub const NO_HOST: Self = Self(68);
@@ -48,7 +48,7 @@ impl Exit {
         (Self::USAGE, "usage"),
         (Self::DATA, "the message or sender was refused, or the message is not valid"),
         (Self::NO_INPUT, "an input file cannot be read"),
-        (Self::NO_USER, "every recipient was refused for good"),
+        (Self::NO_USER, "every recipient was refused for good, or one with --require-all"),
         (Self::NO_HOST, "the host name does not resolve, or the domain takes no mail"),
         (Self::UNAVAILABLE, "the server does not serve, or does not offer what is required"),
         (Self::SOFTWARE, "a fault of this program"),

@@ -4,9 +4,10 @@
 //! its name, so that one parser checks every value, whoever wrote it.
 
 use crate::args::{self, Args, GlobalArgs, Parsed};
-use crate::config::{Configuration, Value};
+use crate::config::{Configuration, Found, Value};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::files::InUse;
 use crate::log_file::Log;
 use crate::terminal::Terminal;
 use clap::parser::ValueSource;
@@ -22,6 +23,8 @@ pub(crate) const PREFIX: &str = "SMTP_CLI_";
 pub(crate) struct Layers {
     /// The settings, one for each option that any layer gives, in the order of the options.
     pub(crate) settings: Vec<Setting>,
+    /// Switches that a layer says to be off, which silences those below it.
+    off: Vec<String>,
     /// The password of the account, where it stands in the file itself.
     pub(crate) password: Option<Secret>,
     /// The account that was chosen.
@@ -42,8 +45,8 @@ pub(crate) struct Setting {
 /// Where a value comes from, the strongest last.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Source {
-    /// A section of a file.
-    File(String),
+    /// A section of a file, and its place among them.
+    File(usize, String),
     /// An environment variable.
     Variable(String),
     /// The option itself.
@@ -53,15 +56,34 @@ pub(crate) enum Source {
 impl std::fmt::Display for Source {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::File(section) => f.write_str(section),
+            Self::File(_, section) => f.write_str(section),
             Self::Variable(name) => write!(f, "environment variable {name}"),
             Self::Option => f.write_str("option"),
         }
     }
 }
 
+impl Source {
+    /// Where an option of this source stands, in words after its name.
+    fn place(&self) -> String {
+        match self {
+            Self::Option => String::new(),
+            source => format!(" of {source}"),
+        }
+    }
+
+    /// The place of the layer among all, the strongest last.
+    const fn layer(&self) -> usize {
+        match self {
+            Self::File(layer, _) => *layer,
+            Self::Variable(_) => usize::MAX - 1,
+            Self::Option => usize::MAX,
+        }
+    }
+}
+
 /// Options of which one excludes the others: what a stronger layer says silences the weaker layers' others.
-const EXCLUSIVE: [&[&str]; 13] = [
+const EXCLUSIVE: [&[&str]; 12] = [
     &["server", "mx"],
     &["lmtp", "mx"],
     &["server", "dns"],
@@ -70,12 +92,17 @@ const EXCLUSIVE: [&[&str]; 13] = [
     &["token-env", "token-command"],
     &["body", "body-file"],
     &["lmtp", "protocol"],
-    &["tls-pin", "insecure"],
     &["ipv4", "ipv6"],
     &["verbose", "quiet"],
     &["text-from-html", "body"],
     &["text-from-html", "body-file"],
 ];
+
+/// Options that name what is to be verified. Over `--insecure` of a weaker layer they switch verification on again; under
+/// that of a stronger one they still ask for TLS.
+const NAMED_TRUST: [&str; 4] = ["ca-file", "client-cert", "tls-name", "tls-pin"];
+/// Those of them that say nothing besides, so that `--insecure` beside them contradicts them.
+const TRUST_ALONE: [&str; 2] = ["ca-file", "tls-pin"];
 
 /// Options that say how another one is done, and mean nothing without it: in a file they wait for a run that has it.
 const DEPENDENT: [(&str, &str); 3] = [("no-fix", "eml"), ("text-from-html", "html-file"), ("dns", "mx")];
@@ -94,27 +121,13 @@ const OF_A_DRAFT: [&str; 10] = [
     "header",
 ];
 
-/// Settings of a file that belong to the server that the file names: with another server they would be wrong, and a
-/// password would go to a stranger.
-const OF_THE_SERVER: [&str; 17] = [
-    "port",
-    "lmtp",
-    "protocol",
-    "tls",
-    "ca-file",
-    "client-cert",
-    "client-key",
-    "tls-name",
-    "tls-pin",
-    "insecure",
-    "auth",
-    "user",
-    "password-env",
-    "password-file",
-    "password-command",
-    "password",
-    "allow-plaintext-auth",
-];
+/// Settings of a file that belong to its server, also where the file does not name it: with another server they would be
+/// wrong, and a password would go to a stranger.
+const OF_THE_SERVER: [&str; 8] =
+    ["port", "lmtp", "protocol", "tls", "insecure", "auth", "user", "allow-plaintext-auth"];
+/// Settings that belong to the server only where the file names one; else they hold for every server, for what they do
+/// there is to verify.
+const TRUST_OF_THE_SERVER: [&str; 5] = ["ca-file", "client-cert", "client-key", "tls-name", "tls-pin"];
 /// The same for the user: another's password is of no use.
 const OF_THE_USER: [&str; 6] =
     ["password-env", "password-file", "password-command", "password", "token-env", "token-command"];
@@ -128,8 +141,17 @@ impl Layers {
         configuration: &Configuration,
         terminal: &Terminal,
     ) -> Result<Self> {
-        let mut layers = Self { settings: typed(options, matches), password: None, account: None };
-        for arg in options {
+        let undoes = |setting: &Setting| {
+            options.iter().any(|arg| arg.get_long() == Some(&setting.option) && args::is_undo(arg))
+        };
+        let (undone, settings): (Vec<_>, Vec<_>) = typed(options, matches).into_iter().partition(undoes);
+        let mut layers = Self {
+            settings,
+            off: undone.iter().map(|setting| args::negative(&setting.option)).collect(),
+            password: None,
+            account: None,
+        };
+        for arg in options.iter().filter(|arg| !args::is_undo(arg)) {
             let Some(option) = arg.get_long() else { continue };
             let name = variable(option);
             if let Some(value) = (terminal.environment)(&name) {
@@ -142,21 +164,26 @@ impl Layers {
         let found = configuration.settings(layers.account.as_deref())?;
         let server_is_given = layers.has("server") || layers.has("mx");
         let user_is_given = layers.has("user");
+        let names_server = |found: &Found| {
+            ["server", "mx"].contains(&found.entry.key.as_str()) && found.entry.value != Value::Flag(false)
+        };
+        let is_other_server = server_is_given && found.iter().any(names_server);
         // The strongest first: what is there already stays.
-        let mut silenced: Vec<String> = Vec::new();
         for found in found.into_iter().rev() {
             let key = found.entry.key.as_str();
             if layers.has(key)
-                || silenced.iter().any(|silent| silent == key)
+                || layers.off.iter().any(|off| off == key)
+                || (is_other_server && TRUST_OF_THE_SERVER.contains(&key))
                 || (server_is_given && (OF_THE_SERVER.contains(&key) || OF_THE_USER.contains(&key)))
                 || (user_is_given && OF_THE_USER.contains(&key))
             {
                 continue;
             }
+            let source = Source::File(found.layer, found.source);
             if key == "password" {
                 if layers.password.is_none() && !layers.has_exclusive(key) {
                     let Value::Text(password) = found.entry.value else {
-                        return Err(wrong(&Source::File(found.source), "password takes a text"));
+                        return Err(wrong(&source, "password takes a text"));
                     };
                     layers.password = Some(Secret::from(password));
                 }
@@ -165,10 +192,10 @@ impl Layers {
             let Some(arg) = options.iter().find(|arg| arg.get_long() == Some(key)) else { continue };
             if found.entry.value == Value::Flag(false) {
                 // Said to be off: what a weaker layer says of it no longer counts.
-                silenced.push(key.to_string());
+                layers.off.push(key.to_string());
                 continue;
             }
-            layers.add(command, arg, Given::File(found.entry.value), Source::File(found.source))?;
+            layers.add(command, arg, Given::File(found.entry.value), source)?;
         }
         for (option, base) in DEPENDENT {
             if !layers.has(base) {
@@ -182,10 +209,29 @@ impl Layers {
             let is_way_out = |setting: &Setting| ["proxy", "bind"].contains(&setting.option.as_str());
             layers.settings.retain(|setting| setting.source == Source::Option || !is_way_out(setting));
         }
+        layers.check_trust()?;
         layers.check_needs()?;
         let order = |option: &str| options.iter().position(|arg| arg.get_long() == Some(option));
         layers.settings.sort_by_key(|setting| order(&setting.option));
         Ok(layers)
+    }
+
+    /// Checks that no layer says both that any certificate is trusted and which one is.
+    fn check_trust(&self) -> Result<()> {
+        let find = |option: &str| self.settings.iter().find(|setting| setting.option == option);
+        if let Some(insecure) = find("insecure")
+            && let Some(other) = TRUST_ALONE
+                .into_iter()
+                .filter_map(find)
+                .find(|other| other.source.layer() == insecure.source.layer())
+        {
+            return Err(Error::usage(format!(
+                "--insecure{} trusts any certificate, and --{} says which; use one of them",
+                insecure.source.place(),
+                other.option
+            )));
+        }
+        Ok(())
     }
 
     /// Checks that no setting wants for another without which it means nothing.
@@ -193,10 +239,7 @@ impl Layers {
         for (option, needed) in args::NEEDS {
             let setting = self.settings.iter().find(|setting| setting.option == option);
             let Some(setting) = setting.filter(|_| !self.has(needed)) else { continue };
-            let place = match &setting.source {
-                Source::Option => String::new(),
-                source => format!(" of {source}"),
-            };
+            let place = setting.source.place();
             return Err(Error::usage(format!("--{option}{place} needs --{needed} as well")));
         }
         Ok(())
@@ -206,6 +249,12 @@ impl Layers {
     pub(crate) fn arguments(&self) -> Vec<OsString> {
         let untyped = self.settings.iter().filter(|setting| setting.source != Source::Option);
         untyped.flat_map(|setting| words(&setting.option, &setting.values)).collect()
+    }
+
+    /// Adds the options that were not typed to the arguments that were.
+    fn complete(&self, arguments: &mut Vec<OsString>) {
+        let place = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
+        arguments.splice(place..place, self.arguments());
     }
 
     fn has(&self, option: &str) -> bool {
@@ -232,11 +281,21 @@ impl Layers {
         let Some(option) = arg.get_long() else { return Ok(()) };
         let is_other_message = (self.has("eml") && OF_A_DRAFT.contains(&option))
             || (option == "eml" && OF_A_DRAFT.iter().any(|other| self.has(other)));
-        if self.has(option) || self.has_exclusive(option) || is_other_message {
+        let is_verified = |setting: &Setting| {
+            NAMED_TRUST.contains(&setting.option.as_str()) && setting.source.layer() > source.layer()
+        };
+        if self.has(option)
+            || self.off.iter().any(|off| off == option)
+            || self.has_exclusive(option)
+            || is_other_message
+            || (option == "insecure" && self.settings.iter().any(is_verified))
+        {
             return Ok(());
         }
         let Some(values) = values(arg, given).map_err(|why| wrong(&source, &format!("{option} {why}")))?
         else {
+            // What a weaker layer says of it no longer counts.
+            self.off.push(option.to_string());
             return Ok(());
         };
         let line = ["smtp-cli".into(), command.into()].into_iter().chain(words(option, &values));
@@ -263,6 +322,8 @@ pub(crate) struct Program {
     pub(crate) password: Option<Secret>,
     /// The log, if one is kept.
     pub(crate) log: Option<Log>,
+    /// The files that the run reads, which it must not write.
+    pub(crate) in_use: InUse,
 }
 
 /// Puts the layers of a command together, whose arguments were parsed already.
@@ -278,12 +339,10 @@ pub(crate) fn settle(
     let configuration = load(&args.global, terminal)?;
     let options = args::options(command);
     let layers = Layers::new(command, &options, matches, &configuration, terminal)?;
-    let added = layers.arguments();
-    let args = if added.is_empty() {
+    let args = if layers.arguments().is_empty() {
         args
     } else {
-        let place = arguments.iter().position(|word| word == "--").unwrap_or(arguments.len());
-        arguments.splice(place..place, added);
+        layers.complete(&mut arguments);
         match args::parse(arguments)? {
             Parsed::Args(args, _) => args,
             Parsed::Text(_) => {
@@ -291,7 +350,11 @@ pub(crate) fn settle(
             }
         }
     };
-    let program = Program { password: layers.password, log: Log::new(&configuration)? };
+    let mut in_use = InUse::default();
+    in_use.extend(configuration.files().map(|file| ("the configuration", file)));
+    in_use.extend(args.global.inputs());
+    in_use.extend(args.command.inputs());
+    let program = Program { password: layers.password, log: Log::new(&configuration)?, in_use };
     Ok(Settled { args, program })
 }
 
@@ -308,11 +371,16 @@ pub(crate) fn arguments_over(before: &[Setting], now: &[Setting]) -> Vec<OsStrin
     let is_other_server = says("server") || says("account");
     let is_silent = |option: &str| {
         says(option)
+            || says(&args::negative(option))
+            || option == "insecure" && NAMED_TRUST.iter().any(|named| says(named))
+            || TRUST_ALONE.contains(&option) && says("insecure")
             || EXCLUSIVE.iter().any(|group| group.contains(&option) && group.iter().any(|other| says(other)))
             || is_other_server
                 && (["server", "account"].contains(&option)
                     || before.iter().any(|setting| setting.option == "server")
-                        && (OF_THE_SERVER.contains(&option) || OF_THE_USER.contains(&option)))
+                        && [&OF_THE_SERVER[..], &TRUST_OF_THE_SERVER, &OF_THE_USER]
+                            .concat()
+                            .contains(&option))
             || says("user") && OF_THE_USER.contains(&option)
     };
     let kept = before.iter().filter(|setting| !is_silent(&setting.option));
@@ -327,7 +395,8 @@ pub(crate) fn load(global: &GlobalArgs, terminal: &mut Terminal) -> Result<Confi
 
 /// The keys that a configuration may have: all options of `send` that make sense for more than one run.
 pub(crate) fn keys() -> Vec<String> {
-    let names = args::options("send").into_iter().filter_map(|arg| arg.get_long().map(String::from));
+    let options = args::options("send").into_iter().filter(|arg| !args::is_undo(arg));
+    let names = options.filter_map(|arg| arg.get_long().map(String::from));
     names.filter(|name| !matches!(name.as_str(), "config" | "account")).collect()
 }
 
@@ -406,80 +475,4 @@ fn wrong(source: &Source, why: &str) -> Error {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-
-    /// The long options of `send` of which clap takes one alone.
-    fn conflicts() -> BTreeSet<(String, String)> {
-        let command = args::command();
-        let send = command.find_subcommand("send").unwrap();
-        let long = |id: &str| {
-            let arg = send.get_arguments().find(|arg| arg.get_id() == id);
-            arg.and_then(Arg::get_long).unwrap().to_string()
-        };
-        let mut pairs = BTreeSet::new();
-        let mut add = |one: String, other: String| {
-            if one != other {
-                pairs.insert(if one < other { (one, other) } else { (other, one) });
-            }
-        };
-        for arg in send.get_arguments().filter(|arg| arg.get_long().is_some()) {
-            for other in send.get_arg_conflicts_with(arg) {
-                add(long(arg.get_id().as_str()), long(other.get_id().as_str()));
-            }
-        }
-        for group in send.get_groups().filter(|group| !(*group).clone().is_multiple()) {
-            let members: Vec<_> = group.get_args().map(|id| long(id.as_str())).collect();
-            for one in &members {
-                for other in &members {
-                    add(one.clone(), other.clone());
-                }
-            }
-        }
-        pairs
-    }
-
-    #[test]
-    fn what_is_typed_later_silences_what_belonged_to_another() {
-        let settings = |text: &str| -> Vec<Setting> {
-            let words = text.split_whitespace().map(|word| word.split_once('=').unwrap_or((word, "")));
-            words
-                .map(|(option, value)| Setting {
-                    option: option.to_string(),
-                    values: if value.is_empty() { Vec::new() } else { vec![value.into()] },
-                    source: Source::Option,
-                })
-                .collect()
-        };
-        for (before, now, expected) in [
-            ("ca-file=x tls=none", "server=mx", "--ca-file=x --tls=none --server=mx"),
-            ("server=a tls=none user=u password-env=P helo=h", "server=b", "--helo=h --server=b"),
-            ("server=a user=u password-env=P", "user=v", "--server=a --user=v"),
-            ("password-env=P insecure", "password-file=f tls-pin=p", "--password-file=f --tls-pin=p"),
-            ("server=a port=25", "port=26", "--server=a --port=26"),
-            ("server=a tls=none", "account=work", "--account=work"),
-        ] {
-            let words = arguments_over(&settings(before), &settings(now));
-            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
-            assert_eq!(words.join(" "), expected, "{before} / {now}");
-        }
-    }
-
-    #[test]
-    fn what_excludes_each_other_on_the_command_line_does_so_between_layers() {
-        let conflicts = conflicts();
-        for known in [("ipv4", "ipv6"), ("body", "body-file"), ("eml", "subject"), ("insecure", "tls-pin")] {
-            assert!(conflicts.contains(&(known.0.into(), known.1.into())), "{known:?}: {conflicts:?}");
-        }
-        for (one, other) in conflicts {
-            let both = [one.as_str(), other.as_str()];
-            let is_settled = EXCLUSIVE.iter().any(|group| both.iter().all(|option| group.contains(option)))
-                // `add` keeps a draft and a message that exists apart.
-                || ["eml", "no-fix"].iter().any(|eml| {
-                    both.contains(eml) && both.iter().any(|option| OF_A_DRAFT.contains(option))
-                });
-            assert!(is_settled, "{one} and {other}");
-        }
-    }
-}
+mod tests;

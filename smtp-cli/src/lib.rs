@@ -13,6 +13,7 @@
 
 mod args;
 mod bundled;
+mod command;
 mod compose;
 mod config;
 mod configure;
@@ -23,6 +24,8 @@ mod driver;
 mod error;
 mod exit;
 mod explain;
+mod files;
+mod interrupt;
 mod layers;
 mod lint;
 mod log_file;
@@ -32,6 +35,7 @@ mod manual;
 mod measure;
 mod mx;
 mod output;
+mod privilege;
 mod probe;
 mod proxy;
 mod report;
@@ -40,6 +44,8 @@ mod sendmail;
 mod session;
 mod settings;
 mod shell;
+mod shown;
+mod socket;
 mod terminal;
 mod tls;
 mod transaction;
@@ -48,6 +54,7 @@ mod transport;
 mod verify;
 
 pub use exit::Exit;
+pub use interrupt::Interrupt;
 pub use terminal::{Ask, Clock, Environment, Random, Sleep, Stream, Terminal};
 
 use args::{Command, Parsed};
@@ -69,8 +76,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, terminal: &mut Termina
 }
 
 fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result<Exit> {
-    if let Some(words) = sendmail::words(&arguments) {
-        return sendmail::sendmail(words, terminal);
+    privilege::check()?;
+    if let Some(called) = sendmail::Called::of(&arguments) {
+        return sendmail::sendmail(called, terminal);
     }
     let (args, matches) = match args::parse(arguments.clone())? {
         Parsed::Args(args, matches) => (args, matches),
@@ -107,7 +115,8 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         }
         Command::Explain(explain) => explain::explain(&explain, terminal),
         Command::Config(config) => configure::configure(&config, &args.global, terminal),
-        Command::Sendmail(sendmail) => sendmail::sendmail(sendmail.words, terminal),
+        // That was before the grammar, whose options are not sendmail's.
+        Command::Sendmail(_) => Err(error::Error::usage("sendmail stands before its own options")),
         Command::Completions(completions) => manual::completions(&completions, terminal),
         Command::Man(man) => manual::man(&man, terminal),
     }

@@ -4,6 +4,7 @@ use crate::args::{Format, SendArgs};
 use crate::compose;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::shown;
 use crate::terminal::Terminal;
 use serde_json::json;
 use smtp_mime::{Finding, Lint, Severity};
@@ -71,5 +72,5 @@ fn json(findings: &[Finding], exit: Exit, terminal: &mut Terminal) -> Result<()>
         })
         .collect();
     let document = json!({ "schema": "smtp-cli/lint/1", "exit": exit.status(), "findings": findings });
-    terminal.print(&format!("{document:#}\n"))
+    terminal.print(&format!("{}\n", shown::json_lines(&document)))
 }

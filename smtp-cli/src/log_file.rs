@@ -1,24 +1,26 @@
 //! Provides [`Log`], the file to which a line for each message is appended.
 
 use crate::config::{Configuration, Found, Value};
-use crate::error::{Error, Escaped, Result};
+use crate::error::{Error, Escaped, Result, Reworded};
 use crate::exit::Exit;
+use crate::files::{self, Failing, InUse};
 use log::{Level, LevelFilter, Log as _, Record};
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A log file with a level.
 pub(crate) struct Log {
     dispatch: Box<dyn log::Log>,
     level: LevelFilter,
     path: PathBuf,
+    failing: Failing,
 }
 
 impl Log {
     /// The log that the configuration asks for.
     pub(crate) fn new(configuration: &Configuration) -> Result<Option<Self>> {
         let text = |found: Option<Found>| match found {
-            Some(Found { entry, source }) => match entry.value {
+            Some(Found { entry, source, .. }) => match entry.value {
                 Value::Text(text) => Ok(Some((text, source))),
                 _ => Err(Error::new(Exit::CONFIGURATION, format!("{source}: {} takes a text", entry.key))),
             },
@@ -42,6 +44,8 @@ impl Log {
     /// A log of that level in that file.
     pub(crate) fn at(path: PathBuf, level: LevelFilter) -> Self {
         let file = path.clone();
+        let failing = Failing::default();
+        let failed = failing.clone();
         let (_, dispatch) = fern::Dispatch::new()
             .level(level)
             .format(|out, message, record| {
@@ -55,9 +59,12 @@ impl Log {
                 ));
             })
             // Opened for each line, so that a file that was moved away does not go on growing.
-            .chain(fern::Output::call(move |record| append(&file, record)))
+            .chain(fern::Output::call(move |record| {
+                // A log that cannot be written any more must not end the session.
+                let _ = append(&file, record).map_err(|error| failed.keep(error));
+            }))
             .into_log();
-        Self { dispatch, level, path }
+        Self { dispatch, level, path, failing }
     }
 
     /// Whether lines of that level are kept.
@@ -71,9 +78,22 @@ impl Log {
             .log(&Record::builder().level(level).target("smtp-cli").args(format_args!("{text}")).build());
     }
 
-    /// Checks that the file can be written, before anything is sent that would have to be logged.
-    pub(crate) fn check(&self) -> Result<()> {
-        open(&self.path).map(drop).map_err(|error| Error::cannot_create("the log", &self.path, &error))
+    /// Checks that the file can be written and is none that is in use, before anything is sent that would have to be
+    /// logged.
+    pub(crate) fn check(&self, in_use: &InUse) -> Result<()> {
+        files::check_append("the log", &self.path, in_use)
+    }
+
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Why it lacks lines, if it does; said once.
+    pub(crate) fn failure(&self) -> Option<Error> {
+        let error = self.failing.take()?;
+        let text = format!("the log {} cannot be written: {}", self.path.display(), Reworded(&error));
+        Some(Error::new(Exit::IO, text))
     }
 }
 
@@ -83,22 +103,9 @@ impl std::fmt::Debug for Log {
     }
 }
 
-fn open(path: &PathBuf) -> std::io::Result<std::fs::File> {
-    let mut options = std::fs::OpenOptions::new();
-    options.append(true).create(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // Who wrote to whom is nobody else's business.
-        options.mode(0o600);
-    }
-    options.open(path)
-}
-
 /// One write for one line, so that the lines of several processes do not mix.
-fn append(path: &PathBuf, record: &Record<'_>) {
-    // A log that cannot be written any more must not end the session.
-    let _ = open(path).and_then(|mut file| file.write_all(format!("{}\n", record.args()).as_bytes()));
+fn append(path: &Path, record: &Record<'_>) -> std::io::Result<()> {
+    files::append(path)?.write_all(format!("{}\n", record.args()).as_bytes())
 }
 
 #[cfg(test)]
@@ -110,7 +117,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("smtp.log");
         let log = Log::at(path.clone(), LevelFilter::Info);
-        log.check().unwrap();
+        log.check(&InUse::default()).unwrap();
         log.write(Level::Info, "first\nline");
         log.write(Level::Debug, "unseen");
         std::fs::rename(&path, directory.path().join("smtp.log.1")).unwrap();
@@ -124,7 +131,9 @@ mod tests {
 
     #[test]
     fn a_log_that_cannot_be_written_is_named() {
-        let error = Log::at("no/such/directory/x.log".into(), LevelFilter::Info).check().unwrap_err();
+        let error = Log::at("no/such/directory/x.log".into(), LevelFilter::Info)
+            .check(&InUse::default())
+            .unwrap_err();
         assert_eq!(error.exit(), Exit::CANNOT_CREATE);
     }
 }

@@ -1,7 +1,9 @@
 //! Provides the login: where the password comes from, and the mechanisms that use it.
 
-use crate::error::{Error, Result, Reworded};
+use crate::command;
+use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
+use crate::interrupt::Interrupt;
 use crate::settings::{Destination, Login, LoginKind};
 use crate::terminal::Terminal;
 use smtp_core::Secret;
@@ -9,7 +11,7 @@ use smtp_core::{ChannelBinding, Credentials, Mechanism, MechanismError};
 use std::fmt::Write as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
 
 /// The mechanisms that are known.
@@ -39,15 +41,20 @@ pub(crate) enum PasswordSource {
     /// The first line of a file.
     File(PathBuf),
     /// The first line that a command prints.
-    Command(String),
+    Command {
+        /// The option that names it.
+        option: &'static str,
+        /// What the shell is told.
+        command: String,
+    },
 }
 
 /// A password of more octets than this is a wrong file.
 const LONGEST: usize = 4096;
 
 impl PasswordSource {
-    /// Reads the password.
-    pub(crate) fn read(&self, user: &str, terminal: &mut Terminal) -> Result<Secret> {
+    /// Reads the password; a command that prints it may take as long as `limit`.
+    pub(crate) fn read(&self, user: &str, limit: Duration, terminal: &mut Terminal) -> Result<Secret> {
         let secret = match self {
             Self::Prompt => prompt(user, terminal)?,
             Self::Given(password) => password.clone(),
@@ -61,7 +68,7 @@ impl PasswordSource {
                 Secret::from(text.as_str())
             }
             Self::File(path) => file(path)?,
-            Self::Command(command) => output(command)?,
+            Self::Command { option, command } => output(option, command, limit, &terminal.interrupt)?,
         };
         if secret.is_empty() {
             return Err(Error::usage("the password is empty"));
@@ -76,7 +83,8 @@ fn prompt(user: &str, terminal: &mut Terminal) -> Result<Secret> {
             "the password of {user} is missing, use --password-env, --password-file or --password-command"
         )));
     }
-    (terminal.password)(&format!("Password of {user}: "))
+    terminal
+        .ask_for_password(&format!("Password of {}: ", Escaped(user)))
         .map(Secret::from)
         .map_err(|_| Error::usage("no password was entered"))
 }
@@ -97,42 +105,20 @@ fn file(path: &Path) -> Result<Secret> {
     })
 }
 
-fn output(command: &str) -> Result<Secret> {
-    let failed =
-        |why: String| Error::new(Exit::NO_INPUT, format!("the --password-command {command:?} {why}"));
-    let mut child = shell(command)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .map_err(|error| failed(format!("cannot be started: {}", Reworded(&error))))?;
-    let mut octets = Zeroizing::new(Vec::with_capacity(LONGEST + 1));
-    if let Some(mut printed) = child.stdout.take() {
-        let read = printed.by_ref().take(LONGEST as u64 + 1).read_to_end(&mut octets);
-        // The rest is read too, or a command with more to say would fail for want of a reader.
-        let read = read.and_then(|_| std::io::copy(&mut printed, &mut std::io::sink()));
-        read.map_err(|error| failed(format!("cannot be read: {}", Reworded(&error))))?;
+/// The first line that a command prints, which `option` names.
+fn output(option: &str, command: &str, limit: Duration, interrupt: &Interrupt) -> Result<Secret> {
+    let _armed = interrupt.arm();
+    let line = command::first_line(command, &interrupt.until(Instant::now() + limit)).map_err(|why| {
+        let failed = || Error::new(Exit::NO_INPUT, format!("the {option} {command:?} {why}"));
+        interrupt.check().err().unwrap_or_else(failed)
+    })?;
+    if line.len() > LONGEST {
+        return Err(Error::new(
+            Exit::NO_INPUT,
+            format!("the {option} {command:?} printed a line of more than {LONGEST} octets"),
+        ));
     }
-    let status = child.wait().map_err(|error| failed(format!("was lost: {}", Reworded(&error))))?;
-    if !status.success() {
-        return Err(failed(format!("failed ({status})")));
-    }
-    first_line(&octets).ok_or_else(|| failed(format!("printed a line of more than {LONGEST} octets")))
-}
-
-#[cfg(unix)]
-fn shell(command: &str) -> Command {
-    let mut shell = Command::new("/bin/sh");
-    shell.arg("-c").arg(command);
-    shell
-}
-
-#[cfg(windows)]
-fn shell(command: &str) -> Command {
-    use std::os::windows::process::CommandExt;
-    let mut shell = Command::new("cmd.exe");
-    // As it is: the rules by which arguments are quoted are not those of cmd.exe.
-    shell.arg("/C").raw_arg(command);
-    shell
+    Ok(Secret::from(line.to_vec()))
 }
 
 /// The first line without its line end; `None` when it is too long.
@@ -143,9 +129,9 @@ fn first_line(octets: &[u8]) -> Option<Secret> {
 }
 
 impl Login {
-    /// Reads the password or token, where there is one.
-    pub(crate) fn read_secret(&self, terminal: &mut Terminal) -> Result<Option<Secret>> {
-        self.secret.as_ref().map(|source| source.read(&self.user, terminal)).transpose()
+    /// Reads the password or token, where there is one; a command that prints it may take as long as `limit`.
+    pub(crate) fn read_secret(&self, limit: Duration, terminal: &mut Terminal) -> Result<Option<Secret>> {
+        self.secret.as_ref().map(|source| source.read(&self.user, limit, terminal)).transpose()
     }
 
     /// The mechanisms to try, in order, each knowing what it needs to.
@@ -197,6 +183,12 @@ mod tests {
     use super::*;
     use crate::terminal::Stream;
 
+    const LIMIT: Duration = Duration::from_mins(1);
+
+    fn of_command(command: &str) -> PasswordSource {
+        PasswordSource::Command { option: "--password-command", command: command.to_string() }
+    }
+
     fn terminal() -> Terminal {
         Terminal::detached(Stream::new(std::io::sink()), Stream::new(std::io::sink()))
     }
@@ -206,17 +198,18 @@ mod tests {
         let file = tempfile::NamedTempFile::new().unwrap();
         for text in ["pass word", "pass word\n", "pass word\r\nmore\n"] {
             std::fs::write(file.path(), text).unwrap();
-            let secret = PasswordSource::File(file.path().into()).read("you", &mut terminal()).unwrap();
+            let secret =
+                PasswordSource::File(file.path().into()).read("you", LIMIT, &mut terminal()).unwrap();
             assert_eq!(secret.expose(), b"pass word");
         }
         std::fs::write(file.path(), vec![b'x'; 5000]).unwrap();
-        let error = PasswordSource::File(file.path().into()).read("you", &mut terminal()).unwrap_err();
+        let error = PasswordSource::File(file.path().into()).read("you", LIMIT, &mut terminal()).unwrap_err();
         assert_eq!(error.exit(), Exit::NO_INPUT);
     }
 
     #[test]
     fn a_command_prints_the_password() {
-        let read = |command: &str| PasswordSource::Command(command.to_string()).read("you", &mut terminal());
+        let read = |command: &str| of_command(command).read("you", LIMIT, &mut terminal());
         assert_eq!(read("echo secret").unwrap().expose(), b"secret");
         assert_eq!(read("exit 3").unwrap_err().exit(), Exit::NO_INPUT);
         assert_eq!(read("echo").unwrap_err().to_string(), "the password is empty");
@@ -226,7 +219,7 @@ mod tests {
     #[cfg(unix)]
     #[test]
     fn what_a_command_prints_behind_the_first_line_is_passed_over() {
-        let read = |command: &str| PasswordSource::Command(command.to_string()).read("you", &mut terminal());
+        let read = |command: &str| of_command(command).read("you", LIMIT, &mut terminal());
         assert_eq!(read("set -e; echo secret; seq 1 100000").unwrap().expose(), b"secret");
         let error = read("seq 1 100000 | tr -d '\\n'").unwrap_err();
         assert!(error.to_string().contains("4096"), "{error}");
@@ -234,7 +227,7 @@ mod tests {
 
     #[test]
     fn nobody_is_asked_where_nobody_sits() {
-        let error = PasswordSource::Prompt.read("you", &mut terminal()).unwrap_err();
+        let error = PasswordSource::Prompt.read("you", LIMIT, &mut terminal()).unwrap_err();
         assert!(error.to_string().contains("--password-env"), "{error}");
         let mut terminal = Terminal {
             input_is_terminal: true,
@@ -244,17 +237,18 @@ mod tests {
             }),
             ..terminal()
         };
-        assert_eq!(PasswordSource::Prompt.read("you", &mut terminal).unwrap().expose(), b"typed");
+        assert_eq!(PasswordSource::Prompt.read("you", LIMIT, &mut terminal).unwrap().expose(), b"typed");
         terminal.password = Box::new(|_| Err(std::io::ErrorKind::UnexpectedEof.into()));
-        assert_eq!(PasswordSource::Prompt.read("you", &mut terminal).unwrap_err().exit(), Exit::USAGE);
+        assert_eq!(PasswordSource::Prompt.read("you", LIMIT, &mut terminal).unwrap_err().exit(), Exit::USAGE);
     }
 
     #[test]
     fn a_variable_that_is_not_set_is_named() {
         let mut terminal =
             Terminal { environment: Box::new(|name| (name == "SET").then(|| "secret".into())), ..terminal() };
-        let read =
-            |name: &str, terminal: &mut Terminal| PasswordSource::Variable(name.into()).read("you", terminal);
+        let read = |name: &str, terminal: &mut Terminal| {
+            PasswordSource::Variable(name.into()).read("you", LIMIT, terminal)
+        };
         assert_eq!(read("SET", &mut terminal).unwrap().expose(), b"secret");
         assert!(read("UNSET", &mut terminal).unwrap_err().to_string().contains("UNSET"));
     }

@@ -3,7 +3,7 @@
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::measure::Measure;
-use smtp_core::{BodyType, Envelope, Extensions, Outcome, Reason};
+use smtp_core::{BodyType, Cause, Envelope, Extensions, Outcome, Reason};
 use smtp_mime::{Edit, Message};
 use std::io::{self, BufRead, Cursor, Read};
 use std::sync::Arc;
@@ -61,6 +61,19 @@ pub(crate) struct Policy {
     pub(crate) has_later: bool,
     /// How often a message may move to another session when its own broke.
     pub(crate) moves: usize,
+    /// How often it may, where the server said 421 before the message had begun.
+    pub(crate) free_moves: usize,
+}
+
+/// How far a message was when its session ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Its commands were taken, or nobody knows.
+    Begun,
+    /// The server said 421 to its MAIL.
+    TurnedAway,
+    /// It stood behind a message that had begun, or was turned away.
+    Waiting,
 }
 
 /// What to do with a message after a transaction.
@@ -168,12 +181,17 @@ impl Mail {
         self.pending.replace(Vec::new()).unwrap_or_else(|| (0..self.outcomes.len()).collect())
     }
 
-    /// Takes what became of a transaction; `is_behind` says that it had not begun when its session ended.
-    pub(crate) fn settle(&mut self, outcomes: Vec<Outcome>, policy: Policy, is_behind: bool) -> Next {
+    /// Takes what became of a transaction; `progress` counts where the session ended with it.
+    pub(crate) fn settle(&mut self, outcomes: Vec<Outcome>, policy: Policy, progress: Progress) -> Next {
         let any_accepted = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Accepted(_)));
         let all_for_now = outcomes.iter().all(|outcome| is_for_now(outcome) || is_companion(outcome));
         let is_broken = outcomes.iter().any(|outcome| matches!(outcome, Outcome::Unsent(Reason::Closed(_))));
-        let may_move = self.unreadable.is_none() && is_broken && (is_behind || self.moves < policy.moves);
+        let moves = match progress {
+            Progress::Begun => policy.moves,
+            Progress::TurnedAway => policy.moves.max(policy.free_moves),
+            Progress::Waiting => usize::MAX,
+        };
+        let may_move = self.unreadable.is_none() && is_broken && self.moves < moves;
         let mut again = Vec::new();
         let is_whole = self.pending.is_none() && outcomes.len() == self.outcomes.len();
         if is_whole && outcomes.iter().all(|outcome| matches!(outcome, Outcome::Accepted(_))) {
@@ -194,7 +212,7 @@ impl Mail {
             }
             self.outcomes[index] = Some(outcome);
         }
-        if is_broken && !is_behind {
+        if is_broken && progress != Progress::Waiting {
             self.moves += 1;
         }
         let is_again = !again.is_empty();
@@ -214,6 +232,20 @@ impl Mail {
             self.outcomes[index] = None;
         }
         self.unreadable = Some(error);
+    }
+
+    /// An interrupt ended the session: that is why nothing was decided on those whom the end of the connection met.
+    pub(crate) fn interrupt(&mut self, outcomes: &mut [Outcome], error: Error) {
+        let mut is_met = false;
+        for outcome in outcomes {
+            if let Outcome::Unsent(reason @ Reason::Closed(_)) = outcome {
+                *reason = Reason::Closed(Cause::Aborted);
+            }
+            is_met |= matches!(outcome, Outcome::Unsent(Reason::Closed(_)) | Outcome::Unconfirmed(_));
+        }
+        if is_met {
+            self.unreadable = Some(error);
+        }
     }
 
     /// Begins the next round.
@@ -270,7 +302,7 @@ pub(crate) fn is_for_now(outcome: &Outcome) -> bool {
 }
 
 /// Whether it failed only together with another recipient.
-const fn is_companion(outcome: &Outcome) -> bool {
+pub(crate) const fn is_companion(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Unsent(Reason::AnotherRefused))
 }
 
@@ -307,7 +339,7 @@ pub(crate) fn example(recipients: &[&str]) -> Mail {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use smtp_core::{Cause, Code, Reply, Verb};
+    use smtp_core::{Code, Reply, Verb};
 
     fn mail(recipients: usize) -> Mail {
         let to: Vec<_> = (0..recipients).map(|index| format!("r{index}@example.net")).collect();
@@ -330,8 +362,8 @@ mod tests {
         Outcome::Unsent(Reason::Closed(Cause::Lost))
     }
 
-    const ONCE: Policy = Policy { has_later: false, moves: 0 };
-    const MORE: Policy = Policy { has_later: true, moves: 0 };
+    const ONCE: Policy = Policy { has_later: false, moves: 0, free_moves: 1 };
+    const MORE: Policy = Policy { has_later: true, ..ONCE };
 
     fn recipients(mail: &Mail) -> Vec<String> {
         mail.transaction().recipients.iter().map(|recipient| recipient.to.to_string()).collect()
@@ -340,9 +372,9 @@ mod tests {
     #[test]
     fn too_many_recipients_go_into_a_further_transaction_until_one_accepts_none() {
         let mut mail = mail(3);
-        assert_eq!(mail.settle(vec![accepted(), too_many(), too_many()], ONCE, false), Next::Again);
+        assert_eq!(mail.settle(vec![accepted(), too_many(), too_many()], ONCE, Progress::Begun), Next::Again);
         assert_eq!(recipients(&mail), ["<r1@example.net>", "<r2@example.net>"]);
-        assert_eq!(mail.settle(vec![too_many(), too_many()], ONCE, false), Next::Finished);
+        assert_eq!(mail.settle(vec![too_many(), too_many()], ONCE, Progress::Begun), Next::Finished);
         assert_eq!(mail.outcomes, [Some(accepted()), Some(too_many()), Some(too_many())]);
     }
 
@@ -351,30 +383,42 @@ mod tests {
         let mut mail = mail(4);
         let unknown = Outcome::Unconfirmed(Cause::Lost);
         assert_eq!(
-            mail.settle(vec![accepted(), refused(450), refused(550), unknown], MORE, false),
+            mail.settle(vec![accepted(), refused(450), refused(550), unknown], MORE, Progress::Begun),
             Next::Later
         );
         mail.try_again();
         assert_eq!(recipients(&mail), ["<r1@example.net>"]);
-        assert_eq!(mail.settle(vec![refused(450)], ONCE, false), Next::Finished);
+        assert_eq!(mail.settle(vec![refused(450)], ONCE, Progress::Begun), Next::Finished);
     }
 
     #[test]
     fn all_or_none_are_tried_later_only_if_all_may_succeed() {
         let companion = || Outcome::Unsent(Reason::AnotherRefused);
         let mut mail = mail(2);
-        assert_eq!(mail.settle(vec![companion(), refused(450)], MORE, false), Next::Later);
+        assert_eq!(mail.settle(vec![companion(), refused(450)], MORE, Progress::Begun), Next::Later);
         mail.try_again();
         assert_eq!(recipients(&mail).len(), 2);
-        assert_eq!(mail.settle(vec![companion(), refused(550)], MORE, false), Next::Finished);
+        assert_eq!(mail.settle(vec![companion(), refused(550)], MORE, Progress::Begun), Next::Finished);
     }
 
     #[test]
     fn a_broken_session_lets_the_message_move_so_often() {
         let mut mail = mail(1);
-        let policy = Policy { has_later: false, moves: 1 };
-        assert_eq!(mail.settle(vec![lost()], policy, true), Next::Again);
-        assert_eq!(mail.settle(vec![lost()], policy, false), Next::Again);
-        assert_eq!(mail.settle(vec![lost()], policy, false), Next::Finished);
+        let policy = Policy { moves: 1, ..ONCE };
+        assert_eq!(mail.settle(vec![lost()], policy, Progress::Waiting), Next::Again);
+        assert_eq!(mail.settle(vec![lost()], policy, Progress::Begun), Next::Again);
+        assert_eq!(mail.settle(vec![lost()], policy, Progress::Begun), Next::Finished);
+    }
+
+    #[test]
+    fn a_message_that_had_not_begun_moves_once_for_nothing_and_what_is_unknown_never() {
+        let unknown = || Outcome::Unconfirmed(Cause::Lost);
+        let mut mail = mail(1);
+        assert_eq!(mail.settle(vec![lost()], ONCE, Progress::TurnedAway), Next::Again);
+        assert_eq!(mail.settle(vec![lost()], ONCE, Progress::TurnedAway), Next::Finished);
+        for progress in [Progress::Begun, Progress::TurnedAway, Progress::Waiting] {
+            let mut mail = example(&["a@example.org"]);
+            assert_eq!(mail.settle(vec![unknown()], MORE, progress), Next::Finished, "{progress:?}");
+        }
     }
 }

@@ -7,10 +7,10 @@ use crate::exit::Exit;
 use crate::terminal::Terminal;
 use clap::builder::Resettable;
 use clap_mangen::Man;
-use std::io::Write;
 
 /// What the manual says of files and variables.
 const CONFIGURATION: &str = include_str!("manual/configuration.roff");
+const SIGNALS: &str = include_str!("manual/signals.roff");
 /// What it shows in the end.
 const EXAMPLES: &str = include_str!("manual/examples.roff");
 
@@ -18,7 +18,7 @@ const EXAMPLES: &str = include_str!("manual/examples.roff");
 pub(crate) fn completions(args: &CompletionsArgs, terminal: &mut Terminal) -> Result<Exit> {
     let mut octets = Vec::new();
     clap_complete::generate(args.shell, &mut args::command(), "smtp-cli", &mut octets);
-    terminal.output.write_all(&octets).map_err(|error| Error::output(&error))?;
+    terminal.print_octets(&octets)?;
     Ok(Exit::OK)
 }
 
@@ -44,7 +44,7 @@ pub(crate) fn man(args: &ManArgs, terminal: &mut Terminal) -> Result<Exit> {
         let near = nearest(name, names).map(|near| format!("; did you mean {near}?")).unwrap_or_default();
         return Err(Error::usage(format!("there is no command {name:?}{near}")));
     };
-    terminal.output.write_all(page).map_err(|error| Error::output(&error))?;
+    terminal.print_octets(page)?;
     Ok(Exit::OK)
 }
 
@@ -66,8 +66,9 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     let mut pages = Vec::new();
     let mut page = Vec::new();
     page_of(command.clone(), "smtp-cli").render(&mut page).map_err(failed)?;
+    page.extend_from_slice(undoing(command).as_bytes());
     let statuses = crate::exit::meanings(".SH EXIT STATUS\n.nf\n", ".fi\n");
-    page.extend_from_slice([CONFIGURATION, &statuses, EXAMPLES].concat().as_bytes());
+    page.extend_from_slice([CONFIGURATION, SIGNALS, &statuses, EXAMPLES].concat().as_bytes());
     pages.push(("smtp-cli".to_string(), page));
     let nested = command.get_subcommands().flat_map(|command| {
         let name = format!("smtp-cli-{}", command.get_name());
@@ -80,13 +81,37 @@ fn pages(command: &clap::Command) -> Result<Vec<(String, Vec<u8>)>> {
     for (name, command) in nested {
         let mut page = Vec::new();
         let is_send = command.get_name() == "send";
-        // The table is no text to be filled, as what stands behind the help is.
-        let command = if is_send { command.clone().after_help(Resettable::Reset) } else { command.clone() };
+        let is_sendmail = command.get_name() == "sendmail";
+        // A table is no text to be filled, as what stands after the help is.
+        let has_table = is_send || is_sendmail;
+        let command = if has_table { command.clone().after_help(Resettable::Reset) } else { command.clone() };
+        let undoing = undoing(&command);
         page_of(command, &name).render(&mut page).map_err(failed)?;
+        page.extend_from_slice(undoing.as_bytes());
+        if is_sendmail {
+            let table = crate::sendmail::HELP.replace('-', "\\-");
+            page.extend_from_slice(format!(".SH SENDMAIL OPTIONS\n.nf\n{table}.fi\n").as_bytes());
+        }
         if is_send {
             page.extend_from_slice(statuses.as_bytes());
         }
         pages.push((name, page));
     }
     Ok(pages)
+}
+
+/// The options that undo the switches of a command, which its help does not list one by one.
+fn undoing(command: &clap::Command) -> String {
+    let undoing: Vec<_> = command
+        .get_arguments()
+        .filter(|arg| args::is_undo(arg))
+        .filter_map(|arg| Some(format!("\\fB\\-\\-{}\\fR", arg.get_long()?.replace('-', "\\-"))))
+        .collect();
+    if undoing.is_empty() {
+        return String::new();
+    }
+    format!(
+        ".SH SWITCHES\nEach of these undoes a switch that a file, a variable or an earlier option sets:\n{}.\n",
+        undoing.join(",\n")
+    )
 }

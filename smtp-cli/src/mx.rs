@@ -9,6 +9,7 @@ use crate::delivery::{self, Plan, Supply};
 use crate::dns::{Dns, Exchangers, Failure};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::interrupt::Wait;
 use crate::mail::{Mail, is_for_now};
 use crate::settings::{Route, Settings};
 use crate::terminal::Random;
@@ -108,11 +109,18 @@ impl<'a> Mx<'a> {
                 break;
             }
             (plan.wait)(delivery::wait_before(round, (plan.jitter)()));
+            if plan.settings.interrupt.is_requested() {
+                break;
+            }
             let has_later = round < plan.retries;
             later = std::mem::take(&mut later)
                 .into_iter()
                 .filter_map(|underway| self.go_round(plan, random, underway, has_later))
                 .collect();
+        }
+        // Nothing is left here but after an interrupt.
+        for underway in later {
+            (plan.finished)(&underway.mail, None);
         }
         failure
     }
@@ -137,7 +145,8 @@ impl<'a> Mx<'a> {
                 mail.outcomes[index].as_ref().is_some_and(is_for_now)
                     || mail.own(index).left.as_ref().is_some_and(for_now)
             });
-            if has_later && !group.recipients.is_empty() {
+            let may_go_on = has_later && !plan.settings.interrupt.is_requested();
+            if may_go_on && !group.recipients.is_empty() {
                 later.push(group);
             }
         }
@@ -155,6 +164,12 @@ impl<'a> Mx<'a> {
         for &index in &pending {
             mail.outcomes[index] = None;
             *mail.own_mut(index) = crate::mail::Own::NONE;
+        }
+        if let Err(error) = plan.settings.interrupt.check() {
+            for index in pending {
+                mail.own_mut(index).left = Some(error.clone());
+            }
+            return;
         }
         let mut tries = Tries::default();
         let error = match &group.target {
@@ -175,6 +190,7 @@ impl<'a> Mx<'a> {
             (Some(error), _) | (None, Some(error)) => error,
             (None, None) => Error::new(Exit::SOFTWARE, "a fault of this program: nobody was tried"),
         };
+        let error = plan.settings.interrupt.check().err().unwrap_or(error);
         for index in pending {
             mail.own_mut(index).left = Some(error.clone());
         }
@@ -182,7 +198,7 @@ impl<'a> Mx<'a> {
 
     /// The hosts of a domain by preference.
     fn exchangers(&self, plan: &Plan<'_>, domain: &str) -> Result<Vec<(u16, Vec<String>)>> {
-        let found = self.dns.exchangers(domain, deadline(plan)).map_err(|failure| match failure {
+        let found = self.dns.exchangers(domain, &wait(plan)).map_err(|failure| match failure {
             Failure::NoDomain | Failure::NoRecords => {
                 Error::new(Exit::NO_HOST, format!("the domain {domain} does not exist; is it spelled right?"))
             }
@@ -258,7 +274,7 @@ impl<'a> Mx<'a> {
                         return Ok(());
                     }
                     self.attempt(plan, mail, pending, &name, address, tries);
-                    if pending.is_empty() || tries.is_ours {
+                    if pending.is_empty() || tries.is_ours || plan.settings.interrupt.is_requested() {
                         return Ok(());
                     }
                 }
@@ -269,7 +285,7 @@ impl<'a> Mx<'a> {
 
     fn addresses(&self, plan: &Plan<'_>, domain: &str, name: &str) -> Result<Vec<IpAddr>> {
         let Route { family, bind, .. } = plan.settings.route;
-        let found = self.dns.addresses(name, family, deadline(plan)).map(|mut addresses| {
+        let found = self.dns.addresses(name, family, &wait(plan)).map(|mut addresses| {
             // A socket that has an address of ours reaches those of its family.
             addresses.retain(|address| bind.is_none_or(|bind| bind.is_ipv4() == address.is_ipv4()));
             addresses
@@ -305,7 +321,7 @@ impl<'a> Mx<'a> {
         tries: &mut Tries,
     ) {
         let settings = match Settings::for_exchanger(self.connection, name, address) {
-            Ok(settings) => settings,
+            Ok(settings) => Settings { interrupt: plan.settings.interrupt.clone(), ..settings },
             Err(error) => return tries.failed(error),
         };
         let heard = Mutex::new(None);
@@ -318,7 +334,15 @@ impl<'a> Mx<'a> {
             };
             *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((said, part.measure.clone()));
         };
-        let plan = Plan { settings: &settings, finished: &finished, connections: 1, retries: 0, ..*plan };
+        // Where this host is not available, the next one may be.
+        let plan = Plan {
+            settings: &settings,
+            finished: &finished,
+            connections: 1,
+            retries: 0,
+            may_reconnect: false,
+            ..*plan
+        };
         let part = mail.part(pending);
         let left = delivery::deliver(&plan, Box::new(std::iter::once(Ok(part))));
         let Some((said, measure)) = heard.into_inner().unwrap_or_else(PoisonError::into_inner) else {
@@ -475,8 +499,8 @@ impl Tries {
 }
 
 /// Until when a look-up may take: it is a part of getting connected.
-fn deadline(plan: &Plan<'_>) -> Instant {
-    Instant::now() + plan.settings.timeouts.connect
+fn wait(plan: &Plan<'_>) -> Wait {
+    plan.settings.interrupt.until(Instant::now() + plan.settings.timeouts.connect)
 }
 
 /// Says something in the transcript, which belongs to no session.

@@ -3,6 +3,7 @@
 use crate::args::{FileArgs, GlobalArgs};
 use crate::error::{Error, Escaped, Result, Reworded};
 use crate::exit::Exit;
+use crate::files::{self, Failing, InUse};
 use crate::log_file::Log;
 use crate::report::Report;
 use crate::settings::{Encryption, Settings};
@@ -14,7 +15,7 @@ use smtp_core::{Content, Reply, Transmit, Verb};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// All that looks on.
@@ -26,7 +27,9 @@ pub(crate) struct Outputs {
     file: Option<(Stream, bool, Failing)>,
     recordings: Option<Recordings>,
     /// The file that the recordings are written to at the end.
-    record: Option<PathBuf>,
+    record: Option<(PathBuf, File)>,
+    /// What the run reads and writes.
+    in_use: InUse,
     log: Option<Arc<Log>>,
     bar: Option<ProgressBar>,
     counts_octets: bool,
@@ -35,42 +38,50 @@ pub(crate) struct Outputs {
     epoch: Instant,
 }
 
-/// The first error of a file that is being written.
-type Failing = Arc<Mutex<Option<io::Error>>>;
-
 /// A bar is shown from so many messages on.
 const MANY: usize = 20;
 /// Or from so many octets.
 const LARGE: u64 = 8 << 20;
 
 impl Outputs {
-    /// Creates the files that the options name.
+    /// Creates the files that the options name, each once, and none that the run reads.
     pub(crate) fn new(
         args: &FileArgs,
         global: &GlobalArgs,
         log: Option<Log>,
+        mut in_use: InUse,
         terminal: &Terminal,
     ) -> Result<Self> {
+        if let Some(log) = &log {
+            log.check(&in_use)?;
+            in_use.add("the log", log.path());
+        }
         let file = match &args.transcript {
             Some(path) => {
-                let file = File::create(path)
-                    .map_err(|error| Error::cannot_create("the transcript", path, &error))?;
+                let file = files::create("the transcript", path, &in_use)?;
+                in_use.add("--transcript", path);
                 let failing = Failing::default();
-                let stream = Stream::new(Watched { file, failing: Arc::clone(&failing) });
+                let stream = Stream::new(Watched { file, failing: failing.clone() });
                 let is_json = path.extension().is_some_and(|extension| extension == "jsonl");
                 Some((stream, is_json, failing))
             }
             None => None,
         };
-        if let Some(path) = &args.record {
-            File::create(path).map_err(|error| Error::cannot_create("the recording", path, &error))?;
-        }
+        let record = match &args.record {
+            Some(path) => {
+                let file = files::create("the recording", path, &in_use)?;
+                in_use.add("--record", path);
+                Some((path.clone(), file))
+            }
+            None => None,
+        };
         Ok(Self {
             warnings: terminal.error.clone(),
             terminal: global.verbose.then(|| terminal.error.clone()),
             file,
             recordings: args.record.is_some().then(Recordings::default),
-            record: args.record.clone(),
+            record,
+            in_use,
             log: log.map(Arc::new),
             bar: None,
             counts_octets: false,
@@ -160,16 +171,15 @@ impl Outputs {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
-        if let (Some(recordings), Some(path)) = (&self.recordings, &self.record) {
-            match write_scenario(recordings, path) {
+        if let (Some(recordings), Some((path, file))) = (&self.recordings, &self.record) {
+            let scenario = scenario(recordings, path);
+            match scenario.and_then(|scenario| write(&scenario, path, file)) {
                 Ok(()) => self.warn_of_challenge(recordings, path),
                 Err(error) => failures.push(error),
             }
         }
-        let failed = self
-            .file
-            .as_ref()
-            .and_then(|(_, _, failing)| failing.lock().unwrap_or_else(PoisonError::into_inner).take());
+        failures.extend(self.log.as_ref().and_then(|log| log.failure()));
+        let failed = self.file.as_ref().and_then(|(_, _, failing)| failing.take());
         failures.extend(failed.map(|error| {
             Error::new(Exit::IO, format!("the transcript cannot be written to its end: {}", Reworded(&error)))
         }));
@@ -178,8 +188,27 @@ impl Outputs {
 }
 
 impl Outputs {
+    /// Writes the sessions so far to a file, as a scenario that `smtp-mock` plays.
+    pub(crate) fn save(&self, recordings: &Recordings, path: &Path) -> Result<()> {
+        let scenario = scenario(recordings, path)?;
+        let file = files::create("the recording", path, &self.in_use)?;
+        write(&scenario, path, &file)?;
+        self.warn_of_challenge(recordings, path);
+        Ok(())
+    }
+
+    /// From now on these files are in use, too.
+    pub(crate) fn reads<'a>(&mut self, files: impl IntoIterator<Item = (&'static str, &'a Path)>) {
+        self.in_use.extend(files);
+    }
+
+    /// The same.
+    pub(crate) fn join(&mut self, in_use: &InUse) {
+        self.in_use.join(in_use);
+    }
+
     /// Says which login of a recording nobody can play again.
-    pub(crate) fn warn_of_challenge(&self, recordings: &Recordings, path: &Path) {
+    fn warn_of_challenge(&self, recordings: &Recordings, path: &Path) {
         if let Some(mechanism) = recordings.challenged() {
             let text = format!(
                 "the login by {mechanism} in the recording {} cannot be replayed, record one by --auth plain or none",
@@ -191,24 +220,22 @@ impl Outputs {
     }
 }
 
-/// Writes sessions to a file, as a scenario that `smtp-mock` plays.
-pub(crate) fn write_scenario(recordings: &Recordings, path: &Path) -> Result<()> {
+/// The sessions as a scenario that `smtp-mock` plays, named as the file is that it will stand in.
+fn scenario(recordings: &Recordings, path: &Path) -> Result<String> {
     if !recordings.are_alike() {
-        return Err(Error::new(
-            Exit::IO,
-            format!(
-                "the recording {} cannot be written: one scenario cannot hold sessions with implicit TLS and without",
-                path.display()
-            ),
-        ));
+        let why = "one scenario cannot hold sessions with implicit TLS and without";
+        return Err(unwritten(path, &why));
     }
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    std::fs::write(path, recordings.scenario(&name)).map_err(|error| {
-        Error::new(
-            Exit::IO,
-            format!("the recording {} cannot be written: {}", path.display(), Reworded(&error)),
-        )
-    })
+    Ok(recordings.scenario(&name))
+}
+
+fn write(scenario: &str, path: &Path, mut file: &File) -> Result<()> {
+    file.write_all(scenario.as_bytes()).map_err(|error| unwritten(path, &Reworded(&error)))
+}
+
+fn unwritten(path: &Path, why: &dyn std::fmt::Display) -> Error {
+    Error::new(Exit::IO, format!("the recording {} cannot be written: {why}", path.display()))
 }
 
 /// Moves a bar by the octets of mail data that leave.
@@ -257,7 +284,7 @@ impl Write for Watched {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         self.file.write(octets).map_err(|error| {
             let kind = error.kind();
-            self.failing.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            self.failing.keep(error);
             kind.into()
         })
     }

@@ -62,22 +62,25 @@ pub(crate) fn probe(
         ));
     }
     settings.login = None;
+    settings.interrupt = terminal.interrupt.clone();
     if let Some(log) = &program.log {
-        log.check()?;
+        log.check(&program.in_use)?;
     }
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, None)?) } else { None };
     let (now, _) = (terminal.clock)();
-    let outputs = Outputs::new(&args.files, global, program.log, terminal)?;
+    let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let seen = look(&settings, args.connection.insecure, now, &|| outputs.observers(0, &settings));
-    let mut failures = outputs.end();
     match &seen {
         Ok(facts) => {
             outputs.log(true, &format!("probe {}: {} findings", facts.server, facts.findings().len()));
         }
         Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
     }
+    let mut failures = outputs.end();
     let text = match (args.format.unwrap_or_default(), &seen) {
-        (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref())?,
+        (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref()),
         (Format::Text, Ok(facts)) if global.quiet => report::findings(facts),
         (Format::Text, Ok(facts)) => report::text(facts),
         (Format::Text, Err(_)) => String::new(),
@@ -107,6 +110,7 @@ fn look(settings: &Settings, is_trust_unwanted: bool, now: i64, observers: &Obse
             checks::injection(&open, &mut facts, observers);
         }
     }
+    settings.interrupt.check()?;
     Ok(facts)
 }
 

@@ -9,8 +9,8 @@ pub(crate) use ledger::{Form, Ledger};
 use crate::delivery::Reach;
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence, phase};
-use crate::mail::{Mail, Own};
-use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb};
+use crate::mail::{Mail, Own, is_companion};
+use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb, Violation};
 use std::fmt::Write as _;
 
 /// What became of one message, ready to be said.
@@ -90,6 +90,7 @@ impl<'a> Report<'a> {
         let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes).zip(self.owns());
         pairs.take(if of_sender { 1 } else { usize::MAX }).map(move |((recipient, outcome), own)| {
             let fate = match outcome {
+                Some(Outcome::Unconfirmed(cause)) => Fate::Unknown(cause, mail.unreadable.as_ref()),
                 Some(outcome) if !is_left(mail, outcome) => Fate::Told(outcome),
                 _ => Fate::Left(own.left.as_ref().or(left)),
             };
@@ -125,8 +126,7 @@ impl<'a> Report<'a> {
 
     /// A line for each recipient.
     pub(crate) fn text(&self) -> String {
-        let width =
-            self.recipients().map(|(recipient, ..)| recipient.chars().count()).max().unwrap_or_default();
+        let width = self.fates().map(|(recipient, _)| recipient.chars().count()).max().unwrap_or_default();
         let mut text = String::new();
         for ((recipient, word, why), server) in self.recipients().zip(self.servers()) {
             let server = server.map(|server| format!("  ({server})")).unwrap_or_default();
@@ -164,14 +164,14 @@ impl<'a> Report<'a> {
             Exit::OK => return None,
             Exit::UNKNOWN => {
                 let cause = self.mail.outcomes.iter().flatten().find_map(|outcome| match outcome {
-                    Outcome::Unconfirmed(cause) => Some(cause.to_string()),
+                    Outcome::Unconfirmed(cause) => Some(cause),
                     _ => None,
                 });
                 let ending = self.mail.ending.as_ref().map(ToString::to_string);
                 format!(
-                    "it is unknown whether the message was delivered, because no reply came after its end: {}; \
-                     sending it again may duplicate it",
-                    ending.or(cause).unwrap_or_default()
+                    "it is unknown whether the message was delivered, because {}: {}; sending it again may duplicate it",
+                    cause.map_or(NO_REPLY, doubt),
+                    ending.or_else(|| cause.map(ToString::to_string)).unwrap_or_default()
                 )
             }
             Exit::PARTLY => {
@@ -212,6 +212,16 @@ impl<'a> Report<'a> {
             (Some(Outcome::Refused { verb: verb @ (Verb::Data | Verb::Bdat | Verb::Message), reply }), _) => {
                 format!("the message was refused: {reply}{}", advice(*verb, reply))
             }
+            (Some(Outcome::Refused { verb: Verb::Rcpt, .. }), _) if self.told().any(is_companion) => {
+                let failed = self.failed();
+                let were = if failed.len() == 1 { "was" } else { "were" };
+                format!(
+                    "{} of {} recipients {were} refused, so --require-all sent it to none: {}",
+                    failed.len(),
+                    self.mail.outcomes.len(),
+                    failed.join("; ")
+                )
+            }
             (Some(Outcome::Refused { verb: Verb::Rcpt, .. }), _) => {
                 format!("no recipient was accepted: {}", self.failed().join("; "))
             }
@@ -224,15 +234,43 @@ impl<'a> Report<'a> {
         Error::new(exit, text)
     }
 
-    /// Who did not get it, and why.
+    /// Who did not get it, and why: at length as far as the line has room for it.
     fn failed(&self) -> Vec<String> {
+        let mut room = Room::default();
         self.fates()
             .filter(|(_, fate)| match fate {
                 Fate::Told(outcome) => !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome),
-                Fate::Left(_) => true,
+                Fate::Unknown(..) | Fate::Left(_) => true,
             })
-            .map(|(address, fate)| format!("{address} {}", fate.why()))
+            .map(|(address, fate)| format!("{address} {}", room.fit(fate.why())))
             .collect()
+    }
+}
+
+/// How much a line may still say of why recipients failed. It names all of them; that they failed for thousands of long
+/// reasons is told by the lines of the result.
+#[derive(Debug)]
+pub(crate) struct Room(usize);
+
+/// A line with the reasons at length.
+impl Default for Room {
+    fn default() -> Self {
+        Self(16 * 1024)
+    }
+}
+
+impl Room {
+    /// The reason as it is, or its beginning, in which a command, a code and an enhanced code have place.
+    pub(crate) fn fit(&mut self, mut why: String) -> String {
+        const BEGINNING: usize = 24;
+        if let Some(room) = self.0.checked_sub(why.len()) {
+            self.0 = room;
+        } else if why.len() > BEGINNING {
+            why.truncate(why.floor_char_boundary(BEGINNING));
+            why.truncate(why.trim_end().len());
+            why.push('…');
+        }
+        why
     }
 }
 
@@ -247,6 +285,8 @@ fn is_left(mail: &Mail, outcome: &Outcome) -> bool {
 enum Fate<'a> {
     /// The protocol machine told it.
     Told(&'a Outcome),
+    /// The whole message left, and no reply came; the error says more of why than the machine can.
+    Unknown(&'a Cause, Option<&'a Error>),
     /// Nobody took the message up.
     Left(Option<&'a Error>),
 }
@@ -256,6 +296,7 @@ impl Fate<'_> {
     fn word(&self) -> &'static str {
         match self {
             Self::Told(outcome) => words(outcome).0,
+            Self::Unknown(..) => "unknown",
             Self::Left(_) => "unsent",
         }
     }
@@ -264,6 +305,8 @@ impl Fate<'_> {
     fn why(&self) -> String {
         match self {
             Self::Told(outcome) => words(outcome).1,
+            Self::Unknown(cause, Some(error)) => format!("{}: {error}", doubt(cause)),
+            Self::Unknown(cause, None) => unconfirmed(cause),
             Self::Left(error) => error.map(ToString::to_string).unwrap_or_default(),
         }
     }
@@ -296,13 +339,27 @@ pub(crate) fn words(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
         Outcome::Accepted(reply) => ("accepted", reply.to_string()),
         Outcome::Refused { verb, reply } => ("refused", format!("at {verb}: {reply}")),
-        Outcome::Unconfirmed(cause) => {
-            ("unknown", format!("no reply came after the message: {cause}{}", more_time(cause)))
-        }
+        Outcome::Unconfirmed(cause) => ("unknown", unconfirmed(cause)),
         Outcome::Unsent(reason @ Reason::Closed(cause)) => {
             ("unsent", format!("{reason}{}", more_time(cause)))
         }
         Outcome::Unsent(reason) => ("unsent", reason.to_string()),
+    }
+}
+
+fn unconfirmed(cause: &Cause) -> String {
+    format!("{}: {cause}{}", doubt(cause), more_time(cause))
+}
+
+const NO_REPLY: &str = "no reply came after the message";
+
+/// Why an outcome is unknown.
+const fn doubt(cause: &Cause) -> &'static str {
+    match cause {
+        Cause::Violation(Violation::AcceptedWithoutRecipients(_)) => {
+            "the server refused everyone and then accepted the message"
+        }
+        _ => NO_REPLY,
     }
 }
 
@@ -417,7 +474,7 @@ mod tests {
         );
         assert_eq!(
             error(vec![refused(Verb::Rcpt, 550), Outcome::Unsent(Reason::AnotherRefused)]),
-            "no recipient was accepted: a@example.org at RCPT: 550 no"
+            "1 of 2 recipients was refused, so --require-all sent it to none: a@example.org at RCPT: 550 no"
         );
         assert_eq!(error(vec![Outcome::Unsent(Reason::Closed(Cause::Lost))]), "the words of the session");
         assert!(error(vec![Outcome::Unconfirmed(Cause::Lost)]).contains("unknown"));

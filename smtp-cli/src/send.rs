@@ -53,18 +53,23 @@ fn attempt(
         Settings::new(&args.connection, program.password)?
     };
     settings.in_flight = usize::from(args.run.in_flight);
-    let log = program.log;
+    check_require_tls(&args.envelope, &settings)?;
+    settings.interrupt = terminal.interrupt.clone();
+    let (log, in_use) = (program.log, program.in_use);
     if let Some(log) = &log {
-        log.check()?;
+        log.check(&in_use)?;
     }
     let reach = args.run.until.map_or(Some(Reach::Message), reach);
     if args.run.dry_run {
         let prepared = reach.map(|_| compose::prepare(args, terminal)).transpose()?;
         return dry_run(args, &settings, prepared, terminal);
     }
+    if let Some(warning) = settings.warning().filter(|_| !global.quiet) {
+        terminal.warn(&warning);
+    }
     let Some(reach) = reach else {
         *is_told = true;
-        return part_way::go(args, global, settings, log, terminal);
+        return part_way::go(args, global, settings, (log, in_use), terminal);
     };
     // Where only the outcomes are told, no reply need be; behind DATA its reply is the outcome.
     settings.accounts = args.run.stats || args.run.format == Some(Format::Json) || reach == Reach::Data;
@@ -77,10 +82,12 @@ fn attempt(
         warn_of_another_sender(&settings, &prepared, terminal);
     }
     let password = password(&settings, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let mx = args.connection.mx.then(|| Mx::new(&args.connection)).transpose()?;
     let count = prepared.count(args.run.repeat);
-    let mut outputs = Outputs::new(&args.run.files, global, log, terminal)?;
+    let mut outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
     let format = args.run.format.unwrap_or_default();
     let form = match format {
@@ -105,6 +112,7 @@ fn attempt(
             connections: usize::from(args.run.connections).min(count),
             retries: args.run.retry,
             reach,
+            may_reconnect: true,
             wait: &terminal.sleep,
             jitter: &|| fraction(random),
         };
@@ -152,9 +160,11 @@ pub(crate) fn conclude(
     delivered: usize,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    if result.is_ok() && delivered == 0 && !failures.is_empty() {
-        return Err(failures.swap_remove(0));
-    }
+    let result = if result.is_ok() && delivered == 0 && !failures.is_empty() {
+        Err(failures.remove(0))
+    } else {
+        result
+    };
     for failure in failures {
         terminal.warn(&match delivered {
             0 => failure.to_string(),
@@ -178,7 +188,12 @@ fn warn_of_another_sender(settings: &Settings, prepared: &compose::Prepared, ter
 
 /// The password, if there is a login.
 pub(crate) fn password(settings: &Settings, terminal: &mut Terminal) -> Result<Option<Secret>> {
-    Ok(settings.login.as_ref().map(|login| login.read_secret(terminal)).transpose()?.flatten())
+    Ok(settings
+        .login
+        .as_ref()
+        .map(|login| login.read_secret(settings.timeouts.auth, terminal))
+        .transpose()?
+        .flatten())
 }
 
 /// Shows the commands and the message, as far as `--until` goes.
@@ -251,6 +266,22 @@ fn fraction(random: &crate::terminal::Random) -> f64 {
         Ok(()) => f64::from(u32::from_le_bytes(octets)) / f64::from(u32::MAX),
         Err(_) => 0.5,
     }
+}
+
+/// A message that servers must pass on over verified TLS leaves over such a session alone (RFC 8689 §4.2.1).
+pub(crate) fn check_require_tls(args: &EnvelopeArgs, settings: &Settings) -> Result<()> {
+    let wants_tls = args.mail_param.iter().any(|parameter| parameter.keyword() == "REQUIRETLS");
+    if !wants_tls || settings.verifies() {
+        return Ok(());
+    }
+    let hint = match settings.encryption {
+        Encryption::None => "--tls none sends in clear; leave it away",
+        Encryption::Opportunistic => "opportunistic TLS verifies no certificate; use --tls starttls",
+        Encryption::Required | Encryption::Implicit => {
+            "--insecure verifies no certificate; use --tls-pin or --ca-file instead"
+        }
+    };
+    Err(Error::usage(format!("REQUIRETLS needs TLS with a verified certificate (RFC 8689), and {hint}")))
 }
 
 /// Delivery reports are asked for by parameters that a server must know (RFC 3461 §4).

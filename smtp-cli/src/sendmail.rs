@@ -11,172 +11,272 @@ use smtp_mime::NameAddr;
 use std::ffi::OsString;
 use std::path::Path;
 
-/// The words behind the program's name, where that or the command is sendmail.
-pub(crate) fn words(arguments: &[OsString]) -> Option<Vec<OsString>> {
-    let (program, rest) = arguments.split_first()?;
-    let is_sendmail = Path::new(program).file_stem().is_some_and(|name| name == "sendmail");
-    match rest.split_first() {
-        _ if is_sendmail => Some(rest.to_vec()),
-        Some((command, rest)) if command == "sendmail" => Some(rest.to_vec()),
-        _ => None,
+/// How the program was called as sendmail.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Called {
+    /// The options before the command, which are ours.
+    before: Vec<OsString>,
+    /// The words after it, which are sendmail's.
+    words: Vec<OsString>,
+}
+
+impl Called {
+    /// How it was called, where the program's name or the command is sendmail.
+    pub(crate) fn of(arguments: &[OsString]) -> Option<Self> {
+        let (program, rest) = arguments.split_first()?;
+        if Path::new(program).file_stem().is_some_and(|name| name == "sendmail") {
+            return Some(Self { before: Vec::new(), words: rest.to_vec() });
+        }
+        let (mut before, mut account) = (Vec::new(), Vec::new());
+        let mut rest = rest.iter();
+        let command = loop {
+            let word = rest.next()?;
+            let text = word.to_string_lossy();
+            if text == "--config" {
+                before.extend([word.clone(), rest.next()?.clone()]);
+            } else if text == "-a" || text == "--account" {
+                account = vec!["-a".into(), rest.next()?.clone()];
+            } else if let Some(name) = text.strip_prefix("--account=").or_else(|| text.strip_prefix("-a")) {
+                account = vec!["-a".into(), name.into()];
+            } else if text.starts_with('-') {
+                before.push(word.clone());
+            } else {
+                break word;
+            }
+        };
+        let words = account.into_iter().chain(rest.cloned()).collect();
+        (command == "sendmail").then_some(Self { before, words })
     }
 }
 
 /// Sends the message of standard input to the recipients that are named.
-pub(crate) fn sendmail(words: Vec<OsString>, terminal: &mut Terminal) -> Result<Exit> {
-    let Some(Translated { arguments, sender, full_name }) = translated(words)? else { return Ok(Exit::OK) };
-    let (args, matches) = match args::parse(arguments.clone())? {
-        Parsed::Args(args, matches) => (args, matches),
+///
+/// Who names them may be a stranger, by a program that passes words on, so no option here runs a command, names a file or
+/// says where the mail goes: that is the configuration's to say, and that of options before the command.
+pub(crate) fn sendmail(called: Called, terminal: &mut Terminal) -> Result<Exit> {
+    let request = match Asked::of(called.words)? {
+        Asked::Help => {
+            terminal.print(HELP)?;
+            return Ok(Exit::OK);
+        }
+        Asked::Version => {
+            terminal.print(concat!("smtp-cli ", env!("CARGO_PKG_VERSION"), "\n"))?;
+            return Ok(Exit::OK);
+        }
+        Asked::Send(request) => request,
+    };
+    let line = |words: &[&str]| -> Vec<OsString> {
+        let words = words.iter().map(OsString::from);
+        std::iter::once("smtp-cli".into()).chain(called.before.iter().cloned()).chain(words).collect()
+    };
+    let global = match args::parse(line(&["sendmail"]))? {
+        Parsed::Args(args, _) => args.global,
         Parsed::Text(text) => {
             terminal.print(&text)?;
             return Ok(Exit::OK);
         }
     };
-    let names_sender = sender.is_some()
-        || arguments.iter().any(|word| word.to_string_lossy().starts_with("--envelope-from="));
-    let settled = layers::settle(arguments, args, &matches, terminal)?;
-    match settled.args.command {
-        Command::Send(mut send) => {
-            let local = local_domain(&send);
-            let domain = local.as_ref().map(Domain::as_str);
-            let envelope = &mut send.envelope;
-            if let Some(sender) = sender {
-                let path = format!("<{}>", qualified(&sender, domain)?);
-                let path =
-                    path.parse().map_err(|error| Error::usage(format!("sendmail: -f {sender}: {error}")))?;
-                envelope.envelope_from = Some(path);
-            }
-            for recipient in &mut envelope.to {
-                *recipient = qualified(recipient, domain)?;
-            }
-            envelope.local_names = local.clone().map_or(LocalNames::Nowhere, LocalNames::Qualified);
-            envelope.from = author(envelope, names_sender, full_name.as_deref())?;
-            send::send(&send, &settled.args.global, settled.program, terminal)
-        }
-        _ => Err(Error::new(Exit::SOFTWARE, "a fault of this program: sendmail became another command")),
+    let mut arguments = line(&["send", "--eml=-"]);
+    if request.is_verbose {
+        arguments.push("--verbose".into());
+    } else if !(global.verbose || global.quiet || called.before.iter().any(|word| word == "--no-quiet")) {
+        // Programs that call sendmail take what it prints for an error.
+        arguments.push("--quiet".into());
     }
+    arguments.extend(request.arguments);
+    // By a whole address an account may be chosen; a name of this machine has its domain from the account.
+    let (local_sender, sender) = match &request.sender {
+        Some(sender) if is_local(sender) => (Some(sender), None),
+        sender => (None, sender.as_deref()),
+    };
+    if let Some(sender) = sender {
+        let path = if sender.is_empty() { "<>" } else { sender };
+        arguments.push(format!("--envelope-from={path}").into());
+    }
+    let (args, matches) = match args::parse(arguments.clone())? {
+        Parsed::Args(args, matches) => (args, matches),
+        Parsed::Text(_) => {
+            return Err(Error::new(Exit::SOFTWARE, "a fault of this program: sendmail asks for help"));
+        }
+    };
+    let settled = layers::settle(arguments, args, &matches, terminal)?;
+    let Command::Send(mut send) = settled.args.command else {
+        return Err(Error::new(Exit::SOFTWARE, "a fault of this program: sendmail became another command"));
+    };
+    let local = local_domain(&send);
+    let domain = local.as_ref().map(Domain::as_str);
+    let envelope = &mut send.envelope;
+    if let Some(sender) = local_sender {
+        let path = format!("<{}>", qualified(sender, domain)?);
+        let path = path.parse().map_err(|error| Error::usage(format!("sendmail: -f {sender}: {error}")))?;
+        envelope.envelope_from = Some(path);
+    }
+    for recipient in &mut envelope.to {
+        *recipient = qualified(recipient, domain)?;
+    }
+    envelope.local_names = local.clone().map_or(LocalNames::Nowhere, LocalNames::Qualified);
+    envelope.from = author(envelope, request.sender.is_some(), request.full_name.as_deref())?;
+    send::send(&send, &settled.args.global, settled.program, terminal)
 }
 
-/// Options of one letter that have a value which nothing depends on.
-const IGNORED_WITH_VALUE: &str = "ABLhmOopqRrX";
-/// Options of one letter without a value, which nothing depends on.
-const IGNORED: &str = "GinmU";
+/// The help of sendmail's options.
+pub(crate) const HELP: &str = "\
+Usage: sendmail [OPTION]... [--] [RECIPIENT]...
 
-/// What sendmail's arguments amount to.
+Sends the message of standard input.
+
+  -t, --read-recipients  Take the recipients from To, Cc and Bcc, besides those named
+  -f ADDR, -r ADDR       Send in the name of this address; '' for nobody's
+  -F NAME                The author's name, for a message without From
+  -a NAME                Use this account of the configuration file
+  -N WHEN                When reports about delivery are wanted: never, or success,failure,delay
+  -R PART                What such a report contains of the message: full or hdrs
+  -V ID                  A name of this envelope that such a report repeats
+  -v                     Show the session on standard error
+  -bm, -i                What is done anyway: send, and let no lone dot end the message
+      --help             Print this
+      --version          Print the version
+
+-A, -B, -d, -e, -G, -h, -L, -m, -n, -o, -p and -U are taken, and change nothing. Everything else is said by the
+configuration, which smtp-cli config path finds, or by options before the command: smtp-cli --config FILE sendmail -t
+";
+
+/// What sendmail's words ask for.
 #[derive(Debug)]
-struct Translated {
-    /// The arguments of `send`.
+enum Asked {
+    Help,
+    Version,
+    Send(Request),
+}
+
+/// What is to be sent, and how.
+#[derive(Debug, Default)]
+struct Request {
+    /// Arguments of `send`, each an option with its value in one word, so that no value can become an option.
     arguments: Vec<OsString>,
-    /// The sender of `-f`, where it is a name of this machine, which needs a domain yet.
+    is_verbose: bool,
+    /// The sender of `-f`, which may be a name of this machine that needs a domain yet, or nobody.
     sender: Option<String>,
     /// The author's name of `-F`, for a message without From.
     full_name: Option<String>,
 }
 
-/// Translates the arguments; `None` where nothing is to be done.
-fn translated(words: Vec<OsString>) -> Result<Option<Translated>> {
-    let mut arguments: Vec<OsString> =
-        ["smtp-cli", "send", "--quiet", "--eml=-"].map(OsString::from).to_vec();
-    let mut recipients = Vec::new();
-    let mut from_headers = false;
-    let mut words = words.into_iter();
-    let mut only_recipients = false;
-    let mut tls = (None, None);
-    let (mut sender, mut full_name) = (None, None);
-    while let Some(word) = words.next() {
-        let text = word
-            .to_str()
-            .ok_or_else(|| Error::usage(format!("sendmail: {} is not UTF-8", word.to_string_lossy())))?
-            .to_string();
-        if only_recipients || !text.starts_with('-') || text == "-" {
-            recipients.push(text);
-            continue;
-        }
-        if text == "--" {
-            only_recipients = true;
-            continue;
-        }
-        if let Some(long) = text.strip_prefix("--") {
-            if long == "read-recipients" {
-                from_headers = true;
-            } else {
-                long_option(long, &mut tls, &mut arguments);
+/// Options of one letter without a value, which change nothing.
+const IGNORED: &str = "GimnU";
+/// Those that have a value, in the same word or the next one.
+const IGNORED_WITH_VALUE: &str = "ABehLop";
+
+impl Asked {
+    /// Reads the words.
+    fn of(words: Vec<OsString>) -> Result<Self> {
+        let mut request = Request::default();
+        let mut recipients = Vec::new();
+        let mut from_headers = false;
+        let mut only_recipients = false;
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let text = word
+                .to_str()
+                .ok_or_else(|| Error::usage(format!("sendmail: {} is not UTF-8", word.to_string_lossy())))?;
+            if only_recipients || !text.starts_with('-') || text == "-" {
+                recipients.push(text.to_string());
+                continue;
             }
-            continue;
-        }
-        // The value behind the letter, or the next word.
-        let value = |at: usize, words: &mut dyn Iterator<Item = OsString>| -> Result<String> {
-            if text.len() > at {
-                return Ok(text[at..].to_string());
+            match text.strip_prefix("--") {
+                Some("") => only_recipients = true,
+                Some("read-recipients") => from_headers = true,
+                Some("help") => return Ok(Self::Help),
+                Some("version") => return Ok(Self::Version),
+                Some("serverinfo") => {
+                    return Err(unsupported("--serverinfo", "smtp-cli probe shows what a server is"));
+                }
+                // Its value may be a secret.
+                Some(long) => {
+                    return Err(unavailable(&format!("--{}", long.split('=').next().unwrap_or(long))));
+                }
+                None => from_headers |= request.take(&text[1..], &mut words)?,
             }
-            let next = words.next().and_then(|word| word.into_string().ok());
-            next.ok_or_else(|| Error::usage(format!("sendmail: the option {text} needs a value")))
-        };
-        match text.as_bytes().get(1).copied().map(char::from) {
-            Some('t') => from_headers = true,
-            Some('f' | 'r') => {
-                let address = value(2, &mut words)?;
-                // The last one counts, as in sendmail(8).
-                arguments.retain(|word| !word.to_string_lossy().starts_with("--envelope-from="));
-                sender = is_local(&address).then(|| address.clone());
-                if sender.is_none() {
-                    let path = if address.is_empty() { "<>" } else { &address };
-                    arguments.push(format!("--envelope-from={path}").into());
+        }
+        if recipients.is_empty() && !from_headers {
+            return Err(Error::usage("sendmail: there is no recipient, name one or use -t"));
+        }
+        // Without -t the headers count for nothing; with it, both do.
+        request.arguments.extend(recipients.iter().map(|recipient| format!("--to={recipient}").into()));
+        if from_headers {
+            request.arguments.push("--recipients-from-headers".into());
+        }
+        Ok(Self::Send(request))
+    }
+}
+
+impl Request {
+    /// Takes the letters of a word, the last of which may have a value; gives whether -t is one of them.
+    fn take(&mut self, letters: &str, words: &mut dyn Iterator<Item = OsString>) -> Result<bool> {
+        let mut from_headers = false;
+        for (place, letter) in letters.char_indices() {
+            let rest = &letters[place + letter.len_utf8()..];
+            let mut value = || match rest {
+                "" => words
+                    .next()
+                    .and_then(|word| word.into_string().ok())
+                    .ok_or_else(|| Error::usage(format!("sendmail: the option -{letter} needs a value"))),
+                rest => Ok(rest.to_string()),
+            };
+            match letter {
+                't' => from_headers = true,
+                'v' => self.is_verbose = true,
+                letter if IGNORED.contains(letter) => {}
+                // What follows is no letter of its own.
+                letter => {
+                    match letter {
+                        // The last one counts, as in sendmail(8).
+                        'f' | 'r' => self.sender = Some(value()?),
+                        'F' => self.full_name = Some(value()?),
+                        'a' => self.arguments.push(format!("--account={}", value()?).into()),
+                        'N' => self.arguments.push(format!("--notify={}", value()?.to_lowercase()).into()),
+                        'V' => self.arguments.push(format!("--envid={}", value()?).into()),
+                        'R' => self.arguments.push(format!("--ret={}", value()?.to_lowercase()).into()),
+                        'b' => mode(rest)?,
+                        'q' => return Err(unsupported("-q", NO_QUEUE)),
+                        'o' if value()?.starts_with('Q') => return Err(unavailable("-oQ")),
+                        // Its value stands in the same word or is none.
+                        'o' | 'd' => {}
+                        letter if IGNORED_WITH_VALUE.contains(letter) => drop(value()?),
+                        letter => return Err(unavailable(&format!("-{letter}"))),
+                    }
+                    break;
                 }
             }
-            Some('F') => full_name = Some(value(2, &mut words)?),
-            Some('a') => arguments.push(format!("--account={}", value(2, &mut words)?).into()),
-            Some('C') => arguments.push(format!("--config={}", value(2, &mut words)?).into()),
-            Some('N') => {
-                let when = value(2, &mut words)?;
-                arguments.push(format!("--notify={}", when.to_lowercase()).into());
-            }
-            Some('V') => arguments.push(format!("--envid={}", value(2, &mut words)?).into()),
-            Some('R') if text.len() > 2 || IGNORED_WITH_VALUE.contains('R') => {
-                let part = value(2, &mut words)?;
-                arguments.push(format!("--ret={}", part.to_lowercase()).into());
-            }
-            Some('v') => arguments.push("--verbose".into()),
-            Some('b') => match text.as_str() {
-                "-bm" => {}
-                "-bp" | "-bi" => return Ok(None),
-                other => {
-                    return Err(Error::usage(format!(
-                        "sendmail: the mode {other} is not available, only -bm: there is no queue and no server"
-                    )));
-                }
-            },
-            Some('q') => return Ok(None),
-            // -oi and its like say it in one word; -O and the others may have theirs behind them.
-            Some('o' | 'd' | 'e') => {}
-            Some(letter) if IGNORED.contains(letter) => {}
-            Some(letter) if IGNORED_WITH_VALUE.contains(letter) => {
-                value(2, &mut words)?;
-            }
-            _ => return Err(Error::usage(format!("sendmail: the option {text} is not known"))),
         }
+        Ok(from_headers)
     }
-    if recipients.is_empty() && !from_headers {
-        return Err(Error::usage("sendmail: there is no recipient, name one or use -t"));
+}
+
+/// What is done, by the letter after `-b`.
+fn mode(letter: &str) -> Result<()> {
+    match letter {
+        "m" => Ok(()),
+        "p" => Err(unsupported("-bp", NO_QUEUE)),
+        "s" => Err(unsupported("-bs", "it reads one message from standard input, and no SMTP")),
+        "i" => Err(unsupported("-bi", "there is no file of aliases")),
+        other => Err(unavailable(&format!("-b{other}"))),
     }
-    match tls {
-        (Some(true), Some(false)) => arguments.push("--tls=implicit".into()),
-        (Some(true), _) => arguments.push("--tls=starttls".into()),
-        (Some(false), _) => arguments.push("--tls=none".into()),
-        (None, _) => {}
-    }
-    // Without -t the headers count for nothing; with it, both do.
-    for recipient in recipients {
-        arguments.push(format!("--to={recipient}").into());
-    }
-    if from_headers {
-        arguments.push("--recipients-from-headers".into());
-    }
-    // What is to be shown is not kept back.
-    if arguments.iter().any(|word| word == "--verbose") {
-        arguments.retain(|word| word != "--quiet");
-    }
-    Ok(Some(Translated { arguments, sender, full_name }))
+}
+
+/// Why there is nothing to show and nothing to run.
+const NO_QUEUE: &str = "there is no queue, each message is sent at once";
+
+/// What sendmail(8) has and this program does not.
+fn unsupported(option: &str, why: &str) -> Error {
+    Error::new(Exit::UNAVAILABLE, format!("sendmail: {option} is not supported: {why}"))
+}
+
+/// What is nothing for whoever calls sendmail to say.
+fn unavailable(option: &str) -> Error {
+    Error::usage(format!(
+        "sendmail: the option {option} is not available; sendmail --help lists those that are, and the configuration says the \
+         rest"
+    ))
 }
 
 /// Whether it is the name of somebody on this machine, like `root`.
@@ -206,8 +306,8 @@ fn qualified(address: &str, domain: Option<&str>) -> Result<String> {
         _ if !is_local(address) => Ok(address.to_string()),
         Some(domain) => Ok(format!("{address}@{domain}")),
         None => Err(Error::usage(format!(
-            "sendmail: {address} is a name of this machine, which has no domain; use {address}@DOMAIN or --domain=DOMAIN, or set helo in \
-             the configuration"
+            "sendmail: {address} is a name of this machine, which has no domain; use {address}@DOMAIN, or set helo in the \
+             configuration"
         ))),
     }
 }
@@ -240,121 +340,77 @@ fn shown(author: &NameAddr) -> String {
     }
 }
 
-/// Options of msmtp with another name here.
-const RENAMED: [(&str, &str); 11] = [
-    ("domain", "helo"),
-    ("dsn-notify", "notify"),
-    ("dsn-return", "ret"),
-    ("file", "config"),
-    ("from", "envelope-from"),
-    ("host", "server"),
-    ("passwordeval", "password-command"),
-    ("tls-cert-file", "client-cert"),
-    ("tls-host-override", "tls-name"),
-    ("tls-key-file", "client-key"),
-    ("tls-trust-file", "ca-file"),
-];
-/// Options of msmtp that say what is so anyway: headers are completed, Bcc is removed.
-const USELESS: [&str; 8] = [
-    "add-missing-date-header",
-    "add-missing-from-header",
-    "keepbcc",
-    "read-envelope-from",
-    "remove-bcc-headers",
-    "set-date-header",
-    "set-from-header",
-    "undisclosed-recipients",
-];
-
-/// Takes a long option: one of msmtp by its meaning, one of `send` as it is. `tls` gathers what two options say of TLS.
-fn long_option(long: &str, tls: &mut (Option<bool>, Option<bool>), arguments: &mut Vec<OsString>) {
-    let (name, value) = long.split_once('=').unwrap_or((long, ""));
-    let is_on = !matches!(value, "off" | "no");
-    match name {
-        "tls" if matches!(value, "" | "on" | "off") => tls.0 = Some(is_on),
-        "tls-starttls" => tls.1 = Some(is_on),
-        "tls-certcheck" if !is_on => arguments.push("--insecure".into()),
-        "auth" if value.is_empty() || value == "on" => arguments.push("--auth=auto".into()),
-        "auth" if !is_on => arguments.push("--auth=none".into()),
-        "timeout" if !is_on => {}
-        "debug" => arguments.push("--verbose".into()),
-        "pretend" => arguments.push("--dry-run".into()),
-        "dsn-return" if value == "headers" => arguments.push("--ret=hdrs".into()),
-        "dsn-notify" | "dsn-return" | "tls-certcheck" if !is_on || value.is_empty() || value == "on" => {}
-        name if USELESS.contains(&name) => {}
-        name => match RENAMED.iter().find(|(msmtp, _)| *msmtp == name) {
-            Some((_, ours)) => arguments.push(format!("--{ours}={value}").into()),
-            None => arguments.push(format!("--{long}").into()),
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn translate(words: &[&str]) -> Result<Vec<String>> {
-        translated(words.iter().map(OsString::from).collect())
-            .map(|translated| translated.unwrap().arguments)
-            .map(|words| words.into_iter().skip(4).map(|word| word.into_string().unwrap()).collect())
+    fn called(words: &[&str]) -> Option<(Vec<OsString>, Vec<OsString>)> {
+        let called = Called::of(&words.iter().map(OsString::from).collect::<Vec<_>>())?;
+        Some((called.before, called.words))
+    }
+
+    fn asked(words: &[&str]) -> Result<Request> {
+        match Asked::of(words.iter().map(OsString::from).collect())? {
+            Asked::Send(request) => Ok(request),
+            other => panic!("{words:?} asks for {other:?}"),
+        }
     }
 
     #[test]
     fn the_program_or_the_command_is_sendmail() {
-        let words_of = |words: &[&str]| super::words(&words.iter().map(OsString::from).collect::<Vec<_>>());
-        assert_eq!(words_of(&["/usr/sbin/sendmail", "-t"]), Some(vec!["-t".into()]));
-        assert_eq!(words_of(&["smtp-cli", "sendmail", "-t"]), Some(vec!["-t".into()]));
-        assert_eq!(words_of(&["smtp-cli", "send", "sendmail"]), None);
+        let pair = |before: &[&str], words: &[&str]| {
+            let owned = |words: &[&str]| words.iter().map(OsString::from).collect::<Vec<_>>();
+            Some((owned(before), owned(words)))
+        };
+        assert_eq!(called(&["/usr/sbin/sendmail", "-t"]), pair(&[], &["-t"]));
+        assert_eq!(called(&["smtp-cli", "sendmail", "-t"]), pair(&[], &["-t"]));
+        assert_eq!(
+            called(&["smtp-cli", "--config", "sendmail", "-v", "sendmail", "-v", "--config=x"]),
+            pair(&["--config", "sendmail", "-v"], &["-v", "--config=x"])
+        );
+        for words in [&["smtp-cli", "send", "sendmail"][..], &["smtp-cli", "-v"], &["smtp-cli", "--config"]] {
+            assert_eq!(called(words), None, "{words:?}");
+        }
     }
 
     #[test]
     fn the_options_of_sendmail_become_those_of_send() {
         for (words, expected) in [
             (&["-t"][..], &["--recipients-from-headers"][..]),
+            (&["-ti"], &["--recipients-from-headers"]),
+            (&["-it", "--read-recipients"], &["--recipients-from-headers"]),
             (&["-oi", "-bm", "a@b", "c@d"], &["--to=a@b", "--to=c@d"]),
-            (&["-fyou@x", "-F", "You Name", "--", "-odd@x"], &["--envelope-from=you@x", "--to=-odd@x"]),
-            (&["-f", "", "-i", "a@b"], &["--envelope-from=<>", "--to=a@b"]),
+            (&["-fyou@x", "-F", "You Name", "--", "-odd@x"], &["--to=-odd@x"]),
             (
                 &["-N", "SUCCESS,delay", "-V", "id", "-R", "full", "a@b"],
                 &["--notify=success,delay", "--envid=id", "--ret=full", "--to=a@b"],
             ),
             (
-                &["-B8BITMIME", "-om", "-O", "x=y", "-L", "tag", "-a", "work", "a@b"],
+                &["-B8BITMIME", "-om", "-o", "db", "-L", "tag", "-a", "work", "a@b"],
                 &["--account=work", "--to=a@b"],
             ),
             (
-                &[
-                    "--host=mx",
-                    "--port=465",
-                    "--tls=on",
-                    "--tls-starttls=off",
-                    "--auth=on",
-                    "--user=you",
-                    "a@b",
-                ],
-                &["--server=mx", "--port=465", "--auth=auto", "--user=you", "--tls=implicit", "--to=a@b"],
+                &["-a", "--transcript=x", "-V", "--record=x", "a@b"],
+                &["--account=--transcript=x", "--envid=--record=x", "--to=a@b"],
             ),
-            (
-                &[
-                    "--set-from-header=auto",
-                    "--dsn-return=headers",
-                    "--tls-certcheck=off",
-                    "--from=you@x",
-                    "a@b",
-                ],
-                &["--ret=hdrs", "--insecure", "--envelope-from=you@x", "--to=a@b"],
-            ),
-            (&["--account=work", "--read-recipients"], &["--account=work", "--recipients-from-headers"]),
         ] {
-            assert_eq!(translate(words).unwrap(), expected, "{words:?}");
+            let arguments: Vec<_> = asked(words).unwrap().arguments;
+            assert_eq!(arguments, expected.iter().map(OsString::from).collect::<Vec<_>>(), "{words:?}");
         }
+        let request = asked(&["-if", "a@b", "-r", "-odd@x", "-vFYou", "c@d"]).unwrap();
+        assert_eq!(
+            (request.sender.as_deref(), request.full_name.as_deref(), request.is_verbose),
+            (Some("-odd@x"), Some("You"), true)
+        );
     }
 
     #[test]
-    fn what_is_not_available_is_refused() {
-        for words in [&["-bs"][..], &["-bd"], &["-Z", "a@b"], &["-f"], &[]] {
-            assert_eq!(translate(words).unwrap_err().exit(), Exit::USAGE, "{words:?}");
+    fn what_has_no_function_says_so() {
+        for words in [&["-bd"][..], &["-Z", "a@b"], &["-f"], &[], &["-bm"]] {
+            assert_eq!(asked(words).unwrap_err().exit(), Exit::USAGE, "{words:?}");
         }
-        assert!(translated(vec!["-bp".into()]).unwrap().is_none());
+        for words in [&["-bs"][..], &["-bp"], &["-bi"], &["-q"], &["-q15m"], &["--serverinfo"]] {
+            assert_eq!(asked(words).unwrap_err().exit(), Exit::UNAVAILABLE, "{words:?}");
+        }
     }
 }

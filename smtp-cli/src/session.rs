@@ -2,17 +2,18 @@
 
 mod diagnosis;
 
+use crate::args;
 use crate::driver::{Driver, Step};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::measure::Measure;
-use crate::settings::{Destination, Encryption, Login, Settings};
+use crate::settings::{Encryption, Login, Settings};
 use crate::tls::Tls;
 use crate::transcript::Observer;
 use crate::transport::Transport;
 use smtp_core::{
-    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Reason, Reply, Reveal,
-    Secret, Verb,
+    Cause, Client, Config, EhloDomain, End, Envelope, Event, Extensions, Goal, Misuse, Outcome, Reason,
+    Reply, Secret, Verb,
 };
 use std::io::BufRead;
 use std::net::{IpAddr, Ipv4Addr};
@@ -112,25 +113,24 @@ impl<'a> Session<'a> {
             _ => Some(Tls::new(&settings.tls_name, &settings.trust)?),
         };
         let begin = Instant::now();
-        let deadline = begin + settings.timeouts.connect;
-        let connected =
-            crate::connect::connect(&settings.destination, &settings.route, deadline, &mut |text| {
-                for observer in &mut observers {
-                    observer.information(text);
-                }
-            });
+        let wait = settings.interrupt.until(begin + settings.timeouts.connect);
+        let connected = crate::connect::connect(&settings.destination, &settings.route, &wait, &mut |text| {
+            for observer in &mut observers {
+                observer.information(text);
+            }
+        });
         let socket = connected.inspect_err(|error| {
             for observer in &mut observers {
                 observer.error(&error.to_string());
             }
         })?;
-        let transport = Transport::new(socket);
+        let transport = Transport::new(socket, &settings.interrupt);
         let mut config = config(settings);
         // What nobody looks at need not be told.
         config.report_replies = settings.accounts || !observers.is_empty();
         // What becomes of a message is told when it has ended.
         config.report_recipients = false;
-        let mut driver = Driver::new(config, transport, tls, observers);
+        let mut driver = Driver::new(config, transport, tls, observers, &settings.interrupt);
         driver.connected_in(begin.elapsed());
         Ok(Self { driver, settings, cause: None })
     }
@@ -336,12 +336,37 @@ impl<'a> Session<'a> {
             }
         };
         if chunk.is_empty() {
-            self.driver.client.end_of_body();
+            self.driver.end_of_body();
         } else {
             let taken = self.driver.client.body(chunk);
             reader.consume(taken);
         }
         Ok(())
+    }
+
+    /// What became of each of the recipients, so many, of the goal that has just ended.
+    ///
+    /// Of a message whose end was handed out the machine says that it may have arrived; where the end has not left,
+    /// because the write that holds it was not finished, it cannot have.
+    pub(crate) fn outcomes_of(&self, goal: Goal, end: End, count: usize) -> Vec<Outcome> {
+        let mut outcomes = match end {
+            End::Delivered(outcomes) | End::Checked(outcomes) => outcomes,
+            End::Undone(reason) => vec![Outcome::Unsent(reason); count],
+            _ => vec![Outcome::Unsent(Reason::Prerequisite); count],
+        };
+        if self.driver.is_cut(goal) {
+            for outcome in &mut outcomes {
+                if let Outcome::Unconfirmed(cause) = outcome {
+                    *outcome = Outcome::Unsent(Reason::Closed(cause.clone()));
+                }
+            }
+        }
+        outcomes
+    }
+
+    /// The words for what an interrupt ended, if one ended the session.
+    pub(crate) fn interruption(&self) -> Option<Error> {
+        self.driver.is_interrupted().then(|| self.settings.interrupt.error())
     }
 
     /// Gives the message up that is asked for, so that no part of it can pass for the whole.
@@ -380,15 +405,7 @@ fn config(settings: &Settings) -> Config {
     config.timeouts = settings.timeouts;
     config.ignored_extensions.clone_from(&settings.ignored_extensions);
     config.limits.in_flight = settings.in_flight;
-    let is_local = matches!(settings.destination, Destination::Unix(_));
-    config.reveal = if settings.allow_plaintext_auth || is_local {
-        Reveal::Always
-    } else if settings.encryption == Encryption::Opportunistic {
-        // Nobody checked whom the certificate belongs to.
-        Reveal::Never
-    } else {
-        Reveal::Secured
-    };
+    config.reveal = settings.reveal();
     config
 }
 
@@ -400,7 +417,7 @@ fn hello_domain(settings: &Settings, transport: &Transport) -> EhloDomain {
 /// The machine's full name, or this address when it has none.
 pub(crate) fn own_domain(address: Option<IpAddr>) -> EhloDomain {
     let name = gethostname::gethostname().to_string_lossy().into_owned();
-    match name.parse::<EhloDomain>() {
+    match args::hello_name(&name) {
         Ok(domain) if name.contains('.') && name.parse::<IpAddr>().is_err() => domain,
         _ => EhloDomain::from(address.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))),
     }

@@ -2,9 +2,10 @@
 
 use crate::args::{AuthChoice, ConnectionArgs, Header, ProtocolName, Proxy, Scheme, Server, TlsMode};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::login::PasswordSource;
 use crate::tls::Trust;
-use smtp_core::{EhloDomain, Protocol, Secret, Timeouts, XclientAttribute};
+use smtp_core::{EhloDomain, Protocol, Reveal, Secret, Timeouts, XclientAttribute};
 use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -106,6 +107,8 @@ pub(crate) struct Settings {
     pub(crate) protocol: Protocol,
     pub(crate) encryption: Encryption,
     pub(crate) trust: Trust,
+    /// The option that names what is to be verified, if one does.
+    pub(crate) named_trust: Option<&'static str>,
     /// The name that the certificate has to bear.
     pub(crate) tls_name: String,
     pub(crate) login: Option<Login>,
@@ -122,6 +125,8 @@ pub(crate) struct Settings {
     pub(crate) route: Route,
     /// What the server is told of the client that it is to believe in.
     pub(crate) xclient: Vec<XclientAttribute>,
+    /// What asks the sessions to stop.
+    pub(crate) interrupt: Interrupt,
 }
 
 /// The way to a destination.
@@ -160,7 +165,7 @@ impl Settings {
         })?;
         let protocol = protocol(args, &server)?;
         let (destination, user) = destination(args, server.clone(), protocol)?;
-        let encryption = encryption(args, &server, &destination)?;
+        let encryption = encryption_of_server(args, &server, &destination)?;
         let is_mock = server == Server::Mock;
         if args.proxy.is_some() && (is_mock || matches!(destination, Destination::Unix(_))) {
             return Err(Error::usage("--proxy has no meaning with this --server, which is on this machine"));
@@ -184,17 +189,12 @@ impl Settings {
             Some(ProtocolName::Smtp) => Protocol::Smtp,
             Some(ProtocolName::Esmtp) | None => Protocol::Esmtp,
         };
-        let encryption = match args.tls.unwrap_or(TlsMode::Auto) {
-            TlsMode::Auto | TlsMode::Opportunistic => Encryption::Opportunistic,
-            TlsMode::None => Encryption::None,
-            TlsMode::Starttls => Encryption::Required,
-            TlsMode::Implicit => Encryption::Implicit,
-        };
-        check_protocol(args, encryption)?;
+        let port = args.port.unwrap_or(25);
+        let encryption = encryption(args, port, true)?;
         if login(args, None, None)?.is_some() {
             return Err(Error::usage("mail exchangers take no login, leave --user away or name a --server"));
         }
-        let destination = Destination::Host { name: name.to_string(), port: args.port.unwrap_or(25) };
+        let destination = Destination::Host { name: name.to_string(), port };
         let mut settings = Self::of(args, destination, protocol, encryption, None);
         settings.route.address = Some(address);
         Ok(settings)
@@ -216,13 +216,15 @@ impl Settings {
             protocol,
             encryption,
             trust: Trust {
-                ca_file: args.ca_file.clone(),
+                // Where a stronger layer says --insecure, what these name is not looked at.
+                ca_file: args.ca_file.clone().filter(|_| !args.insecure),
                 ca_pem: None,
                 identity: args.client_cert.clone().zip(args.client_key.clone()),
-                pin: args.tls_pin,
+                pin: args.tls_pin.filter(|_| !args.insecure),
                 anything: encryption == Encryption::Opportunistic || args.insecure || args.tls_pin.is_some(),
                 any_name: false,
             },
+            named_trust: named_trust(args),
             tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
             login,
             allow_plaintext_auth: args.allow_plaintext_auth,
@@ -248,7 +250,45 @@ impl Settings {
             },
             xclient: args.xclient.as_ref().map(|attributes| attributes.0.clone()).unwrap_or_default(),
             destination,
+            interrupt: Interrupt::default(),
         }
+    }
+
+    /// Whether a session is under TLS with a certificate that was verified, by an authority or by its pin.
+    pub(crate) const fn verifies(&self) -> bool {
+        matches!(self.encryption, Encryption::Required | Encryption::Implicit)
+            && (!self.trust.anything || self.trust.pin.is_some())
+    }
+
+    /// Where a password or token may leave by a mechanism that reveals it.
+    pub(crate) const fn reveal(&self) -> Reveal {
+        if self.allow_plaintext_auth || matches!(self.destination, Destination::Unix(_)) {
+            Reveal::Always
+        } else if self.verifies() {
+            Reveal::Secured
+        } else {
+            // Who is at the other end nobody knows.
+            Reveal::Never
+        }
+    }
+
+    /// What to warn of before anything is sent: that `--insecure` is on.
+    pub(crate) fn warning(&self) -> Option<String> {
+        let is_switched_off = matches!(self.encryption, Encryption::Required | Encryption::Implicit)
+            && !self.verifies()
+            && !self.is_mock;
+        let at_stake = if self.login.is_some() && self.reveal() == Reveal::Always {
+            "the password and the mail"
+        } else {
+            "the mail"
+        };
+        is_switched_off.then(|| {
+            format!(
+                "--insecure: the certificate of {} is not verified, so whoever is on the way can read {at_stake}; use \
+                 --tls-pin or --ca-file instead",
+                self.destination
+            )
+        })
     }
 }
 
@@ -303,36 +343,64 @@ fn destination(
     }
 }
 
-fn encryption(args: &ConnectionArgs, server: &Server, destination: &Destination) -> Result<Encryption> {
-    let smtps = matches!(server, Server::Host { scheme: Some(Scheme::Smtps), .. });
-    let encryption = match args.tls.unwrap_or(TlsMode::Auto) {
-        TlsMode::Auto | TlsMode::Implicit if smtps => Encryption::Implicit,
-        _ if smtps => {
-            return Err(Error::usage("--tls contradicts the smtps:// of --server, which is implicit TLS"));
-        }
-        TlsMode::None => Encryption::None,
-        TlsMode::Opportunistic => Encryption::Opportunistic,
-        TlsMode::Starttls => Encryption::Required,
-        TlsMode::Implicit => Encryption::Implicit,
-        TlsMode::Auto => match destination {
-            Destination::Host { port: 465, .. } => Encryption::Implicit,
-            // Behind a proxy these names are not this machine.
-            destination if destination.is_loopback() && args.proxy.is_none() => Encryption::Opportunistic,
-            _ => Encryption::Required,
-        },
+fn encryption_of_server(
+    args: &ConnectionArgs,
+    server: &Server,
+    destination: &Destination,
+) -> Result<Encryption> {
+    if matches!(server, Server::Host { scheme: Some(Scheme::Smtps), .. }) {
+        return match args.tls.unwrap_or(TlsMode::Auto) {
+            TlsMode::Auto | TlsMode::Implicit => Ok(Encryption::Implicit),
+            _ => Err(Error::usage("--tls contradicts the smtps:// of --server, which is implicit TLS")),
+        };
+    }
+    let port = match destination {
+        Destination::Host { port, .. } => *port,
+        Destination::Unix(_) => 0,
     };
-    check_protocol(args, encryption)?;
+    // With a proxy these names are not this machine.
+    encryption(args, port, destination.is_loopback() && args.proxy.is_none())
+}
+
+/// How TLS is used at a port; `is_wish`, where it is no more than that unless something asks for it.
+fn encryption(args: &ConnectionArgs, port: u16, is_wish: bool) -> Result<Encryption> {
+    let encryption = match (args.tls.unwrap_or(TlsMode::Auto), named_trust(args)) {
+        (TlsMode::None, _) => Encryption::None,
+        (TlsMode::Opportunistic, Some(option)) => {
+            return Err(Error::usage(format!(
+                "--tls opportunistic verifies no certificate, and {option} asks for one that is verified; use --tls \
+                 starttls, or --tls none to send in clear"
+            )));
+        }
+        (TlsMode::Opportunistic, None) => Encryption::Opportunistic,
+        (TlsMode::Implicit, _) => Encryption::Implicit,
+        (TlsMode::Auto, _) if port == 465 => Encryption::Implicit,
+        (TlsMode::Auto, None) if is_wish => Encryption::Opportunistic,
+        (TlsMode::Starttls | TlsMode::Auto, _) => Encryption::Required,
+    };
+    // HELO leads to no STARTTLS.
+    if args.protocol == Some(ProtocolName::Smtp) && encryption == Encryption::Required {
+        let option = named_trust(args).filter(|_| args.tls.is_none()).unwrap_or("this --tls");
+        return Err(Error::usage(format!(
+            "--protocol smtp has no STARTTLS, which {option} needs; use --tls implicit or --tls none"
+        )));
+    }
     Ok(encryption)
 }
 
-/// HELO leads to no STARTTLS.
-fn check_protocol(args: &ConnectionArgs, encryption: Encryption) -> Result<()> {
-    if args.protocol == Some(ProtocolName::Smtp) && encryption == Encryption::Required {
-        return Err(Error::usage(
-            "--protocol smtp has no STARTTLS, which this --tls needs; use --tls implicit or --tls none",
-        ));
+/// The option that names what is to be verified, if one does: it asks for TLS, and for verification.
+const fn named_trust(args: &ConnectionArgs) -> Option<&'static str> {
+    if args.ca_file.is_some() {
+        Some("--ca-file")
+    } else if args.tls_pin.is_some() {
+        Some("--tls-pin")
+    } else if args.tls_name.is_some() {
+        Some("--tls-name")
+    } else if args.client_cert.is_some() {
+        Some("--client-cert")
+    } else {
+        None
     }
-    Ok(())
 }
 
 fn login(
@@ -343,7 +411,9 @@ fn login(
     let password = match (&args.password_env, &args.password_file, &args.password_command, password) {
         (Some(name), ..) => Some(PasswordSource::Variable(name.clone())),
         (_, Some(path), ..) => Some(PasswordSource::File(path.clone())),
-        (_, _, Some(command), _) => Some(PasswordSource::Command(command.clone())),
+        (_, _, Some(command), _) => {
+            Some(PasswordSource::Command { option: "--password-command", command: command.clone() })
+        }
         (.., Some(password)) => Some(PasswordSource::Given(password)),
         _ => None,
     };
@@ -360,7 +430,9 @@ fn login(
     };
     let token = match (&args.token_env, &args.token_command) {
         (Some(name), _) => Some(PasswordSource::Variable(name.clone())),
-        (_, Some(command)) => Some(PasswordSource::Command(command.clone())),
+        (_, Some(command)) => {
+            Some(PasswordSource::Command { option: "--token-command", command: command.clone() })
+        }
         _ => None,
     };
     let is_all = |wanted: &str| !mechanisms.is_empty() && mechanisms.iter().all(|name| name == wanted);

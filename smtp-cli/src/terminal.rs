@@ -1,11 +1,14 @@
 //! Defines [`Terminal`], all of the outside that a command talks to besides files and the network.
 
 use crate::error::Error;
+use crate::interrupt::{Interrupt, SLICE};
+use crate::shown;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -33,6 +36,8 @@ pub struct Terminal {
     pub error: Stream,
     /// Whether standard input is a terminal, so that somebody can be asked.
     pub input_is_terminal: bool,
+    /// Whether standard output is a terminal, which would obey what stands in a message.
+    pub output_is_terminal: bool,
     /// Whether standard error is a terminal.
     pub error_is_terminal: bool,
     /// Whether a line editor may have the terminal, because standard input and output of the process are one that can
@@ -48,6 +53,8 @@ pub struct Terminal {
     pub random: Random,
     /// Lets time pass between tries.
     pub sleep: Sleep,
+    /// What asks the program to stop.
+    pub interrupt: Interrupt,
 }
 
 /// An answer of more octets is cut.
@@ -66,21 +73,25 @@ impl Terminal {
     /// That of the process.
     #[must_use]
     pub fn system() -> Self {
+        let interrupt = Interrupt::system();
+        let (asking, sleeping) = (interrupt.clone(), interrupt.clone());
         Self {
             input: Box::new(BufReader::new(io::stdin())),
             output: Stream::new(io::stdout()),
             error: Stream::new(io::stderr()),
             input_is_terminal: io::stdin().is_terminal(),
+            output_is_terminal: io::stdout().is_terminal(),
             error_is_terminal: io::stderr().is_terminal(),
             has_line_editor: io::stdin().is_terminal()
                 && io::stdout().is_terminal()
                 && (cfg!(windows)
                     || std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")),
-            password: Box::new(|question| rpassword::prompt_password(question)),
+            password: Box::new(move |question| ask_for_password(question, &asking)),
             environment: Box::new(variable),
             clock: Box::new(clock),
             random: Box::new(random),
-            sleep: Box::new(std::thread::sleep),
+            sleep: Box::new(move |duration| sleeping.sleep(duration)),
+            interrupt,
         }
     }
 
@@ -92,6 +103,7 @@ impl Terminal {
             output,
             error,
             input_is_terminal: false,
+            output_is_terminal: false,
             error_is_terminal: false,
             has_line_editor: false,
             password: Box::new(|_| Err(io::ErrorKind::UnexpectedEof.into())),
@@ -99,6 +111,7 @@ impl Terminal {
             clock: Box::new(clock),
             random: Box::new(random),
             sleep: Box::new(std::thread::sleep),
+            interrupt: Interrupt::default(),
         }
     }
 
@@ -116,14 +129,29 @@ impl Terminal {
             && self.variable("TERM").as_deref() != Some("dumb")
     }
 
-    /// Prints to standard output.
+    /// Prints lines to standard output; what a terminal would obey is escaped.
     pub(crate) fn print(&mut self, text: &str) -> crate::error::Result<()> {
-        let written = self.output.write_all(text.as_bytes()).and_then(|()| self.output.flush());
-        match written {
-            // Whoever read has read enough.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            result => result.map_err(|error| Error::output(&error)),
-        }
+        self.print_octets(shown::lines(text).as_bytes())
+    }
+
+    /// Prints to standard output what this program wrote itself, octet for octet.
+    pub(crate) fn print_octets(&mut self, octets: &[u8]) -> crate::error::Result<()> {
+        let written = self.output.write_all(octets).and_then(|()| self.output.flush());
+        printed(written)
+    }
+
+    /// Prints what `write` writes: to a terminal lines, in which what it would obey is escaped, else octet for octet.
+    pub(crate) fn print_message(
+        &mut self,
+        write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
+    ) -> crate::error::Result<()> {
+        let written = if self.output_is_terminal {
+            let mut octets = shown::Octets::new(&mut self.output);
+            write(&mut octets).and_then(|()| octets.end())
+        } else {
+            write(&mut self.output).and_then(|()| self.output.flush())
+        };
+        printed(written)
     }
 
     /// Warns of something that does not keep the command from being carried out.
@@ -145,7 +173,7 @@ impl Terminal {
     /// Asks for a line, which may be empty.
     pub(crate) fn ask_for_any(&mut self, question: &str) -> crate::error::Result<String> {
         let ended = || Error::usage(format!("the input ended at the question {:?}", question.trim_end()));
-        self.error.write_all(question.as_bytes()).and_then(|()| self.error.flush()).map_err(|_| ended())?;
+        self.put(question).map_err(|_| ended())?;
         let mut line = String::new();
         match (&mut self.input).take(LONGEST_ANSWER).read_line(&mut line) {
             Ok(0) | Err(_) => {
@@ -165,7 +193,7 @@ impl Terminal {
                 format!("cannot read standard input: {}", crate::error::Reworded(&error)),
             )
         };
-        self.error.write_all(question.as_bytes()).and_then(|()| self.error.flush()).map_err(failed)?;
+        self.put(question).map_err(failed)?;
         let mut text = String::new();
         loop {
             let begin = text.len();
@@ -179,10 +207,75 @@ impl Terminal {
         }
     }
 
+    /// Shows a question on standard error.
+    pub(crate) fn put(&mut self, question: &str) -> io::Result<()> {
+        self.error.write_all(shown::lines(question).as_bytes()).and_then(|()| self.error.flush())
+    }
+
+    /// Asks for a password; the question is shown, what is typed is not.
+    pub(crate) fn ask_for_password(&mut self, question: &str) -> io::Result<String> {
+        (self.password)(&shown::lines(question))
+    }
+
     /// An environment variable as text; `None` when it is not set.
     pub(crate) fn variable(&self, name: &str) -> Option<String> {
         (self.environment)(name).map(|value| value.to_string_lossy().into_owned())
     }
+}
+
+/// The outcome of printing: whoever read may have read enough.
+fn printed(written: io::Result<()>) -> crate::error::Result<()> {
+    match written {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        result => result.map_err(|error| Error::output(&error)),
+    }
+}
+
+/// Asks for a password on the terminal itself. A signal meanwhile ends the process, after the terminal has its echo
+/// again.
+fn ask_for_password(question: &str, interrupt: &Interrupt) -> io::Result<String> {
+    let restore_echo = echo_restorer();
+    let armed = interrupt.arm();
+    let (sender, receiver) = mpsc::channel();
+    let asked = question.to_string();
+    // Nothing ends a read of a terminal, so a thread waits in it.
+    std::thread::Builder::new()
+        .name("password".to_string())
+        .spawn(move || drop(sender.send(rpassword::prompt_password(asked))))?;
+    let answer = loop {
+        match receiver.recv_timeout(SLICE) {
+            Err(RecvTimeoutError::Timeout) if !interrupt.is_requested() => {}
+            Ok(answer) if !interrupt.is_requested() => break answer,
+            Err(RecvTimeoutError::Disconnected) => break Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => {
+                restore_echo();
+                interrupt.end_process();
+            }
+        }
+    };
+    drop(armed);
+    answer
+}
+
+/// Gives what lets the terminal of the process show what is typed as it does now.
+#[cfg(unix)]
+fn echo_restorer() -> impl FnOnce() {
+    use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
+    let terminal = std::fs::File::options().read(true).write(true).open("/dev/tty").ok();
+    let attributes = terminal.as_ref().and_then(|terminal| tcgetattr(terminal).ok());
+    move || {
+        if let Some((mut terminal, attributes)) = terminal.zip(attributes) {
+            // A terminal that is gone needs no echo.
+            let _ = tcsetattr(&terminal, OptionalActions::Now, &attributes);
+            let _ = terminal.write_all(b"\n");
+        }
+    }
+}
+
+/// Nothing: Windows sets a console anew for each program.
+#[cfg(windows)]
+fn echo_restorer() -> impl FnOnce() {
+    || ()
 }
 
 /// An environment variable; who has no HOME, as under some init systems, has one in the system's list of users.
@@ -237,6 +330,11 @@ impl Write for Stream {
 
     fn write_all(&mut self, octets: &[u8]) -> io::Result<()> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).write_all(octets)
+    }
+
+    /// Formatted first: a formatter writes a character at a time, which would be as many system calls on standard error.
+    fn write_fmt(&mut self, text: fmt::Arguments<'_>) -> io::Result<()> {
+        self.write_all(text.to_string().as_bytes())
     }
 
     fn flush(&mut self) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use crate::driver::Step;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::mail::{Mail, Next, Policy, turned_down};
+use crate::mail::{Mail, Next, Policy, Progress, turned_down};
 use crate::session::Session;
 use smtp_core::{Cause, End, Envelope, Event, Goal, Misuse, Outcome, Reason};
 use smtp_mime::Reader;
@@ -18,7 +18,7 @@ pub(crate) struct Checked {
 }
 
 /// What fails stays so: whoever keeps the session decides what follows.
-const ONCE: Policy = Policy { has_later: false, moves: 0 };
+const ONCE: Policy = Policy { has_later: false, moves: 0, free_moves: 0 };
 
 /// Sends a message, in several transactions if the server takes no more recipients in one.
 pub(crate) fn deliver(session: &mut Session<'_>, mail: &mut Mail) {
@@ -36,10 +36,10 @@ pub(crate) fn deliver(session: &mut Session<'_>, mail: &mut Mail) {
             end_of(session, goal, Some(&mut reader))
         };
         mail.unreadable = unreadable;
-        let outcomes = outcomes_of(end, count);
+        let outcomes = session.outcomes_of(goal, end, count);
         mail.measure.join(&session.take_measure());
         mail.ending = ending_of(&outcomes, session);
-        if mail.settle(outcomes, ONCE, false) != Next::Again {
+        if mail.settle(outcomes, ONCE, Progress::Begun) != Next::Again {
             return;
         }
     }
@@ -59,7 +59,7 @@ pub(crate) fn check(session: &mut Session<'_>, envelope: &Envelope) -> Result<Ch
         part.recipients = pending.iter().map(|&index| envelope.recipients[index].clone()).collect();
         let goal = session.check(part.into()).map_err(|misuse| not_begun(&misuse))?;
         let (end, _) = end_of(session, goal, None);
-        let found = outcomes_of(end, pending.len());
+        let found = session.outcomes_of(goal, end, pending.len());
         ending = ending_of(&found, session);
         let any_accepted = found.iter().any(|outcome| matches!(outcome, Outcome::Accepted(_)));
         let mut again = Vec::new();
@@ -73,15 +73,6 @@ pub(crate) fn check(session: &mut Session<'_>, envelope: &Envelope) -> Result<Ch
     }
     // Each was in a transaction at least once.
     Ok(Checked { outcomes: outcomes.into_iter().flatten().collect(), ending })
-}
-
-/// What became of each of so many recipients.
-pub(crate) fn outcomes_of(end: End, count: usize) -> Vec<Outcome> {
-    match end {
-        End::Delivered(outcomes) | End::Checked(outcomes) => outcomes,
-        End::Undone(reason) => vec![Outcome::Unsent(reason); count],
-        _ => vec![Outcome::Unsent(Reason::Prerequisite); count],
-    }
 }
 
 /// The words for why the session ended within a transaction, if it did.

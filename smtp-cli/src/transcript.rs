@@ -58,6 +58,8 @@ pub(crate) struct Transcript {
     octets: MailOctets,
     /// Whether what left last did so under TLS.
     is_secured: bool,
+    /// Lines that are to be written, all at once.
+    lines: String,
 }
 
 /// How much of a message was shown.
@@ -69,6 +71,8 @@ struct MailData {
 
 /// Lines of mail data longer than this are cut in the transcript.
 const LONGEST_LINE: usize = 998;
+/// Lines of so many octets are written before the event is over to which they belong.
+const LONGEST_WRITE: usize = 64 * 1024;
 
 impl Transcript {
     /// A transcript of the session of that number, which every line bears unless it is 0.
@@ -82,6 +86,7 @@ impl Transcript {
             message: MailData::default(),
             octets: MailOctets::default(),
             is_secured: false,
+            lines: String::new(),
         }
     }
 }
@@ -119,6 +124,7 @@ impl Observer for Transcript {
                 Content::Message => self.mail_data(mark, octets),
             }
         }
+        self.flush();
     }
 
     /// Shows a reply, line by line.
@@ -134,17 +140,20 @@ impl Observer for Transcript {
             let separator = if lines.peek().is_some() { '-' } else { ' ' };
             self.write(mark, &format!("{}{separator}{line}", reply.code()));
         }
+        self.flush();
     }
 
     /// Shows what happened besides.
     fn information(&mut self, text: &str) {
         self.write("===", text);
+        self.flush();
     }
 
     /// Shows an error.
     fn error(&mut self, text: &str) {
         self.end_message();
         self.write("***", text);
+        self.flush();
     }
 }
 
@@ -176,7 +185,7 @@ impl Transcript {
             if message.is_header_shown {
                 self.write(self.sent_mark(), "[…]");
             }
-            self.information(&format!("{octets} octets of mail data"));
+            self.write("===", &format!("{octets} octets of mail data"));
         }
     }
 
@@ -200,7 +209,19 @@ impl Transcript {
             }
             None => line,
         };
-        // A transcript that cannot be written must not end the session.
-        let _ = self.stream.write_all(format!("{}\n", line.trim_end()).as_bytes());
+        self.lines.push_str(line.trim_end());
+        self.lines.push('\n');
+        // Much mail data may come in one piece.
+        if self.lines.len() >= LONGEST_WRITE {
+            self.flush();
+        }
+    }
+
+    fn flush(&mut self) {
+        if !self.lines.is_empty() {
+            // A transcript that cannot be written must not end the session.
+            let _ = self.stream.write_all(self.lines.as_bytes());
+            self.lines.clear();
+        }
     }
 }

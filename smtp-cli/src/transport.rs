@@ -1,107 +1,29 @@
 //! Provides [`Timed`], a socket whose every read and write ends at one deadline, and [`Transport`], which is that in
 //! clear or under TLS.
 
+use crate::interrupt::{Interrupt, SLICE};
+use crate::socket::{Socket, Way};
 use crate::tls::{Failure, Tls};
 use smtp_core::ChannelBinding;
 use std::io::{self, Read, Write};
-use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// A connected socket.
-#[derive(Debug)]
-pub(crate) enum Socket {
-    /// Over TCP.
-    Tcp(TcpStream),
-    /// Of the file system.
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixStream),
-}
-
-impl Socket {
-    fn set_timeout(&self, way: Way, timeout: Duration) -> io::Result<()> {
-        let timeout = Some(timeout);
-        match (self, way) {
-            (Self::Tcp(socket), Way::In) => socket.set_read_timeout(timeout),
-            (Self::Tcp(socket), Way::Out) => socket.set_write_timeout(timeout),
-            #[cfg(unix)]
-            (Self::Unix(socket), Way::In) => socket.set_read_timeout(timeout),
-            #[cfg(unix)]
-            (Self::Unix(socket), Way::Out) => socket.set_write_timeout(timeout),
-        }
-    }
-
-    fn reader(&mut self) -> &mut dyn Read {
-        match self {
-            Self::Tcp(socket) => socket,
-            #[cfg(unix)]
-            Self::Unix(socket) => socket,
-        }
-    }
-
-    fn writer(&mut self) -> &mut dyn Write {
-        match self {
-            Self::Tcp(socket) => socket,
-            #[cfg(unix)]
-            Self::Unix(socket) => socket,
-        }
-    }
-
-    /// Whether a read would find something at once: octets, or the end of the stream.
-    fn is_readable(&self) -> bool {
-        let socket = match self {
-            Self::Tcp(socket) => socket2::SockRef::from(socket),
-            #[cfg(unix)]
-            Self::Unix(socket) => socket2::SockRef::from(socket),
-        };
-        if socket.set_nonblocking(true).is_err() {
-            return false;
-        }
-        let peeked = socket.peek(&mut [std::mem::MaybeUninit::uninit()]);
-        // A socket that cannot be made to wait again says so at the next read.
-        let _ = socket.set_nonblocking(false);
-        // A reset shows here too: the read that follows tells it.
-        !matches!(peeked, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-    }
-
-    /// Our own address, for a hello without a name.
-    pub(crate) fn local_address(&self) -> Option<IpAddr> {
-        self.local().map(|address| address.ip().to_canonical())
-    }
-
-    /// Our end of the connection.
-    pub(crate) fn local(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(socket) => socket.local_addr().ok(),
-            #[cfg(unix)]
-            Self::Unix(_) => None,
-        }
-    }
-
-    /// The other end of the connection.
-    pub(crate) fn peer(&self) -> Option<SocketAddr> {
-        match self {
-            Self::Tcp(socket) => socket.peer_addr().ok(),
-            #[cfg(unix)]
-            Self::Unix(_) => None,
-        }
-    }
-}
-
-/// Which way octets go.
-#[derive(Clone, Copy, Debug)]
-enum Way {
-    In,
-    Out,
-}
-
 /// A socket whose reads and writes end at a deadline, however many of them one call of the TLS library makes.
+///
+/// When the program is interrupted they end at once, or as much later as [`Timed::set_patience`] says.
 #[derive(Debug)]
 pub(crate) struct Timed {
     socket: Socket,
     deadline: Instant,
-    /// What the socket was last told for each [`Way`], so that it is told again only when that no longer serves.
-    timeouts: [Option<Duration>; 2],
+    /// Whether reads and writes wait; otherwise they fail by `WouldBlock`.
+    waits: bool,
+    /// Whether the last write that did not wait found no room.
+    lacks_room: bool,
+    interrupt: Interrupt,
+    /// For how long waits may go on after an interrupt.
+    patience: Duration,
     /// The first octets that came, to tell what a peer speaks that is not what was expected.
     first: First,
     /// How many more of them are kept.
@@ -113,20 +35,20 @@ type First = Arc<Mutex<Vec<u8>>>;
 
 /// So many of the first octets are kept.
 const FIRST: usize = 64;
-/// A timeout may be later than the deadline by as much as this.
-const SLACK: Duration = Duration::from_millis(100);
-/// A timeout that is as long as this may be as much too short as it is: the deadline is looked at again when it passes.
-/// So the deadlines of the phases, which follow one another many times a second, leave the socket alone.
-const LONG: Duration = Duration::from_secs(20);
 
 impl Timed {
-    pub(crate) fn new(socket: Socket) -> Self {
-        Self::until(socket, Instant::now())
-    }
-
-    /// One whose deadline is set already.
-    pub(crate) fn until(socket: Socket, deadline: Instant) -> Self {
-        Self { socket, deadline, timeouts: [None; 2], first: First::default(), room: FIRST }
+    /// One whose reads and writes end at `deadline`, or with an interrupt.
+    pub(crate) fn new(socket: Socket, deadline: Instant, interrupt: &Interrupt) -> Self {
+        Self {
+            socket,
+            deadline,
+            waits: true,
+            lacks_room: false,
+            interrupt: interrupt.clone(),
+            patience: Duration::ZERO,
+            first: First::default(),
+            room: FIRST,
+        }
     }
 
     /// Sets the deadline anew.
@@ -134,53 +56,58 @@ impl Timed {
         self.deadline = deadline;
     }
 
+    /// Lets waits go on for so long after an interrupt.
+    pub(crate) const fn set_patience(&mut self, patience: Duration) {
+        self.patience = patience;
+    }
+
     /// The socket, which knows no deadline.
     pub(crate) fn into_socket(self) -> Socket {
         self.socket
     }
 
-    /// Sets the socket's timeout to what remains, unless the one that it has serves.
-    fn prepare(&mut self, way: Way) -> io::Result<()> {
-        let remaining = self.deadline.saturating_duration_since(Instant::now());
-        if remaining.is_zero() {
-            return Err(io::ErrorKind::TimedOut.into());
-        }
-        let slack = SLACK.min(remaining / 4);
-        let serves = |timeout: Duration| {
-            timeout <= remaining + slack && (timeout >= LONG || timeout + slack >= remaining)
+    /// How long the next wait may last.
+    fn slice(&self) -> io::Result<Duration> {
+        let end = match self.interrupt.seen() {
+            Some(seen) => self.deadline.min(seen + self.patience),
+            None => self.deadline,
         };
-        if !self.timeouts[way as usize].is_some_and(serves) {
-            // A timeout below a millisecond is rounded to none by some systems, which would be for ever.
-            let timeout = remaining.max(Duration::from_millis(1));
-            self.socket.set_timeout(way, timeout)?;
-            self.timeouts[way as usize] = Some(timeout);
+        match end.saturating_duration_since(Instant::now()) {
+            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+            left => Ok(left.min(SLICE)),
         }
-        Ok(())
     }
 
-    /// Repeats `operation` until it is done, fails or the deadline has passed.
-    fn until_deadline(
-        &mut self,
-        way: Way,
-        mut operation: impl FnMut(&mut Socket) -> io::Result<usize>,
-    ) -> io::Result<usize> {
-        loop {
-            self.prepare(way)?;
-            match operation(&mut self.socket) {
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut | io::ErrorKind::Interrupted
-                    ) => {}
-                result => return result,
-            }
-        }
+    /// Waits for a slice of the time that is left, or until there is something to read; with `for_room`, or room to
+    /// write.
+    fn wait(&self, for_room: bool) -> io::Result<()> {
+        let way = if for_room { Way::Both } else { Way::In };
+        self.socket.wait(way, self.slice()?)
     }
+}
+
+/// Whether the same may be done again.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
+    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
 }
 
 impl Read for Timed {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = self.until_deadline(Way::In, |socket| socket.reader().read(buffer))?;
+        let count = loop {
+            let read = if self.waits {
+                let limit = self.slice()?;
+                self.socket.read_within(buffer, limit)
+            } else {
+                self.socket.try_read(buffer)
+            };
+            match read {
+                Err(error) if !is_passing(&error) => return Err(error),
+                Err(_) if !self.waits => return Err(io::ErrorKind::WouldBlock.into()),
+                Err(_) => {}
+                Ok(count) => break count,
+            }
+        };
         if self.room > 0 {
             let kept = count.min(self.room);
             self.room -= kept;
@@ -192,7 +119,17 @@ impl Read for Timed {
 
 impl Write for Timed {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.until_deadline(Way::Out, |socket| socket.writer().write(octets))
+        loop {
+            match self.socket.try_write(octets) {
+                Err(error) if is_passing(&error) => {}
+                result => return result,
+            }
+            if !self.waits {
+                self.lacks_room = true;
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+            self.socket.wait(Way::Out, self.slice()?)?;
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -216,15 +153,25 @@ enum State {
 }
 
 impl Transport {
-    /// A connection in clear.
-    pub(crate) fn new(socket: Socket) -> Self {
-        let stream = Timed::new(socket);
+    /// A connection in clear, whose waits end with an interrupt.
+    pub(crate) fn new(socket: Socket, interrupt: &Interrupt) -> Self {
+        let stream = Timed::new(socket, Instant::now(), interrupt);
         Self { first: Arc::clone(&stream.first), state: State::Clear(stream) }
     }
 
     /// Reads what is there, waiting for it until `deadline`.
     pub(crate) fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
-        self.set_deadline(deadline);
+        self.prepare(deadline);
+        self.read_some(buffer)
+    }
+
+    /// Reads what is there; fails by `WouldBlock` where there is nothing.
+    pub(crate) fn try_read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.prepare(None);
+        self.read_some(buffer)
+    }
+
+    fn read_some(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         match &mut self.state {
             State::Clear(stream) => stream.read(buffer),
             State::Tls(stream) => stream.read(buffer),
@@ -232,31 +179,39 @@ impl Transport {
         }
     }
 
-    /// Whether a read would find something at once: octets, the end of the stream, or why it is broken.
-    pub(crate) fn has_input(&self) -> bool {
-        match &self.state {
-            State::Clear(stream) => stream.socket.is_readable(),
-            State::Tls(stream) => {
-                stream.buffered_read_size().is_ok_and(|size| size > 0)
-                    || stream.get_ref().socket.is_readable()
-            }
-            State::Broken => true,
-        }
-    }
-
-    /// Writes all of `octets` by `deadline`.
-    pub(crate) fn write_all(&mut self, octets: &[u8], deadline: Instant) -> io::Result<()> {
-        self.set_deadline(deadline);
+    /// Writes as much as there is room for; after `WouldBlock` the same octets must be written again, whatever was
+    /// read in between.
+    pub(crate) fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.prepare(None);
         match &mut self.state {
-            State::Clear(stream) => stream.write_all(octets),
-            State::Tls(stream) => stream.write_all(octets).and_then(|()| stream.flush()),
+            State::Clear(stream) => stream.write(octets),
+            State::Tls(stream) => stream.write(octets),
             State::Broken => Err(io::ErrorKind::NotConnected.into()),
         }
     }
 
+    /// Lets what was written leave; fails by `WouldBlock` where there is no room.
+    pub(crate) fn try_flush(&mut self) -> io::Result<()> {
+        self.prepare(None);
+        match &mut self.state {
+            State::Clear(_) => Ok(()),
+            State::Tls(stream) => stream.flush(),
+            State::Broken => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Waits until there is something to read, or room where the last write found none; no longer than a slice of the
+    /// time until `deadline`.
+    pub(crate) fn wait(&mut self, deadline: Instant) -> io::Result<()> {
+        self.stream_mut().map_or(Ok(()), |stream| {
+            stream.deadline = deadline;
+            stream.wait(stream.lacks_room)
+        })
+    }
+
     /// Does the handshake by `deadline`; on failure the transport is broken.
     pub(crate) fn handshake(&mut self, tls: &Tls, deadline: Instant) -> Result<(), Failure> {
-        self.set_deadline(deadline);
+        self.prepare(deadline);
         match std::mem::replace(&mut self.state, State::Broken) {
             State::Clear(stream) => {
                 self.state = State::Tls(Box::new(tls.handshake(stream)?));
@@ -296,18 +251,35 @@ impl Transport {
 
     /// Says farewell to the TLS peer, which tells it that nothing was cut off.
     pub(crate) fn close(&mut self, deadline: Instant) {
-        self.set_deadline(deadline);
+        self.prepare(deadline);
         if let State::Tls(stream) = &mut self.state {
             // The session is over; a peer that is gone already does not change its outcome.
             let _ = stream.shutdown();
         }
     }
 
-    fn set_deadline(&mut self, deadline: Instant) {
+    /// Lets waits go on for so long after an interrupt.
+    pub(crate) fn set_patience(&mut self, patience: Duration) {
+        if let Some(stream) = self.stream_mut() {
+            stream.set_patience(patience);
+        }
+    }
+
+    /// Lets what follows wait until a deadline, or not at all.
+    fn prepare(&mut self, deadline: impl Into<Option<Instant>>) {
+        let deadline = deadline.into();
+        if let Some(stream) = self.stream_mut() {
+            stream.waits = deadline.is_some();
+            stream.lacks_room = false;
+            stream.deadline = deadline.unwrap_or(stream.deadline);
+        }
+    }
+
+    fn stream_mut(&mut self) -> Option<&mut Timed> {
         match &mut self.state {
-            State::Clear(stream) => stream.deadline = deadline,
-            State::Tls(stream) => stream.get_mut().deadline = deadline,
-            State::Broken => {}
+            State::Clear(stream) => Some(stream),
+            State::Tls(stream) => Some(stream.get_mut()),
+            State::Broken => None,
         }
     }
 }
@@ -315,49 +287,84 @@ impl Transport {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::net::TcpListener;
+    use std::net::{TcpListener, TcpStream};
 
     fn pair() -> (Transport, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let near = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let (far, _) = listener.accept().unwrap();
-        (Transport::new(Socket::Tcp(near)), far)
+        near.set_nonblocking(!crate::socket::WAITS).unwrap();
+        (Transport::new(Socket::tcp(near), &Interrupt::default()), far)
     }
 
     #[test]
     fn a_read_ends_at_the_deadline_and_not_before() {
         let (mut near, _far) = pair();
-        let start = Instant::now();
-        let deadline = start + Duration::from_millis(150);
-        let error = near.read(&mut [0; 8], deadline).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        assert!(start.elapsed() >= Duration::from_millis(150));
+        for time in [150, 350] {
+            let start = Instant::now();
+            let time = Duration::from_millis(time);
+            let error = near.read(&mut [0; 8], start + time).unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert!(start.elapsed() >= time);
+        }
     }
 
     #[test]
-    fn a_write_that_nobody_reads_ends_at_the_deadline() {
-        let (mut near, _far) = pair();
-        let deadline = Instant::now() + Duration::from_millis(100);
-        let error = near.write_all(&vec![0; 64 << 20], deadline).unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    }
-
-    #[test]
-    fn what_is_there_is_seen_without_waiting_for_it() {
+    fn a_write_that_nobody_reads_says_so_and_its_wait_ends_at_the_deadline_or_with_what_comes() {
         let (mut near, mut far) = pair();
-        assert!(!near.has_input());
+        let octets = vec![0; 1 << 20];
+        let error = loop {
+            if let Err(error) = near.try_write(&octets) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::WouldBlock);
+        let deadline = Instant::now() + Duration::from_millis(250);
+        let error = loop {
+            if let Err(error) = near.wait(deadline) {
+                break error;
+            }
+        };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(Instant::now() >= deadline);
+        far.write_all(b"552 no\r\n").unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let mut buffer = [0; 32];
+        let count = loop {
+            match near.try_read(&mut buffer) {
+                Ok(count) => break count,
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+            near.wait(deadline).unwrap();
+        };
+        assert_eq!(count, 8);
+    }
+
+    #[test]
+    fn an_interrupt_ends_a_read_after_the_patience_that_is_left() {
+        let (near, _far) = pair();
+        let State::Clear(near) = near.state else { panic!("it is in clear") };
+        let interrupt = Interrupt::default();
+        let mut near = Timed::new(near.socket, Instant::now() + Duration::from_mins(1), &interrupt);
+        let start = Instant::now();
+        near.set_patience(Duration::from_millis(250));
+        interrupt.request();
+        assert_eq!(near.read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert!(start.elapsed() >= Duration::from_millis(250) && start.elapsed() < Duration::from_secs(30));
+    }
+
+    #[test]
+    fn what_is_there_is_read_without_waiting_for_it() {
+        let (mut near, mut far) = pair();
+        let mut buffer = [0; 32];
+        assert_eq!(near.try_read(&mut buffer).unwrap_err().kind(), io::ErrorKind::WouldBlock);
         far.write_all(b"421 bye\r\n").unwrap();
         drop(far);
         let deadline = Instant::now() + Duration::from_secs(20);
-        while !near.has_input() {
-            assert!(Instant::now() < deadline, "octets over loopback are there at once");
-        }
-        let mut buffer = [0; 32];
-        assert_eq!(near.read(&mut buffer, deadline).unwrap(), 9);
-        while !near.has_input() {
-            assert!(Instant::now() < deadline, "the end of the stream is something too");
-        }
-        assert_eq!(near.read(&mut buffer, deadline).unwrap(), 0);
+        near.wait(deadline).unwrap();
+        assert_eq!(near.try_read(&mut buffer).unwrap(), 9);
+        near.wait(deadline).unwrap();
+        assert_eq!(near.try_read(&mut buffer).unwrap(), 0, "the end of the stream is something too");
     }
 
     #[test]

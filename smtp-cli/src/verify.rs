@@ -7,10 +7,11 @@ use crate::error::{Error, Escaped, Result};
 use crate::exit::{Exit, is_consequence};
 use crate::layers::Program;
 use crate::output::Outputs;
-use crate::report::{Decision, plain, words};
+use crate::report::{Decision, Room, plain, words};
 use crate::send::{conclude, password};
 use crate::session::Session;
 use crate::settings::Settings;
+use crate::shown;
 use crate::terminal::Terminal;
 use crate::transaction::{self, Checked};
 use serde::Serialize;
@@ -26,6 +27,10 @@ pub(crate) fn verify(
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let mut settings = Settings::new(&args.connection, program.password)?;
+    if let Some(warning) = settings.warning().filter(|_| !global.quiet) {
+        terminal.warn(&warning);
+    }
+    settings.interrupt = terminal.interrupt.clone();
     let recipients = recipients(&args.addresses)?;
     let user = settings.login.as_ref().map(|login| login.user.as_str());
     let from = match &args.envelope_from {
@@ -34,11 +39,13 @@ pub(crate) fn verify(
     };
     let envelope = Envelope::new(from, recipients);
     if let Some(log) = &program.log {
-        log.check()?;
+        log.check(&program.in_use)?;
     }
     let password = password(&settings, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let outputs = Outputs::new(&args.files, global, program.log, terminal)?;
+    let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let answers = Session::open(&settings, password.as_ref(), outputs.observers(0, &settings)).and_then(
         |mut session| {
             let checked = transaction::check(&mut session, &envelope);
@@ -46,7 +53,6 @@ pub(crate) fn verify(
             checked.map(|checked| Answers::new(&envelope, checked))
         },
     );
-    let mut failures = outputs.end();
     let (exit, error) = match &answers {
         Ok(answers) => (answers.exit(), answers.error()),
         Err(error) => (error.exit(), Some(error.clone())),
@@ -55,10 +61,11 @@ pub(crate) fn verify(
         Ok(answers) => outputs.log(exit.is_ok(), &answers.log_line()),
         Err(error) => outputs.log(false, &format!("verify from={}: {error}", envelope.from)),
     }
+    let mut failures = outputs.end();
     let text = match args.format.unwrap_or_default() {
         Format::Json => {
             let server = settings.destination.to_string();
-            document(&server, &envelope.from, answers.as_ref().ok(), exit, error.as_ref())?
+            document(&server, &envelope.from, answers.as_ref().ok(), exit, error.as_ref())
         }
         Format::Text if global.quiet => String::new(),
         Format::Text => answers.as_ref().map(Answers::text).unwrap_or_default(),
@@ -153,8 +160,10 @@ impl Answers {
             .recipients
             .iter()
             .filter(|(_, outcome)| !matches!(outcome, Outcome::Accepted(_)) && !is_consequence(outcome));
-        let refused: Vec<_> =
-            refused.map(|(path, outcome)| format!("{} {}", plain(path), words(outcome).1)).collect();
+        let mut room = Room::default();
+        let refused: Vec<_> = refused
+            .map(|(path, outcome)| format!("{} {}", plain(path), room.fit(words(outcome).1)))
+            .collect();
         let text = format!(
             "{} of {} recipients would not be taken: {}",
             refused.len(),
@@ -299,7 +308,7 @@ fn document(
     answers: Option<&Answers>,
     exit: Exit,
     error: Option<&Error>,
-) -> Result<String> {
+) -> String {
     let recipients = answers.map(|answers| answers.recipients.as_slice()).unwrap_or_default();
     let document = Document {
         schema: SCHEMA,
@@ -309,7 +318,5 @@ fn document(
         from: from.as_str(),
         recipients: recipients.iter().map(|(path, outcome)| Told::new(path, outcome)).collect(),
     };
-    let text = serde_json::to_string_pretty(&document)
-        .map_err(|error| Error::new(Exit::SOFTWARE, format!("a fault of this program: {error}")))?;
-    Ok(text + "\n")
+    shown::json_lines(&document) + "\n"
 }

@@ -148,7 +148,7 @@ pub struct Timeouts {
     /// The reply to QUIT; 1 minute.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub quit: Duration,
-    /// After a write that failed, or a 421: how long to wait for each reply on which no message hangs; 2 seconds.
+    /// After a write that failed, a 421 or a refused chunk: how long to wait for what no message hangs on; 2 seconds.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub last_words: Duration,
 }
@@ -256,7 +256,7 @@ pub enum Timer {
     Other,
     /// QUIT.
     Quit,
-    /// A reply after a failed write or a 421 on which no message hangs.
+    /// What no message hangs on after a failed write, a 421 or a refused chunk.
     LastWords,
 }
 

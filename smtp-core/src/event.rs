@@ -124,6 +124,9 @@ pub enum End {
 ///
 /// A refusal may be for now only: see [`Reply::is_transient`]. That something is unsent means that sending it again
 /// cannot duplicate it, not that it will help.
+///
+/// Replies to single recipients keep their texts whole up to 4 MiB in a transaction; after that, each keeps its first
+/// [`Reply::SHOWN`] octets. [`Event::Reply`] always has the whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // there are four, and an application must tell them apart
 pub enum Outcome {

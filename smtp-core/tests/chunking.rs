@@ -250,3 +250,57 @@ fn chunking_without_pipelining_is_lock_step() {
         ],
     );
 }
+
+#[test]
+fn after_a_refused_chunk_nothing_is_awaited_for_long() {
+    let mut config = Config::default();
+    config.limits.chunk = 8;
+    let last_words = config.timeouts.last_words;
+    let refused = End::Delivered(vec![refused(Verb::Message, "552 5.3.4 too much")]);
+    // the replies to the chunks that had left
+    let mut pair = sending(config.clone(), &[&["bob@example.net"]]);
+    pair.settle();
+    pair.say("220 mx\r\n");
+    pair.say(CHUNKING);
+    pair.bodies[0] = Body::Whole(vec![b'x'; 4096]);
+    pair.say("250 ok\r\n250 ok\r\n");
+    pair.say("552 5.3.4 too much\r\n");
+    assert_eq!(pair.settle(), Output::Read { until: pair.now + last_words });
+    assert_eq!(pair.pass(last_words), Output::Closed);
+    assert_eq!(pair.ends()[1], refused);
+    // a chunk that cannot be written
+    let (mut client, mut transmit) = (Client::new(config), Transmit::new());
+    client.hello(domain()).unwrap();
+    client.send(envelope(&["bob@example.net"])).unwrap();
+    let mut replies = ["220 mx\r\n", CHUNKING, "250 ok\r\n250 ok\r\n"].into_iter();
+    let mut writes = 0;
+    let until = loop {
+        match client.poll(Instant::EPOCH, &mut transmit) {
+            Output::Write { until } if writes == 5 => break until,
+            Output::Write { .. } => {
+                writes += 1;
+                client.handle(Input::Sent);
+            }
+            Output::Body(_) => assert!(client.body(&[b'x'; 8]) > 0),
+            Output::Event(_) => {}
+            Output::Read { .. } => client.handle(Input::Received(replies.next().unwrap().as_bytes())),
+            other => panic!("{other:?}"),
+        }
+    };
+    assert!(until > Instant::EPOCH + last_words, "{until:?}");
+    assert!(transmit.octets().starts_with(b"BDAT "), "{:?}", transmit.octets());
+    client.handle(Input::Received(b"552 5.3.4 too much\r\n"));
+    assert_eq!(
+        client.poll(Instant::EPOCH, &mut transmit),
+        Output::Write { until: Instant::EPOCH + last_words }
+    );
+    let mut ended = Vec::new();
+    loop {
+        match client.poll(Instant::EPOCH + last_words, &mut transmit) {
+            Output::Event(Event::Done { end, .. }) => ended.push(end),
+            Output::Event(_) => {}
+            other => break assert_eq!(other, Output::Closed),
+        }
+    }
+    assert_eq!(ended, [refused]);
+}

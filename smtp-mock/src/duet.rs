@@ -395,6 +395,10 @@ impl<C: ClientCore> Duet<C> {
     fn wait(&mut self, until: Option<Duration>) -> bool {
         let server = match self.server {
             Server::Waiting(time) | Server::Deaf(time) => Some(time.max(self.now)),
+            // Silence ends only while the client itself waits for something, and longer.
+            Server::Reading | Server::HalfClosed => {
+                self.session.deadline().filter(|&time| until.is_some_and(|until| time < until))
+            }
             _ => None,
         };
         match (server, until) {

@@ -148,7 +148,7 @@
 //! smtp-mock --fault rcpt=452*2 --fault body=stall@3 --exit-after '3 sessions' --timeout 1m >start.json &
 //! until test -s start.json; do sleep 0.1; done
 //! my-client --server "$(sed 's/.*"smtp":"\([^"]*\)".*/\1/' start.json)"
-//! wait $!    # 0 done and as expected, 1 an expectation failed, 2 refused, 3 cannot listen, 124 time over
+//! wait $!    # 0 done and as expected, 1 an expectation or the store failed, 2 refused, 3 cannot listen, 124 time over
 //! ```
 //!
 //! # Scenario files
@@ -156,6 +156,13 @@
 //! The same in TOML, for the program and for [`Mock::scenario`]: see the `scenarios` directory of the package for one
 //! of each kind, each of which is read by the crate's tests. Durations are texts (`250ms`, `30s`, `5m`), patterns know
 //! `*` and `?`, an unknown word is refused with file, line, column and the words that are allowed.
+//!
+//! # Its limits
+//!
+//! A mock stops at once, whatever its clients do. 2,048 clients are served at once; more wait for their greeting in the
+//! listen backlog (`Builder::sessions`, `--sessions`). A client that is silent, or reads nothing, for five minutes gets 421
+//! and the end of its connection ([`LimitSettings::idle`], `--idle`). What is kept of the sessions is bounded by
+//! [`CaptureLimits`]; a store takes each message whole or refuses it with 452.
 //!
 //! # What it does not do
 //!
@@ -198,7 +205,7 @@ pub use self::{
 };
 #[cfg(feature = "net")]
 pub use self::{
-    capture::{Store, StoreFormat},
+    capture::{Store, StoreError, StoreFormat},
     driver::listener::Blackhole,
     mock::{Builder, Mock, StartError},
     tls::{Authority, Chain},

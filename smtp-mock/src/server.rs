@@ -13,6 +13,8 @@ use std::{
 
 #[cfg(feature = "program")]
 use crate::capture::Backlog;
+#[cfg(feature = "net")]
+use crate::capture::StoreError;
 use crate::{
     capture::{Capture, CaptureLimits, Message, Page, Path, Transcript, header_fields, unfolded},
     random::Random,
@@ -154,16 +156,26 @@ impl Server {
         if !self.shared.has_store.load(Ordering::Acquire) {
             return Ok(());
         }
-        match lock(&self.shared.store).as_mut() {
+        let stored = match lock(&self.shared.store).as_mut() {
             Some(store) => store.write(message),
             None => Ok(()),
-        }
+        };
+        stored.map_err(|error| {
+            let text = error.to_string();
+            if matches!(error, StoreError::Failed(_)) {
+                let mut capture = self.capture();
+                capture.unstored += 1;
+                capture.store_failure.get_or_insert_with(|| text.clone());
+            }
+            text
+        })
     }
 
     /// Whether the store, where there is one, has room for so many octets.
     #[cfg(feature = "net")]
     pub(crate) fn store_has_room(&self, size: u64) -> Result<(), String> {
-        lock(&self.shared.store).as_ref().map_or(Ok(()), |store| store.has_room(size))
+        let store = lock(&self.shared.store);
+        store.as_ref().map_or(Ok(()), |store| store.has_room(size).map_err(|error| error.to_string()))
     }
 
     /// Without files there is always room.

@@ -4,6 +4,7 @@ use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant as Clock};
 
+use crate::waiting;
 use native_tls::{TlsConnector, TlsStream};
 use smtp_core::{Client, Event, Input, Instant, Output, Transmit};
 
@@ -22,7 +23,8 @@ pub struct Passed {
 /// # Errors
 /// When connecting or the handshake fails, and when the client wants for a goal before it has quit.
 pub fn drive(client: &mut Client, server: SocketAddr, tls: &TlsConnector, body: &[u8]) -> io::Result<Passed> {
-    let mut transport = Transport::Clear(TcpStream::connect(server)?);
+    crate::watch::this_test();
+    let mut transport = Transport::Clear(waiting::connect(server)?);
     let epoch = Clock::now();
     let mut transmit = Transmit::new();
     let mut passed = Passed::default();

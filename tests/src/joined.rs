@@ -32,6 +32,7 @@ pub fn join(client: Client, body: &[u8], scenario: Scenario) -> Duet<Joined> {
 /// Joins `client`, whose goals have been set, to one session of a server; `body` is each of its messages.
 #[must_use]
 pub fn join_to(client: Client, body: &[u8], session: Session) -> Duet<Joined> {
+    crate::watch::this_test();
     let joined =
         Joined { client, transmit: Transmit::new(), body: body.to_vec(), handed_in: 0, events: Vec::new() };
     Duet::new(joined, session)

@@ -38,10 +38,12 @@ pub use postfix::Postfix;
 use std::io::Read as _;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{array, io};
 
 use abilities::Server;
+
+use crate::watch;
 
 /// The domains whose mail is delivered here; mail for others is refused.
 pub const DOMAINS: [&str; 2] = ["example.org", "example.net"];
@@ -76,6 +78,7 @@ impl Lab {
     /// # Errors
     /// When one of them does not start; the message holds its log.
     pub fn start() -> io::Result<Self> {
+        watch::this_test();
         let users = users();
         // the first knows the passwords that others ask for
         let postfix = Postfix::start_for(&users, &[("message_size_limit", &SIZE.to_string())])?;
@@ -111,31 +114,8 @@ impl Lab {
     }
 }
 
-/// How long a server of the lab may take to start, to deliver or to stop.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// How long the lab looks away between two looks at something that cannot be waited for.
-const INTERVAL: Duration = Duration::from_millis(5);
-
 /// How long a server may take to greet before it is asked again.
 const GREETING: Duration = Duration::from_secs(2);
-
-/// Looks until `look` finds something; fails with `TimedOut`, naming `what`, after 30 seconds.
-///
-/// Processes and spools of foreign programs offer nothing to wait on, hence this bounded polling.
-fn wait_for<T>(what: &str, mut look: impl FnMut() -> io::Result<Option<T>>) -> io::Result<T> {
-    let end = Instant::now() + PATIENCE;
-    loop {
-        if let Some(found) = look()? {
-            return Ok(found);
-        }
-        if Instant::now() >= end {
-            let message = format!("{what} did not happen within {} s", PATIENCE.as_secs());
-            return Err(io::Error::new(io::ErrorKind::TimedOut, message));
-        }
-        thread::sleep(INTERVAL);
-    }
-}
 
 /// Loopback addresses with ports that are free now.
 ///
@@ -167,7 +147,7 @@ fn port_was_taken(error: &io::Error) -> bool {
 
 /// Whether a server at `address` accepts a connection and begins a greeting. Who took the port instead may never greet.
 fn greets(address: SocketAddr) -> bool {
-    let greeting = TcpStream::connect(address).and_then(|mut stream| {
+    let greeting = TcpStream::connect_timeout(&address, GREETING).and_then(|mut stream| {
         stream.set_read_timeout(Some(GREETING))?;
         let mut code = [0; 3];
         stream.read_exact(&mut code).map(|()| code)

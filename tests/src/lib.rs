@@ -1,12 +1,16 @@
-//! What the tests of the workspace share: [real servers](lab), [the program as a process](program), and what
-//! they are judged by.
+//! What the tests of the workspace share: [real servers](lab), [the program as a process](program), what they are
+//! judged by, and [limits](watch) on how long they take.
 
 pub mod attachments;
 pub mod driver;
+pub mod injected;
 pub mod joined;
 pub mod lab;
+pub mod living;
 pub mod program;
 pub mod proxy;
 pub mod secrets;
 pub mod system_calls;
+pub mod waiting;
+pub mod watch;
 pub mod wire;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, Read, Write as _};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -11,11 +11,16 @@ use std::time::{Duration, Instant};
 use std::{iter, thread};
 
 use crate::secrets::Watch;
+use crate::waiting::{collect, end_of, kill, output_within};
+use crate::{living, watch};
 use smtp_cli::{Stream, Terminal};
 use tempfile::TempDir;
 
 /// How long a run may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_mins(1);
+
+/// How long the program may take to be built.
+const BUILD: Duration = Duration::from_mins(20);
 
 /// A run of the program that is about to begin; by default with nothing on standard input and an environment
 /// that holds nothing but what the system needs.
@@ -104,6 +109,7 @@ impl Run {
     /// then, and the message holds what it printed; and when what it printed or wrote holds a secret that it was
     /// given, in any form.
     pub fn finish(self) -> io::Result<Finished> {
+        watch::this_test();
         let watch = self.watch();
         let program = smtp_cli_path()?;
         let mut words = self.wrapper.iter().map(OsString::as_os_str).chain([program.as_os_str()]);
@@ -136,6 +142,7 @@ impl Run {
     /// `InvalidInput` for a run with a wrapper or a directory, which only a process has, and as
     /// [`finish`](Self::finish) where a secret leaks.
     pub fn finish_in_process(self) -> io::Result<Finished> {
+        watch::this_test();
         if self.directory.is_some() || !self.wrapper.is_empty() {
             return Err(io::ErrorKind::InvalidInput.into());
         }
@@ -214,27 +221,15 @@ fn supervise(mut child: Child, input: Vec<u8>) -> io::Result<Finished> {
     let end = Instant::now() + PATIENCE;
     let printed = wait(&output, end).and_then(|output| Ok((output, wait(&error, end)?)));
     if let Ok((output, error)) = printed {
-        return Ok(Finished { status: child.wait()?.code(), output, error });
+        return Ok(Finished { status: end_of(&mut child, "the program")?.code(), output, error });
     }
-    child.kill()?;
-    child.wait()?;
+    let lives = living::dump();
+    kill(&mut child, "the program")?;
     // standard error tells most; it ends now, unless a process of the child's holds it
     let said = error.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
     let said = String::from_utf8_lossy(&said).into_owned();
-    let message = format!("the program did not end within {} s: {said}", PATIENCE.as_secs());
+    let message = format!("the program did not end within {} s: {said}\n{lives}", PATIENCE.as_secs());
     Err(io::Error::new(io::ErrorKind::TimedOut, message))
-}
-
-/// Reads a pipe to its end on a thread of its own, so that none of two can fill up meanwhile.
-fn collect(pipe: Option<impl Read + Send + 'static>) -> mpsc::Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel();
-    thread::spawn(move || {
-        let mut octets = Vec::new();
-        // what came before a failed read is worth showing
-        let _ = pipe.map(|mut pipe| pipe.read_to_end(&mut octets));
-        sender.send(octets)
-    });
-    receiver
 }
 
 fn wait(receiver: &mpsc::Receiver<Vec<u8>>, end: Instant) -> Result<Vec<u8>, RecvTimeoutError> {
@@ -254,6 +249,18 @@ pub fn smtp_cli_path() -> io::Result<&'static Path> {
     }
 }
 
+/// Where the `smtp-mock` of this build is, built as [`smtp_cli_path`] has it.
+///
+/// # Errors
+/// When it cannot be built.
+pub fn smtp_mock_path() -> io::Result<&'static Path> {
+    static PATH: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    match PATH.get_or_init(|| build("smtp-mock").map_err(|error| error.to_string())) {
+        Ok(path) => Ok(path),
+        Err(message) => Err(io::Error::other(message.as_str())),
+    }
+}
+
 /// Builds a program of the workspace with the profile, and into the target directory, of these tests.
 fn build(name: &str) -> io::Result<PathBuf> {
     // TARGET/PROFILE/deps/all-0123456789abcdef
@@ -265,13 +272,13 @@ fn build(name: &str) -> io::Result<PathBuf> {
         Some(profile) => profile,
         None => return Err(io::ErrorKind::NotFound.into()),
     };
-    let built = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+    let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    cargo
         // the whole workspace, or features would be resolved anew and the libraries built twice
         .args(["build", "--quiet", "--workspace", "--bin", name, "--profile", profile, "--target-dir"])
         .arg(target)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .stdin(Stdio::null())
-        .output()?;
+        .current_dir(env!("CARGO_MANIFEST_DIR"));
+    let built = output_within(BUILD, &mut cargo)?;
     if !built.status.success() {
         let said = String::from_utf8_lossy(&built.stderr);
         return Err(io::Error::other(format!("cannot build {name}:\n{said}")));

@@ -4,10 +4,9 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc;
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
-/// How long either side may be silent before the proxy gives up.
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::waiting::{self, PATIENCE};
+use crate::watch;
 
 /// A proxy for one connection in clear.
 #[derive(Debug)]
@@ -55,6 +54,7 @@ impl Proxy {
     }
 
     fn start(server: SocketAddr, limits: Limits) -> io::Result<Self> {
+        watch::this_test();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let (gate, mut keeper) = gate();
@@ -62,7 +62,7 @@ impl Proxy {
             let (client, _) = listener.accept()?;
             // who comes again is refused
             drop(listener);
-            pass_on(&client, &TcpStream::connect(server)?, limits, &mut keeper)
+            pass_on(&client, &waiting::connect(server)?, limits, &mut keeper)
         });
         Ok(Self { address, connection, gate })
     }
@@ -90,10 +90,11 @@ impl Proxy {
     /// Waits for the end of the connection and gives all that the client said.
     ///
     /// # Errors
-    /// When no client came, or when a socket failed before its end.
+    /// When no client came, when a socket failed before its end, and `TimedOut` when either side goes on for 30 seconds.
     pub fn finish(self) -> io::Result<Vec<u8>> {
         // an accept cannot be given up, but it can be answered
-        drop(TcpStream::connect(self.address));
+        drop(waiting::connect(self.address));
+        waiting::wait_for("the end of a connection", || Ok(self.connection.is_finished().then_some(())))?;
         self.connection.join().map_err(|_| io::Error::other("the proxy panicked"))?
     }
 }
@@ -136,6 +137,7 @@ fn pass_on(
 ) -> io::Result<Vec<u8>> {
     for stream in [client, server] {
         stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
         stream.set_nodelay(true)?;
     }
     thread::scope(|scope| {

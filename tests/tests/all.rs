@@ -9,6 +9,8 @@
 //! - It needs a server that somebody else wrote: in [`real_servers`], whose lab starts it. These run with
 //!   `--features real-servers` on a machine where `.ci/setup` has installed the servers.
 //!
+//! A test that takes longer than five minutes ends the process with a list of what lives (`smtp_tests::watch`).
+//!
 //! What several modules need is in the library of this package: the lab, the program as a process, the search
 //! for leaked passwords. A test compares octets and outcomes; it waits for events and never for time, binds
 //! port 0 of 127.0.0.1, and writes to a temporary directory of its own.
@@ -21,8 +23,12 @@ mod cuts;
 #[cfg(unix)]
 mod documented;
 mod hostile;
+#[cfg(feature = "real-servers")]
+mod injected;
 mod ledger;
 mod pipelining;
+#[cfg(unix)]
+mod privilege;
 #[cfg(feature = "real-servers")]
 mod real_servers;
 mod secrets;
@@ -30,3 +36,4 @@ mod sessions;
 mod shell;
 mod timeouts;
 mod tls;
+mod watched;

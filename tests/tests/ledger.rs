@@ -12,6 +12,7 @@ use std::{env, thread};
 
 use smtp_mock::{CaptureLimits, ChaosFault, ChaosSettings, Mock, Scenario};
 use smtp_tests::program::smtp_cli_path;
+use smtp_tests::watch;
 
 const MESSAGES: usize = 10_000;
 /// How often the memory of the program is looked at.
@@ -22,12 +23,14 @@ const GROWTH: u64 = 4096;
 
 #[test]
 fn every_message_is_accounted_for_while_sessions_are_killed() {
+    watch::this_test();
     let messages = env::var("SOAK_MESSAGES").map_or(MESSAGES, |count| count.parse().unwrap());
     // at each reply a temporary and a permanent refusal, and every way to end a session at once
     let faults = vec![
         ChaosFault::Temporary,
         ChaosFault::Permanent,
         ChaosFault::Unavailable,
+        ChaosFault::UnavailableContinues,
         ChaosFault::Rst,
         ChaosFault::Fin,
         ChaosFault::DropMidReply,
@@ -48,7 +51,18 @@ fn every_message_is_accounted_for_while_sessions_are_killed() {
     let mut program = Command::new(smtp_cli_path().unwrap())
         .args(["send", "--server", &mock.addr().to_string(), "--tls", "none", "--from", "you@example.org"])
         .args(["--to", "friend@example.net", "--subject", "Ledger", "--body", "One of many."])
-        .args(["--repeat", &messages.to_string(), "--connections", "8", "--retry", "8", "--format", "json"])
+        .args([
+            "--repeat",
+            &messages.to_string(),
+            "--connections",
+            "8",
+            "--in-flight",
+            "4",
+            "--retry",
+            "8",
+            "--format",
+            "json",
+        ])
         .env_clear()
         .env("HOME", "/nonexistent")
         .stdin(Stdio::null())

@@ -4,6 +4,7 @@
 
 use super::connection::ConnectionArgs;
 use super::run::FileArgs;
+use super::switches::HELP;
 use super::values::Format;
 use clap::{Subcommand, ValueEnum};
 use smtp_core::ReversePath;
@@ -21,9 +22,11 @@ pub(crate) struct ExplainArgs {
 // What `shell` takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Type help in the shell for its commands. From a pipe it reads the same lines, asks nothing and \
-                        stops at the first command that fails, with the exit status of that; a - before a command \
-                        lets it fail."
+    after_help = format!(
+        "Type help in the shell for its commands. From a pipe it reads the same lines, asks nothing and \
+         stops at the first command that fails, with the exit status of that; a - before a command \
+         lets it fail.\n\n{HELP}"
+    )
 )]
 pub(crate) struct ShellArgs {
     #[command(flatten)]
@@ -37,6 +40,7 @@ pub(crate) struct ShellArgs {
 
 // What `verify` takes.
 #[derive(Clone, Debug, clap::Args)]
+#[command(after_help = HELP)]
 pub(crate) struct VerifyArgs {
     /// Addresses; several with commas or blanks between them
     #[arg(required = true, value_name = "ADDR")]
@@ -59,8 +63,10 @@ pub(crate) struct VerifyArgs {
 // What `probe` takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
-    after_help = "Opens up to five connections one after the other, logs in on none and sends no mail. A finding is \
-                  serious, doubtful or a note; the exit status is 0 whenever the server greeted."
+    after_help = format!(
+        "Opens up to five connections one after the other, logs in on none and sends no mail. A finding is \
+         serious, doubtful or a note; the exit status is 0 whenever the server greeted.\n\n{HELP}"
+    )
 )]
 pub(crate) struct ProbeArgs {
     #[command(flatten)]
@@ -131,9 +137,9 @@ pub(crate) enum ImportKind {
 
 // What `sendmail` takes; it has a grammar of its own.
 #[derive(Clone, Debug, clap::Args)]
-#[command(disable_help_flag = true)]
+#[command(disable_help_flag = true, after_help = crate::sendmail::HELP)]
 pub(crate) struct SendmailArgs {
-    /// The options of sendmail(8) and msmtp(1), then recipients
+    /// The options of sendmail(8), then recipients
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION|RECIPIENT")]
     pub(crate) words: Vec<OsString>,
 }

@@ -4,7 +4,8 @@
 
 use super::pin::Pin;
 use super::proxy::{Header, Proxy};
-use super::server::Server;
+use super::server::{Server, hello_name, host_name};
+use super::switches::Undo;
 use super::values::{AuthChoice, ProtocolName, TimeoutChanges, TlsMode};
 use super::xclient::{DnsServer, Xclient};
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
@@ -37,7 +38,7 @@ pub(crate) struct ConnectionArgs {
     /// Which protocol to speak
     #[arg(long, value_name = "NAME", value_enum)]
     pub(crate) protocol: Option<ProtocolName>,
-    /// How to use TLS
+    /// How to use TLS; --ca-file, --client-cert, --tls-name and --tls-pin require verified TLS unless it is none
     #[arg(long, value_name = "MODE", value_enum)]
     pub(crate) tls: Option<TlsMode>,
     /// Trust the certificates of this PEM file instead of the system's
@@ -50,12 +51,12 @@ pub(crate) struct ConnectionArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) client_key: Option<PathBuf>,
     /// The name that the server's certificate must bear, when it is not the host's
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = host_name)]
     pub(crate) tls_name: Option<String>,
     /// Trust the certificate with this public key, and no other: sha256: and 64 digits
-    #[arg(long, value_name = "sha256:HEX", value_parser = str::parse::<Pin>, conflicts_with = "insecure")]
+    #[arg(long, value_name = "sha256:HEX", value_parser = str::parse::<Pin>)]
     pub(crate) tls_pin: Option<Pin>,
-    /// Trust any certificate
+    /// Trust any certificate; a password or token then needs --allow-plaintext-auth as well
     #[arg(long)]
     pub(crate) insecure: bool,
     /// Mechanisms to log in with, in this order: auto, none or names with commas
@@ -79,11 +80,11 @@ pub(crate) struct ConnectionArgs {
     /// Take an OAuth token from the first line that this command prints
     #[arg(long, value_name = "CMD", group = "token")]
     pub(crate) token_command: Option<String>,
-    /// Let a password or token leave unencrypted
+    /// Let a password or token leave unencrypted, or under a certificate that is not verified
     #[arg(long)]
     pub(crate) allow_plaintext_auth: bool,
     /// The name to say in EHLO, when it is not the machine's
-    #[arg(long, value_name = "NAME", value_parser = str::parse::<EhloDomain>)]
+    #[arg(long, value_name = "NAME", value_parser = hello_name)]
     pub(crate) helo: Option<EhloDomain>,
     /// Use IPv4 only
     #[arg(short = '4', long = "ipv4", conflicts_with = "v6")]
@@ -111,4 +112,6 @@ pub(crate) struct ConnectionArgs {
     /// end other quit
     #[arg(long, value_name = "DUR|PHASE=DUR,…", value_parser = str::parse::<TimeoutChanges>)]
     pub(crate) timeout: Option<TimeoutChanges>,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
 }

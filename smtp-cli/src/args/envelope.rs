@@ -2,6 +2,7 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
+use super::switches::Undo;
 use super::values::{Notify, Return};
 use smtp_core::{Domain, ForwardPath, Parameter, ReversePath};
 
@@ -51,6 +52,8 @@ pub(crate) struct EnvelopeArgs {
     /// What becomes of addresses in messages that are names of this machine.
     #[arg(skip)]
     pub(crate) local_names: LocalNames,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
 }
 
 /// What becomes of addresses without a domain, which are names of this machine, in messages that exist.

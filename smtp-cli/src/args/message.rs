@@ -2,6 +2,7 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
+use super::switches::Undo;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -59,6 +60,8 @@ pub(crate) struct MessageArgs {
     /// Send it as it is, without adding a missing Date or Message-ID and removing Bcc
     #[arg(long, conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header", "text_from_html"])]
     pub(crate) no_fix: bool,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
 }
 
 /// A file that goes with a message, as it was typed.

@@ -3,11 +3,13 @@
 mod commands;
 mod connection;
 mod envelope;
+mod inputs;
 mod message;
 mod pin;
 mod proxy;
 mod run;
 mod server;
+mod switches;
 mod values;
 mod xclient;
 
@@ -21,13 +23,17 @@ pub(crate) use message::{Attachment, MessageArgs};
 pub(crate) use pin::Pin;
 pub(crate) use proxy::{Header, Proxy};
 pub(crate) use run::{FileArgs, RunArgs};
-pub(crate) use server::{Scheme, Server};
+pub(crate) use server::{Scheme, Server, hello_name};
+#[cfg(test)]
+pub(crate) use switches::is_switch;
+pub(crate) use switches::{is_undo, negative};
 pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
 pub(crate) use xclient::DnsServer;
 
 use crate::error::Error;
 use crate::exit::Exit;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -44,7 +50,7 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
-/// Options that may stand before the command and behind it.
+/// Options that may stand before the command and after it.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GlobalArgs {
     /// Show the session on standard error, without secrets
@@ -56,6 +62,8 @@ pub(crate) struct GlobalArgs {
     /// Use this configuration file, and no other
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) undo: switches::Undo,
 }
 
 /// The commands.
@@ -65,9 +73,10 @@ pub(crate) struct GlobalArgs {
 #[command(defer = true)]
 pub(crate) enum Command {
     /// Compose a message and send it
-    #[command(after_help = crate::exit::meanings("Exit status:\n", ""))]
+    #[command(after_help = crate::exit::meanings(&format!("{}\n\nExit status:\n", switches::HELP), ""))]
     Send(Box<SendArgs>),
     /// Compose a message and print it
+    #[command(after_help = switches::HELP)]
     Compose(Box<SendArgs>),
     /// Talk to a server command by command
     Shell(Box<ShellArgs>),
@@ -78,6 +87,7 @@ pub(crate) enum Command {
     /// Say what a reply code, an enhanced status code or both mean
     Explain(ExplainArgs),
     /// Say what a receiver may mistake for spam or cannot read in a message
+    #[command(after_help = switches::HELP)]
     Lint(Box<SendArgs>),
     /// Show, check and make the configuration
     Config(ConfigArgs),
@@ -142,12 +152,21 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Par
         }
         _ => Err(Error::usage(stray(&error, name.as_deref()).unwrap_or_else(|| one_line(&error)))),
     })?;
-    // Not by clap, which does not compare an option before the command with one behind it.
-    if let Parsed::Args(args, _) = &parsed
-        && args.global.quiet
-        && args.global.verbose
-    {
-        return Err(Error::usage("--quiet and --verbose exclude each other, use one of them"));
+    // Not by clap, which does not compare an option before the command with one after it.
+    if let Parsed::Args(_, matches) = &parsed {
+        let is_typed = |id: &str| matches.value_source(id) == Some(ValueSource::CommandLine);
+        let undo = |long: &str| switches::undo_id(long);
+        for (one, one_id, other, other_id) in [
+            ("quiet", "quiet".to_string(), "verbose", "verbose".to_string()),
+            ("quiet", "quiet".to_string(), "no-quiet", undo("quiet")),
+            ("verbose", "verbose".to_string(), "no-verbose", undo("verbose")),
+        ] {
+            if is_typed(&one_id) && is_typed(&other_id) {
+                return Err(Error::usage(format!(
+                    "--{one} and --{other} exclude each other, use one of them"
+                )));
+            }
+        }
     }
     Ok(parsed)
 }

@@ -2,6 +2,7 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
+use super::switches::Undo;
 use super::values::{Format, Until};
 use std::path::PathBuf;
 
@@ -35,6 +36,8 @@ pub(crate) struct RunArgs {
     /// Print turns, octets and milliseconds
     #[arg(long)]
     pub(crate) stats: bool,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
 }
 
 /// Once, over one connection.
@@ -50,6 +53,7 @@ impl Default for RunArgs {
             format: None,
             files: FileArgs::default(),
             stats: false,
+            undo: Undo,
         }
     }
 }

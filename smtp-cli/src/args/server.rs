@@ -1,5 +1,6 @@
-//! Defines [`Server`], what `--server` takes.
+//! Defines [`Server`], what `--server` takes, and reads the names of hosts, in other scripts too.
 
+use smtp_core::{Domain, DomainPart, EhloDomain};
 use std::ffi::OsStr;
 use std::net::Ipv6Addr;
 use std::path::PathBuf;
@@ -134,14 +135,7 @@ pub(super) fn host_and_port(text: &str) -> Result<(String, Option<u16>), String>
             None => (text, None),
         },
     };
-    if host.is_empty() {
-        return Err("the host name is missing".to_string());
-    }
-    if let Some(character) =
-        host.chars().find(|&c| c.is_control() || c.is_whitespace() || "/\\@<>".contains(c))
-    {
-        return Err(format!("{character:?} cannot stand in a host name"));
-    }
+    let host = host_name(host)?;
     let port = match port {
         None => None,
         Some(port) => match port.parse() {
@@ -149,7 +143,35 @@ pub(super) fn host_and_port(text: &str) -> Result<(String, Option<u16>), String>
             Ok(port) => Some(port),
         },
     };
-    Ok((host.to_string(), port))
+    Ok((host, port))
+}
+
+/// The name of a host; one in another script as its A-labels (RFC 5890 §2.3.2.1), by which it is looked up, named in a
+/// handshake and looked for in a certificate.
+pub(super) fn host_name(text: &str) -> Result<String, String> {
+    if text.is_empty() {
+        return Err("the host name is missing".to_string());
+    }
+    if let Some(character) =
+        text.chars().find(|&c| c.is_control() || c.is_whitespace() || "/\\@<>".contains(c))
+    {
+        return Err(format!("{character:?} cannot stand in a host name"));
+    }
+    if text.is_ascii() {
+        return Ok(text.to_string());
+    }
+    // The full stops of East Asian scripts divide labels, too (RFC 5895 §2).
+    let dotted = text.replace(['\u{3002}', '\u{ff0e}', '\u{ff61}'], ".");
+    let (name, root) = dotted.strip_suffix('.').map_or((dotted.as_str(), ""), |name| (name, "."));
+    let ascii = Domain::new(name).and_then(|domain| domain.to_ascii());
+    let ascii = ascii.map_err(|error| format!("{text:?} is no host name: {error}"))?;
+    Ok(format!("{}{root}", ascii.as_str()))
+}
+
+/// The name to give in EHLO, which is ASCII (RFC 6531 §3.7.1).
+pub(crate) fn hello_name(text: &str) -> Result<EhloDomain, String> {
+    let ascii = DomainPart::new(text).and_then(|part| part.to_ascii());
+    ascii.and_then(EhloDomain::new).map_err(|error| error.to_string())
 }
 
 /// Undoes the `%XX` of an URL's user (RFC 3986 §2.1).
@@ -181,6 +203,9 @@ mod tests {
                 host(Some(Scheme::Smtps), Some("you@example.org"), "mx", Some(466)),
             ),
             ("LMTP://[::1]:24", host(Some(Scheme::Lmtp), None, "::1", Some(24))),
+            ("bücher.example:25", host(None, None, "xn--bcher-kva.example", Some(25))),
+            ("smtps://BÜCHER。example.", host(Some(Scheme::Smtps), None, "xn--bcher-kva.example.", None)),
+            ("my_host", host(None, None, "my_host", None)),
             ("unix:/run/lmtp", Server::Unix("/run/lmtp".into())),
             ("mock", Server::Mock),
         ] {
@@ -197,6 +222,9 @@ mod tests {
             ("mx:65536", "no port"),
             ("mx:smtp", "no port"),
             ("a b", "cannot stand in a host name"),
+            ("bücher..example", "is no host name"),
+            ("\u{200d}bücher.example", "is no host name"),
+            ("ü_x.example", "is no host name"),
             ("mx\r\nQUIT", "cannot stand in a host name"),
             ("[::1", "not closed"),
             ("[mx]", "no IP address"),

@@ -8,7 +8,8 @@ use std::time::Duration;
 /// How TLS is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum TlsMode {
-    /// Implicit on port 465, opportunistic on loopback and unix sockets, else required by STARTTLS
+    /// Implicit on port 465; opportunistic on loopback, on unix sockets and with --mx unless verified TLS is required;
+    /// else starttls
     Auto,
     /// In clear
     None,

@@ -21,6 +21,8 @@ pub(crate) struct Configuration {
 pub(crate) struct Found {
     /// The setting.
     pub(crate) entry: Entry,
+    /// Which layer it belongs to, the strongest last.
+    pub(crate) layer: usize,
     /// In words: which section of which file.
     pub(crate) source: String,
 }
@@ -81,7 +83,8 @@ impl Configuration {
     pub(crate) fn program(&self, key: &str) -> Option<Found> {
         self.files.iter().rev().find_map(|file| {
             let entry = file.program.iter().find(|entry| entry.key == key)?.clone();
-            Some(Found { source: format!("{}, line {}", file.path.display(), entry.line), entry })
+            let source = format!("{}, line {}", file.path.display(), entry.line);
+            Some(Found { source, layer: 0, entry })
         })
     }
 
@@ -116,23 +119,21 @@ impl Configuration {
     /// What the defaults and that account say, later over earlier.
     pub(crate) fn settings(&self, account: Option<&str>) -> Result<Vec<Found>> {
         let mut found = Vec::new();
-        for file in &self.files {
-            let source =
-                |entry: &Entry| format!("[defaults] of {}, line {}", file.path.display(), entry.line);
-            found.extend(
-                file.defaults.iter().map(|entry| Found { source: source(entry), entry: entry.clone() }),
-            );
+        let mut add = |file: &File, layer: usize, section: &str, entry: &Entry| {
+            let source = format!("[{section}] of {}, line {}", file.path.display(), entry.line);
+            found.push(Found { source, layer, entry: entry.clone() });
+        };
+        for (layer, file) in self.files.iter().enumerate() {
+            file.defaults.iter().for_each(|entry| add(file, layer, "defaults", entry));
         }
         let Some(name) = account else { return Ok(found) };
-        for (file, account) in self.chain(name)?.into_iter().rev() {
-            let source = |entry: &Entry| {
-                format!("[account.{}] of {}, line {}", account.name, file.path.display(), entry.line)
-            };
+        for (layer, (file, account)) in (self.files.len()..).zip(self.chain(name)?.into_iter().rev()) {
+            let section = format!("account.{}", account.name);
             let settings = account
                 .entries
                 .iter()
                 .filter(|entry| !matches!(entry.key.as_str(), "inherit" | "match-from"));
-            found.extend(settings.map(|entry| Found { source: source(entry), entry: entry.clone() }));
+            settings.for_each(|entry| add(file, layer, &section, entry));
         }
         Ok(found)
     }

@@ -103,7 +103,9 @@ impl Account {
                 let _ = writeln!(text, "lmtp = true");
             }
         }
-        for (key, value) in &self.settings {
+        let is_insecure = self.settings.iter().any(|(key, _)| *key == "insecure");
+        // msmtp does not look at it then, and here the two would contradict each other.
+        for (key, value) in self.settings.iter().filter(|(key, _)| !(is_insecure && *key == "ca-file")) {
             let _ = writeln!(text, "{key} = {value}");
         }
     }
@@ -224,7 +226,14 @@ fn msmtp_setting(account: &mut Account, keyword: &str, value: &str) -> Option<St
         "tls_cert_file" => account.set("client-cert", quoted(value)),
         "tls_key_file" => account.set("client-key", quoted(value)),
         "tls_host_override" => account.set("tls-name", quoted(value)),
-        "tls_certcheck" if !is_on => account.set("insecure", "true".to_string()),
+        "tls_certcheck" if !is_on => {
+            account.set("insecure", "true".to_string());
+            return Some(
+                "tls_certcheck off is insecure = true, under which a password needs allow-plaintext-auth = true as \
+                 well; tls-pin is better than both"
+                    .to_string(),
+            );
+        }
         "timeout" if value != "off" => account.set("timeout", quoted(value)),
         "auth" if value == "off" => account.set("auth", quoted("none")),
         "auth" if !is_on => account.set("auth", quoted(value)),
@@ -292,6 +301,15 @@ fn quoted_key(name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_msmtp_does_not_check_has_no_authority_and_is_warned_of() {
+        let text = "defaults\ntls on\ntls_trust_file /ca.pem\naccount a\nhost mx\ntls_certcheck off\n";
+        let (written, warnings) = msmtprc(text, None).unwrap();
+        assert!(written.contains("insecure = true\n") && !written.contains("ca-file"), "{written}");
+        assert_eq!(warnings.len(), 1);
+        assert!(warnings[0].0 == 6 && warnings[0].1.contains("allow-plaintext-auth"), "{warnings:?}");
+    }
 
     #[test]
     fn an_msmtprc_becomes_accounts() {

@@ -4,6 +4,8 @@ use crate::args::{GlobalArgs, Server};
 use crate::config;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::files;
+use crate::shown;
 use crate::terminal::Terminal;
 use std::fmt::Write as _;
 use std::io::Write as _;
@@ -54,18 +56,15 @@ fn write(path: &std::path::Path, text: &str) -> std::io::Result<()> {
     if let Some(directory) = path.parent() {
         std::fs::create_dir_all(directory)?;
     }
-    let mut options = std::fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt;
-        // A password may come to stand in it.
-        options.mode(0o600);
-    }
-    options.open(path)?.write_all(text.as_bytes())
+    // A password may come to stand in it.
+    files::create_new(path)?.write_all(text.as_bytes())
 }
 
-/// A TOML string.
+/// A TOML string, which can also be printed to a terminal.
 pub(super) fn quoted(text: &str) -> String {
-    toml::Value::String(text.to_string()).to_string()
+    if text.chars().all(smtp_core::is_shown) {
+        return toml::Value::String(text.to_string()).to_string();
+    }
+    // A JSON text without characters beyond U+FFFF escaped is a basic string of TOML.
+    shown::json_line(&text)
 }

@@ -5,10 +5,10 @@ use super::{Plan, Reach};
 use crate::driver::Step;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::mail::{Mail, Next, Octets, Policy, turned_down};
+use crate::mail::{Mail, Next, Octets, Policy, Progress, turned_down};
 use crate::session::Session;
-use crate::transaction::{ending_of, outcomes_of};
-use smtp_core::{Cause, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb};
+use crate::transaction::ending_of;
+use smtp_core::{Cause, Code, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb};
 use std::collections::VecDeque;
 
 /// Messages that are given to a session beyond those in flight, so that the next one's commands can leave with the end
@@ -16,6 +16,8 @@ use std::collections::VecDeque;
 const AHEAD: usize = 1;
 /// So many sessions in a row may break without a message having got a reply, where there are several sessions.
 const FRUITLESS: usize = 3;
+/// The same of one session that the server ended by 421.
+const TURNED_AWAY: usize = 2;
 
 /// A message that a session has.
 struct Underway {
@@ -49,8 +51,7 @@ pub(super) fn work<'a>(
     number: usize,
 ) -> Result<()> {
     let mut fruitless = 0;
-    let limit = if plan.connections > 1 { FRUITLESS } else { 1 };
-    while !queue.is_empty() {
+    while !plan.settings.interrupt.is_requested() && !queue.is_empty() {
         let session = Session::open(plan.settings, plan.password, (plan.observers)(number))?;
         if let Err(error) = (plan.inspection)(&session) {
             session.leave();
@@ -74,6 +75,11 @@ pub(super) fn work<'a>(
         } else {
             fruitless += 1;
         }
+        let limit = match &work.cause {
+            _ if plan.connections > 1 => FRUITLESS,
+            Some(Cause::Unavailable(_)) if plan.may_reconnect => TURNED_AWAY,
+            _ => 1,
+        };
         if fruitless >= limit {
             return match &work.cause {
                 None | Some(Cause::Quit | Cause::Aborted) => Ok(()),
@@ -115,7 +121,8 @@ impl Work<'_, '_> {
 
     /// Gives the session as many messages as it is to have; with the last of them, QUIT.
     fn fill(&mut self, depth: usize) {
-        while self.cause.is_none() && self.underway.len() < depth {
+        let interrupt = &self.plan.settings.interrupt;
+        while self.cause.is_none() && self.underway.len() < depth && !interrupt.is_requested() {
             let Some(mut mail) = self.queue.take() else {
                 self.session.quit();
                 return;
@@ -174,7 +181,7 @@ impl Work<'_, '_> {
         let Some(place) = self.underway.iter().position(|underway| underway.goal == goal) else { return };
         let Some(Underway { mut mail, .. }) = self.underway.remove(place) else { return };
         let count = mail.pending();
-        let mut outcomes = outcomes_of(end, count);
+        let mut outcomes = self.session.outcomes_of(goal, end, count);
         if self.plan.reach == Reach::Sender {
             // What was said of the sender holds for all whom the message is for.
             let of_sender = outcomes.first().cloned().unwrap_or(Outcome::Unsent(Reason::Prerequisite));
@@ -185,21 +192,57 @@ impl Work<'_, '_> {
                 *outcome = Outcome::Accepted(reply.clone());
             }
         }
+        let is_last_word = outcomes.iter().any(is_unavailable);
+        let is_turned_away = turn_away(&mut outcomes);
         mail.measure.join(&self.session.take_measure());
         mail.ending = ending_of(&outcomes, &self.session);
+        if let Some(interrupted) = self.session.interruption() {
+            mail.interrupt(&mut outcomes, interrupted);
+        }
         let is_broken = mail.ending.is_some();
-        // The first one that the break met was at work; those behind it had not begun.
-        let is_behind = is_broken && self.is_break_settled;
-        self.is_break_settled |= is_broken || mail.unreadable.is_some();
-        if !is_broken {
+        // The first one that the break met was at work, or was turned away; those behind it had not begun.
+        let is_waiting = self.is_break_settled || outcomes.iter().any(is_behind_a_refusal);
+        let progress = match (is_broken && is_waiting, is_turned_away) {
+            (true, _) => Progress::Waiting,
+            (_, true) => Progress::TurnedAway,
+            (_, false) => Progress::Begun,
+        };
+        self.is_break_settled |= is_broken || is_last_word || mail.unreadable.is_some();
+        if !is_broken && !is_last_word {
             self.fruits += 1;
         }
-        match mail.settle(outcomes, self.policy, is_behind) {
+        match mail.settle(outcomes, self.policy, progress) {
             Next::Finished => self.finish(&mail),
             Next::Again => self.queue.bring_back(mail),
             Next::Later => self.queue.put_aside(mail),
         }
     }
+}
+
+/// Whether the server said 421 to MAIL: that is no word on the sender, but on the connection (RFC 5321 §3.8), so the message
+/// was not sent, and is not told as refused.
+fn turn_away(outcomes: &mut [Outcome]) -> bool {
+    let mut is_turned_away = false;
+    for outcome in outcomes {
+        let is_unavailable = is_unavailable(outcome);
+        if let Outcome::Refused { verb: Verb::Mail, reply } = outcome
+            && is_unavailable
+        {
+            is_turned_away = true;
+            *outcome = Outcome::Unsent(Reason::Closed(Cause::Unavailable(reply.clone())));
+        }
+    }
+    is_turned_away
+}
+
+/// Whether it was refused by the 421 that ended the session.
+fn is_unavailable(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Refused { reply, .. } if reply.code() == Code::UNAVAILABLE)
+}
+
+/// Whether the session ended because the message before it was refused in its middle.
+const fn is_behind_a_refusal(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Unsent(Reason::Closed(Cause::Refused(_))))
 }
 
 /// Whether we gave the message up ourselves.

@@ -21,13 +21,14 @@ pub(super) struct Line {
 impl Line {
     /// Connects; where TLS comes behind STARTTLS, also hears the greeting and says hello.
     pub(super) fn open(settings: &Settings, observers: &mut [Box<dyn Observer>]) -> Result<Self, String> {
-        let deadline = Instant::now() + settings.timeouts.connect;
+        let wait = settings.interrupt.until(Instant::now() + settings.timeouts.connect);
         let mut tell = |text: &str| observers.iter_mut().for_each(|observer| observer.information(text));
-        let socket = crate::connect::connect(&settings.destination, &settings.route, deadline, &mut tell)
+        let socket = crate::connect::connect(&settings.destination, &settings.route, &wait, &mut tell)
             .map_err(|error| error.to_string())?;
         let domain =
             settings.helo.clone().unwrap_or_else(|| crate::session::own_domain(socket.local_address()));
-        let mut line = Self { stream: Timed::until(socket, deadline), received: Vec::new() };
+        let mut line =
+            Self { stream: Timed::new(socket, wait.deadline(), wait.interrupt()), received: Vec::new() };
         if settings.encryption != Encryption::Implicit {
             let verb = if settings.protocol == Protocol::Lmtp { "LHLO" } else { "EHLO" };
             line.reply("the greeting", settings.timeouts.greeting)?;

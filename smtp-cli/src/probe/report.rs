@@ -3,8 +3,9 @@
 use super::certificate::Certificate;
 use super::facts::{Facts, Offer};
 use super::old_tls::Answer;
-use crate::error::{Error, Escaped, Result};
+use crate::error::{Error, Escaped};
 use crate::exit::Exit;
+use crate::shown;
 use serde_json::{Value, json};
 use smtp_core::Extensions;
 use std::fmt::Write as _;
@@ -93,7 +94,7 @@ pub(super) fn findings(facts: &Facts) -> String {
 }
 
 /// All that was seen, or why nothing was, for programs.
-pub(super) fn json(server: &str, seen: std::result::Result<&Facts, &Error>) -> Result<String> {
+pub(super) fn json(server: &str, seen: Result<&Facts, &Error>) -> String {
     let document = match seen {
         Err(error) => json!({
             "schema": SCHEMA,
@@ -109,7 +110,7 @@ pub(super) fn json(server: &str, seen: std::result::Result<&Facts, &Error>) -> R
                     "group": tls.group,
                     "name": facts.tls_name,
                     "certificate_is_for_name": tls.is_for_name,
-                    "trusted": facts.trust.as_ref().map(std::result::Result::is_ok),
+                    "trusted": facts.trust.as_ref().map(Result::is_ok),
                     "not_trusted_because": facts.trust.as_ref().and_then(|trust| trust.as_ref().err()),
                     "chain": tls.chain.iter().map(|one| certificate(one, facts.now)).collect::<Vec<_>>(),
                 })
@@ -151,10 +152,7 @@ pub(super) fn json(server: &str, seen: std::result::Result<&Facts, &Error>) -> R
             })
         }
     };
-    let mut text = serde_json::to_string_pretty(&document)
-        .map_err(|error| Error::new(Exit::SOFTWARE, format!("a fault of this program: {error}")))?;
-    text.push('\n');
-    Ok(text)
+    shown::json_lines(&document) + "\n"
 }
 
 fn offer(offer: &Offer) -> Value {

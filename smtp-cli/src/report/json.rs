@@ -5,6 +5,7 @@ use crate::delivery::Reach;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::measure::Measured;
+use crate::shown;
 use crate::transcript::name_of;
 use serde::Serialize;
 use smtp_core::{Reply, Verb};
@@ -79,8 +80,7 @@ pub(super) fn begin(is_check: bool) -> String {
 /// The rest of it, with a line end behind it.
 pub(super) fn end(is_empty: bool, exit: Exit, error: Option<&Error>) -> String {
     let bracket = if is_empty { "]" } else { "\n  ]" };
-    // A text is escaped as a value of its own.
-    let error = error.map(|error| format!(",\n  \"error\": {}", serde_json::Value::from(error.to_string())));
+    let error = error.map(|error| format!(",\n  \"error\": {}", shown::json_line(&error.to_string())));
     format!("{bracket},\n  \"exit\": {}{}\n}}\n", exit.status(), error.unwrap_or_default())
 }
 
@@ -103,9 +103,7 @@ pub(super) fn message(report: &Report<'_>) -> String {
         recipients: fates.collect(),
         cost: mail.measure.measured(),
     };
-    // Its values are numbers, texts and lists of those, which every JSON has.
-    let text = serde_json::to_string_pretty(&message).expect("its values are numbers and texts");
-    format!("\n    {}", text.replace('\n', "\n    "))
+    format!("\n    {}", shown::json_lines(&message).replace('\n', "\n    "))
 }
 
 fn recipient(address: String, fate: &Fate<'_>, server: Option<&str>, is_check: bool) -> Recipient {

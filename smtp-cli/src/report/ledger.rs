@@ -3,6 +3,7 @@
 use super::json;
 use super::{Error, Exit, Report};
 use crate::measure::Measure;
+use crate::shown;
 use crate::terminal::Stream;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -107,7 +108,7 @@ impl Account {
         }
         match self.page.form {
             Form::Nothing => {}
-            Form::Text => self.page.text.push_str(more),
+            Form::Text => self.page.text.push_str(&shown::lines(more)),
             Form::Json => self.page.text.push_str(&json::end(self.page.next == 1, exit, error)),
         }
         self.page.flush();

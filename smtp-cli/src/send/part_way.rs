@@ -6,11 +6,13 @@ use crate::bundled;
 use crate::delivery::wait_before;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::files::InUse;
 use crate::log_file::Log;
 use crate::measure::Measure;
 use crate::output::Outputs;
 use crate::session::Session;
 use crate::settings::{Encryption, Settings};
+use crate::shown;
 use crate::terminal::Terminal;
 
 /// Whether the login belongs to the way up to that phase.
@@ -23,7 +25,7 @@ pub(super) fn go(
     args: &SendArgs,
     global: &GlobalArgs,
     mut settings: Settings,
-    log: Option<Log>,
+    (log, in_use): (Option<Log>, InUse),
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let until = args.run.until.unwrap_or(Until::Auth);
@@ -36,8 +38,10 @@ pub(super) fn go(
         terminal.warn("nobody logs in, because there is no --user; it goes as far as the hello");
     }
     let password = password(&settings, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let outputs = Outputs::new(&args.run.files, global, log, terminal)?;
+    let outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
     let attempt = || {
         let observers = outputs.observers(0, &settings);
         let session = match until {
@@ -57,6 +61,9 @@ pub(super) fn go(
             break;
         }
         (terminal.sleep)(wait_before(round, fraction(&terminal.random)));
+        if interrupt.is_requested() {
+            break;
+        }
         reached = attempt();
     }
     let mut failures = outputs.end();
@@ -81,7 +88,7 @@ fn print(
                 "error": error.to_string(),
                 "server": destination.to_string(),
             });
-            terminal.print(&format!("{document:#}\n"))
+            terminal.print(&format!("{}\n", shown::json_lines(&document)))
         }
         (Format::Json, Ok((state, measure))) => {
             let document = serde_json::json!({
@@ -91,7 +98,7 @@ fn print(
                 "state": state,
                 "cost": measure.measured(),
             });
-            terminal.print(&format!("{document:#}\n"))
+            terminal.print(&format!("{}\n", shown::json_lines(&document)))
         }
         (Format::Text, Ok((state, measure))) if !global.quiet => {
             let mut text = format!("{destination} {state}\n");

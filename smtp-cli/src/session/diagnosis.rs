@@ -39,13 +39,17 @@ impl Session<'_> {
     pub(super) fn start_tls_failure(&self, end: End) -> Error {
         let server = &self.settings.destination;
         match end {
-            End::Undone(Reason::NotOffered(_)) => Error::new(
-                Exit::UNAVAILABLE,
-                format!(
-                    "{server} does not offer STARTTLS, and nothing was sent; try --tls implicit with port 465, or \
-                     --tls none to send in clear"
-                ),
-            ),
+            End::Undone(Reason::NotOffered(_)) => {
+                let asked = self.settings.named_trust;
+                let asked = asked.map(|option| format!(", which {option} asks for")).unwrap_or_default();
+                Error::new(
+                    Exit::UNAVAILABLE,
+                    format!(
+                        "{server} does not offer STARTTLS{asked}, and nothing was sent; try --tls implicit with port \
+                         465, or --tls none to send in clear"
+                    ),
+                )
+            }
             end => self.failure("STARTTLS", Some(Verb::StartTls), end),
         }
     }
@@ -93,18 +97,24 @@ impl Session<'_> {
                     offered()
                 ),
             ),
-            End::Undone(Reason::WouldRevealPassword) => Error::new(
-                Exit::NO_PERMISSION,
-                format!(
-                    "the password would leave for {server} {}, so nothing was sent; use --tls starttls or --tls \
-                     implicit, or --allow-plaintext-auth if you accept that",
-                    if self.driver.client.is_secured() {
-                        "without a verified certificate"
-                    } else {
-                        "in clear"
+            End::Undone(Reason::WouldRevealPassword) => {
+                let (how, instead) = match self.settings.encryption {
+                    Encryption::Required | Encryption::Implicit => {
+                        ("without a verified certificate", "--tls-pin or --ca-file instead of --insecure")
                     }
-                ),
-            ),
+                    _ if self.driver.client.is_secured() => {
+                        ("without a verified certificate", "--tls starttls or --tls implicit")
+                    }
+                    _ => ("in clear", "--tls starttls or --tls implicit"),
+                };
+                Error::new(
+                    Exit::NO_PERMISSION,
+                    format!(
+                        "the password would leave for {server} {how}, so nothing was sent; use {instead}, or \
+                         --allow-plaintext-auth if you accept that"
+                    ),
+                )
+            }
             end => self.failure("the login", Some(Verb::Auth), end),
         }
     }
@@ -125,7 +135,7 @@ impl Session<'_> {
     pub(crate) fn closed(&self, cause: &Cause) -> Error {
         let error = self.ended(cause);
         match cause {
-            Cause::Lost if self.driver.failure().is_none() => {
+            Cause::Lost if self.driver.failure().is_none() && !self.driver.is_interrupted() => {
                 Error::new(error.exit(), format!("{error}; try again later"))
             }
             _ => error,
@@ -134,6 +144,9 @@ impl Session<'_> {
 
     /// The same without the advice to try again, where that may duplicate a message.
     pub(crate) fn ended(&self, cause: &Cause) -> Error {
+        if let Some(error) = self.interruption() {
+            return error;
+        }
         let server = &self.settings.destination;
         if let Some(failure) = self.driver.failure() {
             return self.handshake_failure(failure);

@@ -26,6 +26,9 @@ impl Shell<'_> {
         let asks_for_all = self.is_asking || args.server.is_none();
         self.complete(&mut args, asks_for_all)?;
         let mut settings = Settings::new(&args, given)?;
+        if let Some(warning) = settings.warning().filter(|_| !self.is_quiet) {
+            self.terminal.warn(&warning);
+        }
         let password = self.password(&settings, asks_for_all)?;
         let mock =
             if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
@@ -79,7 +82,10 @@ impl Shell<'_> {
         let source =
             known.filter(|login| login.secret != Some(PasswordSource::Prompt)).filter(|_| !self.is_asking);
         let (login, password) = match source {
-            Some(login) => (Login { user, ..login.clone() }, login.read_secret(self.terminal)?),
+            Some(login) => (
+                Login { user, ..login.clone() },
+                login.read_secret(connection.settings.timeouts.auth, self.terminal)?,
+            ),
             None => (with_password(known, user.clone()), Some(self.ask_for_password(&user)?)),
         };
         self.log_in(connection, login, password)
@@ -122,6 +128,7 @@ impl Shell<'_> {
         let Command::Shell(shell) = settled.args.command else {
             return Err(Error::new(Exit::SOFTWARE, "a fault of this program: the command is gone"));
         };
+        self.outputs.join(&settled.program.in_use);
         self.from = shell.from;
         Ok((shell.connection, settled.program.password))
     }
@@ -166,7 +173,7 @@ impl Shell<'_> {
         if login.secret == Some(PasswordSource::Prompt) && may_ask {
             return self.ask_for_password(&login.user).map(Some);
         }
-        Ok(login.read_secret(self.terminal)?)
+        Ok(login.read_secret(settings.timeouts.auth, self.terminal)?)
     }
 }
 
@@ -219,5 +226,5 @@ fn own_domain(text: &str) -> Result<Option<EhloDomain>> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|error| Error::usage(format!("the own domain: {error}")))
+    args::hello_name(text).map(Some).map_err(|why| Error::usage(format!("the own domain: {why}")))
 }

@@ -9,7 +9,7 @@ use rustyline::error::ReadlineError;
 use rustyline::history::DefaultHistory;
 use rustyline::{ColorMode, CompletionType, Config, Editor};
 use std::collections::VecDeque;
-use std::io::{self, BufRead, Read, Write};
+use std::io::{self, BufRead, Read};
 
 /// What is read where a line is asked for.
 #[derive(Debug, PartialEq, Eq)]
@@ -82,7 +82,7 @@ impl Input {
                 Ok(Typed::Line(line))
             }
             None if kind == Kind::Password && terminal.input_is_terminal => {
-                typed((terminal.password)(prompt))
+                typed(terminal.ask_for_password(prompt))
             }
             None => plain(terminal, prompt),
         }
@@ -134,7 +134,7 @@ fn typed(line: io::Result<String>) -> Result<Typed> {
 fn plain(terminal: &mut Terminal, prompt: &str) -> Result<Typed> {
     if terminal.input_is_terminal {
         // Where the question cannot be shown, the answer may still come.
-        let _ = terminal.error.write_all(prompt.as_bytes()).and_then(|()| terminal.error.flush());
+        let _ = terminal.put(prompt);
     }
     let mut line = Vec::new();
     let read = (&mut terminal.input).take(LONGEST).read_until(b'\n', &mut line);

@@ -10,6 +10,7 @@ use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::mail::Mail;
 use crate::report::Report;
+use crate::send::check_require_tls;
 use crate::transaction;
 use crate::verify::{Answers, explained, recipients, refusal, reverse_path};
 use smtp_core::{Envelope, ForwardPath, Outcome};
@@ -68,6 +69,7 @@ impl Shell<'_> {
     }
 
     fn try_to_transmit(&mut self, connection: &mut Connection<'_>, args: &SendArgs) -> Asked<()> {
+        check_require_tls(&args.envelope, connection.settings)?;
         let prepared = compose::prepare_with(args, Missing::Settled, self.terminal)?;
         let mails: Result<Vec<Mail>> = prepared.mails(args, self.terminal.outside()).collect();
         let mut failure = None;
@@ -103,6 +105,7 @@ impl Shell<'_> {
         connection: Option<&mut Connection<'_>>,
     ) -> Asked<Box<SendArgs>> {
         let MessageLine { mut envelope, mut message } = line.clone();
+        self.outputs.reads(message.inputs());
         let files = message.eml.iter().chain(&message.body_file).chain(&message.html_file);
         if files.into_iter().any(|path| path == Path::new("-")) {
             return Err(Stop::Failed(Error::usage(
@@ -247,7 +250,10 @@ impl Shell<'_> {
                     }
                 })?;
             match attachment {
-                Some(attachment) => message.attach.push(attachment),
+                Some(attachment) => {
+                    self.outputs.reads([("an attachment", attachment.path.as_path())]);
+                    message.attach.push(attachment);
+                }
                 None => return Ok(()),
             }
         }

@@ -16,8 +16,9 @@ use crate::compose;
 use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
 use crate::explain;
+use crate::interrupt::Interrupt;
 use crate::layers::{Program, Setting};
-use crate::output::{self, Outputs};
+use crate::output::Outputs;
 use crate::send::conclude;
 use crate::session::Session;
 use crate::settings::{Destination, Settings};
@@ -41,9 +42,11 @@ pub(crate) fn shell(
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     if let Some(log) = &program.log {
-        log.check()?;
+        log.check(&program.in_use)?;
     }
-    let mut outputs = Outputs::new(&args.files, global, program.log, terminal)?;
+    // While a server or a command is waited for, a signal ends the shell.
+    terminal.interrupt = Interrupt::default();
+    let mut outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let mut shell = Shell {
         typed,
         recordings: outputs.record(),
@@ -306,8 +309,7 @@ impl Shell<'_> {
         if count == 0 {
             return Err(Error::usage("nothing was said to any server yet, so there is nothing to save"));
         }
-        output::write_scenario(&self.recordings, path)?;
-        self.outputs.warn_of_challenge(&self.recordings, path);
+        self.outputs.save(&self.recordings, path)?;
         let sessions = if count == 1 { "1 session".to_string() } else { format!("{count} sessions") };
         self.say(&format!("{} has {sessions}; smtp-mock run plays it", path.display()))
     }

@@ -2,6 +2,7 @@
 
 use super::mail_octets::MailOctets;
 use super::{Observer, name_of};
+use crate::shown;
 use crate::terminal::Stream;
 use serde::Serialize;
 use smtp_core::{Content, Reply, Transmit, Verb};
@@ -79,11 +80,8 @@ impl JsonLines {
     }
 
     fn write(&mut self, line: &Line<'_>) {
-        if let Ok(mut text) = serde_json::to_string(line) {
-            text.push('\n');
-            // A transcript that cannot be written must not end the session.
-            let _ = self.stream.write_all(text.as_bytes());
-        }
+        // A transcript that cannot be written must not end the session.
+        let _ = writeln!(self.stream, "{}", shown::json_line(line));
     }
 
     fn end_message(&mut self) {

@@ -125,7 +125,7 @@ fn sendmail_takes_its_recipients_from_the_words_without_t() {
         .exits(Exit::DATA)
         .complains(["From"]);
     sendmail(&mock, ["-i"]).exits(Exit::USAGE).complains(["recipient"]);
-    sendmail(&mock, ["-bs"]).exits(Exit::USAGE).complains(["-bs"]);
+    sendmail(&mock, ["-bs"]).exits(Exit::UNAVAILABLE).complains(["-bs is not supported"]);
 }
 
 /// What `echo done | sendmail you` and jobs of cron write.

@@ -2,6 +2,7 @@
 
 use crate::support::{Run, smtp_cli};
 use smtp_cli::Exit;
+use smtp_mock::{Certificate, Mock, On, Rule};
 use std::fmt::Write as _;
 use std::path::Path;
 
@@ -81,6 +82,113 @@ fn a_family_that_is_typed_counts_over_that_of_a_file() {
             .environment(variable, "1")
             .exits(Exit::OK);
         assert!(!ran.output.contains(file) && ran.output.contains(variable), "{}", ran.output);
+    }
+}
+
+/// A recipient of two is refused, by a server that nobody signed for.
+fn strict() -> Mock {
+    Mock::builder()
+        .starttls(Certificate::SelfSigned)
+        .extensions(["PIPELINING"])
+        .rule(Rule::on(On::Rcpt).to("bad@*").reply("550 5.1.1 no such user"))
+        .start()
+}
+
+/// What file, environment and option say of a switch.
+type Saying = (Option<bool>, Option<&'static str>, Option<bool>);
+
+/// Whether a switch is on that is said to be so or not in these.
+const SAID: [(Saying, bool); 9] = [
+    ((None, None, None), false),
+    ((Some(true), None, None), true),
+    ((Some(true), Some("0"), None), false),
+    ((Some(true), Some("false"), None), false),
+    ((Some(false), Some("1"), None), true),
+    ((Some(true), None, Some(false)), false),
+    ((None, Some("1"), Some(false)), false),
+    ((Some(false), Some("0"), Some(true)), true),
+    ((Some(true), Some("1"), Some(false)), false),
+];
+
+/// A run with such a switch where it is said, of a file with these lines besides.
+fn saying(directory: &Path, mock: &Mock, switch: &str, (file, variable, option): Saying) -> Run {
+    let mut text = format!("[defaults]\nserver = '{}'\n", mock.addr());
+    if let Some(value) = file {
+        writeln!(text, "{switch} = {value}").unwrap();
+    }
+    let mut run = with_file(directory, &text, ["send", "--from", "you@example.org", "--to", "a@example.net"])
+        .with(["--subject", "Hello", "--body", "x"]);
+    if let Some(value) = variable {
+        run = run.environment(&format!("SMTP_CLI_{}", switch.to_uppercase().replace('-', "_")), value);
+    }
+    match option {
+        Some(true) => run.with([format!("--{switch}")]),
+        Some(false) => run.with([format!("--no-{switch}")]),
+        None => run,
+    }
+}
+
+#[test]
+fn the_environment_counts_over_a_file_and_an_option_over_both_for_switches_too() {
+    let directory = tempfile::tempdir().unwrap();
+    let mock = strict();
+    for (said, is_on) in SAID {
+        let run = |switch| saying(directory.path(), &mock, switch, said);
+        let case = format!("{said:?}");
+        let ran = run("insecure").with(["--tls", "starttls"]).run();
+        assert_eq!(ran.exit, if is_on { Exit::OK } else { Exit::NO_PERMISSION }, "{case}: {}", ran.error);
+        let ran = run("stats").with(["--tls", "none"]).exits(Exit::OK);
+        assert_eq!(ran.output.contains(" turns"), is_on, "{case}: {}", ran.output);
+        let before = mock.messages().len();
+        run("require-all").with(["--tls", "none", "--to", "bad@example.net"]).run();
+        assert_eq!(mock.messages().len() == before, is_on, "{case}");
+        let ran = run("verbose").with(["--tls", "none"]).exits(Exit::OK);
+        assert_eq!(ran.error.contains("MAIL FROM"), is_on, "{case}: {}", ran.error);
+        let before = mock.connections();
+        run("dry-run").with(["--tls", "none"]).exits(Exit::OK);
+        assert_eq!(mock.connections() == before, is_on, "{case}");
+        let ran = run("lmtp").with(["--tls", "none"]).run();
+        assert_eq!(ran.exit, if is_on { Exit::UNAVAILABLE } else { Exit::OK }, "{case}: {}", ran.error);
+    }
+}
+
+#[test]
+fn the_last_of_a_switch_and_what_undoes_it_counts() {
+    let directory = tempfile::tempdir().unwrap();
+    let mock = strict();
+    let run = || saying(directory.path(), &mock, "stats", (None, None, None)).with(["--tls", "none"]);
+    assert!(!run().with(["--stats", "--no-stats"]).exits(Exit::OK).output.contains(" turns"));
+    assert!(run().with(["--no-stats", "--stats"]).exits(Exit::OK).output.contains(" turns"));
+    // What begins with no- itself is undone without it.
+    let eml = "From: you@example.org\nTo: a@example.net\n\nx\n";
+    let fixed = |words: &[&str]| {
+        with_file(directory.path(), "[defaults]\nno-fix = true\n", ["compose", "--eml", "-"])
+            .with_all(words)
+            .input(eml)
+            .exits(Exit::OK)
+            .output
+            .contains("Message-ID")
+    };
+    assert!(!fixed(&[]) && fixed(&["--fix"]) && !fixed(&["--fix", "--no-fix"]));
+    run().with(["--quiet", "--no-quiet"]).exits(Exit::OK);
+    smtp_cli(["--quiet", "explain", "550", "--no-quiet"]).exits(Exit::USAGE).complains(["--no-quiet"]);
+    run().with(["--no-server"]).exits(Exit::USAGE).complains(["--no-server"]);
+    with_file(directory.path(), "[defaults]\nno-insecure = true\n", ["config", "check"])
+        .exits(Exit::CONFIGURATION)
+        .complains(["no-insecure"]);
+}
+
+#[test]
+fn what_undoes_a_switch_is_in_the_manual_and_the_completions_and_once_in_the_help() {
+    let help = smtp_cli(["send", "--help"]).exits(Exit::OK).output;
+    assert_eq!(help.matches("--no-insecure").count(), 1, "{help}");
+    assert!(!help.contains("--no-stats"), "{help}");
+    let page = smtp_cli(["man", "send"]).exits(Exit::OK).output;
+    let completions = smtp_cli(["completions", "bash"]).exits(Exit::OK).output;
+    for option in ["--no-insecure", "--no-stats", "--fix", "--no-quiet"] {
+        assert!(completions.contains(option), "{option}");
+        let escaped = option.replace('-', "\\-");
+        assert!(page.contains(&format!("\\fB{escaped}\\fR")), "{option}: {page}");
     }
 }
 

@@ -231,3 +231,27 @@ fn external_and_anonymous_need_no_password() {
         assert!(ran.output.contains("logged in"), "{}", ran.output);
     }
 }
+
+/// A command that never ends, or prints without an end, is killed, and the run says so in one line.
+#[cfg(unix)]
+#[test]
+fn a_command_for_a_password_or_a_token_is_bounded_in_time_and_octets() {
+    let mock = server();
+    let begin = std::time::Instant::now();
+    for option in ["--password-command", "--token-command"] {
+        for (command, words) in [
+            ("yes", "printed more than 1048576 octets and was killed"),
+            ("sleep 600", "did not end in time and was killed; give it more by --timeout auth=DUR"),
+            // What holds the output open is behind it.
+            ("sleep 600 &", "did not end in time and was killed; give it more by --timeout auth=DUR"),
+            ("printf x; exec >&-; sleep 600", "did not end in time and was killed"),
+        ] {
+            send(&mock)
+                .with(["--tls", "none", "--user", "alice", option, command, "--timeout", "auth=500ms"])
+                .exits(Exit::NO_INPUT)
+                .complains([option, command, words]);
+        }
+    }
+    assert!(begin.elapsed() < std::time::Duration::from_mins(1), "{:?}", begin.elapsed());
+    assert_eq!(mock.connections(), 0);
+}

@@ -14,18 +14,30 @@ mod exit_statuses;
 mod inputs;
 mod layers;
 mod login;
+mod long_replies;
 mod message;
 mod mx;
+mod names;
+mod output_files;
 mod probe;
+#[cfg(unix)]
+mod process;
 mod progress;
 mod proxy;
+mod raw_server;
 mod run_options;
 #[allow(unreachable_pub, reason = "it belongs to the tests of the workspace, which share it")]
 #[path = "../../../tests/src/secrets.rs"]
 mod secrets;
 mod sendmail;
 mod session;
+#[cfg(unix)]
+mod signals;
 mod snapshots;
 mod support;
+mod terminal_octets;
 mod tls;
+mod trust;
+mod turned_away;
 mod until;
+mod while_writing;

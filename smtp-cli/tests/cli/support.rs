@@ -35,8 +35,13 @@ pub(crate) struct Run {
 
 /// A run of `smtp-cli` with these arguments.
 pub(crate) fn smtp_cli<const N: usize>(arguments: [&str; N]) -> Run {
+    called(&["smtp-cli"]).with(arguments)
+}
+
+/// A run of the program by the first of these words, with the others as arguments.
+pub(crate) fn called(words: &[&str]) -> Run {
     Run {
-        arguments: std::iter::once("smtp-cli").chain(arguments).map(OsString::from).collect(),
+        arguments: words.iter().map(OsString::from).collect(),
         environment: HashMap::new(),
         input: Vec::new(),
         is_terminal: false,

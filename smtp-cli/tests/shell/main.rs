@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test or a helper of one")]
 
 mod in_process;
+#[cfg(unix)]
+mod password_prompt;
 mod piped;
 mod support;
 #[cfg(unix)]

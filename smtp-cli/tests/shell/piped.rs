@@ -198,7 +198,9 @@ fn a_server_that_leaves_behind_its_refusal_is_told() {
         .rule(Rule::on(On::Auth).reply("535 5.7.8 no").close(Close::Fin))
         .start();
     let connect = format!("-connect {} --user alice --password-env SECRET", place(&mock));
-    let ran = shell(&IN_CLEAR, &[&connect, "status"]).exits(0);
+    // The end of the stream may come later than the reply.
+    let lines: Vec<&str> = std::iter::once(connect.as_str()).chain(["status"; 500]).collect();
+    let ran = shell(&IN_CLEAR, &lines).exits(0);
     ran.complains(&[
         "refused the login of alice: 535 5.7.8 no",
         "ended the connection after its reply to AUTH",
@@ -319,4 +321,41 @@ fn sessions_with_implicit_tls_and_without_cannot_be_saved_together() {
         [connect, "quit", "connect mock --tls implicit --helo client.example --insecure", "quit", &save];
     run(&["shell"], &lines).exits(74).complains(&["implicit TLS and without"]);
     assert!(!file.exists());
+}
+
+#[test]
+fn a_connection_that_is_not_verified_warns_and_takes_no_password_and_no_requiretls() {
+    let mock = Mock::builder()
+        .extensions(["REQUIRETLS"])
+        .starttls(smtp_mock::Certificate::SelfSigned)
+        .user("alice", PASSWORD)
+        .mechanisms([Mechanism::Plain])
+        .start();
+    let base = ["--tls", "starttls", "--helo", "client.example", "--insecure"];
+    let connect = format!("connect {}", place(&mock));
+    let login = format!("{connect} --user alice --password-env SECRET");
+    let ran = shell(&base, &[&login]).exits(77);
+    ran.complains(&["warning: --insecure: the certificate of 127.0.0.1:", "without a verified certificate"]);
+    let send = "send --from a@example.org --to b@example.net --subject s --body x --mail-param REQUIRETLS";
+    let ran = shell(&base, &[&connect, send]).exits(64);
+    ran.complains(&["warning: --insecure", "REQUIRETLS needs TLS with a verified certificate"]);
+    assert!(mock.messages().is_empty());
+    mock.wait_closed(2);
+    let said = mock.transcript().commands();
+    assert!(!said.iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL")), "{said:?}");
+}
+
+#[test]
+fn a_switch_of_the_shell_is_undone_by_connect_and_a_name_asks_for_tls() {
+    let mock = Mock::builder().starttls(smtp_mock::Certificate::SelfSigned).start();
+    let base = ["--tls", "starttls", "--helo", "client.example", "--insecure"];
+    let connect = format!("connect {}", place(&mock));
+    shell(&base, &[&connect]).exits(0);
+    shell(&base, &[&format!("{connect} --no-insecure")]).exits(77).complains(&["not trusted"]);
+    let pin = format!("{connect} --tls-pin sha256:{}", "00".repeat(32));
+    shell(&base, &[&pin]).exits(77).complains(&["its key is"]);
+    let plain = Mock::start();
+    let named = format!("connect {} --tls-name mx.example.org", place(&plain));
+    let ran = shell(&["--helo", "client.example"], &[&named]).exits(69);
+    ran.complains(&["does not offer STARTTLS, which --tls-name asks for"]);
 }

@@ -78,7 +78,7 @@ impl Client {
     }
 
     /// Whether the write under way holds the end of a message, so that it has to be finished.
-    fn is_end_being_written(&self) -> bool {
+    pub(super) fn is_end_being_written(&self) -> bool {
         let is_within = |end: u64| self.sent < end && end <= self.handed_out;
         self.writing.is_some()
             && self.jobs.iter().any(|job| match &job.task {

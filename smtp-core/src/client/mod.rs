@@ -25,7 +25,7 @@ use crate::transmit::{Content, Transmit};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use job::{Job, Owed, Task};
+use job::{Expect, Job, Owed, Task};
 use transaction::Stage;
 
 /// An SMTP client for one connection, without the connection.
@@ -234,7 +234,7 @@ impl Client {
                         continue;
                     }
                     match self.owed.front() {
-                        Some(owed) => owed.expect.timer(),
+                        Some(&owed) => self.reply_timer(owed),
                         None => return Output::Idle,
                     }
                 }
@@ -273,6 +273,14 @@ impl Client {
     #[must_use]
     pub fn rejected_octets(&self) -> &[u8] {
         self.parser.incomplete()
+    }
+
+    /// The timer of that reply: a short one where a chunk of the message was refused, since it then decides nothing more.
+    fn reply_timer(&mut self, owed: Owed) -> Timer {
+        let is_idle = owed.expect == Expect::Chunk
+            && self.owed_final == 0
+            && self.transaction(owed.goal).is_some_and(|transaction| transaction.is_given_up());
+        if is_idle { Timer::LastWords } else { owed.expect.timer() }
     }
 
     /// When the running timer runs out; closes when it has.

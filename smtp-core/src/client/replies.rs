@@ -3,6 +3,7 @@
 use super::job::{Expect, Owed, Task};
 use super::transaction::{Stage, Transaction};
 use super::{Client, Phase};
+use crate::config::Timer;
 use crate::event::{End, Event, Goal, Verb};
 use crate::extensions::Extensions;
 use crate::fault::{Cause, Reason, Violation};
@@ -207,11 +208,14 @@ impl Client {
             Expect::Rcpt(index) => self.take_rcpt_reply(goal, index, reply),
             Expect::Data => self.take_data_reply(goal, reply),
             Expect::LoneDot => {}
+            Expect::Chunk if is_completed => {}
             Expect::Chunk => {
-                if let Some(transaction) = self.transaction(goal)
-                    && !is_completed
-                {
+                if let Some(transaction) = self.transaction(goal) {
                     transaction.chunk_refusal.get_or_insert_with(|| reply.clone());
+                }
+                // a server that reads on gets the rest of the chunk, so that the next command is one
+                if self.writing.is_some() && !self.is_end_being_written() {
+                    self.writing = Some(Timer::LastWords);
                 }
             }
             Expect::Message(index) => self.take_final_reply(goal, index, reply),

@@ -18,6 +18,8 @@ pub(super) struct Transaction {
     pub(super) is_of_sender: bool,
     pub(super) stage: Stage,
     pub(super) standings: Vec<Standing>,
+    /// Octets of reply texts that the standings may still keep whole.
+    room: usize,
     /// RCPT commands put out.
     pub(super) asked: usize,
     /// RCPT replies that came.
@@ -79,6 +81,10 @@ pub(super) enum Standing {
     Settled(Outcome),
 }
 
+/// Octets of texts that the replies to RCPT may keep whole in a transaction; once there is no more room, each keeps its
+/// beginning ([`Reply::SHOWN`]), so that a server decides on no more memory than that.
+const WHOLE_TEXTS: usize = 4 * 1024 * 1024;
+
 impl Transaction {
     pub(super) fn new(envelope: Arc<Envelope>, is_check: bool) -> Self {
         let standings = alloc::vec![Standing::Waiting; envelope.recipients.len()];
@@ -88,6 +94,7 @@ impl Transaction {
             is_of_sender: false,
             stage: Stage::Start,
             standings,
+            room: WHOLE_TEXTS,
             asked: 0,
             answered: 0,
             accepted: 0,
@@ -136,6 +143,11 @@ impl Transaction {
             || (self.is_answered() && self.accepted == 0)
     }
 
+    /// Whether a chunk was refused, so that the rest of the message is not sent.
+    pub(super) fn is_given_up(&self) -> bool {
+        self.chunk_refusal.is_some() || (self.stage == Stage::Written && self.data_ends.is_none())
+    }
+
     /// Whether the server may hold recipients of it and wait for mail data that will not come.
     pub(super) fn leaves_recipients(&self) -> bool {
         self.data_ends.is_none() && !self.is_mail_refused && !self.is_check && self.asked > self.refused
@@ -154,16 +166,17 @@ impl Transaction {
             self.has_stray_recipient |= reply.is_completed();
             return;
         }
+        let reply = self.keep(reply);
         let Some(standing) = self.standings.get_mut(index) else { return };
         if reply.is_completed() {
             self.accepted += 1;
-            *standing = Standing::Taken(reply.clone());
+            *standing = Standing::Taken(reply);
         } else {
             self.refused += 1;
-            *standing = Standing::Settled(if is_too_many(reply, self.accepted) {
-                Outcome::Unsent(Reason::TooManyRecipients(reply.clone()))
+            *standing = Standing::Settled(if is_too_many(&reply, self.accepted) {
+                Outcome::Unsent(Reason::TooManyRecipients(reply))
             } else {
-                Outcome::Refused { verb: Verb::Rcpt, reply: reply.clone() }
+                Outcome::Refused { verb: Verb::Rcpt, reply }
             });
         }
     }
@@ -196,12 +209,13 @@ impl Transaction {
 
     /// The server's last word on one (RFC 2033 §4.2).
     pub(super) fn conclude_one(&mut self, index: usize, reply: &Reply) {
-        let reply = self.chunk_refusal.as_ref().unwrap_or(reply);
+        // One reply for many costs its text once.
+        let reply = self.chunk_refusal.clone().unwrap_or_else(|| self.keep(reply));
         if let Some(standing @ Standing::Taken(_)) = self.standings.get_mut(index) {
             *standing = Standing::Settled(if reply.is_completed() {
-                Outcome::Accepted(reply.clone())
+                Outcome::Accepted(reply)
             } else {
-                Outcome::Refused { verb: Verb::Message, reply: reply.clone() }
+                Outcome::Refused { verb: Verb::Message, reply }
             });
         }
     }
@@ -245,6 +259,17 @@ impl Transaction {
         if self.is_check { End::Checked(outcomes.collect()) } else { End::Delivered(outcomes.collect()) }
     }
 
+    /// The reply as it is kept for one recipient.
+    fn keep(&mut self, reply: &Reply) -> Reply {
+        match self.room.checked_sub(reply.text().len()) {
+            Some(room) => {
+                self.room = room;
+                reply.clone()
+            }
+            None => reply.shortened(),
+        }
+    }
+
     fn settle_open(&mut self, outcome: impl Fn(&Standing) -> Outcome) {
         for standing in &mut self.standings {
             if !matches!(standing, Standing::Settled(_)) {
@@ -261,5 +286,47 @@ fn is_too_many(reply: &Reply, accepted: usize) -> bool {
         // x.2.z is about the mailbox: full, say, which 452 means too
         Some(enhanced) if enhanced.subject == 2 => false,
         _ => matches!(reply.code().value(), 452 | 552) && accepted > 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::envelope::Recipient;
+    use crate::reply::Code;
+
+    #[test]
+    fn long_replies_to_many_recipients_take_bounded_memory() {
+        const COUNT: usize = 1000;
+        let path: crate::ForwardPath = "<bob@example.net>".parse().unwrap();
+        let envelope = Envelope::new(crate::ReversePath::null(), core::iter::empty());
+        let recipients = alloc::vec![Recipient::from(path); COUNT];
+        for is_by_message in [false, true] {
+            let envelope = Envelope { recipients: recipients.clone(), ..envelope.clone() };
+            let mut transaction = Transaction::new(Arc::new(envelope), false);
+            let (ok, no) = (Code::OK, Code::MAILBOX_UNAVAILABLE);
+            for index in 0..COUNT {
+                // As it comes: each with a text of its own.
+                let reply = |code| Reply::new(code, &"x".repeat(60_000));
+                if is_by_message {
+                    transaction.answer(index, &Reply::bare(ok));
+                    transaction.conclude_one(index, &reply(no));
+                } else {
+                    transaction.answer(index, &reply(no));
+                }
+            }
+            let End::Delivered(outcomes) = transaction.take_end() else { panic!("it was no check") };
+            let lengths: Vec<_> = outcomes
+                .iter()
+                .map(|outcome| match outcome {
+                    Outcome::Refused { reply, .. } => reply.text().len(),
+                    other => panic!("{other:?}"),
+                })
+                .collect();
+            assert_eq!((lengths.len(), lengths[0]), (COUNT, 60_000));
+            assert!(lengths[COUNT - 1] >= Reply::SHOWN);
+            let kept: usize = lengths.iter().sum();
+            assert!(kept <= WHOLE_TEXTS + COUNT * (Reply::SHOWN + 32), "{kept}");
+        }
     }
 }

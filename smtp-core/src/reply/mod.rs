@@ -10,14 +10,16 @@ pub use parser::{BorrowedReply, parse};
 
 pub(crate) use parser::Parser;
 
+use crate::shown::is_shown;
+use alloc::format;
 use alloc::sync::Arc;
-use core::fmt;
+use core::fmt::{self, Write as _};
 
 /// A reply: its code, its enhanced status code where it has one, and its lines of text.
 ///
 /// Cloning is cheap. The text is what the server sent, made valid UTF-8 and without what the core
-/// knows to be secret; [`Display`](fmt::Display) shows control characters escaped, so that a reply
-/// cannot play with a terminal.
+/// knows to be secret. [`Display`](fmt::Display) is for people: it escapes what could play with a terminal (see
+/// [`is_shown`](crate::is_shown)) and cuts the text after [`SHOWN`](Self::SHOWN) octets, saying how much it leaves out.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Reply {
     code: Code,
@@ -27,6 +29,9 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// How many octets of the text [`Display`](fmt::Display) shows.
+    pub const SHOWN: usize = 1024;
+
     /// A reply of `code` whose lines are those of `text`, which line feeds separate.
     #[must_use]
     pub fn new(code: Code, text: &str) -> Self {
@@ -74,6 +79,16 @@ impl Reply {
         matches!(self.code.severity(), Severity::Permanent)
     }
 
+    /// The same with its text cut to [`SHOWN`](Self::SHOWN) octets and a note of how much was left out, where it is
+    /// longer.
+    pub(crate) fn shortened(&self) -> Self {
+        let (shown, left_out) = cut(&self.text);
+        if left_out == 0 {
+            return self.clone();
+        }
+        Self { text: Arc::from(format!("{shown}{}", LeftOut(left_out))), ..self.clone() }
+    }
+
     /// A reply without text; costs no allocation.
     pub(crate) fn bare(code: Code) -> Self {
         Self { code, enhanced: None, text: Arc::default() }
@@ -84,23 +99,48 @@ impl Reply {
     }
 }
 
-/// One line: the code, then the text with its lines parted by ` / ` and control characters escaped.
+/// One line: the code, then the beginning of the text with its lines parted by ` / ` and what a terminal would obey
+/// escaped.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
+        let (shown, left_out) = cut(&self.text);
         let mut separator = " ";
-        for line in self.lines().filter(|line| !line.is_empty()) {
+        for line in shown.split('\n').filter(|line| !line.is_empty()) {
             f.write_str(separator)?;
             separator = " / ";
             for character in line.chars() {
-                if character.is_control() {
-                    write!(f, "{}", character.escape_default())?;
+                if is_shown(character) {
+                    f.write_char(character)?;
                 } else {
-                    fmt::Write::write_char(f, character)?;
+                    write!(f, "{}", character.escape_default())?;
                 }
             }
         }
+        if left_out > 0 {
+            write!(f, "{}", LeftOut(left_out))?;
+        }
         Ok(())
+    }
+}
+
+/// The beginning of a text that is shown, and how many octets are left out.
+fn cut(text: &str) -> (&str, usize) {
+    // A note of what is left out costs some octets itself: what is a little longer is shown whole.
+    const NOTE: usize = 32;
+    if text.len() <= Reply::SHOWN + NOTE {
+        return (text, 0);
+    }
+    let shown = &text[..text.floor_char_boundary(Reply::SHOWN)];
+    (shown, text.len() - shown.len())
+}
+
+/// The note that so many octets were left out.
+struct LeftOut(usize);
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "… ({} octets left out)", self.0)
     }
 }
 
@@ -127,6 +167,26 @@ mod tests {
     fn a_reply_is_shown_on_one_line_without_control_characters() {
         let reply = Reply::new(Code::OK, "first\n\u{1b}[2Jsecond\n");
         assert_eq!(reply.to_string(), "250 first / \\u{1b}[2Jsecond");
+    }
+
+    #[test]
+    fn a_long_reply_is_cut_for_people_and_says_how_much_is_left_out() {
+        let line = "é".repeat(25);
+        let text = format!("x{}", alloc::vec![line.as_str(); 100].join("\n"));
+        let reply = Reply::new(Code::OK, &text);
+        assert_eq!(reply.text(), text);
+        let shown = reply.to_string();
+        assert!(shown.starts_with(&format!("250 x{line} / {line} / ")), "{shown}");
+        // 1024 octets would end within a letter
+        assert!(shown.ends_with("é… (4077 octets left out)"), "{shown}");
+        assert_eq!(text.len() - 4077, 1023);
+        assert_eq!(reply.shortened().text(), format!("{}… (4077 octets left out)", &text[..1023]));
+        // what was shortened is not shortened again
+        assert_eq!(reply.shortened().to_string(), shown);
+        assert_eq!(reply.shortened().shortened(), reply.shortened());
+        let whole = Reply::new(Code::OK, &"x".repeat(Reply::SHOWN));
+        assert_eq!(whole.shortened(), whole);
+        assert_eq!(whole.to_string().len(), "250 ".len() + Reply::SHOWN);
     }
 
     #[test]

@@ -62,6 +62,17 @@ impl Page {
         self.items.push(Item { length: octets.len(), ..item });
     }
 
+    /// What was added so far, for [`cut_back`](Self::cut_back) before it is handed over.
+    pub(crate) fn mark(&self) -> (usize, usize) {
+        (self.items.len(), self.octets.len())
+    }
+
+    /// Forgets what was added since the mark.
+    pub(crate) fn cut_back(&mut self, (items, octets): (usize, usize)) {
+        self.items.truncate(items);
+        self.octets.truncate(octets);
+    }
+
     fn clear(&mut self) {
         self.items.clear();
         self.octets.clear();
@@ -100,10 +111,24 @@ impl Item {
 impl Log {
     /// Takes the entries of a page over, and forgets the oldest until at most this weight is left.
     pub(crate) fn append(&mut self, page: &mut Page, most: usize) {
-        self.weight += page.items.iter().map(Item::weight).sum::<usize>();
+        let new = page.items.iter().map(Item::weight).sum::<usize>();
+        // Before the new ones come, or the room would double for what is forgotten at once.
+        self.forget(most.saturating_sub(new));
+        self.weight += new;
         self.items.extend(page.items.drain(..));
+        let needed = self.octets.len() + page.octets.len();
+        if needed > self.octets.capacity() {
+            // Doubled as usual, but not beyond what may be kept.
+            let room = (2 * self.octets.capacity()).min(most).max(needed);
+            self.octets.reserve_exact(room - self.octets.len());
+        }
         self.octets.extend(&page.octets);
         page.clear();
+        // Of a page that is heavier than all that may be kept.
+        self.forget(most);
+    }
+
+    fn forget(&mut self, most: usize) {
         let mut gone = 0;
         while self.weight > most {
             let Some(oldest) = self.items.pop_front() else { break };

@@ -13,7 +13,7 @@ use std::{collections::VecDeque, sync::Arc};
 #[cfg(feature = "program")]
 pub(crate) use self::backlog::Backlog;
 #[cfg(feature = "net")]
-pub use self::store::{Store, StoreFormat};
+pub use self::store::{Store, StoreError, StoreFormat};
 pub(crate) use self::{
     log::{Extra, Item, Log, Page},
     message::{header_fields, unfolded},
@@ -66,6 +66,9 @@ pub(crate) struct Capture {
     /// Messages that were numbered: accepted, or kept without a positive reply.
     pub(crate) numbered: u64,
     pub(crate) forgotten_findings: u64,
+    /// Messages that the store failed to take, and why the first of them.
+    pub(crate) unstored: u64,
+    pub(crate) store_failure: Option<String>,
     /// Connections that ended, and of these the ones that said QUIT.
     pub(crate) ended: u64,
     pub(crate) quit: u64,

@@ -5,12 +5,12 @@
 //! a delay, a client that does not read.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     io::{self, Read as _, Write as _},
     net::Shutdown,
     os::fd::AsRawFd as _,
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use mio::{Events, Interest, Poll, Token, Waker, event::Event, unix::SourceFd};
@@ -44,8 +44,9 @@ struct Loop {
     members: HashMap<usize, Member>,
     /// Connections whose turn was over before they had nothing left to do.
     ready: Vec<usize>,
-    /// Connections that wait for the client to close its direction, the first to be overdue first.
-    closing: VecDeque<(Instant, usize)>,
+    /// No connection has a deadline before this time. Where one ended or was busy meanwhile, its deadline is later: a look
+    /// at all of them then costs less than an entry in an order for each.
+    first_deadline: Option<Duration>,
     next: usize,
     buffer: Vec<u8>,
 }
@@ -58,7 +59,7 @@ struct Member {
     hung: bool,
     ended: bool,
     /// Our direction is closed; the client has until then to close its own.
-    closing: Option<Instant>,
+    closing: Option<Duration>,
 }
 
 /// What becomes of a connection after its turn.
@@ -85,7 +86,7 @@ impl Crowd {
             shared: Arc::clone(shared),
             members: HashMap::new(),
             ready: Vec::new(),
-            closing: VecDeque::new(),
+            first_deadline: None,
             next: 0,
             buffer: vec![0; LARGE],
         };
@@ -178,12 +179,9 @@ impl Loop {
             // After an event, the time counts when something was read.
             None => member.job.session.now(self.shared.elapsed()),
         }
-        let was_closing = member.closing.is_some();
         let turn = member.take_turn(&mut self.buffer, &self.shared);
-        if let Some(until) = member.closing.filter(|_| !was_closing) {
-            self.closing.push_back((until, token));
-        }
         if matches!(turn, Turn::Waits) {
+            self.first_deadline = [self.first_deadline, member.deadline()].into_iter().flatten().min();
             return;
         }
         if matches!(turn, Turn::Again) {
@@ -202,31 +200,39 @@ impl Loop {
         }
     }
 
-    /// How long to wait for events: until the first client is overdue that was to close its direction.
+    /// How long to wait for events.
     fn next_limit(&self) -> Option<Duration> {
-        let (first, _) = self.closing.front()?;
-        Some(first.saturating_duration_since(Instant::now()) + Duration::from_millis(1))
+        let left = self.first_deadline?.saturating_sub(self.shared.elapsed());
+        Some(left + Duration::from_millis(1))
     }
 
+    /// Ends connections whose client has been silent for too long, or was to close its direction.
     fn end_overdue(&mut self) {
-        while let Some(&(until, token)) = self.closing.front() {
-            let Some(member) = self.members.get(&token) else {
-                // The client was in time.
-                self.closing.pop_front();
-                continue;
-            };
-            if until > Instant::now() {
-                return;
+        let now = self.shared.elapsed();
+        if self.first_deadline.is_none_or(|first| now < first) {
+            return;
+        }
+        let deadlines = self.members.iter().filter_map(|(&token, member)| Some((member.deadline()?, token)));
+        let (overdue, later): (Vec<_>, Vec<_>) = deadlines.partition(|&(deadline, _)| deadline <= now);
+        self.first_deadline = later.into_iter().map(|(deadline, _)| deadline).min();
+        for (_, token) in overdue {
+            if self.members.get(&token).is_some_and(|member| member.closing.is_none()) {
+                self.serve(token, None);
+            } else if let Some(member) = self.members.remove(&token) {
+                let number = member.job.number;
+                drop(member);
+                self.shared.session_ended(number);
             }
-            let number = member.job.number;
-            self.closing.pop_front();
-            self.members.remove(&token);
-            self.shared.session_ended(number);
         }
     }
 }
 
 impl Member {
+    /// When its client must have said something, or closed its direction.
+    fn deadline(&self) -> Option<Duration> {
+        self.closing.or_else(|| self.job.session.deadline())
+    }
+
     /// Does what the session asks for until it has to wait or has had its share.
     fn take_turn(&mut self, buffer: &mut [u8], shared: &Shared) -> Turn {
         for _ in 0..TURN {
@@ -279,7 +285,7 @@ impl Member {
                 }
                 Output::Close(Close::Fin) => {
                     let _ = self.job.raw.shutdown(Shutdown::Write);
-                    self.closing = Some(Instant::now() + LINGER);
+                    self.closing = Some(shared.elapsed() + LINGER);
                 }
                 output @ (Output::Handshake(_) | Output::WaitUntil(_) | Output::StopReading(_)) => {
                     return Turn::Leaves(output);

@@ -1,21 +1,22 @@
 //! Accepts connections and gives each a thread; stops, pauses and resumes.
 
 #[cfg(unix)]
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixListener;
 use std::{
     collections::{HashMap, VecDeque},
     io,
-    net::{Shutdown, SocketAddr, TcpListener, TcpStream},
-    path::{Path, PathBuf},
+    net::{Shutdown, SocketAddr, TcpListener},
+    path::PathBuf,
     sync::{
         Arc, Condvar, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
+        mpsc::{self, RecvTimeoutError},
     },
     thread::JoinHandle,
     time::{Duration, Instant},
 };
 
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{Domain, SockAddr, SockRef, Socket, Type};
 
 #[cfg(unix)]
 use super::crowd::Crowd;
@@ -31,6 +32,9 @@ use crate::{
 
 /// How long a thread waits for another connection: a client that makes one for each message then pays for no thread.
 const IDLE: Duration = Duration::from_secs(1);
+
+/// How long an accept that was to be woken may take before it is woken again.
+const WAKING: Duration = Duration::from_millis(20);
 
 /// What one session needs of the stack, the handshake of TLS included, several times over.
 const STACK: usize = 256 * 1024;
@@ -83,6 +87,8 @@ pub(crate) struct Job {
 pub(crate) struct Listener {
     thread: Option<JoinHandle<()>>,
     closing: Arc<AtomicBool>,
+    /// It has nobody to send any more when the thread ends.
+    ended: Mutex<mpsc::Receiver<()>>,
     place: Place,
     implicit: bool,
     shared: Arc<Shared>,
@@ -135,37 +141,51 @@ impl Shared {
         lock(&self.state).open.remove(&number);
     }
 
-    /// Ends every connection and waits for their threads.
+    /// How long a client may be silent, where that is limited.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        self.server.scenario().limits.idle()
+    }
+
+    /// Ends every connection, whatever its session does, and takes no further one. It waits for nothing.
     pub(crate) fn stop(&self) {
-        let threads = {
-            let mut state = lock(&self.state);
-            state.stopped = true;
-            for raw in state.open.values() {
-                let _ = raw.shutdown(Shutdown::Both);
-            }
-            #[cfg(unix)]
-            state.crowds.iter().flatten().for_each(|crowd| crowd.wake());
-            core::mem::take(&mut state.threads)
-        };
+        let mut state = lock(&self.state);
+        state.stopped = true;
+        for raw in state.open.values() {
+            let _ = raw.shutdown(Shutdown::Both);
+        }
+        #[cfg(unix)]
+        state.crowds.iter().flatten().for_each(|crowd| crowd.wake());
         for waiting in [&self.stopping, &self.room, &self.work] {
             waiting.notify_all();
         }
+    }
+
+    /// Waits for the threads of the connections; to be called after [`stop`](Self::stop), with the listeners closed.
+    pub(crate) fn join(&self) {
+        let threads = core::mem::take(&mut lock(&self.state).threads);
         for thread in threads {
             // A session that panicked has said so on standard error; the others are still to be joined.
             let _ = thread.join();
         }
     }
 
+    /// Lets listeners that wait for room look whether they are closed.
+    fn wake_listeners(&self) {
+        // Under the lock, so that none can be between its look and its wait.
+        let _state = lock(&self.state);
+        self.room.notify_all();
+    }
+
     /// Gives a connection its thread, when one is free.
-    fn start(self: &Arc<Self>, raw: Raw, implicit: bool) {
+    fn start(self: &Arc<Self>, raw: Raw, implicit: bool, closing: &AtomicBool) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let handle = raw.clone();
         let mut state = lock(&self.state);
-        while state.running >= self.sessions && !state.stopped {
+        while state.running >= self.sessions && !state.stopped && !closing.load(Ordering::Acquire) {
             // The rest wait in the listener's backlog: they cost the kernel's memory, not ours.
             state = self.room.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        if state.stopped {
+        if state.stopped || closing.load(Ordering::Acquire) {
             return;
         }
         state.open.insert(number, handle);
@@ -312,10 +332,13 @@ impl Listener {
         };
         let closing = Arc::new(AtomicBool::new(false));
         let (flag, for_thread) = (Arc::clone(&closing), Arc::clone(shared));
-        let thread = std::thread::Builder::new()
-            .name("smtp-mock accept".to_owned())
-            .spawn(move || accept(&socket, implicit, &flag, &for_thread))?;
-        Ok(Self { thread: Some(thread), closing, place, implicit, shared: Arc::clone(shared) })
+        let (running, ended) = mpsc::channel::<()>();
+        let thread = std::thread::Builder::new().name("smtp-mock accept".to_owned()).spawn(move || {
+            accept(&socket, implicit, &flag, &for_thread);
+            drop(running);
+        })?;
+        let (thread, ended) = (Some(thread), Mutex::new(ended));
+        Ok(Self { thread, closing, ended, place, implicit, shared: Arc::clone(shared) })
     }
 
     /// The TCP address.
@@ -334,8 +357,14 @@ impl Listener {
     pub(crate) fn close(&mut self) {
         let Some(thread) = self.thread.take() else { return };
         self.closing.store(true, Ordering::Release);
-        // Nothing portable wakes a blocked accept but a connection.
-        wake(&self.place);
+        self.shared.wake_listeners();
+        // Nothing portable wakes a blocked accept but a connection, which may fail for want of a descriptor: one comes
+        // free when a session ends.
+        let mut awake = wake(&self.place);
+        while lock(&self.ended).recv_timeout(WAKING) == Err(RecvTimeoutError::Timeout) {
+            awake = wake(&self.place);
+        }
+        drop(awake);
         let _ = thread.join();
         if let Place::Unix(path) = &self.place {
             let _ = std::fs::remove_file(path);
@@ -358,7 +387,7 @@ impl Drop for Listener {
 }
 
 fn accept(socket: &Socketed, implicit: bool, closing: &AtomicBool, shared: &Arc<Shared>) {
-    loop {
+    while !closing.load(Ordering::Acquire) {
         let raw = match socket {
             Socketed::Tcp(listener) => listener.accept().map(|(stream, _)| {
                 // Packets are part of the scenario: the kernel must not merge them.
@@ -372,7 +401,7 @@ fn accept(socket: &Socketed, implicit: bool, closing: &AtomicBool, shared: &Arc<
             return;
         }
         match raw {
-            Ok(raw) => shared.start(raw, implicit),
+            Ok(raw) => shared.start(raw, implicit, closing),
             // Out of descriptors, most likely: a pause lets some come free.
             Err(_) => {
                 if !shared.sleep(Duration::from_millis(10)) {
@@ -383,8 +412,10 @@ fn accept(socket: &Socketed, implicit: bool, closing: &AtomicBool, shared: &Arc<
     }
 }
 
-fn wake(place: &Place) {
-    match place {
+/// Begins a connection, which wakes a blocked accept for as long as it is kept. It never waits: where the backlog is
+/// full, nobody is blocked.
+fn wake(place: &Place) -> io::Result<Socket> {
+    let (domain, address) = match place {
         Place::Tcp(address) => {
             let mut address = *address;
             if address.ip().is_unspecified() {
@@ -393,19 +424,16 @@ fn wake(place: &Place) {
                     SocketAddr::V6(_) => core::net::Ipv6Addr::LOCALHOST.into(),
                 });
             }
-            let _ = TcpStream::connect_timeout(&address, Duration::from_secs(1));
+            (Domain::for_address(address), SockAddr::from(address))
         }
-        Place::Unix(path) => wake_unix(path),
-    }
+        Place::Unix(path) => (Domain::UNIX, SockAddr::unix(path)?),
+    };
+    let socket = Socket::new(domain, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    // It is under way, or refused; whoever accepts it tells.
+    let _ = socket.connect(&address);
+    Ok(socket)
 }
-
-#[cfg(unix)]
-fn wake_unix(path: &Path) {
-    let _ = UnixStream::connect(path);
-}
-
-#[cfg(not(unix))]
-fn wake_unix(_: &Path) {}
 
 /// An address whose listener never accepts and whose backlog is full: a connect to it gets no answer.
 #[derive(Debug)]

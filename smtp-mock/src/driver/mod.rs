@@ -25,6 +25,8 @@ const LARGE: usize = 64 * 1024;
 
 /// A connection as the driver wants it.
 pub(crate) trait Connection {
+    /// Whether a read can end because the time is over.
+    const READS_IN_TIME: bool;
     /// Reads; `None` when the time was over first.
     fn read(&mut self, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<Option<usize>>;
     /// Writes one packet.
@@ -38,9 +40,9 @@ pub(crate) trait Connection {
 }
 
 /// Does what the session asks for until it is over, what it has asked for already first. Times are since `epoch`.
-pub(crate) fn drive(
+pub(crate) fn drive<C: Connection>(
     session: &mut Session,
-    connection: &mut impl Connection,
+    connection: &mut C,
     epoch: Instant,
     mut first: Option<Output>,
 ) {
@@ -83,7 +85,7 @@ pub(crate) fn drive(
             }
             Output::WaitUntil(until) => {
                 let left = until.saturating_sub(epoch.elapsed());
-                if ended || session.room() == 0 {
+                if ended || session.room() == 0 || !C::READS_IN_TIME {
                     if !connection.sleep(left) {
                         session.lost("the mock stopped");
                         return;
@@ -97,9 +99,9 @@ pub(crate) fn drive(
                 session.lost("the client closed the connection");
                 return;
             }
-            Output::NeedInput => None,
+            Output::NeedInput => session.deadline().map(|until| whole(until.saturating_sub(epoch.elapsed()))),
         };
-        if limit.is_some_and(|left| left.is_zero()) {
+        if C::READS_IN_TIME && limit.is_some_and(|left| left.is_zero()) {
             continue;
         }
         match connection.read(&mut buffer, limit) {
@@ -122,9 +124,18 @@ pub(crate) fn drive(
     }
 }
 
+/// The next whole second, so that a socket need not be told of a new limit before each read.
+fn whole(duration: Duration) -> Duration {
+    if duration > Duration::from_secs(1) {
+        Duration::from_secs(duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+    } else {
+        duration
+    }
+}
+
 /// Serves one session over any stream, such as a pipe in memory; without TLS, which needs a socket.
 ///
-/// Waits block the thread; while one lasts, nothing is read. A reset cannot be told from the end of the stream.
+/// Waits block the thread; while one lasts, nothing is read. A client may be silent for ever. A reset cannot be told from the end of the stream.
 ///
 /// ```
 /// use smtp_mock::{Scenario, Server, serve};
@@ -144,11 +155,9 @@ struct Plain<I, O> {
 }
 
 impl<I: Read, O: Write> Connection for Plain<I, O> {
-    fn read(&mut self, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<Option<usize>> {
-        if let Some(limit) = limit {
-            std::thread::sleep(limit);
-            return Ok(None);
-        }
+    const READS_IN_TIME: bool = false;
+
+    fn read(&mut self, buffer: &mut [u8], _: Option<Duration>) -> io::Result<Option<usize>> {
         loop {
             match self.input.read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}

@@ -12,12 +12,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use native_tls::TlsStream;
+use native_tls::{HandshakeError, TlsStream};
 use socket2::SockRef;
 
 use super::{Connection, listener::Shared};
 use crate::{
-    scenario::{Close, HandshakeFault},
+    scenario::{Close, HandshakeFault, print_duration},
     session::{Handshake, Secured},
 };
 
@@ -48,6 +48,15 @@ impl Raw {
             Self::Tcp(stream) => stream.set_nonblocking(nonblocking),
             #[cfg(unix)]
             Self::Unix(stream) => stream.set_nonblocking(nonblocking),
+        }
+    }
+
+    /// Limits each write that makes no progress.
+    fn set_write_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
+        match self {
+            Self::Tcp(stream) => stream.set_write_timeout(limit),
+            #[cfg(unix)]
+            Self::Unix(stream) => stream.set_write_timeout(limit),
         }
     }
 
@@ -151,7 +160,20 @@ pub(crate) struct Stream {
 
 impl Stream {
     pub(crate) fn new(raw: Raw, shared: Arc<Shared>, number: u64) -> Self {
+        // Without it, a client that reads nothing keeps its session; should it fail, the session lasts longer.
+        let _ = raw.set_write_timeout(shared.idle());
         Self { state: State::Clear(raw), shared, number, limit: None }
+    }
+
+    /// An error for eyes, where the client took or said nothing for as long as it may.
+    fn explain(&self, error: io::Error) -> io::Error {
+        let silence = print_duration(self.shared.idle().unwrap_or_default());
+        match error.kind() {
+            io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => {
+                io::Error::new(io::ErrorKind::TimedOut, format!("it read nothing for {silence}"))
+            }
+            _ => error,
+        }
     }
 
     fn raw(&self) -> Option<&Raw> {
@@ -218,6 +240,7 @@ impl Stream {
             let _ = transport.write_all(octets);
         }
         if fault == HandshakeFault::Stall {
+            let _ = transport.raw.set_read_timeout(None);
             while transport.read(&mut buffer).is_ok_and(|count| count > 0) {}
         }
         self.state = State::Clear(transport.raw);
@@ -231,6 +254,8 @@ impl Stream {
 }
 
 impl Connection for Stream {
+    const READS_IN_TIME: bool = true;
+
     fn read(&mut self, buffer: &mut [u8], limit: Option<Duration>) -> io::Result<Option<usize>> {
         self.set_limit(limit)?;
         loop {
@@ -251,11 +276,12 @@ impl Connection for Stream {
     }
 
     fn write(&mut self, octets: &[u8]) -> io::Result<()> {
-        match &mut self.state {
+        let written = match &mut self.state {
             State::Clear(raw) => raw.write_all(octets),
             State::Secure(stream) => stream.write_all(octets).and_then(|()| stream.flush()),
             State::Closed => Err(io::ErrorKind::NotConnected.into()),
-        }
+        };
+        written.map_err(|error| self.explain(error))
     }
 
     fn handshake(&mut self, handshake: Handshake, first: Vec<u8>) -> Result<Secured, String> {
@@ -266,15 +292,21 @@ impl Connection for Stream {
                 return Err("TLS is up already".to_owned());
             }
         };
-        // A read's limit must not cut the handshake short.
-        let _ = raw.set_read_timeout(None);
-        self.limit = None;
+        // The limit of a read before must not cut the handshake short; silence does.
+        let idle = self.shared.idle();
+        let _ = raw.set_read_timeout(idle);
+        self.limit = idle;
         let transport = Transport { first: io::Cursor::new(first), raw };
         if let Some(fault) = handshake.fault {
             return Err(self.fault(transport, fault));
         }
         let (acceptor, _) = self.shared.acceptors.acceptor(handshake.certificate)?;
-        let stream = acceptor.accept(transport).map_err(|error| error.to_string())?;
+        let stream = acceptor.accept(transport).map_err(|error| match error {
+            HandshakeError::WouldBlock(_) => {
+                format!("the client was silent for {}", print_duration(idle.unwrap_or_default()))
+            }
+            HandshakeError::Failure(error) => error.to_string(),
+        })?;
         let end_point = stream.tls_server_end_point().ok().flatten();
         self.state = State::Secure(Box::new(stream));
         Ok(Secured { end_point, description: String::new() })

@@ -191,10 +191,21 @@ impl Builder {
         self
     }
 
-    /// How many sessions may run at once (default 2,048); more wait for their greeting.
+    /// How many sessions may run at once (default 2,048).
+    ///
+    /// More clients are not refused: they wait for their greeting in the listen backlog, which holds 1,024 of them or
+    /// what the system allows. [`idle`](Self::idle) makes room; `[limits] connections` refuses with 421 instead.
     #[must_use]
     pub fn sessions(mut self, count: usize) -> Self {
         self.sessions = count;
+        self
+    }
+
+    /// How long a client may be silent, or read nothing, before the connection ends with 421 (default 5 minutes); zero is
+    /// for ever.
+    #[must_use]
+    pub fn idle(mut self, limit: Duration) -> Self {
+        self.scenario.limits.idle = limit;
         self
     }
 

@@ -342,8 +342,10 @@ impl Mock {
     }
 
     fn shut_down(&mut self) {
-        self.pause();
+        // The sessions first: what they hold may be what a listener waits for.
         self.shared.stop();
+        self.pause();
+        self.shared.join();
     }
 }
 

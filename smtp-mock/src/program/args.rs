@@ -79,7 +79,7 @@ pub(crate) struct Options {
     /// Speak LMTP
     #[arg(long)]
     pub(crate) lmtp: bool,
-    /// Write messages there before they are acknowledged
+    /// Write messages there before they are acknowledged; refuse those that cannot be written (452) and exit with 1
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
     /// How --store writes them
@@ -97,16 +97,26 @@ pub(crate) struct Options {
     /// Exit with status 124 when nothing else ended the run before
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
-    /// Let recipients such as 450-4.2.2@…, delay-5s@…, rst@… or body-554@… decide what happens
+    /// End a connection with 421 when its client is silent, or reads nothing, for this long; 0 is for ever (default 5m)
+    #[arg(long, value_name = "DUR", value_parser = parse_duration)]
+    pub(crate) idle: Option<Duration>,
+    /// Serve N clients at once; up to 1,024 more wait in the listen backlog for their greeting
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = session_limit)]
+    pub(crate) sessions: usize,
+    /// Let recipients such as 450-4.2.2@…, 421-continue@…, delay-5s@…, rst@… or body-554@… decide what happens
     #[arg(long)]
     pub(crate) magic: bool,
-    /// Faults by chance, 0 to 1; the same ones for the same --seed
+    /// Faults by chance, 0 to 1; the same ones for the same --seed: 4yz, 5yz, 421 and the end, 421 and the session goes on, a
+    /// reset, the end, half a reply, silence, a drip, a delay, garbage
     #[arg(long, value_name = "P")]
     pub(crate) chaos: Option<f64>,
     /// The seed of everything random
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, mail=delay:5s
+    /// VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, mail=delay:5s,
+    /// data=421-continue. Actions: a reply code, 421-continue (the session goes on after it; 421 alone ends it), stall, fin,
+    /// rst, half, delay:D, drip:D, split:1,3, split-lines:D, garbage:N, long-line:N, endless:TEXT, stop-reading:D,
+    /// raw:OCTETS
     #[arg(long, value_name = "FAULT", value_parser = super::fault::parse)]
     pub(crate) fault: Vec<Rule>,
     /// Take an extension from the offer (repeatable)
@@ -235,6 +245,13 @@ impl CertificateChoice {
     #[allow(clippy::unnecessary_wraps, reason = "the shape that clap wants")]
     fn parse(text: &str) -> Result<Self, String> {
         Ok(Certificate::from_word(text).map_or_else(|| Self::File(text.into()), Self::Kind))
+    }
+}
+
+fn session_limit(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(format!("«{text}» is no number of clients, try 2048")),
+        Ok(count) => Ok(count),
     }
 }
 

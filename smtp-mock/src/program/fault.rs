@@ -2,7 +2,7 @@
 
 use crate::{Close, Drip, On, Reply, Rule, Step, parse_duration, scenario::reply_steps};
 
-const ACTIONS: &str = "a reply code, stall, fin, rst, half, delay:D, drip:D, split:1,3, split-lines:D, garbage:N, \
+const ACTIONS: &str = "a reply code, 421-continue, stall, fin, rst, half, delay:D, drip:D, split:1,3, split-lines:D, garbage:N, \
                        long-line:N, endless:TEXT, stop-reading:D, raw:OCTETS";
 
 /// Reads a fault as a rule.
@@ -52,6 +52,7 @@ fn steps(action: &str) -> Result<Vec<Step>, String> {
     let number = || wanted().and_then(|text| text.parse().map_err(|_| format!("«{text}» is not a number")));
     let step = match word {
         "stall" => Step::Stall,
+        "421-continue" => Step::UnavailableContinues,
         "fin" => Step::Close(Close::Fin),
         "rst" => Step::Close(Close::Rst),
         "half" | "half-close" => Step::Close(Close::HalfClose),
@@ -88,6 +89,7 @@ mod tests {
         assert_eq!(rule.then, [Step::reply("452 4.2.2 full").unwrap()]);
         assert_eq!(parse("connect=rst@1").unwrap().then, [Step::Close(Close::Rst)]);
         assert_eq!(parse("mail=421").unwrap().then.len(), 2);
+        assert_eq!(parse("rcpt=421-continue*2").unwrap().then, [Step::UnavailableContinues]);
         assert_eq!(parse("ehlo=drip:10ms").unwrap().then.len(), 2);
         assert_eq!(parse("body=stall").unwrap().then, [Step::Stall]);
     }

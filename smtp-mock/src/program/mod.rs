@@ -14,16 +14,18 @@ use crate::{Authority, Certificate, Preset, Scenario};
 
 /// Done, and every expectation holds.
 const DONE: u8 = 0;
-/// An expectation does not hold.
+/// An expectation does not hold, or a message could not be stored.
 const UNSATISFIED: u8 = 1;
 /// The scenario, or another file or argument, is refused.
 const REFUSED: u8 = 2;
 /// An address could not be listened on.
 const NOT_BOUND: u8 = 3;
+/// A second interrupt came before the first had ended the run: nothing is told of it.
+const INTERRUPTED: u8 = 130;
 /// The time was over.
 const TIMED_OUT: u8 = 124;
 
-/// Runs the program and gives its exit status: 0 done and expectations met, 1 an expectation failed, 2 an argument or
+/// Runs the program and gives its exit status: 0 done and expectations met, 1 an expectation or the store failed, 2 an argument or
 /// scenario is refused, 3 cannot listen, 124 time over.
 pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, err: &mut dyn Write) -> u8 {
     let arguments = match Arguments::try_parse_from(arguments) {

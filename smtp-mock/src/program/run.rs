@@ -15,7 +15,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use super::{
-    DONE, NOT_BOUND, TIMED_OUT, Trouble, UNSATISFIED,
+    DONE, INTERRUPTED, NOT_BOUND, TIMED_OUT, Trouble, UNSATISFIED,
     args::{CertificateChoice, ExitAfter, Format, Options, Tls},
     load, no_output, preset,
 };
@@ -62,6 +62,7 @@ pub(super) fn run(
             "event": "end",
             "connections": report.connections,
             "messages": report.messages,
+            "unstored": report.unstored,
             "satisfied": report.is_satisfied(),
             "findings": report.findings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         });
@@ -128,6 +129,9 @@ fn scenario(file: Option<&Path>, options: &Options) -> Result<Scenario, Trouble>
             Tls::Implicit => TlsMode::Implicit,
         };
     }
+    if let Some(idle) = options.idle {
+        scenario.limits.idle = idle;
+    }
     scenario.tls.require |= options.require_tls;
     if scenario.tls.require && scenario.tls.mode == TlsMode::None {
         return Err(Trouble::refused("--require-tls needs TLS, try --tls starttls"));
@@ -142,7 +146,8 @@ fn start(scenario: Scenario, options: &Options) -> Result<Mock, Trouble> {
     let mut limits = CaptureLimits::default();
     limits.messages = options.max_messages.unwrap_or(limits.messages).min(limits.messages);
     limits.message_octets = options.max_bytes.unwrap_or(limits.message_octets);
-    let mut builder = Mock::builder().scenario(scenario).limits(limits).listen(options.listen);
+    let mut builder =
+        Mock::builder().scenario(scenario).limits(limits).listen(options.listen).sessions(options.sessions);
     if let Some(address) = options.smtps {
         builder = builder.smtps(address);
     }
@@ -208,11 +213,13 @@ fn write_authority(
     Ok(Some((path.display().to_string(), directory)))
 }
 
-/// Lets an interrupt end the run in order. A second program in this process may have its own handler: then it stays.
+/// Lets an interrupt end the run in order, and the next one end it at once. A second program in this process may have its own handler: then it stays.
 fn watch_interrupts(interrupted: &Arc<AtomicBool>, server: &Server) {
     let (flag, server) = (Arc::clone(interrupted), server.clone());
     let _ = ctrlc::set_handler(move || {
-        flag.store(true, Ordering::Release);
+        if flag.swap(true, Ordering::AcqRel) {
+            std::process::exit(INTERRUPTED.into());
+        }
         server.wake();
     });
 }
@@ -272,9 +279,17 @@ fn follow(
         if let Some(trouble) = trouble {
             return Err(trouble);
         }
+        if interrupted.load(Ordering::Acquire) {
+            // Whoever interrupts wants no client to be waited for.
+            print_news(mock.server(), options, &mut position, out, err)?;
+            return Ok(true);
+        }
         if ended.is_some() {
             // The last client is still owed its reply to QUIT; what comes until then is printed too.
             mock.server().wait_until(Duration::from_secs(2), |server| {
+                if interrupted.load(Ordering::Acquire) {
+                    return Some(());
+                }
                 if let Err(error) = print_news(server, options, &mut position, out, err) {
                     trouble = Some(error);
                     return Some(());

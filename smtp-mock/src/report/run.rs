@@ -65,6 +65,10 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Expectations of the scenario that do not hold, in words.
     pub unmet: Vec<String>,
+    /// Messages that the store failed to take, a limit of its own apart; each was refused with 452.
+    pub unstored: u64,
+    /// Why the first of them was not stored.
+    pub store_failure: Option<String>,
     /// What was said.
     pub transcript: Transcript,
     pub(crate) seed: u64,
@@ -115,15 +119,18 @@ impl Report {
             mismatches: capture.mismatches.clone(),
             findings,
             unmet,
+            unstored: capture.unstored,
+            store_failure: capture.store_failure.clone(),
             transcript: capture.transcript(),
             seed: scenario.seed,
         }
     }
 
-    /// Whether dialogues matched and every expectation holds. Findings count only where the scenario asks for none.
+    /// Whether dialogues matched, every expectation holds and every message was stored that was to be. Findings count only
+    /// where the scenario asks for none.
     #[must_use]
     pub fn is_satisfied(&self) -> bool {
-        self.mismatches.is_empty() && self.unmet.is_empty()
+        self.mismatches.is_empty() && self.unmet.is_empty() && self.unstored == 0
     }
 }
 
@@ -138,6 +145,13 @@ impl fmt::Display for Report {
             writeln!(formatter, "    expected  C: {}", escape(mismatch.expected.as_bytes()))?;
             writeln!(formatter, "    got       C: {}", mismatch.got)?;
             writeln!(formatter, "                 {}^ differs here", " ".repeat(mismatch.differs_at))?;
+        }
+        if let Some(why) = &self.store_failure {
+            writeln!(
+                formatter,
+                "{} messages were refused for want of a store, the first: {why}",
+                self.unstored
+            )?;
         }
         for unmet in &self.unmet {
             writeln!(formatter, "{unmet}")?;

@@ -379,9 +379,13 @@ pub struct WireSettings {
 
 /// The `[limits]` table; beyond a limit the server answers as a provider would: with `reply`, by default a 421, which
 /// ends the connection; in place of the greeting any 4yz ends it.
-#[derive(Clone, Debug, Default, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct LimitSettings {
+    /// How long a client may be silent, or read nothing, before the connection ends with 421 4.4.2 (RFC 5321
+    /// §4.5.3.2.7); 0 is for ever. Silence that the scenario makes, such as a stall or a delay, does not count.
+    #[serde(deserialize_with = "duration::deserialize")]
+    pub idle: Duration,
     /// Messages in any minute, over all connections: then `reply` to MAIL.
     pub messages_per_minute: Option<u64>,
     /// Connections in any minute: then `reply` in place of the greeting.
@@ -392,8 +396,29 @@ pub struct LimitSettings {
     pub messages_per_connection: Option<u64>,
     /// Recipients of one transaction: then 452 (RFC 5321 §4.5.3.1.10).
     pub recipients: Option<usize>,
-    /// The reply of the first four limits.
+    /// The reply of the four limits by count and rate.
     pub reply: Option<Reply>,
+}
+
+impl Default for LimitSettings {
+    fn default() -> Self {
+        Self {
+            idle: Duration::from_mins(5),
+            messages_per_minute: None,
+            connections_per_minute: None,
+            connections: None,
+            messages_per_connection: None,
+            recipients: None,
+            reply: None,
+        }
+    }
+}
+
+impl LimitSettings {
+    /// How long a client may be silent, where that is limited.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        Some(self.idle).filter(|idle| !idle.is_zero())
+    }
 }
 
 /// A fault that chaos may choose.
@@ -407,9 +432,12 @@ pub enum ChaosFault {
     /// A reply of 5yz.
     #[serde(rename = "reply-5xx")]
     Permanent,
-    /// 421 and the end.
+    /// 421 and the end of the connection.
     #[serde(rename = "421-close")]
     Unavailable,
+    /// 421, and the session goes on as if the command had failed.
+    #[serde(rename = "421-continue")]
+    UnavailableContinues,
     /// A reset in place of the reply.
     Rst,
     /// The end of the connection in place of the reply.
@@ -464,6 +492,7 @@ fn every_fault() -> Vec<ChaosFault> {
         ChaosFault::Temporary,
         ChaosFault::Permanent,
         ChaosFault::Unavailable,
+        ChaosFault::UnavailableContinues,
         ChaosFault::Rst,
         ChaosFault::Fin,
         ChaosFault::DropMidReply,

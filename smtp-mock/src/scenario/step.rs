@@ -49,6 +49,10 @@ pub enum Step {
     Stall,
     /// Answers with a reply.
     Reply(Reply),
+    /// Answers with 421 and goes on with the session as if the command had failed, as some servers do against RFC 5321
+    /// §3.8.
+    #[serde(rename = "421-continue")]
+    UnavailableContinues,
     /// Sends octets as they are, with the escapes `\r \n \t \0 \\ \xNN`.
     Raw(Octets),
     /// Sends octets given as hexadecimal digits.
@@ -93,6 +97,7 @@ impl Step {
     pub fn code(&self) -> Option<u16> {
         match self {
             Self::Reply(reply) => Some(reply.code()),
+            Self::UnavailableContinues => Some(421),
             Self::Raw(Octets(octets)) | Self::RawHex(Octets(octets)) => {
                 let digits = octets.get(..3)?;
                 let rest = octets.get(3)?;

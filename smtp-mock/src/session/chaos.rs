@@ -23,6 +23,7 @@ impl Session {
             ChaosFault::Unavailable => {
                 vec![Step::Reply(Reply::new(421, "4.3.2 chaos, closing")), Step::Close(Close::Fin)]
             }
+            ChaosFault::UnavailableContinues => vec![Step::UnavailableContinues],
             ChaosFault::Rst => vec![Step::Close(Close::Rst)],
             ChaosFault::Fin => vec![Step::Close(Close::Fin)],
             ChaosFault::DropMidReply => {

@@ -59,8 +59,10 @@ impl Session {
             // Under LMTP each recipient has its say before anything is kept.
             Command::Body if self.recipient.is_some() => {}
             Command::Body | Command::Chunk { last: true } => {
-                let stored = self.end_transaction(Some(code), taken, keep);
-                return if stored { After::Nothing } else { After::StoreFailed };
+                if let Err(why) = self.end_transaction(Some(code), taken, keep) {
+                    self.note(&why);
+                    return After::StoreFailed;
+                }
             }
             Command::Chunk { last: false } if !taken => {
                 if let Some(transaction) = &mut self.transaction {
@@ -91,7 +93,9 @@ impl Session {
         match command {
             Command::Body if self.recipient.is_some() => {}
             Command::Body | Command::Chunk { last: true } => {
-                self.end_transaction(None, false, keep);
+                if let Err(why) = self.end_transaction(None, false, keep) {
+                    self.note(&why);
+                }
             }
             Command::Quit { .. } => self.quit = true,
             Command::Response(_) => self.phase = Phase::Command,
@@ -99,8 +103,9 @@ impl Session {
         }
     }
 
-    /// Keeps the message for the recipients of these indices (LMTP), and ends the transaction.
-    pub(super) fn keep_for(&mut self, taken: &[usize]) {
+    /// Keeps the message for the recipients of these indices (LMTP), and ends the transaction; fails when the store would
+    /// not take it.
+    pub(super) fn keep_for(&mut self, taken: &[usize]) -> Result<(), String> {
         if let Some(transaction) = &mut self.transaction {
             let mut index = 0;
             transaction.recipients.retain(|_| {
@@ -108,13 +113,14 @@ impl Session {
                 taken.contains(&(index - 1))
             });
         }
-        // The replies are made already: what the store does with it is in the transcript.
-        self.end_transaction(Some(250), !taken.is_empty(), None);
+        self.end_transaction(Some(250), !taken.is_empty(), None)
     }
 
-    /// Keeps the message if it is to be kept; `false` when the store would not take it.
-    fn end_transaction(&mut self, code: Option<u16>, taken: bool, keep: Option<bool>) -> bool {
-        let mut stored = true;
+    /// Keeps the message if it is to be kept; fails when the store would not take it.
+    fn end_transaction(&mut self, code: Option<u16>, taken: bool, keep: Option<bool>) -> Result<(), String> {
+        if matches!(self.phase, Phase::Body(_) | Phase::Chunk { .. }) {
+            self.phase = Phase::Command;
+        }
         if let Some(transaction) = self.transaction.take()
             && keep.unwrap_or(taken)
         {
@@ -122,24 +128,16 @@ impl Session {
             let octets = transaction.chunks.map(Body::into_octets).unwrap_or_default();
             let message =
                 Message { number: 0, connection: self.number, time: self.now, envelope, octets, code };
-            if let Err(why) = self.server.store(&message) {
-                self.note(&why);
-                stored = false;
-            }
-            if stored {
-                self.accepted += 1;
-                if self.keep {
-                    // The transcript up to here comes first, so that whoever wakes up for the message sees it too.
-                    self.server.keep_message(message, &mut self.page, &mut self.findings);
-                } else {
-                    self.server.record(Change::Milestone, |capture, _| capture.count_message());
-                }
+            self.server.store(&message)?;
+            self.accepted += 1;
+            if self.keep {
+                // The transcript up to here comes first, so that whoever wakes up for the message sees it too.
+                self.server.keep_message(message, &mut self.page, &mut self.findings);
+            } else {
+                self.server.record(Change::Milestone, |capture, _| capture.count_message());
             }
         }
-        if matches!(self.phase, Phase::Body(_) | Phase::Chunk { .. }) {
-            self.phase = Phase::Command;
-        }
-        stored
+        Ok(())
     }
 
     fn conclude_auth(&mut self, command: &Command, code: u16) {

@@ -226,15 +226,13 @@ impl Session {
         let chunks = self.transaction.as_ref().and_then(|transaction| transaction.chunks.as_ref());
         let size = chunks.map_or(0, |chunks| chunks.size);
         if let Err(why) = self.server.store_has_room(size) {
-            // The replies go out one by one before the message is stored: whether it can be is to be known first.
             self.note(&why);
-            for _ in 0..count {
-                let reply = self.answer(452, "4.3.1", "the store takes no more");
-                self.say_plain(&reply);
-            }
             self.transaction = None;
-            return;
+            return self.refuse_unstored(count);
         }
+        // The replies decide for whom the message is stored, and leave when it is.
+        self.collect_said();
+        let (outbox, page, entries) = (self.outbox.mark(), self.page.mark(), self.entry_count);
         let mut taken = Vec::new();
         for index in 0..count {
             self.recipient = Some(index);
@@ -243,7 +241,21 @@ impl Session {
             }
         }
         self.recipient = None;
-        self.keep_for(&taken);
+        if let Err(why) = self.keep_for(&taken) {
+            self.outbox.cut_back(outbox);
+            self.page.cut_back(page);
+            self.entry_count = entries;
+            self.note(&why);
+            self.refuse_unstored(count);
+        }
+    }
+
+    /// LMTP: the message is stored for none of its recipients.
+    fn refuse_unstored(&mut self, count: usize) {
+        for _ in 0..count {
+            let reply = self.not_stored();
+            self.say_plain(&reply);
+        }
     }
 
     pub(super) fn speaks_lmtp(&self) -> bool {

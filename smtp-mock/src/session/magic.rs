@@ -39,6 +39,7 @@ fn steps_of(word: &str, what: &str) -> Option<Vec<Step>> {
         "rst" => return Some(vec![Step::Close(Close::Rst)]),
         "fin" | "drop" => return Some(vec![Step::Close(Close::Fin)]),
         "stall" => return Some(vec![Step::Stall]),
+        "421-continue" => return Some(vec![Step::UnavailableContinues]),
         _ => {}
     }
     if let Some(duration) = word.strip_prefix("delay-") {

@@ -33,7 +33,7 @@ use crate::{
     capture::{Envelope, Page, Path},
     random::Random,
     report::{Fault, Finding},
-    scenario::{Certificate, Close, HandshakeFault, On, Scenario, TlsMode, escape},
+    scenario::{Certificate, Close, HandshakeFault, On, Scenario, TlsMode, escape, print_duration},
     server::Server,
     signal::Change,
 };
@@ -123,6 +123,10 @@ pub struct Session {
     server: Server,
     number: u64,
     now: Duration,
+    /// When the client was heard or served last.
+    active: Duration,
+    /// Octets came since the last `poll`.
+    heard: bool,
     random: Random,
     input: Vec<u8>,
     /// The room of the line that is looked at, used again for the next.
@@ -220,6 +224,8 @@ impl Session {
             server,
             number,
             now: Duration::ZERO,
+            active: Duration::ZERO,
+            heard: false,
             random: Random::new(seed, number),
             input: Vec::new(),
             line: Vec::new(),
@@ -270,6 +276,7 @@ impl Session {
 
     /// Gives octets of the client, cut anyhow; welcome at any time.
     pub fn input(&mut self, octets: &[u8]) {
+        self.heard = true;
         if !self.greeted && !matches!(self.phase, Phase::Proxy | Phase::Start | Phase::Handshake) {
             self.find(Fault::EarlyTalker, "");
             if let Some(reply) = self.scenario().server.early.clone() {
@@ -356,10 +363,30 @@ impl Session {
         }
     }
 
+    /// The time at which [`poll`](Self::poll) is to be called again although it asked for input and none came: the
+    /// client has been silent for as long as it may then. `None` where it may be silent for ever.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Duration> {
+        if matches!(self.phase, Phase::Stalled | Phase::Handshake | Phase::Over(_)) {
+            // It waits for us, or the driver for its handshake.
+            return None;
+        }
+        Some(self.active.saturating_add(self.scenario().limits.idle()?))
+    }
+
     /// What to do next. Call it again after each thing that it asked for; it changes nothing by itself but the
     /// capture.
     pub fn poll(&mut self) -> Output {
+        if core::mem::take(&mut self.heard) {
+            self.active = self.now;
+        }
         let output = self.next_output();
+        match output {
+            Output::NeedInput => {}
+            // It is the server that waits.
+            Output::WaitUntil(until) | Output::StopReading(until) => self.active = until,
+            _ => self.active = self.now,
+        }
         self.flush_log();
         if matches!(self.phase, Phase::Over(_)) {
             self.finish();
@@ -423,6 +450,10 @@ impl Session {
                 if !matches!(self.phase, Phase::Start | Phase::Proxy | Phase::Handshake) {
                     self.greeted = true;
                 }
+                if self.deadline().is_some_and(|deadline| deadline <= self.now) {
+                    self.end_silence();
+                    continue;
+                }
                 return Output::NeedInput;
             }
         }
@@ -458,8 +489,24 @@ impl Session {
         }
     }
 
+    /// The client was silent for too long: the connection ends.
+    fn end_silence(&mut self) {
+        let silence = print_duration(self.scenario().limits.idle);
+        self.note(&format!("the client was silent for {silence}"));
+        match self.phase {
+            Phase::HalfClosed => self.over(Close::Fin),
+            Phase::Dialogue => self.end_silence_in_dialogue(&silence),
+            _ => {
+                let reply = self.answer(421, "4.4.2", format!("silent for {silence}, closing"));
+                self.say_plain(&reply);
+                self.outbox.close(Close::Fin);
+            }
+        }
+    }
+
     /// What comes first: PROXY header, TLS, dialogue or greeting.
     fn begin(&mut self) {
+        self.active = self.now;
         if self.scenario().server.proxy != crate::scenario::ProxyHeader::None && self.attributes.is_empty() {
             self.phase = Phase::Proxy;
         } else if self.implicit_tls && self.secured.is_none() {

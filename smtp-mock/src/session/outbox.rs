@@ -176,6 +176,17 @@ impl Outbox {
         !self.packet.is_empty()
     }
 
+    /// What was asked for so far, for [`cut_back`](Self::cut_back) before the next is handed out.
+    pub(super) fn mark(&self) -> (usize, usize) {
+        (self.actions.len(), self.packet.len())
+    }
+
+    /// Forgets what was asked for since the mark.
+    pub(super) fn cut_back(&mut self, (actions, packet): (usize, usize)) {
+        self.actions.truncate(actions);
+        self.packet.truncate(packet);
+    }
+
     /// Throws away what has not been said, for a connection that is gone.
     pub(super) fn abandon(&mut self) {
         self.actions.clear();

@@ -51,6 +51,26 @@ impl Session {
         moved
     }
 
+    /// The client was silent for too long where the script wants something of it, or where the script is over.
+    pub(super) fn end_silence_in_dialogue(&mut self, silence: &str) {
+        let Some(play) = self.play.take() else { return };
+        let expected = match play.dialogue.line(play.at) {
+            _ if play.chunk.is_some() => Some("<chunk>"),
+            Some((_, DialogueLine::Line(pattern))) => Some(pattern.as_str()),
+            Some((_, DialogueLine::Body)) => Some("<body>"),
+            Some((_, DialogueLine::EndOfFile)) => Some("<eof>"),
+            _ => None,
+        };
+        match expected {
+            Some(expected) => {
+                let got = format!("(the client was silent for {silence})");
+                self.leave_dialogue(&play, expected, &got, 0);
+            }
+            None => self.outbox.close(Close::Fin),
+        }
+        self.play = Some(play);
+    }
+
     fn play_line(&mut self, play: &mut Play) -> bool {
         if play.chunk.is_some() {
             return self.take_chunk(play);
@@ -182,6 +202,15 @@ impl Session {
             octets: body.into_octets(),
             code,
         };
+        if code.is_some_and(|code| code / 100 == 2)
+            && let Err(why) = self.server.store(&message)
+        {
+            // Not even a script acknowledges what is not stored.
+            self.note(&why);
+            let reply = self.not_stored();
+            self.say_plain(&reply);
+            return self.outbox.close(Close::Fin);
+        }
         self.server.keep_message(message, &mut self.page, &mut self.findings);
     }
 

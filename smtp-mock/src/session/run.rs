@@ -4,9 +4,12 @@ use std::sync::Arc;
 
 use super::{Handshake, Session, answer::Answer, command::Command, outbox::Cut};
 use crate::{
-    scenario::{Close, LARGEST, On, Step},
+    scenario::{Close, LARGEST, On, Reply, Step},
     server::Facts,
 };
+
+/// What a server says that goes on after a 421.
+const UNAVAILABLE_CONTINUES: &str = "4.3.2 not available, the session goes on";
 
 /// What follows when everything has been said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -62,11 +65,14 @@ impl Session {
         match self.conclude(command, code, keep, last) {
             // It announces the end of the connection (RFC 5321 §3.8).
             _ if code == 421 => (answer, code, After::Close),
-            After::StoreFailed => {
-                (self.answer(452, "4.3.1", "the store takes no more"), 452, After::StoreFailed)
-            }
+            After::StoreFailed => (self.not_stored(), 452, After::StoreFailed),
             after => (answer, code, after),
         }
+    }
+
+    /// The reply to a message that the store did not take.
+    pub(super) fn not_stored(&self) -> Answer {
+        self.answer(452, "4.3.1", "the store takes no more")
     }
 
     fn follow(&mut self, after: After) {
@@ -144,12 +150,26 @@ impl Session {
                     }
                     self.say(octets, &cut, rule);
                 }
-                Step::Reply(_) | Step::Raw(_) | Step::RawHex(_) | Step::LongLine(_) => {
+                Step::Reply(_)
+                | Step::UnavailableContinues
+                | Step::Raw(_)
+                | Step::RawHex(_)
+                | Step::LongLine(_) => {
+                    let mut octets = octets_of(step);
                     if let (None, Some(code)) = (decision, step.code()) {
                         decision = Some(code);
                         after = self.conclude(command, code, keep, last);
+                        if after == After::StoreFailed {
+                            // Not even a rule acknowledges what is not stored.
+                            octets = self.not_stored().to_octets();
+                            decision = Some(452);
+                        }
+                        if *step == Step::UnavailableContinues {
+                            // Not even where 421 stands in place of the greeting does the session end.
+                            after = After::Nothing;
+                        }
                     }
-                    self.say(octets_of(step), &cut, rule);
+                    self.say(octets, &cut, rule);
                 }
                 Step::Garbage(count) => {
                     let octets = self.random.octets((*count).min(LARGEST));
@@ -195,6 +215,7 @@ impl Session {
 fn octets_of(step: &Step) -> Vec<u8> {
     match step {
         Step::Reply(reply) => reply.to_octets(),
+        Step::UnavailableContinues => Reply::new(421, UNAVAILABLE_CONTINUES).to_octets(),
         Step::Raw(octets) | Step::RawHex(octets) => octets.0.clone(),
         Step::LongLine(length) => {
             let mut octets = b"250 ".to_vec();

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::wait_for;
+use crate::waiting::wait_for;
 
 /// The fields that delivery puts above a message (RFC 5321 §4.4, and what the servers and scripts of the lab add).
 const TRACE: [&str; 7] = [

@@ -14,7 +14,8 @@ use super::accounts::{PASSWORD, USER, User, system_group, system_user};
 use super::certificates::{Authority, Identity};
 use super::home::Home;
 use super::process::Process;
-use super::{DOMAINS, Dovecot, MAILBOXES, Maildir, greets, on_free_ports, wait_for};
+use super::{DOMAINS, Dovecot, MAILBOXES, Maildir, greets, on_free_ports};
+use crate::waiting::wait_for;
 
 /// The user of the machine as whom mail is delivered.
 const OWNER: &str = "nobody";

@@ -2,22 +2,24 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::{io, thread};
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
-use super::{INTERVAL, wait_for};
+use crate::living::{self, members};
+use crate::waiting::{end_of, kill, wait_for};
 
 /// What the watchdog runs: its standard input ends when the test process does, however that happens. Its
-/// arguments are the process group and the directory to remove.
+/// arguments are the process group, the directory to remove, and when the group's leader began.
 const WATCHDOG: &str = r#"
 while read -r _; do :; done
+# another process may have the number of a leader that is gone
+[ "$(sed 's/.*) //' "/proc/$1/stat" | cut -d ' ' -f 20)" = "$3" ] && kill -s KILL -- "-$1"
 # a process that has not died yet may write meanwhile, and keep the directory from being removed
 for _ in 1 2 3 4 5 6 7 8 9 10; do
-    kill -s KILL -- "-$1"
     rm -rf -- "$2" && exit
     sleep 0.2
 done
@@ -31,6 +33,9 @@ pub(super) struct Process {
     group: Pid,
     log: PathBuf,
     watchdog: Child,
+    /// The leader is reaped: its number, and that of the group, may be another's.
+    ended: bool,
+    _shown: living::Log,
 }
 
 impl Process {
@@ -62,9 +67,12 @@ impl Process {
             .stderr(File::create(complaints(&log))?)
             .spawn()?;
         let group = Pid::from_child(&leader);
+        // it is not reaped: there is one
+        let started = living::Process::of(leader.id()).map_or(0, |process| process.started);
         let watchdog = Command::new("sh")
             .args(["-c", WATCHDOG, "watchdog", &group.to_string()])
             .arg(directory)
+            .arg(started.to_string())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -72,9 +80,12 @@ impl Process {
             .process_group(0)
             .spawn();
         match watchdog {
-            Ok(watchdog) => Ok(Self { name, leader, group, log, watchdog }),
+            Ok(watchdog) => {
+                let shown = living::Log::of(name, &log);
+                Ok(Self { name, leader, group, log, watchdog, ended: false, _shown: shown })
+            }
             Err(error) => {
-                end(&mut leader, group);
+                end(name, &mut leader, group)?;
                 Err(error)
             }
         }
@@ -84,7 +95,11 @@ impl Process {
     pub(super) fn ready(&mut self, mut look: impl FnMut() -> bool) -> io::Result<()> {
         let name = self.name;
         let started = wait_for(&format!("the start of {name}"), || {
-            if let Some(status) = self.leader.try_wait()? {
+            // looked at without reaping it: its group is still to be ended
+            let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+            if waitid(WaitId::Pid(self.group), options)?.is_some() {
+                self.ended = true;
+                let status = end(name, &mut self.leader, self.group)?;
                 return Err(io::Error::other(format!("{name} ended at its start ({status})")));
             }
             Ok(look().then_some(()))
@@ -103,10 +118,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        end(&mut self.leader, self.group);
-        // after the server, so that something watches until it is gone; nobody is left to hear of a failure
-        let _ = self.watchdog.kill();
-        let _ = self.watchdog.wait();
+        let ended = if self.ended { Ok(()) } else { end(self.name, &mut self.leader, self.group).map(drop) };
+        // after the server, so that something watches until it is gone
+        let ended = ended.and_then(|()| kill(&mut self.watchdog, "a watchdog"));
+        match ended {
+            Err(error) if !std::thread::panicking() => panic!("{} does not end: {error}", self.name),
+            // the test has failed already
+            _ => {}
+        }
     }
 }
 
@@ -115,34 +134,18 @@ fn complaints(log: &Path) -> PathBuf {
     log.with_extension("stderr")
 }
 
-/// Ends a process group and returns when none of its processes is left.
+/// Ends a process group, and returns when none of its processes is left, with how the leader ended.
 ///
-/// They are killed: what an orderly end would save goes with the directory.
-fn end(leader: &mut Child, group: Pid) {
-    loop {
+/// They are killed: what an orderly end would save goes with the directory. The leader is reaped last: until then its
+/// number, which is that of the group, is nobody else's.
+fn end(name: &str, leader: &mut Child, group: Pid) -> io::Result<std::process::ExitStatus> {
+    wait_for(&format!("the end of {name}"), || {
         // the leader by itself, too, which has no group of its own yet when it has just been started
         let _ = leader.kill();
         let _ = kill_process_group(group, Signal::KILL);
-        // reaping the leader is what lets its group end; an error means that it is reaped
-        let ended = !matches!(leader.try_wait(), Ok(None));
-        if ended && !lives(group) {
-            return;
-        }
-        thread::sleep(INTERVAL);
-    }
-}
-
-/// Whether a process of a group runs; one that is dead and not yet reaped by its parent, which may be any
-/// process of the machine, does not.
-fn lives(group: Pid) -> bool {
-    let processes = fs::read_dir("/proc").into_iter().flatten().filter_map(Result::ok);
-    // proc(5): «pid (name) state parent group …», and the name may hold anything; who ends meanwhile has none
-    let mut states = processes.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
-    let group = group.to_string();
-    states.any(|stat| {
-        let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
-        fields.next().is_some_and(|state| state != "Z") && fields.nth(1) == Some(group.as_str())
-    })
+        Ok(members(leader.id()).is_empty().then_some(()))
+    })?;
+    end_of(leader, name)
 }
 
 #[cfg(test)]
@@ -163,10 +166,29 @@ mod tests {
     fn dropping_it_ends_every_process_of_the_group() {
         let directory = tempfile::tempdir().unwrap();
         let server = sleeper(directory.path());
-        let group = server.group;
-        assert!(lives(group));
+        let group = server.leader.id();
+        // the shell and its two children
+        assert_eq!(members(group).len(), 3);
         drop(server);
-        assert!(!lives(group));
+        assert_eq!(members(group), []);
+    }
+
+    #[test]
+    fn the_watchdog_leaves_a_group_alone_whose_leader_is_another() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut other = Command::new("sleep").arg("600").process_group(0).spawn().unwrap();
+        let mut watchdog = Command::new("sh")
+            .args(["-c", WATCHDOG, "watchdog", &other.id().to_string()])
+            .arg(directory.path())
+            // not when it began
+            .arg("1")
+            .stdin(Stdio::null())
+            .spawn()
+            .unwrap();
+        end_of(&mut watchdog, "a watchdog").unwrap();
+        assert!(!directory.path().exists());
+        assert_eq!(other.try_wait().unwrap(), None);
+        kill(&mut other, "a sleeper").unwrap();
     }
 
     #[test]
@@ -176,8 +198,7 @@ mod tests {
         // what the end of this process does, however it comes
         drop(server.watchdog.stdin.take());
         wait_for("the end of the group and of the directory", || {
-            server.leader.try_wait()?;
-            let gone = !lives(server.group) && !directory.path().exists();
+            let gone = members(server.leader.id()).is_empty() && !directory.path().exists();
             Ok(gone.then_some(()))
         })
         .unwrap();

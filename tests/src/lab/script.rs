@@ -12,7 +12,7 @@ use super::accounts::User;
 use super::home::Home;
 use super::process::Process;
 use super::running::Running;
-use super::{DOMAINS, MAILBOXES, PACKAGES, SIZE, greets, on_free_ports};
+use super::{DOMAINS, GREETING, MAILBOXES, PACKAGES, SIZE, greets, on_free_ports};
 
 /// A script of a server.
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl Script {
             let arguments = [script.as_os_str(), told.as_os_str()];
             let mut process = Process::start(name, Path::new(self.interpreter), arguments, log, home.path())?;
             // they are opened one by one
-            let is_open = |address: &SocketAddr| TcpStream::connect(address).is_ok();
+            let is_open = |address: &SocketAddr| TcpStream::connect_timeout(address, GREETING).is_ok();
             process.ready(|| addresses.iter().all(is_open) && greets(addresses[0]))?;
             let [plain, starttls, implicit, certificate] = addresses;
             let listeners = vec![

@@ -72,6 +72,7 @@ fn every_fault_of_the_mock_is_played() {
         "reply-4xx",
         "reply-5xx",
         "421-close",
+        "421-continue",
         "rst",
         "fin",
         "drop-mid-reply",

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
 use smtp_mock::Mock;
+use smtp_tests::waiting::kill;
 
 use super::case::{Case, Peer, Tls, USER, cases};
 use super::judge::judge;
@@ -137,7 +138,7 @@ fn finish(mut child: Child, input: Vec<u8>, waits: impl Fn() -> bool) -> (Option
         }
         if Instant::now() >= end {
             kill_process_group(Pid::from_child(&child), Signal::KILL).unwrap();
-            child.wait().unwrap();
+            kill(&mut child, "a client").unwrap();
             break None;
         }
         if !is_waiting && waits() {

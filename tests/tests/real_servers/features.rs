@@ -4,13 +4,13 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::net::TcpStream;
 use std::thread;
 
 use smtp_tests::attachments::{attachments, sha256};
 use smtp_tests::lab::abilities::{Address, Feature, Kind, Listener, MECHANISMS, Server, Tls};
 use smtp_tests::lab::{FULL, SIZE, USER, users};
 use smtp_tests::program::Finished;
+use smtp_tests::waiting;
 
 use super::everyone::{
     FRIEND, Letter, accepted, door, end_of_log, lab, publish, session, status, with_certificate,
@@ -390,7 +390,7 @@ fn offers(server: &dyn Server, keyword: &str) -> bool {
     else {
         panic!("TLS needs TCP")
     };
-    let mut stream = TcpStream::connect(address).unwrap();
+    let mut stream = waiting::connect(address).unwrap();
     stream.write_all(b"EHLO client.example\r\nLHLO client.example\r\nQUIT\r\n").unwrap();
     let lines = BufReader::new(stream).lines().map_while(Result::ok);
     lines.filter(|line| line.starts_with("250")).any(|line| line[4..].split(' ').next() == Some(keyword))

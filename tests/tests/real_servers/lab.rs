@@ -6,10 +6,10 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::time::Duration;
 
 use native_tls::{Certificate, TlsConnector, TlsStream};
 use smtp_tests::lab::Postfix;
+use smtp_tests::waiting;
 
 const MESSAGE: &[u8] =
     b"From: you@example.org\r\nBcc: hidden@example.net\r\nSubject: =?utf-8?q?caf=C3=A9?=\r\n\
@@ -107,9 +107,7 @@ fn processes_in(directory: &Path) -> usize {
 }
 
 fn connect(postfix: &Postfix, address: std::net::SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect(address).unwrap_or_else(|error| panic!("{error}: {}", postfix.log()));
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    stream
+    waiting::connect(address).unwrap_or_else(|error| panic!("{error}: {}", postfix.log()))
 }
 
 fn secure(postfix: &Postfix, stream: TcpStream) -> TlsStream<TcpStream> {

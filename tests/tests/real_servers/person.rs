@@ -2,16 +2,22 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::net::{SocketAddr, TcpStream};
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
+use smtp_tests::living;
+use smtp_tests::waiting::{connect, end_of, kill, output_within, wait_for};
 use tempfile::TempDir;
+
+/// How long the lab may take to start, a few ports that were taken included.
+const START: Duration = Duration::from_mins(2);
 
 #[test]
 fn it_stops_cleanly_twice_in_a_row() {
@@ -20,11 +26,11 @@ fn it_stops_cleanly_twice_in_a_row() {
         // seven servers at several addresses each, and their processes
         assert!(lab.addresses.len() >= 20, "{:?}", lab.addresses);
         for address in &lab.addresses {
-            TcpStream::connect(address).unwrap();
+            connect(*address).unwrap();
         }
         assert!(lab.processes.len() >= 30, "{:?}", lab.processes);
         lab.signal(Signal::INT);
-        assert!(lab.process.wait().unwrap().success());
+        assert!(end_of(&mut lab.process, "the lab").unwrap().success());
         lab.is_gone();
     }
 }
@@ -33,12 +39,9 @@ fn it_stops_cleanly_twice_in_a_row() {
 fn it_is_cleaned_up_when_it_is_killed() {
     let mut lab = Started::new();
     lab.signal(Signal::KILL);
-    lab.process.wait().unwrap();
+    end_of(&mut lab.process, "the lab").unwrap();
     // the watchdogs do it, for whom nobody waits
-    let end = Instant::now() + Duration::from_secs(30);
-    while !lab.traces().is_empty() && Instant::now() < end {
-        thread::sleep(Duration::from_millis(10));
-    }
+    wait_for("the end of the lab's servers", || Ok(lab.traces().is_empty().then_some(()))).unwrap();
     lab.is_gone();
 }
 
@@ -48,7 +51,8 @@ fn it_is_cleaned_up_when_a_server_does_not_start() {
     // longer than the path of a unix socket may be
     let place = directory.path().join("x".repeat(100));
     fs::create_dir(&place).unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_lab")).env("TMPDIR", &place).output().unwrap();
+    let mut lab = Command::new(env!("CARGO_BIN_EXE_lab"));
+    let output = output_within(START, lab.env("TMPDIR", &place)).unwrap();
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(error.starts_with("lab: Dovecot ended at its start"), "{error}");
@@ -60,11 +64,15 @@ struct Started {
     process: Child,
     directory: TempDir,
     addresses: Vec<SocketAddr>,
-    processes: BTreeSet<Process>,
+    processes: BTreeSet<Identity>,
 }
 
 /// A process: its number, and when it began, since numbers are used again.
-type Process = (u32, String);
+type Identity = (u32, u64);
+
+fn identity(process: &living::Process) -> Identity {
+    (process.number, process.started)
+}
 
 impl Started {
     /// Starts it and reads what it prints until it is ready.
@@ -80,17 +88,23 @@ impl Started {
             .unwrap();
         let (addresses, processes) = (Vec::new(), BTreeSet::new());
         let mut lab = Self { process, directory, addresses, processes };
-        let mut output = BufReader::new(lab.process.stdout.take().unwrap());
-        let mut line = String::new();
-        while !line.starts_with("Ctrl-C") {
-            line.clear();
-            assert_ne!(output.read_line(&mut line).unwrap(), 0, "it ended before it was ready");
+        let output = BufReader::new(lab.process.stdout.take().unwrap());
+        // it reads to the end: what the lab prints then must find a reader
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || output.lines().map_while(Result::ok).for_each(|line| drop(sender.send(line))));
+        let end = Instant::now() + START;
+        loop {
+            let left = end.saturating_duration_since(Instant::now());
+            let line = lines
+                .recv_timeout(left)
+                .unwrap_or_else(|error| panic!("it is not ready: {error}\n{}", living::dump()));
+            if line.starts_with("Ctrl-C") {
+                break;
+            }
             let words = line.split_whitespace().skip_while(|word| *word != "--server");
             lab.addresses.extend(words.filter_map(|word| word.parse::<SocketAddr>().ok()));
         }
-        // what it prints at its end must find a reader
-        thread::spawn(move || output.read_to_end(&mut Vec::new()));
-        lab.processes = descendants(lab.process.id());
+        lab.processes = living::below(lab.process.id()).iter().map(identity).collect();
         lab
     }
 
@@ -101,8 +115,8 @@ impl Started {
     /// What is left of it: files and processes.
     fn traces(&self) -> Vec<String> {
         let files = entries(self.directory.path()).into_iter();
-        let running = processes().into_iter().map(|(process, _)| process);
-        let left = running.filter(|process| self.processes.contains(process));
+        let running = living::processes().into_iter().filter(living::Process::runs);
+        let left = running.filter(|process| self.processes.contains(&identity(process)));
         files.chain(left.map(|process| format!("{process:?}"))).collect()
     }
 
@@ -110,7 +124,7 @@ impl Started {
     fn is_gone(&self) {
         assert_eq!(self.traces(), [""; 0]);
         for address in &self.addresses {
-            assert!(TcpStream::connect(address).is_err(), "{address}");
+            assert!(connect(*address).is_err(), "{address}");
         }
     }
 }
@@ -118,45 +132,10 @@ impl Started {
 impl Drop for Started {
     fn drop(&mut self) {
         // after a test that failed; nobody is left to hear that it has ended already
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        let _ = kill(&mut self.process, "the lab");
     }
 }
 
 fn entries(directory: &Path) -> Vec<String> {
     fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path().display().to_string()).collect()
-}
-
-/// The processes below one, by way of their parents.
-fn descendants(of: u32) -> BTreeSet<Process> {
-    let all = processes();
-    let mut parents = BTreeSet::from([of]);
-    let mut found = BTreeSet::new();
-    loop {
-        let before = found.len();
-        for (process, parent) in &all {
-            if parents.contains(parent) {
-                parents.insert(process.0);
-                found.insert(process.clone());
-            }
-        }
-        if found.len() == before {
-            return found;
-        }
-    }
-}
-
-/// The processes of the machine that run, each with its parent; those that end meanwhile are left out, and those that
-/// have ended and wait for their parent.
-fn processes() -> Vec<(Process, u32)> {
-    let entries = fs::read_dir("/proc").unwrap().filter_map(Result::ok);
-    let stats = entries.filter_map(|entry| fs::read_to_string(entry.path().join("stat")).ok());
-    let parsed = stats.filter_map(|stat| {
-        // proc(5): «pid (name) state parent …», the 22nd field is the start; the name may hold anything
-        let number = stat.split(' ').next()?.parse().ok()?;
-        let fields: Vec<&str> = stat.rsplit(')').next()?.split_whitespace().collect();
-        let is_running = *fields.first()? != "Z";
-        is_running.then_some(((number, (*fields.get(19)?).to_owned()), fields.get(1)?.parse().ok()?))
-    });
-    parsed.collect()
 }

@@ -1,11 +1,12 @@
 //! `probe` at servers of others.
 
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use serde_json::Value;
 use smtp_tests::lab::abilities::{Kind, Protocol, Tls};
 use smtp_tests::lab::{Lab, Postfix};
 use smtp_tests::program::{Run, smtp_cli};
+use smtp_tests::waiting::{PATIENCE, output_within};
 
 fn probe(server: &str, postfix: &Postfix) -> Run {
     smtp_cli(["probe", "--server", server, "--helo", "client.example"])
@@ -82,20 +83,10 @@ fn what_is_wrong_with_a_postfix_is_found() {
     assert_eq!(rules, ["certificate-name", "old-tls", "trusts-us"], "{document:#}");
     assert_eq!(document["old_tls"], "TLS 1.1");
     // Another client's word for it.
-    let openssl = Command::new("openssl")
-        .args([
-            "s_client",
-            "-starttls",
-            "smtp",
-            "-tls1_1",
-            "-cipher",
-            "DEFAULT:@SECLEVEL=0",
-            "-connect",
-            &server,
-        ])
-        .stdin(Stdio::null())
-        .output()
-        .expect("`.ci/setup` has installed openssl");
+    let mut openssl = Command::new("openssl");
+    openssl.args(["s_client", "-starttls", "smtp", "-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"]);
+    openssl.args(["-connect", &server]);
+    let openssl = output_within(PATIENCE, &mut openssl).expect("`.ci/setup` has installed openssl");
     let said = String::from_utf8_lossy(&openssl.stdout);
     assert!(said.contains("TLSv1.1"), "{said}");
 }
@@ -132,7 +123,7 @@ fn every_server_of_the_lab_can_be_looked_at() {
                 "--tls-name",
                 "localhost",
                 "--tls",
-                if tls == Tls::Implicit { "implicit" } else { "opportunistic" },
+                if tls == Tls::Implicit { "implicit" } else { "starttls" },
             ]);
             if server.abilities().protocol == Protocol::Lmtp {
                 run = run.args(["--protocol", "lmtp"]);

@@ -4,12 +4,13 @@ use std::fs::{self, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use rustix::process::{Pid, Signal, kill_process};
 use smtp_tests::lab::Postfix;
 use smtp_tests::program::{Finished, Run, smtp_cli};
+use smtp_tests::waiting::{PATIENCE, kill};
 
-const PATIENCE: Duration = Duration::from_secs(30);
 /// Postfix refuses addresses of a family that it does not use itself.
 const WITH_IPV6: (&str, &str) = ("inet_protocols", "all");
 const SECRET: &str = "p@ss:w/rd";
@@ -72,8 +73,7 @@ impl Microsocks {
                     return Self { child, address };
                 }
             }
-            child.kill().ok();
-            child.wait().unwrap();
+            kill(&mut child, "microsocks").unwrap();
         }
         panic!("microsocks does not start")
     }
@@ -85,8 +85,7 @@ impl Microsocks {
 
 impl Drop for Microsocks {
     fn drop(&mut self) {
-        self.child.kill().ok();
-        self.child.wait().ok();
+        kill(&mut self.child, "microsocks").ok();
     }
 }
 
@@ -231,7 +230,7 @@ fn listen_behind_proxy(postfix: &Postfix) -> SocketAddr {
     writeln!(file, "{address} inet n - n - - smtpd\n  -o smtpd_upstream_proxy_protocol=haproxy").unwrap();
     drop(file);
     let master = fs::read_to_string(home.join("queue/pid/master.pid")).unwrap();
-    assert!(Command::new("kill").args(["-HUP", master.trim()]).status().unwrap().success());
+    assert!(kill_process(Pid::from_raw(master.trim().parse().unwrap()).unwrap(), Signal::HUP).is_ok());
     let end = Instant::now() + PATIENCE;
     loop {
         let mut code = [0; 3];

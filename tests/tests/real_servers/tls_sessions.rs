@@ -7,6 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use smtp_tests::lab::certificates::{Authority, Identity};
 use smtp_tests::program::{Finished, smtp_cli};
+use smtp_tests::waiting::kill;
 use tempfile::TempDir;
 
 /// OpenSSL's test server, for one client; it says what it is given to say.
@@ -81,8 +82,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         // One that has ended by itself cannot be killed, and need not be.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = kill(&mut self.child, "a server");
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod mail_data;
 mod scripted;
+mod unavailable;
 
 use core::time::Duration;
 

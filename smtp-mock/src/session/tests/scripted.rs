@@ -192,3 +192,59 @@ fn what_comes_in_clear_before_the_handshake_is_given_to_it_and_to_nothing_else()
         assert_eq!(session.poll(), Output::NeedInput);
     }
 }
+
+/// Lets time pass without a word of the client.
+fn after(talk: &mut Talk, time: Duration) -> String {
+    let before = talk.packets.len();
+    talk.session.now(time);
+    talk.run();
+    String::from_utf8_lossy(&talk.packets[before..].concat()).into_owned()
+}
+
+#[test]
+fn a_client_that_is_silent_for_five_minutes_gets_421() {
+    let minutes = Duration::from_mins;
+    let mut talk = Talk::new(Scenario::new());
+    after(&mut talk, minutes(4));
+    talk.say("EHLO client.test\r\n");
+    assert_eq!(talk.session.deadline(), Some(minutes(9)));
+    assert_eq!(after(&mut talk, minutes(8)), "");
+    // Half a line is a word too.
+    assert_eq!(talk.say("NO"), "");
+    assert_eq!(talk.session.deadline(), Some(minutes(13)));
+    assert_eq!(after(&mut talk, minutes(13)), "421 4.4.2 silent for 5m, closing\r\n");
+    assert_eq!(talk.last, Output::Close(Close::Fin));
+}
+
+#[test]
+fn silence_that_the_scenario_makes_is_no_silence_of_the_client() {
+    let hour = Duration::from_hours(1);
+    let mut scenario = Scenario::new();
+    scenario.rules.push(Rule::on(On::Noop).times(1).delay(hour).default_reply());
+    scenario.rules.push(Rule::on(On::Noop).step(Step::Stall));
+    let mut talk = Talk::new(scenario);
+    talk.say("NOOP\r\n");
+    assert_eq!(after(&mut talk, hour), "250 ok\r\n");
+    assert_eq!(talk.session.deadline(), Some(hour + Duration::from_mins(5)));
+    talk.say("NOOP\r\n");
+    assert_eq!((talk.session.deadline(), after(&mut talk, 3 * hour)), (None, String::new()));
+}
+
+#[test]
+fn without_a_limit_silence_lasts_and_in_a_dialogue_it_is_a_mismatch() {
+    let scenario = Scenario::parse("idle.toml", "[limits]\nidle = \"0s\"\n").unwrap();
+    let mut talk = Talk::new(scenario);
+    assert_eq!((talk.session.deadline(), after(&mut talk, Duration::from_hours(9))), (None, String::new()));
+    let mut talk =
+        Talk::new(Scenario::parse_dialogue("idle.smtp", "S: 220 hi\nC: QUIT\nS: 221 bye\n").unwrap());
+    assert!(
+        after(&mut talk, Duration::from_mins(5))
+            .starts_with("421 4.5.0 this is not what the dialogue expects")
+    );
+    assert_eq!(talk.last, Output::Close(Close::Fin));
+    let mismatch = &talk.server.report().mismatches[0];
+    assert_eq!(
+        (mismatch.expected.as_str(), mismatch.got.as_str()),
+        ("QUIT", "(the client was silent for 5m)")
+    );
+}

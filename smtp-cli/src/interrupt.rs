@@ -1,0 +1,239 @@
+//! Provides [`Interrupt`]: whether a signal asked the program to stop.
+//!
+//! Every wait of a run is cut into slices of at most [`SLICE`], and looks here between them: so one mechanism serves
+//! sockets, look-ups, pauses and commands on every system, and costs no system call where an answer comes soon.
+
+use crate::error::Error;
+use crate::exit::Exit;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// A wait looks after this time whether it is still wanted.
+pub(crate) const SLICE: Duration = Duration::from_millis(100);
+
+/// A request to stop, by a signal or by [`request`](Self::request).
+///
+/// Signals count only while something is armed, which a run is: the first one asks it to stop, the second one ends the
+/// process. Otherwise a signal ends the process, as it does without this.
+#[derive(Clone, Debug, Default)]
+pub struct Interrupt(Arc<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Whether the signals of the process are meant.
+    is_of_process: bool,
+    /// The signal that came; 0 until then.
+    signal: Arc<AtomicUsize>,
+    /// Whether the next signal ends the process.
+    ends_process: Arc<AtomicBool>,
+    /// When it was first seen.
+    seen: OnceLock<Instant>,
+}
+
+/// The number of SIGINT, which stands for every request that no signal makes.
+const BY_HAND: usize = 2;
+
+impl Interrupt {
+    /// The one that the signals of this process make.
+    #[must_use]
+    pub fn system() -> Self {
+        let ends_process = Arc::new(AtomicBool::new(true));
+        Self(Arc::new(State { is_of_process: true, ends_process, ..State::default() }))
+    }
+
+    /// Asks the program to stop.
+    pub fn request(&self) {
+        self.0.signal.store(BY_HAND, Ordering::SeqCst);
+    }
+
+    /// Takes signals as requests until the guard is dropped.
+    pub(crate) fn arm(&self) -> Armed<'_> {
+        if self.0.is_of_process {
+            static HANDLERS: OnceLock<()> = OnceLock::new();
+            HANDLERS.get_or_init(|| install(&self.0));
+            self.0.ends_process.store(false, Ordering::SeqCst);
+            if self.is_requested() {
+                self.0.ends_process.store(true, Ordering::SeqCst);
+            }
+        }
+        Armed(self)
+    }
+
+    /// Whether the program is asked to stop.
+    pub(crate) fn is_requested(&self) -> bool {
+        self.0.signal.load(Ordering::Relaxed) != 0
+    }
+
+    /// When it was first seen that the program is asked to stop; `None` where it is not.
+    pub(crate) fn seen(&self) -> Option<Instant> {
+        self.is_requested().then(|| *self.0.seen.get_or_init(Instant::now))
+    }
+
+    /// The words for what was not done because of it, which may be tried again.
+    pub(crate) fn error(&self) -> Error {
+        let signal = self.0.signal.load(Ordering::Relaxed);
+        Error::new(Exit::TEMPORARY, format!("interrupted by {}", name(signal)))
+    }
+
+    /// The same as a result, for what is to stop before its next step.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if self.is_requested() { Err(self.error()) } else { Ok(()) }
+    }
+
+    /// Lets the time pass, or less of it when the program is asked to stop.
+    pub(crate) fn sleep(&self, duration: Duration) {
+        let wait = self.until(Instant::now() + duration);
+        while let Some(slice) = wait.slice() {
+            thread::sleep(slice);
+        }
+    }
+
+    /// A wait until `deadline`, which ends early when the program is asked to stop.
+    pub(crate) fn until(&self, deadline: Instant) -> Wait {
+        Wait { deadline, interrupt: self.clone() }
+    }
+
+    /// Ends the process as the signal does where nobody takes it.
+    pub(crate) fn end_process(&self) -> ! {
+        end(self.0.signal.load(Ordering::SeqCst))
+    }
+}
+
+/// A wait that ends at a deadline, or early when the program is asked to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Wait {
+    deadline: Instant,
+    interrupt: Interrupt,
+}
+
+impl Wait {
+    /// How long to wait before looking again whether it is over; `None` when it is.
+    pub(crate) fn slice(&self) -> Option<Duration> {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        (!left.is_zero() && !self.interrupt.is_requested()).then(|| left.min(SLICE))
+    }
+
+    /// When it ends, if nobody asks the program to stop.
+    pub(crate) const fn deadline(&self) -> Instant {
+        self.deadline
+    }
+
+    /// The same, or one that ends after `duration` if that is earlier.
+    pub(crate) fn at_most(&self, duration: Duration) -> Self {
+        Self { deadline: self.deadline.min(Instant::now() + duration), interrupt: self.interrupt.clone() }
+    }
+
+    /// What asks the program to stop.
+    pub(crate) const fn interrupt(&self) -> &Interrupt {
+        &self.interrupt
+    }
+
+    /// Receives what another thread sends; fails by `Timeout` when the wait is over.
+    pub(crate) fn receive<T>(&self, receiver: &Receiver<T>) -> Result<T, RecvTimeoutError> {
+        while let Some(slice) = self.slice() {
+            match receiver.recv_timeout(slice) {
+                Err(RecvTimeoutError::Timeout) => {}
+                result => return result,
+            }
+        }
+        Err(RecvTimeoutError::Timeout)
+    }
+}
+
+/// As long as it lives, a signal is a request.
+#[derive(Debug)]
+pub(crate) struct Armed<'a>(&'a Interrupt);
+
+impl Drop for Armed<'_> {
+    fn drop(&mut self) {
+        if self.0.0.is_of_process {
+            self.0.0.ends_process.store(true, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(unix)]
+fn install(state: &State) {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    use signal_hook::flag;
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let Ok(number) = usize::try_from(signal) else { continue };
+        if is_ignored(number) {
+            continue;
+        }
+        // In this order: the second signal finds what the first one has set. None can be refused; one that is leaves
+        // the system's way.
+        let _ = flag::register_conditional_default(signal, Arc::clone(&state.ends_process))
+            .and_then(|_| flag::register(signal, Arc::clone(&state.ends_process)))
+            .and_then(|_| flag::register_usize(signal, Arc::clone(&state.signal), number));
+    }
+}
+
+/// Whether whoever started the process wants it to go on after this signal, as `nohup` does, and a shell for what it
+/// runs in the background.
+#[cfg(unix)]
+fn is_ignored(signal: usize) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default();
+    mask >> (signal - 1) & 1 == 1
+}
+
+#[cfg(unix)]
+fn name(signal: usize) -> &'static str {
+    let signal = i32::try_from(signal).ok();
+    signal.and_then(signal_hook::low_level::signal_name).unwrap_or("a signal")
+}
+
+#[cfg(unix)]
+fn end(signal: usize) -> ! {
+    let _ = i32::try_from(signal).map(signal_hook::low_level::emulate_default_handler);
+    // Where the system did not do it: the status that shells give to a process that a signal has ended.
+    std::process::exit(i32::try_from(128 + signal).unwrap_or(1))
+}
+
+#[cfg(windows)]
+fn install(state: &State) {
+    let (signal, ends_process) = (Arc::clone(&state.signal), Arc::clone(&state.ends_process));
+    // A handler that cannot be set leaves the system's way.
+    let _ = ctrlc::set_handler(move || {
+        if ends_process.swap(true, Ordering::SeqCst) {
+            end(BY_HAND);
+        }
+        signal.store(BY_HAND, Ordering::SeqCst);
+    });
+}
+
+#[cfg(windows)]
+fn name(_signal: usize) -> &'static str {
+    "Ctrl-C"
+}
+
+#[cfg(windows)]
+fn end(_signal: usize) -> ! {
+    // STATUS_CONTROL_C_EXIT
+    std::process::exit(0xc000_013a_u32.cast_signed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sleep_ends_at_its_time_or_when_it_is_interrupted() {
+        let interrupt = Interrupt::default();
+        let begin = Instant::now();
+        interrupt.sleep(Duration::from_millis(150));
+        assert!(begin.elapsed() >= Duration::from_millis(150));
+        assert!(interrupt.check().is_ok());
+        interrupt.request();
+        interrupt.sleep(Duration::from_mins(1));
+        assert!(begin.elapsed() < Duration::from_secs(30));
+        let error = interrupt.check().unwrap_err();
+        assert_eq!(error.exit(), Exit::TEMPORARY);
+        assert!(error.to_string().starts_with("interrupted by "), "{error}");
+    }
+}

@@ -1,0 +1,172 @@
+//! Tests of the layers: what excludes each other, and switches in every layer.
+
+use super::*;
+use crate::terminal::Stream;
+use std::collections::BTreeSet;
+
+/// The long options of `send` of which clap takes one alone.
+fn conflicts() -> BTreeSet<(String, String)> {
+    let command = args::command();
+    let send = command.find_subcommand("send").unwrap();
+    let long = |id: &str| {
+        let arg = send.get_arguments().find(|arg| arg.get_id() == id);
+        arg.and_then(Arg::get_long).unwrap().to_string()
+    };
+    let mut pairs = BTreeSet::new();
+    let mut add = |one: String, other: String| {
+        if one != other {
+            pairs.insert(if one < other { (one, other) } else { (other, one) });
+        }
+    };
+    for arg in send.get_arguments().filter(|arg| arg.get_long().is_some()) {
+        for other in send.get_arg_conflicts_with(arg) {
+            add(long(arg.get_id().as_str()), long(other.get_id().as_str()));
+        }
+    }
+    for group in send.get_groups().filter(|group| !(*group).clone().is_multiple()) {
+        let members: Vec<_> = group.get_args().map(|id| long(id.as_str())).collect();
+        for one in &members {
+            for other in &members {
+                add(one.clone(), other.clone());
+            }
+        }
+    }
+    pairs
+}
+
+#[test]
+fn what_is_typed_later_silences_what_belonged_to_another() {
+    let settings = |text: &str| -> Vec<Setting> {
+        let words = text.split_whitespace().map(|word| word.split_once('=').unwrap_or((word, "")));
+        words
+            .map(|(option, value)| Setting {
+                option: option.to_string(),
+                values: if value.is_empty() { Vec::new() } else { vec![value.into()] },
+                source: Source::Option,
+            })
+            .collect()
+    };
+    for (before, now, expected) in [
+        ("ca-file=x tls=none", "server=mx", "--ca-file=x --tls=none --server=mx"),
+        ("server=a tls=none user=u password-env=P helo=h", "server=b", "--helo=h --server=b"),
+        ("server=a user=u password-env=P", "user=v", "--server=a --user=v"),
+        ("password-env=P insecure", "password-file=f tls-pin=p", "--password-file=f --tls-pin=p"),
+        ("server=a port=25", "port=26", "--server=a --port=26"),
+        ("server=a tls=none", "account=work", "--account=work"),
+    ] {
+        let words = arguments_over(&settings(before), &settings(now));
+        let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
+        assert_eq!(words.join(" "), expected, "{before} / {now}");
+    }
+}
+
+#[test]
+fn what_excludes_each_other_on_the_command_line_does_so_between_layers() {
+    let conflicts = conflicts();
+    for known in [("ipv4", "ipv6"), ("body", "body-file"), ("eml", "subject"), ("lmtp", "mx")] {
+        assert!(conflicts.contains(&(known.0.into(), known.1.into())), "{known:?}: {conflicts:?}");
+    }
+    for (one, other) in conflicts {
+        let both = [one.as_str(), other.as_str()];
+        let is_settled = EXCLUSIVE.iter().any(|group| both.iter().all(|option| group.contains(option)))
+            // `add` keeps a draft and a message that exists apart.
+            || ["eml", "no-fix"].iter().any(|eml| {
+                both.contains(eml) && both.iter().any(|option| OF_A_DRAFT.contains(option))
+            });
+        assert!(is_settled, "{one} and {other}");
+    }
+}
+
+/// Whether a switch of a command is on, when a file, the environment and the words of a line say this of it.
+fn is_on(command: &str, switch: &Arg, file: &str, variable: Option<&str>, words: &[String]) -> bool {
+    let option = switch.get_long().unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    std::fs::write(&path, file).unwrap();
+    let value = variable.map(OsString::from);
+    let name = super::variable(option);
+    let mut terminal = Terminal {
+        environment: Box::new(move |wanted| value.clone().filter(|_| wanted == name)),
+        ..Terminal::detached(Stream::new(std::io::sink()), Stream::new(std::io::sink()))
+    };
+    // What the command or the switch cannot do without.
+    let mut line = vec!["smtp-cli".to_string(), command.to_string(), format!("--config={}", path.display())];
+    line.extend(
+        args::NEEDS.iter().filter(|(one, _)| *one == option).map(|(_, needed)| format!("--{needed}=-")),
+    );
+    line.extend(words.iter().cloned());
+    line.extend((command == "verify").then(|| "a@example.net".to_string()));
+    let mut line: Vec<OsString> = line.into_iter().map(OsString::from).collect();
+    let Parsed::Args(args, matches) = args::parse(line.clone()).unwrap() else { panic!("it is no text") };
+    let configuration = load(&args.global, &mut terminal).unwrap();
+    let (_, matches) = matches.subcommand().unwrap();
+    let layers = Layers::new(command, &args::options(command), matches, &configuration, &terminal).unwrap();
+    layers.complete(&mut line);
+    let Parsed::Args(_, matches) = args::parse(line).unwrap() else { panic!("it is no text") };
+    matches.subcommand().unwrap().1.get_flag(switch.get_id().as_str())
+}
+
+#[test]
+fn every_switch_counts_by_its_layer_and_can_be_undone() {
+    let mut tried = BTreeSet::new();
+    let grammar = args::command();
+    let layered = ["send", "compose", "lint", "shell", "probe", "verify"];
+    for command in grammar.get_subcommands() {
+        let command = command.get_name();
+        for switch in args::options(command).iter().filter(|arg| args::is_switch(arg)) {
+            let option = switch.get_long().unwrap();
+            if !layered.contains(&command) {
+                // The others have no settings of their own.
+                assert!(["quiet", "verbose"].contains(&option), "{command} --{option}");
+                continue;
+            }
+            tried.insert(option.to_string());
+            let (on, off) = (format!("--{option}"), format!("--{}", args::negative(option)));
+            for (file, variable, words, expected) in [
+                ("", None, &[][..], false),
+                ("true", None, &[], true),
+                ("false", None, &[], false),
+                ("", Some("1"), &[], true),
+                ("true", Some("0"), &[], false),
+                ("false", Some("1"), &[], true),
+                ("true", None, &[&off], false),
+                ("", Some("1"), &[&off], false),
+                ("true", Some("1"), &[&off], false),
+                ("false", Some("0"), &[&on], true),
+                ("", None, &[&on], true),
+                ("", None, &[&on, &off], false),
+                ("", None, &[&off, &on], true),
+                ("false true", None, &[], true),
+                ("true false", None, &[], false),
+            ] {
+                let text = match file.split_once(' ') {
+                    Some((weaker, stronger)) => format!(
+                        "default-account = 'a'\n[defaults]\n{option} = {weaker}\n[account.a]\n{option} = {stronger}\n"
+                    ),
+                    None if file.is_empty() => String::new(),
+                    None => format!("[defaults]\n{option} = {file}\n"),
+                };
+                let words: Vec<String> = words.iter().map(|word| (*word).clone()).collect();
+                assert_eq!(
+                    is_on(command, switch, &text, variable, &words),
+                    expected,
+                    "{command} --{option}: file {file:?}, variable {variable:?}, {words:?}"
+                );
+            }
+        }
+    }
+    for known in ["insecure", "stats", "require-all", "no-fix", "quiet", "mx"] {
+        assert!(tried.contains(known), "{known}: {tried:?}");
+    }
+}
+
+#[test]
+fn no_option_undoes_two_and_none_is_a_key() {
+    let keys = keys();
+    for option in args::options("send").iter().filter(|arg| args::is_undo(arg)) {
+        let long = option.get_long().unwrap();
+        assert!(option.is_hide_set() && !keys.iter().any(|key| key == long), "{long}");
+        assert!(keys.contains(&args::negative(long)), "{long}");
+    }
+    assert!(keys.contains(&"no-extension".to_string()));
+}

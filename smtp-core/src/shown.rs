@@ -1,0 +1,40 @@
+//! Defines [`is_shown`], which says what a terminal shows and what it would obey.
+
+/// Whether a character from elsewhere can be shown as it is: it is no control character (C0, DEL and C1), does not change
+/// the direction of the text after it, with which a name can be made to look like another, and ends no line or
+/// paragraph.
+///
+/// All words for people of this workspace escape the others.
+///
+/// ```
+/// assert!(smtp_core::is_shown('ü') && smtp_core::is_shown(' '));
+/// assert!(!smtp_core::is_shown('\x1b') && !smtp_core::is_shown('\u{202e}'));
+/// ```
+#[must_use]
+pub const fn is_shown(character: char) -> bool {
+    !matches!(
+        character,
+        '\0'..='\x1f'
+            | '\x7f'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'..='\u{202e}'
+            | '\u{2066}'..='\u{206f}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_terminal_obeys_is_not_shown() {
+        assert!(('\0'..=char::MAX).all(|character| !character.is_control() || !is_shown(character)));
+        let marks = "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
+                     \u{2066}\u{2067}\u{2068}\u{2069}";
+        assert!(marks.chars().all(|mark| !is_shown(mark)));
+        // letters that join, and what joins them: a name is to stay readable
+        assert!("ü 漢字 \u{200c}\u{200d}🙂".chars().all(is_shown));
+    }
+}
