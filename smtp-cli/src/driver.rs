@@ -270,9 +270,8 @@ impl Driver {
         self.written = None;
         self.is_shown = false;
         self.unheard += 1;
-        if self.end_of_mail_data() > 0 {
-            self.bodies.outstanding.append(&mut self.bodies.complete);
-        }
+        // A message may end with a BDAT of no octets.
+        self.bodies.outstanding.append(&mut self.bodies.complete);
         self.client.handle(Input::Sent);
     }
 

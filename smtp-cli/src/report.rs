@@ -357,7 +357,7 @@ const NO_REPLY: &str = "no reply came after the message";
 const fn doubt(cause: &Cause) -> &'static str {
     match cause {
         Cause::Violation(Violation::AcceptedWithoutRecipients(_)) => {
-            "the server refused everyone and then accepted the message"
+            "the server accepted a message after it had refused everyone"
         }
         _ => NO_REPLY,
     }

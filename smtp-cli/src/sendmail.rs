@@ -164,7 +164,7 @@ struct Request {
 /// Options of one letter without a value, which change nothing.
 const IGNORED: &str = "GimnU";
 /// Those that have a value, in the same word or the next one.
-const IGNORED_WITH_VALUE: &str = "ABehLop";
+const IGNORED_WITH_VALUE: &str = "ABehLp";
 
 impl Asked {
     /// Reads the words.
@@ -239,7 +239,7 @@ impl Request {
                         'b' => mode(rest)?,
                         'q' => return Err(unsupported("-q", NO_QUEUE)),
                         'o' if value()?.starts_with('Q') => return Err(unavailable("-oQ")),
-                        // Its value stands in the same word or is none.
+                        // The value of `o` was taken above; that of `d` stands in the same word or is none.
                         'o' | 'd' => {}
                         letter if IGNORED_WITH_VALUE.contains(letter) => drop(value()?),
                         letter => return Err(unavailable(&format!("-{letter}"))),

@@ -318,6 +318,11 @@ impl<'a> Session<'a> {
         !matches!(self.driver.client.answered(), Some(Verb::Mail | Verb::Rcpt | Verb::Data | Verb::Bdat))
     }
 
+    /// Whether the last reply ended a message.
+    pub(crate) fn is_after_a_message(&self) -> bool {
+        self.driver.client.answered() == Some(Verb::Message)
+    }
+
     /// Whether TLS is up.
     pub(crate) const fn is_secured(&self) -> bool {
         self.driver.client.is_secured()

@@ -44,9 +44,11 @@ impl<'a> Queue<'a> {
         inside.again.is_empty()
     }
 
-    /// Brings a message back for this round.
+    /// Brings a message back for this round, in the order of the messages.
     pub(crate) fn bring_back(&self, mail: Mail) {
-        self.inside().again.push_front(mail);
+        let again = &mut self.inside().again;
+        let place = again.iter().position(|other| other.number > mail.number).unwrap_or(again.len());
+        again.insert(place, mail);
     }
 
     /// Puts a message aside for the next round.

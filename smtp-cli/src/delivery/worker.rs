@@ -193,8 +193,13 @@ impl Work<'_, '_> {
             }
         }
         let is_last_word = outcomes.iter().any(is_unavailable);
-        let is_turned_away =
-            turn_away(&mut outcomes) || self.session.is_between_messages() && all_unavailable(&outcomes);
+        let is_between = |cause: &Cause| match cause {
+            Cause::Unavailable(_) => self.session.is_between_messages(),
+            // A server that takes so many messages a connection may close without a word.
+            Cause::Lost => self.session.is_after_a_message(),
+            _ => false,
+        };
+        let is_turned_away = turn_away(&mut outcomes) || all_closed_by(&outcomes, is_between);
         mail.measure.join(&self.session.take_measure());
         mail.ending = ending_of(&outcomes, &self.session);
         if let Some(interrupted) = self.session.interruption() {
@@ -236,9 +241,9 @@ fn turn_away(outcomes: &mut [Outcome]) -> bool {
     is_turned_away
 }
 
-/// Whether the server said 421 before anybody had an outcome.
-fn all_unavailable(outcomes: &[Outcome]) -> bool {
-    outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unsent(Reason::Closed(Cause::Unavailable(_)))))
+/// Whether such a cause ended the connection before anybody had an outcome.
+fn all_closed_by(outcomes: &[Outcome], is_such: impl Fn(&Cause) -> bool) -> bool {
+    outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unsent(Reason::Closed(cause)) if is_such(cause)))
 }
 
 /// Whether it was refused by the 421 that ended the session.
