@@ -123,7 +123,13 @@ fn a_421_inside_a_group_is_that_commands_reply_and_the_end() {
 fn a_421_behind_the_dot_refuses_the_message() {
     let run = play(
         one,
-        &[say("220 mx\r\n"), say(PIPELINING), say("250 ok\r\n250 ok\r\n354 go\r\n"), say("421 4.3.0 no\r\n")],
+        &[
+            say("220 mx\r\n"),
+            say(PIPELINING),
+            say("250 ok\r\n250 ok\r\n354 go\r\n"),
+            say("421 4.3.0 no\r\n"),
+            Step::Lose,
+        ],
     );
     assert_eq!(delivered(&run), [refused(Verb::Message, "421 4.3.0 no")]);
 }

@@ -133,6 +133,7 @@ fn a_421_between_the_final_replies_is_one_recipients_and_the_rest_are_read() {
                 say("250 ok\r\n250 ok\r\n250 ok\r\n250 ok\r\n354 go\r\n"),
                 say("250 delivered\r\n421 4.3.2 going down\r\n"),
                 last,
+                Step::Lose,
             ],
         );
         let refused = refused(Verb::Message, "421 4.3.2 going down");

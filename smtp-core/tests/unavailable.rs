@@ -38,6 +38,7 @@ fn a_message_that_is_delivered_after_a_421_to_the_mail_of_another_is_not_told_un
             say("250 reset\r\n421 4.3.2 shutting down\r\n503 no\r\n503 no\r\n"),
             say("250 reset\r\n250 ok\r\n250 ok\r\n250 three\r\n"),
             say("250 reset\r\n250 ok\r\n250 ok\r\n554 no\r\n"),
+            say("221 bye\r\n"),
         ],
     );
     assert_eq!(
@@ -49,7 +50,7 @@ fn a_message_that_is_delivered_after_a_421_to_the_mail_of_another_is_not_told_un
             vec![refused(Verb::Message, "554 no")]
         ]
     );
-    assert_eq!(run.events.last(), Some(&Event::Closed(gone())), "the reply to QUIT is not awaited");
+    assert_eq!(run.events.last(), Some(&Event::Closed(gone())));
 }
 
 #[test]
@@ -62,7 +63,7 @@ fn the_other_recipient_of_a_message_whose_rcpt_got_a_421_has_the_final_reply() {
         (say("garbage\r\n"), Outcome::Unconfirmed(Cause::Violation(Violation::MalformedReply))),
     ] {
         let group = "250 ok\r\n421 4.3.2 shutting down\r\n250 ok\r\n";
-        let run = play(start, &[say("220 mx\r\n"), say(CHUNKING), say(group), last]);
+        let run = play(start, &[say("220 mx\r\n"), say(CHUNKING), say(group), last, Step::Lose]);
         assert_eq!(delivered(&run), [[refused(Verb::Rcpt, GONE), outcome]]);
     }
 }
@@ -80,7 +81,7 @@ fn refusals_of_mail_or_of_every_recipient_stand_unless_the_message_is_accepted_a
         let stands = [[refused(verb, by), refused(verb, by)]];
         let group = [say("220 mx\r\n"), say(CHUNKING), Step::Say(replies)];
         for last in [say("503 no\r\n"), Step::Lose] {
-            let run = play(start, &[&group[..], std::slice::from_ref(&last)].concat());
+            let run = play(start, &[&group[..], &[last.clone(), Step::Lose]].concat());
             assert_eq!(delivered(&run), stands, "{replies} {last:?}");
         }
         let run = play(start, &[&group[..], &[say("250 queued\r\n")]].concat());
@@ -155,7 +156,7 @@ fn a_chunk_that_got_a_421_and_a_message_that_was_accepted_contradict_each_other(
     let run = play(start, &[&script[..], &[say("250 queued\r\n")]].concat());
     let violation = Cause::Violation(Violation::UnexpectedReply(reply("250 queued")));
     assert_eq!(delivered(&run), [[Outcome::Unconfirmed(violation)]]);
-    let run = play(start, &[&script[..], &[say("554 no\r\n")]].concat());
+    let run = play(start, &[&script[..], &[say("554 no\r\n"), Step::Lose]].concat());
     assert_eq!(delivered(&run), [[refused(Verb::Message, "554 no")]]);
     let run = play(start, &[&script[..], &[Step::Lose]].concat());
     assert_eq!(delivered(&run), [[Outcome::Unconfirmed(gone())]]);
@@ -213,4 +214,42 @@ fn a_write_that_holds_the_end_of_a_message_is_finished_and_any_other_given_up() 
         assert_eq!(matches!(output, Output::Write { .. }), holds_end, "{output:?}");
         assert_eq!(matches!(output, Output::Read { .. }), !holds_end, "{output:?}");
     }
+}
+
+#[test]
+fn one_reply_too_many_after_a_421_leaves_nothing_that_the_replies_said() {
+    let start = |quits: bool| {
+        move || {
+            let mut pair = sending(Config::default(), &[&["bob@example.net", "eve@example.net"]]);
+            if quits {
+                pair.client.quit().unwrap();
+            }
+            pair
+        }
+    };
+    // the 421 is no reply to the first RCPT: each of those after it is that of the command before
+    let shifted = "250 ok\r\n421 4.3.2 soon\r\n250 first\r\n250 second\r\n";
+    let group = [say("220 mx\r\n"), say(CHUNKING), Step::Say(shifted)];
+    for (quits, last) in [(false, "550 no\r\n"), (false, "250 queued\r\n"), (true, "550 no\r\n")] {
+        let run = play(start(quits), &[&group[..], &[Step::Say(last)]].concat());
+        let reply = reply(last.trim_end());
+        let violation =
+            if quits { Violation::UnexpectedReply(reply) } else { Violation::UnsolicitedReply(reply) };
+        let unknown = Outcome::Unconfirmed(Cause::Violation(violation.clone()));
+        assert_eq!(delivered(&run), [[unknown.clone(), unknown]], "{last}");
+        assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
+    }
+    // where the end comes in time, they hold
+    let run = play(start(true), &[&group[..], &[say("221 bye\r\n")]].concat());
+    assert_eq!(delivered(&run), [[refused(Verb::Rcpt, "421 4.3.2 soon"), accepted("250 second")]]);
+    // and it is not awaited for long
+    let mut pair = start(false)();
+    pair.settle();
+    for text in ["220 mx\r\n", CHUNKING, shifted] {
+        pair.say(text);
+    }
+    let last_words = Timeouts::default().last_words;
+    assert_eq!(pair.settle(), Output::Read { until: pair.now + last_words });
+    assert_eq!(pair.pass(last_words), Output::Closed);
+    assert_eq!(delivered(&pair.run), [[refused(Verb::Rcpt, "421 4.3.2 soon"), accepted("250 second")]]);
 }

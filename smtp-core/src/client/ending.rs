@@ -40,7 +40,7 @@ impl Client {
         }
         let cause = match (self.unavailable.take(), cause) {
             // a server that said 421 was to end the connection, and how it does is no news
-            (Some(reply), Cause::Lost | Cause::TimedOut(_)) => Cause::Unavailable(reply),
+            (Some(reply), Cause::Lost | Cause::TimedOut(_) | Cause::Quit) => Cause::Unavailable(reply),
             (_, cause) => cause,
         };
         self.phase = Phase::Closed;

@@ -235,7 +235,9 @@ impl Client {
                 if is_reset_refused && self.jobs.iter().any(|job| job.task.has_begun()) {
                     return self.violate(Violation::UnexpectedReply(reply.clone()));
                 }
-                if verb == Verb::Quit {
+                if verb == Verb::Quit && self.unavailable.is_some() {
+                    self.take_last_reply(reply);
+                } else if verb == Verb::Quit {
                     self.close(Cause::Quit);
                 }
             }
@@ -401,6 +403,9 @@ impl Client {
 
     /// Takes a reply that no command has asked for.
     fn take_unowed(&mut self, reply: &Reply) {
+        if self.unavailable.is_some() {
+            return self.violate(Violation::UnsolicitedReply(reply.clone()));
+        }
         if reply.code() == Code::UNAVAILABLE {
             return self.close(Cause::Unavailable(reply.clone()));
         }
@@ -416,7 +421,10 @@ impl Client {
         self.close(Cause::Refused(reply.clone()));
     }
 
-    fn violate(&mut self, violation: Violation) {
+    pub(super) fn violate(&mut self, violation: Violation) {
+        if self.unavailable.is_some() {
+            self.doubt_replies(&violation);
+        }
         self.close(Cause::Violation(violation));
     }
 }

@@ -223,8 +223,13 @@ impl Transaction {
     /// The server accepted the mail data although it had refused MAIL or every recipient: no refusal can be relied on.
     pub(super) fn doubt(&mut self, cause: &Cause) {
         if self.accepted == 0 {
-            self.standings.fill(Standing::Settled(Outcome::Unconfirmed(cause.clone())));
+            self.unsettle(cause);
         }
+    }
+
+    /// Nothing that was taken from the replies holds.
+    pub(super) fn unsettle(&mut self, cause: &Cause) {
+        self.standings.fill(Standing::Settled(Outcome::Unconfirmed(cause.clone())));
     }
 
     /// Whether everyone has an outcome.
@@ -236,7 +241,7 @@ impl Transaction {
     /// which failed the transaction (RFC 3030 §2).
     pub(super) fn cut_off(&mut self, cause: &Cause, is_end_handed_out: bool) {
         let is_check = self.is_check;
-        if is_end_handed_out && self.has_stray_recipient {
+        if is_end_handed_out && self.has_stray_recipient && self.owed > 0 {
             return self.doubt(cause);
         }
         if let Some(reply) = self.chunk_refusal.take() {

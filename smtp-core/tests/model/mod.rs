@@ -82,7 +82,7 @@ struct Play<'c, 'o> {
 /// Plays one session; panics where an outcome is wrong or a promise broken.
 pub(crate) fn play(choices: &mut Choices<'_>) -> Session {
     let transfer = choices.one_of(&[Transfer::Bdat, Transfer::Data, Transfer::Lmtp]);
-    let nature = Nature {
+    let mut nature = Nature {
         is_lmtp: transfer == Transfer::Lmtp,
         has_ehlo: transfer != Transfer::Data || !choices.happens(5),
         has_pipelining: !choices.happens(20),
@@ -90,7 +90,9 @@ pub(crate) fn play(choices: &mut Choices<'_>) -> Session {
         faults: choices.one_of(&[2, 0, 5, 15, 40]),
         after_421: choices.one_of(&[After421::GoesOn, After421::Closes, After421::Either]),
         is_sloppy: choices.happens(10),
+        strays: choices.happens(10),
     };
+    nature.strays &= !nature.is_sloppy;
     let mut config = Config::default();
     config.protocol = if nature.is_lmtp { Protocol::Lmtp } else { Protocol::Esmtp };
     config.limits.in_flight = choices.one_of(&[8, 1, 2, 64]);

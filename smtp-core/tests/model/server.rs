@@ -17,6 +17,8 @@ pub(crate) struct Nature {
     pub(crate) after_421: After421,
     /// Replies with 4yz, 5yz or 421 to MAIL and opens the transaction all the same.
     pub(crate) is_sloppy: bool,
+    /// Says 421 once beside the reply that it owes, and goes on: every reply after it is that of the command before.
+    pub(crate) strays: bool,
 }
 
 /// What the server does after a 421 (RFC 5321 §3.8 has it close).
@@ -148,6 +150,10 @@ impl Server {
     }
 
     fn command(&mut self, line: &str, choices: &mut Choices<'_>) {
+        if self.nature.strays && self.first_421.is_none() && choices.happens(5) {
+            self.say("421 of my own accord");
+            self.first_421 = Some(self.written);
+        }
         let verb = line.split(' ').next().unwrap_or_default();
         match verb {
             "EHLO" | "LHLO" if self.nature.has_ehlo => {
@@ -334,7 +340,12 @@ impl Server {
             return Fate::Done;
         }
         // what a sloppy server says is the only thing that a client can know
-        let kinds = if self.nature.is_sloppy { &ALL[..7] } else { &ALL[..] };
+        let kinds = match self.nature {
+            Nature { is_sloppy: true, .. } => &ALL[..7],
+            // how many replies are too many is known when all of them have come
+            Nature { strays: true, .. } => &ALL[..4],
+            _ => &ALL[..],
+        };
         choices.one_of(kinds)
     }
 
