@@ -9,7 +9,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use smtp_mock::{Builder, Certificate, Message, Mock, On, Rule, Step};
+use smtp_mock::{Builder, Certificate, Message, Mock};
 use smtp_tests::injected::{Injection, calls, each, injections, noted};
 use smtp_tests::program::smtp_cli;
 use smtp_tests::waiting::wait_within;
@@ -23,8 +23,6 @@ const PHASE: &str = "20";
 const WHOLE: Duration = Duration::from_secs(15);
 /// How long the server may take to notice that the client is gone.
 const NOTICE: Duration = Duration::from_secs(10);
-/// For how long the slow server reads nothing.
-const PAUSE: Duration = Duration::from_millis(100);
 /// The size of a body that leaves in several writes.
 const LARGE: usize = 200 * 1024;
 
@@ -36,19 +34,6 @@ fn a_large_message_by_data() {
 #[test]
 fn a_large_message_by_bdat() {
     large(|_| (), 20);
-}
-
-/// The system takes a part of each write.
-#[test]
-fn a_large_message_to_a_slow_server() {
-    large(
-        |way| {
-            way.server =
-                |_| Mock::builder().rule(Rule::on(On::Data).reply("354 go").step(Step::StopReading(PAUSE)));
-            way.arguments.extend(["--no-extension", "CHUNKING"].map(OsString::from));
-        },
-        20,
-    );
 }
 
 #[test]
