@@ -1,8 +1,9 @@
 //! Provides `--server mock`: the bundled server, started in this process on loopback.
 
+use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::settings::{Destination, Encryption, Settings};
+use crate::settings::{Encryption, Settings};
 use smtp_core::{Protocol, Secret};
 use smtp_mock::{Certificate, Mock};
 

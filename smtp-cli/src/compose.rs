@@ -36,7 +36,7 @@ pub(crate) fn print_message(message: &Message, terminal: &mut Terminal) -> Resul
         Ok(_) => Ok(()),
         Err(smtp_mime::Error::Write(error)) => Err(error),
         Err(error) => {
-            failed = Err(of_mime(&error));
+            failed = Err(Error::of_mime(&error));
             Ok(())
         }
     });
@@ -228,8 +228,8 @@ pub(crate) fn draft(
 /// Builds the message: now, and with randomness of its own.
 fn build(draft: MessageBuilder, args: &MessageArgs, outside: Outside<'_>) -> Result<Message> {
     let context = context(outside)?;
-    let message = draft.build(&context).map_err(|error| of_mime(&error))?;
-    signing::signed(message, args, context.date(), of_mime)
+    let message = draft.build(&context).map_err(|error| Error::of_mime(&error))?;
+    signing::signed(message, args, context.date(), Error::of_mime)
 }
 
 /// What a message takes from outside.
@@ -294,7 +294,7 @@ pub(crate) fn source(path: &Path, terminal: &mut Terminal) -> Result<Source> {
     } else {
         Source::file(path)
     };
-    source.map_err(|error| of_mime(&error))
+    source.map_err(|error| Error::of_mime(&error))
 }
 
 pub(crate) fn attached(attachment: &Attachment) -> Result<Entity> {
@@ -310,7 +310,7 @@ pub(crate) fn attached(attachment: &Attachment) -> Result<Entity> {
     let wrong = |error: &dyn std::fmt::Display| {
         Error::usage(format!("the attachment {}: {error}", attachment.path.display()))
     };
-    let mut entity = Entity::file(&attachment.path).map_err(|error| of_mime(&error))?;
+    let mut entity = Entity::file(&attachment.path).map_err(|error| Error::of_mime(&error))?;
     if let Some(name) = &attachment.name {
         let media_type = ContentType::guess(name);
         entity = entity.with_file_name(name).map_err(|error| wrong(&error))?;
@@ -352,15 +352,6 @@ pub(crate) fn addresses(option: &str, text: &str) -> Result<AddressList> {
         return Err(Error::usage(format!("{option}: there is no address in {text:?}")));
     }
     Ok(list)
-}
-
-/// A fault of the message's options, or a file that cannot be read.
-pub(crate) fn of_mime(error: &smtp_mime::Error) -> Error {
-    match error {
-        smtp_mime::Error::Read { name, error } => Error::unreadable("the file", Path::new(name), error),
-        smtp_mime::Error::Changed { .. } => Error::new(Exit::NO_INPUT, error.to_string()),
-        error => Error::usage(error.to_string()),
-    }
 }
 
 /// The envelope of a message: its sender and recipients, unless the options name others.

@@ -1,13 +1,14 @@
 //! Provides [`connect`]: the name looked up on a thread of its own, because a look-up knows no deadline, and the
 //! addresses tried in turn, each a little after the one before (RFC 8305); then what a proxy wants to hear.
 
+use crate::destination::Destination;
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
 use crate::interrupt::Wait;
 use crate::proxy;
-use crate::settings::{Destination, Route};
+use crate::settings::Route;
 use crate::socket::{self, Socket, Way};
-use crate::transport::Timed;
+use crate::timed::Timed;
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs, UdpSocket};
 use std::sync::mpsc::{self, RecvTimeoutError};

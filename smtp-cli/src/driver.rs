@@ -39,9 +39,11 @@ pub(crate) struct Driver {
     /// What the core calls time zero.
     epoch: Instant,
     transmit: Transmit,
-    /// How much of `transmit` was written, where not all of it is.
+    /// How much of `transmit` was written, from when it is to be written until all of it is.
     written: Option<usize>,
-    /// Whether the rest of a write will not leave, so that nothing may follow it.
+    /// Whether the observers were shown it.
+    is_shown: bool,
+    /// Whether a write was given up, so that nothing may follow it.
     is_torn: bool,
     /// Why a write or a read failed, where that is not that the server ended the connection.
     failed: Option<io::Error>,
@@ -117,6 +119,7 @@ impl Driver {
             epoch: now,
             transmit: Transmit::new(),
             written: None,
+            is_shown: false,
             is_torn: false,
             unheard: 0,
             bodies: Bodies::default(),
@@ -135,8 +138,11 @@ impl Driver {
             let stops = self.stops();
             let now = smtp_core::Instant::from_epoch(self.epoch.elapsed());
             let output = self.client.poll(now, &mut self.transmit);
-            if !matches!(output, Output::Write { .. } | Output::Event(_) | Output::Closed) {
-                self.leave_rest();
+            match output {
+                Output::Write { .. } => _ = self.written.get_or_insert(0),
+                Output::Event(_) | Output::Closed => {}
+                // The machine goes on without the write under way, if there is one.
+                _ => self.is_torn |= self.written.is_some(),
             }
             match output {
                 // What has left is awaited; nothing more leaves.
@@ -161,7 +167,10 @@ impl Driver {
                 }
                 Output::Idle => return Step::Idle,
                 Output::Closed => {
-                    self.transport.close(Instant::now() + FAREWELL);
+                    // A farewell says that nothing was cut off, and may take the rest of a TLS record along.
+                    if self.written.is_none() {
+                        self.transport.close(Instant::now() + FAREWELL);
+                    }
                     return Step::Closed;
                 }
             }
@@ -186,11 +195,12 @@ impl Driver {
         if self.is_torn {
             return self.client.handle(Input::WriteFailed);
         }
-        if self.written.is_none() {
+        if !self.is_shown {
             // Whoever only writes would not hear a refusal; with one write and one read in turn nothing is looked for.
             if self.unheard > 0 && self.take_what_came() {
                 return;
             }
+            self.is_shown = true;
             for observer in &mut self.observers {
                 observer.sent(&self.transmit, self.client.is_secured());
             }
@@ -258,20 +268,12 @@ impl Driver {
     /// All of a write has left.
     fn sent(&mut self) {
         self.written = None;
+        self.is_shown = false;
         self.unheard += 1;
         if self.end_of_mail_data() > 0 {
             self.bodies.outstanding.append(&mut self.bodies.complete);
         }
         self.client.handle(Input::Sent);
-    }
-
-    /// The machine goes on without the rest of the write under way, if there is one.
-    fn leave_rest(&mut self) {
-        match self.written {
-            Some(0) if !self.is_torn => self.written = None,
-            Some(_) => self.is_torn = true,
-            None => {}
-        }
     }
 
     /// Where in the octets of the last write its mail data ends; 0 where it has none.
@@ -443,5 +445,64 @@ impl Driver {
 impl fmt::Debug for Driver {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Driver").field("client", &self.client).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::socket::Socket;
+    use smtp_core::{EhloDomain, End, Outcome};
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::{Ipv4Addr, Shutdown};
+    use std::os::unix::net::UnixStream;
+    use std::sync::Arc;
+
+    fn event(driver: &mut Driver) -> Event {
+        match driver.step() {
+            Step::Event(event) => event,
+            step => panic!("{step:?}"),
+        }
+    }
+
+    #[test]
+    fn an_end_of_which_no_octet_left_is_cut() {
+        let (near, far) = UnixStream::pair().unwrap();
+        let server = std::thread::spawn(move || {
+            let (mut input, mut output) = (BufReader::new(far.try_clone().unwrap()), far);
+            output.write_all(b"220 mx\r\n").unwrap();
+            for reply in ["250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n", "250 ok\r\n", "250 ok\r\n"] {
+                input.read_line(&mut String::new()).unwrap();
+                output.write_all(reply.as_bytes()).unwrap();
+            }
+            input.read_line(&mut String::new()).unwrap();
+            input.read_exact(&mut [0; 8]).unwrap();
+            output.shutdown(Shutdown::Both).unwrap();
+        });
+        let interrupt = Interrupt::default();
+        let mut config = Config::default();
+        config.limits.chunk = 8;
+        config.report_recipients = false;
+        let transport = Transport::new(Socket::unix(near), &interrupt);
+        let mut driver = Driver::new(config, transport, None, Vec::new(), &interrupt);
+        driver.client.hello(EhloDomain::from(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST))).unwrap();
+        let mail = crate::mail::example(&["you@example.net"]);
+        let goal = driver.client.send(Arc::clone(&mail.envelope)).unwrap();
+        assert!(matches!(event(&mut driver), Event::Greeting(_)));
+        assert!(matches!(event(&mut driver), Event::Done { .. }));
+        for line in [&b"abcdef\r\n"[..], b"last\r\n"] {
+            assert!(matches!(driver.step(), Step::Body(_)));
+            assert_eq!(driver.client.body(line), line.len());
+        }
+        assert!(matches!(driver.step(), Step::Body(_)));
+        // The server is gone before the write that holds the end, and after one that was not answered.
+        server.join().unwrap();
+        driver.end_of_body();
+        let Event::Done { goal: done, end: End::Delivered(outcomes) } = event(&mut driver) else {
+            panic!("an end")
+        };
+        assert_eq!(done, goal);
+        assert!(matches!(outcomes[..], [Outcome::Unconfirmed(_)]), "{outcomes:?}");
+        assert!(driver.is_cut(goal));
     }
 }

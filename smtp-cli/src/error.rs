@@ -26,6 +26,15 @@ impl Error {
         Self::new(Exit::USAGE, message)
     }
 
+    /// A fault of the message's options, or a file of it that cannot be read.
+    pub(crate) fn of_mime(error: &smtp_mime::Error) -> Self {
+        match error {
+            smtp_mime::Error::Read { name, error } => Self::unreadable("the file", Path::new(name), error),
+            smtp_mime::Error::Changed { .. } => Self::new(Exit::NO_INPUT, error.to_string()),
+            error => Self::usage(error.to_string()),
+        }
+    }
+
     /// An input file that cannot be read.
     pub(crate) fn unreadable(what: &str, path: &Path, error: &std::io::Error) -> Self {
         Self::new(Exit::NO_INPUT, format!("cannot read {what} {}: {}", path.display(), Reworded(error)))

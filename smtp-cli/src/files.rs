@@ -66,8 +66,8 @@ impl Failing {
     }
 }
 
-/// Creates a file for its owner alone, or empties the owner's regular file of that name. Devices and FIFOs are taken as
-/// they are, and so are the open files of this process (`/dev/stdout`), to which it is appended.
+/// Creates a file for its owner alone, or empties the owner's regular file of that name. Devices and the owner's FIFOs are
+/// taken as they are, and so are the open files of this process (`/dev/stdout`), to which it is appended.
 ///
 /// # Errors
 /// When it is a symbolic link, another user's file or one that is in use.
@@ -100,7 +100,9 @@ fn try_to_create(path: &Path, in_use: &InUse) -> std::result::Result<File, Strin
     let reworded = |error: io::Error| Reworded(&error).to_string();
     let file = match private(path, OpenOptions::new().write(true).create(true)) {
         Err(error) if is_link(path, &error) && is_open_file(path) => {
-            return OpenOptions::new().append(true).open(path).map_err(reworded);
+            let file = OpenOptions::new().append(true).open(path).map_err(reworded)?;
+            in_use.refuse(&file)?;
+            return Ok(file);
         }
         result => result.map_err(|error| reworded(link_named(path, error)))?,
     };
@@ -110,7 +112,7 @@ fn try_to_create(path: &Path, in_use: &InUse) -> std::result::Result<File, Strin
         return Err(LINK.to_string());
     }
     if !metadata.is_file() {
-        return if is_stream(&metadata) { Ok(file) } else { Err("it is no file to write to".to_string()) };
+        return if is_stream(&metadata) { Ok(file) } else { Err(NO_FILE.to_string()) };
     }
     in_use.refuse(&file)?;
     make_own(&file, &metadata)?;
@@ -122,6 +124,8 @@ fn cannot_create(what: &str, path: &Path, why: &str) -> Error {
     Error::new(Exit::CANNOT_CREATE, format!("cannot create {what} {}: {why}", path.display()))
 }
 
+/// Why what is neither a file nor a stream is refused, and another user's FIFO.
+const NO_FILE: &str = "it is no file to write to";
 /// Why a symbolic link is refused.
 const LINK: &str = "it is a symbolic link, which may lead anywhere: name the file itself";
 
@@ -176,7 +180,8 @@ fn is_link(_path: &Path, _error: &io::Error) -> bool {
 #[cfg(unix)]
 fn is_stream(metadata: &std::fs::Metadata) -> bool {
     use std::os::unix::fs::FileTypeExt;
-    metadata.file_type().is_char_device() || metadata.file_type().is_fifo()
+    let kind = metadata.file_type();
+    kind.is_char_device() || kind.is_fifo() && is_own(metadata)
 }
 
 #[cfg(windows)]
@@ -184,11 +189,18 @@ fn is_stream(metadata: &std::fs::Metadata) -> bool {
     !metadata.is_dir()
 }
 
+/// Whether it belongs to the user.
+#[cfg(unix)]
+fn is_own(metadata: &std::fs::Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    metadata.uid() == rustix::process::geteuid().as_raw()
+}
+
 /// Keeps others from reading a file that was there before.
 #[cfg(unix)]
 fn make_own(file: &File, metadata: &std::fs::Metadata) -> std::result::Result<(), String> {
-    use std::os::unix::fs::{MetadataExt, PermissionsExt};
-    if metadata.uid() != rustix::process::geteuid().as_raw() {
+    use std::os::unix::fs::PermissionsExt;
+    if !is_own(metadata) {
         return Err("it belongs to another user: name another one".to_string());
     }
     file.set_permissions(std::fs::Permissions::from_mode(0o600))
@@ -235,6 +247,21 @@ mod tests {
         assert!(append(&link).unwrap_err().to_string().contains(LINK));
         assert!(!directory.path().join("nothing").exists());
         assert!(refused(directory.path()).contains("directory"), "{}", refused(directory.path()));
+    }
+
+    #[test]
+    fn a_fifo_of_another_user_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("fifo");
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        // With both ends open nobody waits for the other.
+        let _both = OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        create("the file", &path, &InUse::default()).unwrap();
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+            let error = create("the file", &path, &InUse::default()).unwrap_err().to_string();
+            assert!(error.ends_with(NO_FILE), "{error}");
+        }
     }
 
     #[test]

@@ -22,12 +22,12 @@ pub(crate) fn lint(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
     if args.message.eml.is_empty() {
         let prepared = compose::prepare(args, terminal)?;
         for mail in prepared.mails(args, terminal.outside()) {
-            findings.extend(lint.message(&mail?.message).map_err(|error| compose::of_mime(&error))?);
+            findings.extend(lint.message(&mail?.message).map_err(|error| Error::of_mime(&error))?);
         }
     }
     for path in &args.message.eml {
         let source = compose::source(path, terminal)?;
-        let found = lint.source(&source).map_err(|error| match compose::of_mime(&error) {
+        let found = lint.source(&source).map_err(|error| match Error::of_mime(&error) {
             error if error.exit() == Exit::USAGE => Error::new(Exit::DATA, error.to_string()),
             error => error,
         })?;

@@ -1,10 +1,10 @@
 //! Provides the login: where the password comes from, and the mechanisms that use it.
 
 use crate::command;
+use crate::destination::Destination;
 use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
-use crate::settings::{Destination, Login, LoginKind};
 use crate::terminal::Terminal;
 use smtp_core::Secret;
 use smtp_core::{ChannelBinding, Credentials, Mechanism, MechanismError};
@@ -13,6 +13,32 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use zeroize::Zeroizing;
+
+/// Who logs in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    /// The user name.
+    pub(crate) user: String,
+    /// The names of mechanisms, in the order in which they are tried; none means the strongest first.
+    pub(crate) mechanisms: Vec<String>,
+    /// What it is done with.
+    pub(crate) kind: LoginKind,
+    /// Where the password or token comes from; `None` where there is none.
+    pub(crate) secret: Option<PasswordSource>,
+}
+
+/// What a login is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LoginKind {
+    /// A user name and a password.
+    Password,
+    /// A user name and an OAuth token.
+    Token,
+    /// The certificate of the handshake.
+    Certificate,
+    /// Nothing.
+    Anonymous,
+}
 
 /// The mechanisms that are known.
 pub(crate) const MECHANISMS: [&str; 11] = [

@@ -127,14 +127,13 @@ impl Mail {
     /// Encodes the message anew where it is not ASCII and the server does not offer 8BITMIME (RFC 6152 §3).
     pub(crate) fn fit(&mut self, extensions: &Extensions) -> Result<(), Error> {
         let Some(edit) = self.edit.as_ref().filter(|_| !extensions.has("8BITMIME")) else { return Ok(()) };
-        let message =
-            (**edit).clone().build_seven_bit().map_err(|error| match crate::compose::of_mime(&error) {
-                error if error.exit() == Exit::USAGE => Error::new(
-                    Exit::UNAVAILABLE,
-                    format!("the server does not offer 8BITMIME, which the message needs, and {error}"),
-                ),
-                error => error,
-            })?;
+        let message = (**edit).clone().build_seven_bit().map_err(|error| match Error::of_mime(&error) {
+            error if error.exit() == Exit::USAGE => Error::new(
+                Exit::UNAVAILABLE,
+                format!("the server does not offer 8BITMIME, which the message needs, and {error}"),
+            ),
+            error => error,
+        })?;
         let envelope = Arc::make_mut(&mut self.envelope);
         envelope.body = BodyType::SevenBit;
         envelope.size = Some(message.encoded_len());

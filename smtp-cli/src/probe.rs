@@ -66,15 +66,15 @@ pub(crate) fn probe(
     if let Some(log) = &program.log {
         log.check(&program.in_use)?;
     }
-    let interrupt = settings.interrupt.clone();
-    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, None)?) } else { None };
     let (now, _) = (terminal.clock)();
     let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let seen = look(&settings, args.connection.insecure, now, &|| outputs.observers(0, &settings));
     match &seen {
         Ok(facts) => {
-            outputs.log(true, &format!("probe {}: {} findings", facts.server, facts.findings().len()));
+            outputs.log(true, &format!("probe {}: {} findings", facts.server, findings::of(&facts).len()));
         }
         Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
     }

@@ -6,6 +6,7 @@ use crate::args::{EnvelopeArgs, Format, GlobalArgs, SendArgs, Until};
 use crate::bundled;
 use crate::compose;
 use crate::delivery::{self, Plan, Reach};
+use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers::Program;
@@ -14,7 +15,7 @@ use crate::mx::{self, Mx};
 use crate::output::Outputs;
 use crate::report::{Form, Ledger, Report};
 use crate::session::Session;
-use crate::settings::{Destination, Encryption, Settings};
+use crate::settings::{Encryption, Settings};
 use crate::terminal::Terminal;
 use smtp_core::Secret;
 use std::fmt::Write as _;
@@ -82,12 +83,13 @@ fn attempt(
         warn_of_another_sender(&settings, &prepared, terminal);
     }
     let password = password(&settings, terminal)?;
-    let interrupt = settings.interrupt.clone();
-    let _armed = interrupt.arm();
     let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let mx = args.connection.mx.then(|| Mx::new(&args.connection)).transpose()?;
     let count = prepared.count(args.run.repeat);
     let mut outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
+    // From here on; a FIFO without a reader would hold the run otherwise, signal or not.
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
     let format = args.run.format.unwrap_or_default();
     let form = match format {

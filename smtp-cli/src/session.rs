@@ -6,8 +6,9 @@ use crate::args;
 use crate::driver::{Driver, Step};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::login::Login;
 use crate::measure::Measure;
-use crate::settings::{Encryption, Login, Settings};
+use crate::settings::{Encryption, Settings};
 use crate::tls::Tls;
 use crate::transcript::Observer;
 use crate::transport::Transport;
@@ -310,6 +311,11 @@ impl<'a> Session<'a> {
                 Step::Closed => return Some(self.cause.clone().unwrap_or(Cause::Lost)),
             }
         }
+    }
+
+    /// Whether the last reply ended the set-up or a message, so that no message has begun since.
+    pub(crate) const fn is_between_messages(&self) -> bool {
+        !matches!(self.driver.client.answered(), Some(Verb::Mail | Verb::Rcpt | Verb::Data | Verb::Bdat))
     }
 
     /// Whether TLS is up.

@@ -1,63 +1,13 @@
 //! Defines [`Settings`]: what the arguments mean for a connection.
 
 use crate::args::{AuthChoice, ConnectionArgs, Header, ProtocolName, Proxy, Scheme, Server, TlsMode};
+use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::login::PasswordSource;
+use crate::login::{Login, LoginKind, PasswordSource};
 use crate::tls::Trust;
 use smtp_core::{EhloDomain, Protocol, Reveal, Secret, Timeouts, XclientAttribute};
-use std::fmt;
 use std::net::IpAddr;
-use std::path::PathBuf;
-
-/// Where a connection goes to.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Destination {
-    /// A host by name or address.
-    Host {
-        /// Name or address.
-        name: String,
-        /// The port.
-        port: u16,
-    },
-    /// A socket of the file system.
-    Unix(PathBuf),
-}
-
-impl Destination {
-    /// Whether it is this machine, as far as can be told without a look-up.
-    fn is_loopback(&self) -> bool {
-        match self {
-            Self::Unix(_) => true,
-            Self::Host { name, .. } => {
-                if let Ok(address) = name.parse::<IpAddr>() {
-                    return address.to_canonical().is_loopback();
-                }
-                let name = name.trim_end_matches('.').to_ascii_lowercase();
-                // RFC 6761 §6.3: these names never leave the machine.
-                name == "localhost" || name.ends_with(".localhost")
-            }
-        }
-    }
-
-    /// The name that a certificate has to bear.
-    fn certificate_name(&self) -> &str {
-        match self {
-            Self::Unix(_) => "localhost",
-            Self::Host { name, .. } => name,
-        }
-    }
-}
-
-impl fmt::Display for Destination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Host { name, port } if name.contains(':') => write!(f, "[{name}]:{port}"),
-            Self::Host { name, port } => write!(f, "{name}:{port}"),
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
 
 /// How TLS is used, once `auto` is decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,32 +20,6 @@ pub(crate) enum Encryption {
     Required,
     /// From the first octet on.
     Implicit,
-}
-
-/// Who logs in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Login {
-    /// The user name.
-    pub(crate) user: String,
-    /// The names of mechanisms, in the order in which they are tried; none means the strongest first.
-    pub(crate) mechanisms: Vec<String>,
-    /// What it is done with.
-    pub(crate) kind: LoginKind,
-    /// Where the password or token comes from; `None` where there is none.
-    pub(crate) secret: Option<PasswordSource>,
-}
-
-/// What a login is done with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LoginKind {
-    /// A user name and a password.
-    Password,
-    /// A user name and an OAuth token.
-    Token,
-    /// The certificate of the handshake.
-    Certificate,
-    /// Nothing.
-    Anonymous,
 }
 
 /// All that a connection needs to know.

@@ -121,9 +121,9 @@ impl Socket {
         Ok(with_stream!(self, stream => rustix::net::send(stream, octets, flags))?)
     }
 
-    /// Waits no longer than `limit`, or until a signal comes.
-    pub(crate) fn wait(&self, way: Way, limit: Duration) -> io::Result<()> {
-        with_stream!(self, stream => wait(stream, way, limit)).map(drop)
+    /// Waits no longer than `limit`, or until a signal comes; returns whether that way is free.
+    pub(crate) fn wait(&self, way: Way, limit: Duration) -> io::Result<bool> {
+        with_stream!(self, stream => wait(stream, way, limit))
     }
 
     /// Our own address, for a hello without a name.

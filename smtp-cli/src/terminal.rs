@@ -3,13 +3,11 @@
 use crate::error::Error;
 use crate::interrupt::{Interrupt, SLICE};
 use crate::shown;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, IsTerminal, Read, Write};
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Asks a question and gives the answer.
@@ -88,7 +86,7 @@ impl Terminal {
                     || std::env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb")),
             password: Box::new(move |question| ask_for_password(question, &asking)),
             environment: Box::new(variable),
-            clock: Box::new(clock),
+            clock: Box::new(smtp_mime::Date::system_clock),
             random: Box::new(random),
             sleep: Box::new(move |duration| sleeping.sleep(duration)),
             interrupt,
@@ -108,7 +106,7 @@ impl Terminal {
             has_line_editor: false,
             password: Box::new(|_| Err(io::ErrorKind::UnexpectedEof.into())),
             environment: Box::new(|_| None),
-            clock: Box::new(clock),
+            clock: Box::new(smtp_mime::Date::system_clock),
             random: Box::new(random),
             sleep: Box::new(std::thread::sleep),
             interrupt: Interrupt::default(),
@@ -282,21 +280,6 @@ fn echo_restorer() -> impl FnOnce() {
 fn variable(name: &str) -> Option<OsString> {
     let home = || if name == "HOME" { std::env::home_dir().map(OsString::from) } else { None };
     std::env::var_os(name).or_else(home)
-}
-
-fn clock() -> (i64, i32) {
-    static ZONE: OnceLock<TimeZone> = OnceLock::new();
-    let now = Timestamp::now();
-    (now.as_second(), ZONE.get_or_init(zone).to_offset(now).seconds())
-}
-
-/// The time zone of this machine, from the file that holds it: to find it in the database of all zones by its name
-/// means to read that database's directories, which takes longer than to send a message.
-fn zone() -> TimeZone {
-    let is_chosen = std::env::var_os("TZ").is_some();
-    let file = if cfg!(unix) && !is_chosen { std::fs::read("/etc/localtime").ok() } else { None };
-    let zone = file.and_then(|octets| TimeZone::tzif("/etc/localtime", &octets).ok());
-    zone.unwrap_or_else(TimeZone::system)
 }
 
 fn random(buffer: &mut [u8]) -> io::Result<()> {

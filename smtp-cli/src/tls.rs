@@ -3,7 +3,7 @@
 use crate::args::Pin;
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
-use crate::transport::Timed;
+use crate::timed::Timed;
 use native_tls::{Certificate, HandshakeError, Identity, Protocol, TlsConnector, TlsStream};
 use sha2::{Digest, Sha256};
 use std::fmt;

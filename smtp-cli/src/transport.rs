@@ -1,141 +1,14 @@
-//! Provides [`Timed`], a socket whose every read and write ends at one deadline, and [`Transport`], which is that in
-//! clear or under TLS.
+//! Provides [`Transport`], a connection in clear or under TLS.
 
-use crate::interrupt::{Interrupt, SLICE};
-use crate::socket::{Socket, Way};
+use crate::interrupt::Interrupt;
+use crate::socket::Socket;
+use crate::timed::{First, Timed};
 use crate::tls::{Failure, Tls};
 use smtp_core::ChannelBinding;
 use std::io::{self, Read, Write};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
-
-/// A socket whose reads and writes end at a deadline, however many of them one call of the TLS library makes.
-///
-/// When the program is interrupted they end at once, or as much later as [`Timed::set_patience`] says.
-#[derive(Debug)]
-pub(crate) struct Timed {
-    socket: Socket,
-    deadline: Instant,
-    /// Whether reads and writes wait; otherwise they fail by `WouldBlock`.
-    waits: bool,
-    /// Whether the last write that did not wait found no room.
-    lacks_room: bool,
-    interrupt: Interrupt,
-    /// For how long waits may go on after an interrupt.
-    patience: Duration,
-    /// The first octets that came, to tell what a peer speaks that is not what was expected.
-    first: First,
-    /// How many more of them are kept.
-    room: usize,
-}
-
-/// The first octets, shared because a TLS library that fails does not give the socket back.
-type First = Arc<Mutex<Vec<u8>>>;
-
-/// So many of the first octets are kept.
-const FIRST: usize = 64;
-
-impl Timed {
-    /// One whose reads and writes end at `deadline`, or with an interrupt.
-    pub(crate) fn new(socket: Socket, deadline: Instant, interrupt: &Interrupt) -> Self {
-        Self {
-            socket,
-            deadline,
-            waits: true,
-            lacks_room: false,
-            interrupt: interrupt.clone(),
-            patience: Duration::ZERO,
-            first: First::default(),
-            room: FIRST,
-        }
-    }
-
-    /// Sets the deadline anew.
-    pub(crate) const fn set_deadline(&mut self, deadline: Instant) {
-        self.deadline = deadline;
-    }
-
-    /// Lets waits go on for so long after an interrupt.
-    pub(crate) const fn set_patience(&mut self, patience: Duration) {
-        self.patience = patience;
-    }
-
-    /// The socket, which knows no deadline.
-    pub(crate) fn into_socket(self) -> Socket {
-        self.socket
-    }
-
-    /// How long the next wait may last.
-    fn slice(&self) -> io::Result<Duration> {
-        let end = match self.interrupt.seen() {
-            Some(seen) => self.deadline.min(seen + self.patience),
-            None => self.deadline,
-        };
-        match end.saturating_duration_since(Instant::now()) {
-            Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-            left => Ok(left.min(SLICE)),
-        }
-    }
-
-    /// Waits for a slice of the time that is left, or until there is something to read; with `for_room`, or room to
-    /// write.
-    fn wait(&self, for_room: bool) -> io::Result<()> {
-        let way = if for_room { Way::Both } else { Way::In };
-        self.socket.wait(way, self.slice()?)
-    }
-}
-
-/// Whether the same may be done again.
-fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{Interrupted, TimedOut, WouldBlock};
-    matches!(error.kind(), WouldBlock | TimedOut | Interrupted)
-}
-
-impl Read for Timed {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let count = loop {
-            let read = if self.waits {
-                let limit = self.slice()?;
-                self.socket.read_within(buffer, limit)
-            } else {
-                self.socket.try_read(buffer)
-            };
-            match read {
-                Err(error) if !is_passing(&error) => return Err(error),
-                Err(_) if !self.waits => return Err(io::ErrorKind::WouldBlock.into()),
-                Err(_) => {}
-                Ok(count) => break count,
-            }
-        };
-        if self.room > 0 {
-            let kept = count.min(self.room);
-            self.room -= kept;
-            self.first.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(&buffer[..kept]);
-        }
-        Ok(count)
-    }
-}
-
-impl Write for Timed {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        loop {
-            match self.socket.try_write(octets) {
-                Err(error) if is_passing(&error) => {}
-                result => return result,
-            }
-            if !self.waits {
-                self.lacks_room = true;
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
-            self.socket.wait(Way::Out, self.slice()?)?;
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 /// A connection in clear or under TLS.
 #[derive(Debug)]
@@ -201,11 +74,11 @@ impl Transport {
     }
 
     /// Waits until there is something to read, or room where the last write found none; no longer than a slice of the
-    /// time until `deadline`.
-    pub(crate) fn wait(&mut self, deadline: Instant) -> io::Result<()> {
-        self.stream_mut().map_or(Ok(()), |stream| {
+    /// time until `deadline`. Returns whether there is.
+    pub(crate) fn wait(&mut self, deadline: Instant) -> io::Result<bool> {
+        self.stream_mut().map_or(Ok(true), |stream| {
             stream.deadline = deadline;
-            stream.wait(stream.lacks_room)
+            stream.wait()
         })
     }
 
@@ -270,7 +143,6 @@ impl Transport {
         let deadline = deadline.into();
         if let Some(stream) = self.stream_mut() {
             stream.waits = deadline.is_some();
-            stream.lacks_room = false;
             stream.deadline = deadline.unwrap_or(stream.deadline);
         }
     }
@@ -338,6 +210,25 @@ mod tests {
             near.wait(deadline).unwrap();
         };
         assert_eq!(count, 8);
+    }
+
+    #[test]
+    fn room_is_awaited_although_something_was_looked_for_since_the_write() {
+        let (mut near, mut far) = pair();
+        let octets = vec![0; 1 << 20];
+        let mut written = 0;
+        while let Ok(count) = near.try_write(&octets) {
+            written += count;
+        }
+        assert_eq!(near.try_read(&mut [0; 8]).unwrap_err().kind(), io::ErrorKind::WouldBlock);
+        let reading = std::thread::spawn(move || {
+            io::copy(&mut (&mut far).take(written as u64), &mut io::sink()).unwrap();
+            far
+        });
+        let _far = reading.join().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        // A wait for what comes alone would find nothing, however often.
+        assert!((0..20).any(|_| near.wait(deadline).unwrap()), "there is room");
     }
 
     #[test]

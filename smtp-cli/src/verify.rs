@@ -42,10 +42,10 @@ pub(crate) fn verify(
         log.check(&program.in_use)?;
     }
     let password = password(&settings, terminal)?;
-    let interrupt = settings.interrupt.clone();
-    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let answers = Session::open(&settings, password.as_ref(), outputs.observers(0, &settings)).and_then(
         |mut session| {
             let checked = transaction::check(&mut session, &envelope);

@@ -175,6 +175,7 @@ mod time;
 mod transmit;
 mod transparency;
 mod xclient;
+mod xtext;
 
 pub use address::{
     AddressLiteral, Domain, DomainPart, EhloDomain, ForwardPath, LocalPart, Mailbox, ReversePath, SyntaxError,

@@ -3,7 +3,7 @@
 use alloc::{boxed::Box, string::String};
 
 use crate::address::{SyntaxError, is_utf8_non_ascii, text_forms};
-use crate::extension_parameters::xtext_encode;
+use crate::xtext;
 
 /// An ESMTP parameter: a keyword, with a value or without, as in `SIZE=1000` or `SMTPUTF8`.
 ///
@@ -52,7 +52,7 @@ impl Parameter {
     /// When `text` is empty or not ASCII; CR, LF and NUL are refused too, though xtext could carry them, because
     /// servers decode the value before they log or forward it.
     pub fn with_xtext(keyword: &str, text: &str) -> Result<Self, SyntaxError> {
-        Self::new(keyword, Some(&xtext_encode(text, VALUE)?))
+        Self::new(keyword, Some(&xtext::encode(text, VALUE)?))
     }
 
     /// The printed form, `KEYWORD` or `KEYWORD=value`.

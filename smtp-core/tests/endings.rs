@@ -133,12 +133,7 @@ fn streaming() -> (Client, Transmit) {
     let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
     client.hello(domain()).unwrap();
     client.send(envelope(&["bob@example.net"])).unwrap();
-    for text in ["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
-        client.handle(Input::Received(text.as_bytes()));
-        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
-            client.handle(Input::Sent);
-        }
-    }
+    hear(&mut client, &mut transmit, &["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"]);
     assert!(matches!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(_)));
     client.body(&vec![b'x'; 64 * 1024]);
     assert!(matches!(client.poll(Instant::EPOCH, &mut transmit), Output::Write { .. }));
@@ -330,12 +325,7 @@ fn a_group_with_its_end_that_was_not_handed_out_is_unsent() {
     config.limits.in_flight = 2;
     let (mut client, mut transmit) = (Client::new(config), Transmit::new());
     client.hello(domain()).unwrap();
-    for text in ["220 mx\r\n", CHUNKING] {
-        client.handle(Input::Received(text.as_bytes()));
-        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
-            client.handle(Input::Sent);
-        }
-    }
+    hear(&mut client, &mut transmit, &["220 mx\r\n", CHUNKING]);
     let first = client.send(envelope(&["bob@example.net"])).unwrap();
     let second = client.send(envelope(&["eve@example.net"])).unwrap();
     assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(first));

@@ -236,6 +236,16 @@ pub(crate) fn envelope(to: &[&str]) -> Envelope {
     Envelope::new(ReversePath::new(from), to.iter().map(|to| ForwardPath::new(to.parse().unwrap())))
 }
 
+/// Gives a client these replies, one after the other, and lets it write after each.
+pub(crate) fn hear(client: &mut Client, transmit: &mut Transmit, replies: &[&str]) {
+    for reply in replies {
+        client.handle(Input::Received(reply.as_bytes()));
+        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, transmit) {
+            client.handle(Input::Sent);
+        }
+    }
+}
+
 /// A pair whose client says hello and sends one message for each list of recipients.
 pub(crate) fn sending(config: Config, messages: &[&[&str]]) -> Pair {
     let mut pair = Pair::new(config);

@@ -123,12 +123,7 @@ fn what_leaves_is_told_apart_however_the_message_is_cut() {
     for to in ["bob@example.net", "eve@example.net"] {
         client.send(envelope(&[to])).unwrap();
     }
-    for text in ["220 mx\r\n", PIPELINING, "250 ok\r\n250 ok\r\n354 go\r\n"] {
-        client.handle(Input::Received(text.as_bytes()));
-        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
-            client.handle(Input::Sent);
-        }
-    }
+    hear(&mut client, &mut transmit, &["220 mx\r\n", PIPELINING, "250 ok\r\n250 ok\r\n354 go\r\n"]);
     for octet in b"hello".chunks(1) {
         assert!(matches!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(_)));
         client.body(octet);

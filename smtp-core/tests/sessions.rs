@@ -225,12 +225,7 @@ fn an_unsolicited_reply_while_the_next_command_has_not_left_is_a_violation() {
     config.limits.in_flight = 2;
     let (mut client, mut transmit) = (Client::new(config), Transmit::new());
     client.hello(domain()).unwrap();
-    for text in ["220 mx\r\n", CHUNKING] {
-        client.handle(Input::Received(text.as_bytes()));
-        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
-            client.handle(Input::Sent);
-        }
-    }
+    hear(&mut client, &mut transmit, &["220 mx\r\n", CHUNKING]);
     let first = client.send(envelope(&["bob@example.net"])).unwrap();
     let second = client.send(envelope(&["eve@example.net"])).unwrap();
     assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(first));

@@ -136,12 +136,7 @@ fn a_block_that_cannot_be_written() {
     let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
     client.hello(domain()).unwrap();
     client.send(envelope(&["bob@example.net"])).unwrap();
-    for text in ["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
-        client.handle(Input::Received(text.as_bytes()));
-        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
-            client.handle(Input::Sent);
-        }
-    }
+    hear(&mut client, &mut transmit, &["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"]);
     client.body(MESSAGE.as_bytes());
     client.end_of_body();
     let begun = Instant::EPOCH + SECOND;
@@ -162,12 +157,7 @@ fn the_time_that_the_application_takes_is_not_the_servers() {
     let (mut client, mut transmit) = (Client::new(config), Transmit::new());
     client.hello(domain()).unwrap();
     client.send(envelope(&["bob@example.net"])).unwrap();
-    for text in ["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"] {
-        client.handle(Input::Received(text.as_bytes()));
-        while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
-            client.handle(Input::Sent);
-        }
-    }
+    hear(&mut client, &mut transmit, &["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n"]);
     assert!(matches!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(_)));
     let hours = Instant::EPOCH + Duration::from_secs(10_000);
     client.body(MESSAGE.as_bytes());

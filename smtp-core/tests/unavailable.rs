@@ -194,12 +194,7 @@ fn a_write_that_holds_the_end_of_a_message_is_finished_and_any_other_given_up() 
         config.limits.in_flight = 2;
         let (mut client, mut transmit) = (Client::new(config), Transmit::new());
         client.hello(domain()).unwrap();
-        for text in ["220 mx\r\n", CHUNKING] {
-            client.handle(Input::Received(text.as_bytes()));
-            while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
-                client.handle(Input::Sent);
-            }
-        }
+        hear(&mut client, &mut transmit, &["220 mx\r\n", CHUNKING]);
         client.send(envelope(to)).unwrap();
         while let Output::Body(_) = client.poll(Instant::EPOCH, &mut transmit) {
             client.body(MESSAGE.as_bytes());

@@ -6,7 +6,7 @@
 //! ```
 //! use smtp_mime::{AddressList, Context, Date, Entity, Message, NameAddr};
 //!
-//! // The crate reads no clock and draws no random numbers. A program passes the time, and octets from `getrandom`.
+//! // The crate reads no clock and draws no random numbers: pass both, or use `Context::system()` (feature `system`).
 //! let context = Context::new(Date::from_unix(1_795_196_578, 0)?, [7; Context::SEED]);
 //!
 //! let message = Message::builder()
@@ -75,6 +75,8 @@ mod html;
 mod lint;
 mod message;
 mod source;
+#[cfg(feature = "system")]
+mod system;
 
 pub use address::{Address, AddressList, Group, NameAddr};
 pub use context::Context;
@@ -91,3 +93,5 @@ pub use lint::{Finding, Lint, Severity};
 pub use message::{AutoSubmitted, BodyType, Importance, Message, MessageBuilder, Reader};
 pub use smtp_core::{Mailbox, SyntaxError};
 pub use source::Source;
+#[cfg(feature = "system")]
+pub use system::SystemError;

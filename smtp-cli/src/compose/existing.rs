@@ -2,7 +2,7 @@
 
 use super::bare_text::with_blank_line;
 use super::signing;
-use super::{addresses, context, envelope_of, of_mime, one_for_standard_input, source};
+use super::{addresses, context, envelope_of, one_for_standard_input, source};
 use crate::args::{LocalNames, SendArgs};
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
@@ -32,7 +32,7 @@ fn bare_text(terminal: &mut Terminal) -> Result<Source> {
     const NAME: &str = "standard input";
     let mut message = with_blank_line(&mut terminal.input)
         .map_err(|error| Error::new(Exit::IO, format!("cannot read {NAME}: {}", Reworded(&error))))?;
-    Source::reader(NAME, &mut message).map_err(|error| of_mime(&error))
+    Source::reader(NAME, &mut message).map_err(|error| Error::of_mime(&error))
 }
 
 /// A message that was read, ready to leave.
@@ -79,7 +79,7 @@ impl Opened {
 }
 
 fn open(args: &SendArgs, name: &str, source: Source, outside: Outside<'_>) -> Result<Opened> {
-    let of_message = |error: &smtp_mime::Error, advice: &str| match of_mime(error) {
+    let of_message = |error: &smtp_mime::Error, advice: &str| match Error::of_mime(error) {
         error if error.exit() == Exit::USAGE => {
             Error::new(Exit::DATA, format!("the message {name}: {error}{advice}"))
         }

@@ -193,7 +193,8 @@ impl Work<'_, '_> {
             }
         }
         let is_last_word = outcomes.iter().any(is_unavailable);
-        let is_turned_away = turn_away(&mut outcomes);
+        let is_turned_away =
+            turn_away(&mut outcomes) || self.session.is_between_messages() && all_unavailable(&outcomes);
         mail.measure.join(&self.session.take_measure());
         mail.ending = ending_of(&outcomes, &self.session);
         if let Some(interrupted) = self.session.interruption() {
@@ -233,6 +234,11 @@ fn turn_away(outcomes: &mut [Outcome]) -> bool {
         }
     }
     is_turned_away
+}
+
+/// Whether the server said 421 before anybody had an outcome.
+fn all_unavailable(outcomes: &[Outcome]) -> bool {
+    outcomes.iter().all(|outcome| matches!(outcome, Outcome::Unsent(Reason::Closed(Cause::Unavailable(_)))))
 }
 
 /// Whether it was refused by the 421 that ended the session.

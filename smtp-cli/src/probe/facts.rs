@@ -1,9 +1,9 @@
 //! Defines [`Facts`], what was seen of a server.
 
 use super::certificate::Certificate;
-use super::findings::{self, Finding};
 use super::old_tls::Answer;
-use crate::settings::{Destination, Encryption, Settings};
+use crate::destination::Destination;
+use crate::settings::{Encryption, Settings};
 use smtp_core::{Extensions, Protocol, Reply};
 use std::time::Duration;
 
@@ -105,15 +105,5 @@ impl Facts {
     /// The place of that.
     pub(super) fn last_offer(&mut self) -> &mut Option<Offer> {
         if self.secured.is_some() { &mut self.secured } else { &mut self.clear }
-    }
-
-    /// What is wrong or worth knowing, the worst first.
-    pub(super) fn findings(&self) -> Vec<Finding> {
-        findings::of(self)
-    }
-
-    /// What would be refused, and why.
-    pub(super) fn refusals(&self) -> Vec<(String, String)> {
-        findings::refusals(self)
     }
 }

@@ -2,7 +2,7 @@
 //! library tells neither the version nor the chain.
 
 use super::line::words;
-use crate::transport::Timed;
+use crate::timed::Timed;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, ClientConnection};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};

@@ -1,8 +1,8 @@
 //! Provides [`Line`], a connection on which a check says what the protocol machine never would.
 
 use crate::settings::{Encryption, Settings};
+use crate::timed::Timed;
 use crate::transcript::Observer;
-use crate::transport::Timed;
 use smtp_core::{Limits, Protocol, Reply};
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};

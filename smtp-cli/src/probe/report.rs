@@ -2,6 +2,7 @@
 
 use super::certificate::Certificate;
 use super::facts::{Facts, Offer};
+use super::findings;
 use super::old_tls::Answer;
 use crate::error::{Error, Escaped};
 use crate::exit::Exit;
@@ -49,7 +50,7 @@ pub(super) fn text(facts: &Facts) -> String {
         (Some(offer), None) => text.offer("offered in clear", offer),
         (None, None) => {}
     }
-    let refusals = facts.refusals();
+    let refusals = findings::refusals(facts);
     if !refusals.is_empty() {
         text.line("what would be refused");
         for (what, why) in refusals {
@@ -72,7 +73,7 @@ fn differ_by_starttls(clear: &Offer, secured: &Offer) -> bool {
 /// The findings alone, and what could not be found out.
 pub(super) fn findings(facts: &Facts) -> String {
     let mut text = Text::default();
-    let findings = facts.findings();
+    let findings = findings::of(facts);
     text.line(if findings.is_empty() { "findings: none" } else { "findings" });
     for finding in findings {
         let line = format!(
@@ -115,8 +116,7 @@ pub(super) fn json(server: &str, seen: Result<&Facts, &Error>) -> String {
                     "chain": tls.chain.iter().map(|one| certificate(one, facts.now)).collect::<Vec<_>>(),
                 })
             });
-            let findings: Vec<_> = facts
-                .findings()
+            let findings: Vec<_> = findings::of(facts)
                 .into_iter()
                 .map(|finding| {
                     json!({
@@ -146,7 +146,7 @@ pub(super) fn json(server: &str, seen: Result<&Facts, &Error>) -> String {
                     Some(Answer::Spoken(version)) => Some(version),
                     _ => None,
                 },
-                "refusals": pairs(facts.refusals()),
+                "refusals": pairs(findings::refusals(facts)),
                 "findings": findings,
                 "not_checked": pairs(not_checked),
             })

@@ -38,10 +38,10 @@ pub(super) fn go(
         terminal.warn("nobody logs in, because there is no --user; it goes as far as the hello");
     }
     let password = password(&settings, terminal)?;
-    let interrupt = settings.interrupt.clone();
-    let _armed = interrupt.arm();
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
     let outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
+    let interrupt = settings.interrupt.clone();
+    let _armed = interrupt.arm();
     let attempt = || {
         let observers = outputs.observers(0, &settings);
         let session = match until {

@@ -3,7 +3,8 @@
 use super::Session;
 use crate::error::{Error, Reworded};
 use crate::exit::{Exit, phase};
-use crate::settings::{Encryption, Login};
+use crate::login::Login;
+use crate::settings::Encryption;
 use smtp_core::{Cause, End, Occasion, Protocol, Reason, Reply, Timer, Verb, Violation};
 
 impl Session<'_> {

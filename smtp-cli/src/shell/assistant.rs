@@ -1,7 +1,7 @@
 //! Provides [`Assistant`], which completes what is typed in the line editor, and hides passwords.
 
 use super::grammar::{self, Completion};
-use super::input::Kind;
+use super::line::Kind;
 use rustyline::completion::{Completer, FilenameCompleter, Pair};
 use rustyline::highlight::{CmdKind, Highlighter};
 use rustyline::hint::Hinter;

@@ -1,16 +1,18 @@
 //! Provides `connect` and `auth`: the questions before a connection, and the login that may be tried again.
 
 use super::dialogue::{Asked, Stop};
-use super::input::Kind;
+use super::line::Kind;
 use super::{Connection, Next, Shell, name_of};
 use crate::args::{self, AuthChoice, Command, ConnectionArgs, Parsed, Scheme, Server};
 use crate::bundled;
+use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers::{self, Setting};
 use crate::login::PasswordSource;
+use crate::login::{Login, LoginKind};
 use crate::session::Session;
-use crate::settings::{Destination, Login, LoginKind, Settings};
+use crate::settings::Settings;
 use smtp_core::{EhloDomain, Secret};
 
 impl Shell<'_> {

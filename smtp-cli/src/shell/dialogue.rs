@@ -1,7 +1,8 @@
 //! Provides the questions of the shell, and [`Stop`], why what they belong to came to no end.
 
 use super::Shell;
-use super::input::{Kind, Typed};
+use super::input::Typed;
+use super::line::Kind;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use smtp_core::Secret;

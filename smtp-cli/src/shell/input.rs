@@ -1,6 +1,7 @@
 //! Provides [`Input`]: the lines that are typed, through a line editor at a terminal, else as they come.
 
 use super::assistant::Assistant;
+use super::line::Kind;
 use crate::error::{Error, Escaped, Result, Reworded};
 use crate::exit::Exit;
 use crate::terminal::Terminal;
@@ -20,20 +21,6 @@ pub(super) enum Typed {
     Interrupted,
     /// The end of the input; at a terminal, Ctrl-D.
     Ended,
-}
-
-/// What a line is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// A command, which is remembered.
-    #[default]
-    Command,
-    /// The answer to a question.
-    Answer,
-    /// The path of a file.
-    Path,
-    /// A password, which is not shown.
-    Password,
 }
 
 /// Where lines come from.

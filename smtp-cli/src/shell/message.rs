@@ -2,7 +2,7 @@
 
 use super::dialogue::{Asked, Stop};
 use super::grammar::MessageLine;
-use super::input::Kind;
+use super::line::Kind;
 use super::{Connection, Shell};
 use crate::args::{Attachment, ConnectionArgs, EnvelopeArgs, MessageArgs, RunArgs, SendArgs};
 use crate::compose::{self, Missing};

@@ -4,7 +4,6 @@ use smtp_cli::{Exit, Stream, Terminal, run};
 use std::fs::File;
 use std::io::{BufRead, BufReader, BufWriter, Write};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
@@ -150,10 +149,10 @@ fn a_transcript_on_standard_error_is_one_write_a_reply() {
 fn the_process_writes_an_error_by_one_system_call() {
     let directory = tempfile::tempdir().unwrap();
     let notes = directory.path().join("notes");
-    let mut command = Command::new("strace");
+    let mut command = std::process::Command::new("strace");
     command.args(["-f", "-qq", "-s", "0", "-e", "signal=none", "-e", "trace=write,writev", "-o"]);
     command.arg(&notes).arg(env!("CARGO_BIN_EXE_smtp-cli")).args(&arguments(server(), &[])[1..]);
-    command.env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME").stdin(Stdio::null());
+    command.env("HOME", "/nonexistent").env_remove("XDG_CONFIG_HOME").stdin(std::process::Stdio::null());
     let ran = command.output().unwrap();
     assert_eq!(ran.status.code(), Some(67), "{}", String::from_utf8_lossy(&ran.stderr));
     let notes = std::fs::read_to_string(notes).unwrap();

@@ -204,6 +204,26 @@ fn no_output_destroys_another_output_or_standard_input() {
     assert!(mock.messages().is_empty());
 }
 
+#[cfg(unix)]
+#[test]
+fn an_open_file_that_is_an_input_is_not_written_either() {
+    let mock = server();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("m.eml");
+    let message = "From: a@example.org\nTo: b@example.net\nSubject: s\n\nx\n";
+    std::fs::write(&path, message).unwrap();
+    for (eml, what) in [("-", "standard input"), (path.to_str().unwrap(), "the file of --eml")] {
+        let mut command =
+            program(&["send", "--helo", "client.example", "--eml", eml, "--transcript", "/dev/stdin"]);
+        command.args(["--server", &mock.addr().to_string()]);
+        let ran = command.stdin(std::fs::File::open(&path).unwrap()).output().unwrap();
+        assert_eq!(ran.status.code(), Some(73), "{}", text(&ran.stderr));
+        assert!(text(&ran.stderr).contains(what), "{}", text(&ran.stderr));
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), message);
+    }
+    assert!(mock.messages().is_empty());
+}
+
 #[test]
 fn the_other_commands_do_not_destroy_their_inputs_either() {
     let mock = server();

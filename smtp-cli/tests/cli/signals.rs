@@ -525,6 +525,41 @@ fn a_signal_that_is_ignored_stays_so() {
     assert_eq!(mock.messages().len(), 1);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn a_wait_for_the_reader_of_a_fifo_ends_with_the_first_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    assert!(Command::new("mkfifo").arg(path("fifo")).status().unwrap().success());
+    let mock = Mock::start();
+    let address = mock.addr().to_string();
+    let usual = ["--server", &address, "--tls", "none"];
+    for command in [
+        &["send", "--from", "a@example.org", "--to", "b@example.net", "--subject", "s", "--body", "b"][..],
+        &["send", "--until", "hello"],
+        &["verify", "b@example.net"],
+        &["probe"],
+    ] {
+        let files = ["--transcript", &path("transcript"), "--record", &path("fifo")];
+        let run = Run::new(&[command, &usual, &files].concat());
+        let stat = format!("/proc/{}/stat", run.0.id());
+        let waits = || std::fs::read_to_string(&stat).unwrap().contains(") S ");
+        // The FIFO is the next file that it opens.
+        until("the transcript", || Path::new(&path("transcript")).exists() && waits());
+        run.signal(Signal::TERM);
+        let ran = run.ends();
+        assert_eq!(
+            ran.status.signal(),
+            Some(Signal::TERM.as_raw()),
+            "{command:?} {}{}",
+            ran.output,
+            ran.error
+        );
+        std::fs::remove_file(path("transcript")).unwrap();
+    }
+    assert!(mock.messages().is_empty());
+}
+
 #[test]
 fn the_sendmail_personality_is_interrupted_too() {
     let mock = stalls_at(On::Rcpt).start();

@@ -96,6 +96,24 @@ fn a_server_that_takes_one_message_a_connection_gets_them_all() {
 }
 
 #[test]
+fn a_421_between_two_messages_loses_neither() {
+    let replies = Octets(b"250 2.0.0 ok\r\n421 4.3.2 no more here\r\n".to_vec());
+    for extensions in [&[][..], &["PIPELINING", "CHUNKING"]] {
+        let mock = Mock::builder()
+            .extensions(extensions.iter().copied())
+            .rule(
+                Rule::on(On::Body)
+                    .step(Step::Capture(true))
+                    .step(Step::Raw(replies.clone()))
+                    .close(Close::Fin),
+            )
+            .start();
+        send(&mock).with(["--repeat", "3"]).exits(Exit::OK);
+        assert_eq!((mock.messages().len(), mock.connections()), (3, 3), "{extensions:?}");
+    }
+}
+
+#[test]
 fn with_retries_what_was_turned_away_is_tried_in_the_next_round() {
     let mock =
         Mock::builder().rule(Rule::on(On::Mail).times(3).step(unavailable()).close(Close::Fin)).start();

@@ -192,7 +192,7 @@ impl Client {
             }
             Expect::Auth => self.take_auth_reply(goal, reply, challenge),
             Expect::Cancel => self.take_cancel_reply(goal, reply),
-            Expect::ResetBefore if is_completed => {}
+            Expect::ResetBefore | Expect::Chunk if is_completed => {}
             Expect::Mail if is_completed => {
                 if let Some(transaction) = self.transaction(goal) {
                     transaction.take_sender(reply);
@@ -208,7 +208,6 @@ impl Client {
             Expect::Rcpt(index) => self.take_rcpt_reply(goal, index, reply),
             Expect::Data => self.take_data_reply(goal, reply),
             Expect::LoneDot => {}
-            Expect::Chunk if is_completed => {}
             Expect::Chunk => {
                 if let Some(transaction) = self.transaction(goal) {
                     transaction.chunk_refusal.get_or_insert_with(|| reply.clone());

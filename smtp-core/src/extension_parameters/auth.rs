@@ -1,8 +1,9 @@
 //! Defines [`AuthParameter`], AUTH on MAIL (RFC 4954 §5).
 
-use super::{printed, value_of, xtext};
+use super::{printed, value_of};
 use crate::address::{Mailbox, SyntaxError};
 use crate::parameter::Parameter;
+use crate::xtext;
 
 /// AUTH on MAIL (RFC 4954 §5): who submitted the message, as far as servers that trust each other know; `<>` where
 /// nobody is known.

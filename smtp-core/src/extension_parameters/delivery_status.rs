@@ -1,8 +1,9 @@
 //! Defines the parameters of DSN (RFC 3461): RET, ENVID, NOTIFY and ORCPT.
 
-use super::{printed, value_of, xtext};
+use super::{printed, value_of};
 use crate::address::{Mailbox, SyntaxError};
 use crate::parameter::Parameter;
+use crate::xtext;
 use alloc::boxed::Box;
 use alloc::string::String;
 

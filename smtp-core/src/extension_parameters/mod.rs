@@ -13,7 +13,6 @@ mod mt_priority;
 mod offered;
 mod require_tls;
 mod rrvs;
-mod xtext;
 
 pub use auth::AuthParameter;
 pub use date_time::DateTime;
@@ -25,7 +24,6 @@ pub use require_tls::RequireTls;
 pub use rrvs::{Rrvs, RrvsAction};
 
 pub(crate) use offered::obstacle;
-pub(crate) use xtext::encode as xtext_encode;
 
 use crate::address::SyntaxError;
 use crate::parameter::Parameter;

@@ -27,7 +27,7 @@ pub(crate) fn encode(text: &str, value: &'static str) -> Result<String, SyntaxEr
 }
 
 /// Decodes what [`encode`] makes.
-pub(super) fn decode(encoded: &str, value: &'static str) -> Result<String, SyntaxError> {
+pub(crate) fn decode(encoded: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut text = String::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some(character) = rest.chars().next() {
@@ -47,7 +47,7 @@ pub(super) fn decode(encoded: &str, value: &'static str) -> Result<String, Synta
 }
 
 /// Encodes any character but controls, so that the address passes where SMTPUTF8 is not offered.
-pub(super) fn encode_utf8(text: &str, value: &'static str) -> Result<String, SyntaxError> {
+pub(crate) fn encode_utf8(text: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut encoded = String::with_capacity(text.len());
     for (position, character) in text.char_indices() {
         if is_plain(character) && character != '\\' {
@@ -62,7 +62,7 @@ pub(super) fn encode_utf8(text: &str, value: &'static str) -> Result<String, Syn
 }
 
 /// Decodes what [`encode_utf8`] makes, and what stands there as it is under SMTPUTF8.
-pub(super) fn decode_utf8(encoded: &str, value: &'static str) -> Result<String, SyntaxError> {
+pub(crate) fn decode_utf8(encoded: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut text = String::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some(character) = rest.chars().next() {
