@@ -74,7 +74,7 @@ pub(crate) fn probe(
     let seen = look(&settings, args.connection.insecure, now, &|| outputs.observers(0, &settings));
     match &seen {
         Ok(facts) => {
-            outputs.log(true, &format!("probe {}: {} findings", facts.server, findings::of(&facts).len()));
+            outputs.log(true, &format!("probe {}: {} findings", facts.server, findings::of(facts).len()));
         }
         Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
     }

@@ -1,4 +1,5 @@
-//! Programs in which one system call fails, once for each call and error: what is said to be kept is kept, whole.
+//! Programs in which one system call fails, or all from one on, or that are ended there: what they report is so, and what
+//! they say to be kept is kept, whole.
 //!
 //! A part of all faults is tried, and all of them with `SMTP_TESTS_INJECT=all`, as `bash .ci/long injection` does.
 

@@ -45,7 +45,7 @@ pub(super) fn recipients(message: &Message) -> Vec<String> {
 pub(super) fn fixed(message: &Message) -> Vec<u8> {
     let text = String::from_utf8_lossy(&message.octets);
     let boundary = text.split_once("boundary=\"").and_then(|(_, rest)| Some(rest.split_once('"')?.0));
-    let text = boundary.map_or(text.to_string(), |boundary| text.replace(boundary, "BOUNDARY"));
+    let text = boundary.map_or_else(|| text.to_string(), |boundary| text.replace(boundary, "BOUNDARY"));
     let lines = text.split_inclusive('\n');
     lines
         .filter(|line| !line.starts_with("Date: ") && !line.starts_with("Message-ID: "))
@@ -86,7 +86,9 @@ impl Run {
                     sent.len()
                 ));
             }
-            recipients.into_iter().for_each(|recipient| *times.entry(recipient).or_default() += 1);
+            for recipient in recipients {
+                *times.entry(recipient).or_default() += 1;
+            }
         }
         match times.iter().find(|(_, times)| **times > 1) {
             Some((recipient, times)) => Err(format!("{recipient} got it {times} times")),
@@ -254,7 +256,8 @@ impl Run {
                 _ => false,
             };
             let is_told = is_told("the recording") || self.finished.status != Some(0);
-            if !is_whole && !(is_told && recording.is_empty()) {
+            let is_fine = is_whole || is_told && recording.is_empty();
+            if !is_fine {
                 return Err(format!("the recording is neither whole nor empty:\n{recording}"));
             }
         }
