@@ -228,7 +228,7 @@ pub(crate) fn draft(
 /// Builds the message: now, and with randomness of its own.
 fn build(draft: MessageBuilder, args: &MessageArgs, outside: Outside<'_>) -> Result<Message> {
     let context = context(outside)?;
-    let message = draft.build(&context).map_err(|error| of_mime(&error))?;
+    let message = draft.build(&context).map_err(|error| of_text(&error, args))?;
     signing::signed(message, args, context.date(), of_mime)
 }
 
@@ -361,6 +361,20 @@ pub(crate) fn of_mime(error: &smtp_mime::Error) -> Error {
         smtp_mime::Error::Changed { .. } => Error::new(Exit::NO_INPUT, error.to_string()),
         error => Error::usage(error.to_string()),
     }
+}
+
+/// The same, where it may be a file that gives the message its text, and is then named.
+fn of_text(error: &smtp_mime::Error, args: &MessageArgs) -> Error {
+    let smtp_mime::Error::Part { part, rule } = error else { return of_mime(error) };
+    let (option, path) = match part.as_str() {
+        "text/plain" => ("--body-file", &args.body_file),
+        "text/html" => ("--html-file", &args.html_file),
+        _ => return of_mime(error),
+    };
+    path.as_ref().map_or_else(
+        || of_mime(error),
+        |path| Error::new(Exit::DATA, format!("{option} {}: {rule}", path.display())),
+    )
 }
 
 /// The envelope of a message: its sender and recipients, unless the options name others.
