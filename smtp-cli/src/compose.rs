@@ -228,7 +228,7 @@ pub(crate) fn draft(
 /// Builds the message: now, and with randomness of its own.
 fn build(draft: MessageBuilder, args: &MessageArgs, outside: Outside<'_>) -> Result<Message> {
     let context = context(outside)?;
-    let message = draft.build(&context).map_err(|error| Error::of_mime(&error))?;
+    let message = draft.build(&context).map_err(|error| of_text(&error, args))?;
     signing::signed(message, args, context.date(), Error::of_mime)
 }
 
@@ -352,6 +352,20 @@ pub(crate) fn addresses(option: &str, text: &str) -> Result<AddressList> {
         return Err(Error::usage(format!("{option}: there is no address in {text:?}")));
     }
     Ok(list)
+}
+
+/// A fault of the message's options; a file that gives the message its text is named.
+fn of_text(error: &smtp_mime::Error, args: &MessageArgs) -> Error {
+    let smtp_mime::Error::Part { part, rule } = error else { return Error::of_mime(error) };
+    let (option, path) = match part.as_str() {
+        "text/plain" => ("--body-file", &args.body_file),
+        "text/html" => ("--html-file", &args.html_file),
+        _ => return Error::of_mime(error),
+    };
+    path.as_ref().map_or_else(
+        || Error::of_mime(error),
+        |path| Error::new(Exit::DATA, format!("{option} {}: {rule}", path.display())),
+    )
 }
 
 /// The envelope of a message: its sender and recipients, unless the options name others.

@@ -127,6 +127,9 @@ fn check(global: &GlobalArgs, terminal: &mut Terminal) -> Result<()> {
     if files.is_empty() {
         return terminal.print("there is no configuration file; smtp-cli config init writes one\n");
     }
-    let accounts = accounts.len() - 1;
-    terminal.print(&format!("{} fine, {accounts} accounts\n", files.join(" and ")))
+    let accounts = match accounts.len() - 1 {
+        1 => "1 account".to_string(),
+        count => format!("{count} accounts"),
+    };
+    terminal.print(&format!("{}: fine, {accounts}\n", files.join(" and ")))
 }

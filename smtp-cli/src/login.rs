@@ -97,7 +97,16 @@ impl PasswordSource {
             Self::Command { option, command } => output(option, command, limit, &terminal.interrupt)?,
         };
         if secret.is_empty() {
-            return Err(Error::usage("the password is empty"));
+            return Err(Error::usage(match self {
+                Self::Command { option, command } => {
+                    format!("the {option} {command:?} printed no password: its first line is empty")
+                }
+                Self::File(path) => {
+                    format!("the first line of the password file {} is empty", path.display())
+                }
+                Self::Variable(name) => format!("the environment variable {name} of --password-env is empty"),
+                Self::Prompt | Self::Given(_) => "the password is empty".to_string(),
+            }));
         }
         Ok(secret)
     }
@@ -238,7 +247,12 @@ mod tests {
         let read = |command: &str| of_command(command).read("you", LIMIT, &mut terminal());
         assert_eq!(read("echo secret").unwrap().expose(), b"secret");
         assert_eq!(read("exit 3").unwrap_err().exit(), Exit::NO_INPUT);
-        assert_eq!(read("echo").unwrap_err().to_string(), "the password is empty");
+        assert!(
+            read("echo")
+                .unwrap_err()
+                .to_string()
+                .ends_with(" \"echo\" printed no password: its first line is empty")
+        );
     }
 
     /// More than a pipe holds.

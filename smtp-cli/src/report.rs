@@ -10,7 +10,7 @@ use crate::delivery::Reach;
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence, phase};
 use crate::mail::{Mail, Own, is_companion};
-use smtp_core::{Cause, ForwardPath, Outcome, Reason, Reply, Verb, Violation};
+use smtp_core::{Cause, Code, ForwardPath, Outcome, Reason, Reply, Verb, Violation};
 use std::fmt::Write as _;
 
 /// What became of one message, ready to be said.
@@ -367,6 +367,9 @@ const fn doubt(cause: &Cause) -> &'static str {
 fn advice(verb: Verb, reply: &Reply) -> String {
     match reply.explain(verb.into()).advice {
         "" => String::new(),
+        advice if reply.code() == Code::AUTHENTICATION_REQUIRED => {
+            format!("; {advice}: see --user and --tls")
+        }
         advice => format!("; {advice}"),
     }
 }

@@ -306,8 +306,8 @@ fn qualified(address: &str, domain: Option<&str>) -> Result<String> {
         _ if !is_local(address) => Ok(address.to_string()),
         Some(domain) => Ok(format!("{address}@{domain}")),
         None => Err(Error::usage(format!(
-            "sendmail: {address} is a name of this machine, which has no domain; use {address}@DOMAIN, or set helo in the \
-             configuration"
+            "sendmail: {address} is a name of this machine, which has no domain; use {address}@DOMAIN, set helo in the \
+             configuration, or write the domain into {MAIL_NAME}"
         ))),
     }
 }

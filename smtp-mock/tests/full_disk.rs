@@ -71,7 +71,7 @@ fn names(directory: &Path) -> Vec<String> {
 fn assert_told(output: &Output) {
     let error = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{error}");
-    let told = "1 messages were refused for want of a store, the first: cannot store the message in ";
+    let told = "1 message was refused because the store could not be written, the first: cannot store the message in ";
     assert_eq!(error.matches(told).count(), 1, "{error}");
     let lines = String::from_utf8_lossy(&output.stdout);
     let end: serde_json::Value =

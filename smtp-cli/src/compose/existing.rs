@@ -79,6 +79,7 @@ impl Opened {
 }
 
 fn open(args: &SendArgs, name: &str, source: Source, outside: Outside<'_>) -> Result<Opened> {
+    let is_sendmail = !matches!(args.envelope.local_names, LocalNames::Refused);
     let of_message = |error: &smtp_mime::Error, advice: &str| match Error::of_mime(error) {
         error if error.exit() == Exit::USAGE => {
             Error::new(Exit::DATA, format!("the message {name}: {error}{advice}"))
@@ -90,18 +91,22 @@ fn open(args: &SendArgs, name: &str, source: Source, outside: Outside<'_>) -> Re
     match &args.envelope.local_names {
         LocalNames::Qualified(domain) => existing = existing.qualified(domain),
         LocalNames::Nowhere if existing.local_names().next().is_some() => {
-            advice = "; names of this machine need a domain: set helo in the configuration, use --domain=DOMAIN, or \
-                      write one into /etc/mailname";
+            advice = "; names of this machine need a domain: set helo in the configuration, or write one into \
+                      /etc/mailname";
         }
         LocalNames::Nowhere | LocalNames::Refused => {}
     }
-    let invalid = |error: &smtp_mime::Error| of_message(error, advice);
+    let invalid = |error: &smtp_mime::Error| match error {
+        smtp_mime::Error::Missing { field: "From" } if !is_sendmail => of_message(error, "; use --from ADDR"),
+        error => of_message(error, advice),
+    };
     let (sender, recipients) = ends(args, &existing).map_err(|error| match error {
         Ends::Header(error) => invalid(&error),
         Ends::Option(error) => error,
     })?;
     if recipients.is_empty() && args.envelope.rcpt.is_empty() {
-        return Err(Error::usage(format!("the message {name} names no recipient, use --to or --rcpt ADDR")));
+        let remedy = if is_sendmail { "name one after the options" } else { "use --to or --rcpt ADDR" };
+        return Err(Error::usage(format!("the message {name} names no recipient, {remedy}")));
     }
     let edit = if args.message.no_fix {
         None

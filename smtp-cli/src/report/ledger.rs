@@ -29,6 +29,8 @@ pub(crate) struct Ledger(Mutex<Account>);
 pub(crate) struct Account {
     /// How many messages there were.
     pub(crate) count: usize,
+    /// How many of them not every recipient got.
+    failed: usize,
     /// How many of them at least one recipient got.
     pub(crate) delivered: usize,
     /// What they cost.
@@ -55,6 +57,7 @@ impl Ledger {
         }
         Self(Mutex::new(Account {
             count: 0,
+            failed: 0,
             delivered: 0,
             measure: Measure::default(),
             failures: [None, None, None],
@@ -68,6 +71,7 @@ impl Ledger {
         let exit = report.exit();
         let mut account = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         account.count += 1;
+        account.failed += usize::from(!exit.is_ok());
         account.delivered += usize::from(report.is_delivered());
         account.measure.join(&report.mail.measure);
         let failure = match exit {
@@ -98,7 +102,21 @@ impl Account {
     /// The exit status, and the words for the first failure that has it: 80, then 79, then the first of all others.
     pub(crate) fn verdict(&self) -> (Exit, Option<Error>) {
         let worst = self.failures.iter().flatten().next();
-        worst.map_or((Exit::OK, None), |failure| (failure.exit, failure.error.clone()))
+        let Some(Failure { number, exit, error }) = worst else { return (Exit::OK, None) };
+        let error = error.clone().map(|error| match self.count {
+            1 => error,
+            count => {
+                let failed = self.failed;
+                let were = if failed == 1 { "was" } else { "were" };
+                Error::new(
+                    *exit,
+                    format!(
+                        "{failed} of {count} messages {were} not fully accepted; message {number}: {error}"
+                    ),
+                )
+            }
+        });
+        (*exit, error)
     }
 
     /// Prints what is left, and how it ended; `more` stands behind the lines for people.

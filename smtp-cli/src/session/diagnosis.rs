@@ -196,12 +196,14 @@ impl Session<'_> {
     fn handshake_failure(&self, failure: &crate::tls::Failure) -> Error {
         let server = &self.settings.destination;
         if failure.certificate {
+            let remedy = if self.settings.trust.pin.is_some() {
+                "name another key only after the server's administrator has confirmed it"
+            } else {
+                "try --ca-file FILE or --tls-name NAME"
+            };
             return Error::new(
                 Exit::NO_PERMISSION,
-                format!(
-                    "the certificate of {server} is not trusted: {}; try --ca-file FILE or --tls-name NAME",
-                    failure.reason
-                ),
+                format!("the certificate of {server} is not trusted: {}; {remedy}", failure.reason),
             );
         }
         let first = self.driver.transport().first_octets();

@@ -181,7 +181,7 @@ fn the_account_of_the_manual_is_one() {
     let path = directory.path().join("config.toml");
     std::fs::write(&path, example).unwrap();
     let ran = smtp_cli(["config", "check", "--config", &path.display().to_string()]).exits(Exit::OK);
-    assert!(ran.output.contains("fine, 1 accounts"), "{}", ran.output);
+    assert!(ran.output.contains(": fine, 1 account\n"), "{}", ran.output);
 }
 
 #[test]

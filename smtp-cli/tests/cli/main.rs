@@ -11,6 +11,7 @@ mod coverage;
 mod dns_server;
 mod envelope;
 mod exit_statuses;
+mod hints;
 mod inputs;
 mod layers;
 mod login;

@@ -114,7 +114,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
     /// VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, mail=delay:5s,
-    /// data=421-continue. Actions: a reply code, 421-continue (the session goes on after it; 421 alone ends it), stall, fin,
+    /// data=421-continue. Verbs: connect, helo, ehlo, lhlo, starttls, tls, auth, mail, rcpt, data, bdat, body (the end of a
+    /// message), rset, noop, vrfy, expn, help, xclient, quit, unknown, any. Actions: a reply code, 421-continue (the session goes on after it; 421 alone ends it), stall, fin,
     /// rst, half, delay:D, drip:D, split:1,3, split-lines:D, garbage:N, long-line:N, endless:TEXT, stop-reading:D,
     /// raw:OCTETS
     #[arg(long, value_name = "FAULT", value_parser = super::fault::parse)]

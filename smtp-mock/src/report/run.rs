@@ -149,8 +149,12 @@ impl fmt::Display for Report {
         if let Some(why) = &self.store_failure {
             writeln!(
                 formatter,
-                "{} messages were refused for want of a store, the first: {why}",
-                self.unstored
+                "{} refused because the store could not be written, the first: {why}",
+                if self.unstored == 1 {
+                    "1 message was".to_string()
+                } else {
+                    format!("{} messages were", self.unstored)
+                }
             )?;
         }
         for unmet in &self.unmet {
