@@ -106,7 +106,7 @@ fn what_stood_behind_a_message_whose_session_broke_goes_over_a_further_one() {
     let broken = || {
         Mock::builder()
             .extensions(["PIPELINING"])
-            .rule(Rule::on(On::Mail).connection(1).message(2).close(Close::Fin))
+            .rule(Rule::on(On::Rcpt).connection(1).message(2).close(Close::Fin))
             .start()
     };
     let mock = broken();
