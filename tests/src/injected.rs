@@ -274,9 +274,9 @@ mod tests {
         let found = calls(file.path(), "socket(").unwrap();
         assert_eq!(found, [call("read", 2), call("socket", 1)].into());
         let all: Vec<String> = injections(&found).iter().map(ToString::to_string).collect();
-        assert_eq!(all.len(), 8 + 6, "{all:?}");
+        assert_eq!(all.len(), 7 + 6, "{all:?}");
         assert_eq!(all[3], "read fails with ECONNRESET from 2 on");
-        assert_eq!(all[7], "killed at read 2");
+        assert_eq!(all[6], "killed at read 2");
         fs::write(file.path(), "7  read(3) = 1\n").unwrap();
         assert_eq!(calls(file.path(), "socket(").unwrap_err().kind(), io::ErrorKind::InvalidData);
     }
