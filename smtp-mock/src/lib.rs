@@ -161,7 +161,7 @@
 //!
 //! A mock stops at once, whatever its clients do. 2,048 clients are served at once; more wait for their greeting in the
 //! listen backlog (`Builder::sessions`, `--sessions`). A client that is silent, or reads nothing, for five minutes gets 421
-//! and the end of its connection ([`LimitSettings::idle`], `--idle`). What is kept of the sessions is bounded by
+//! and the end of its connection (`[limits] idle` of a scenario, `--idle`). What is kept of the sessions is bounded by
 //! [`CaptureLimits`]; a store takes each message whole or refuses it with 452.
 //!
 //! # What it does not do

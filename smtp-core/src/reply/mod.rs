@@ -19,7 +19,7 @@ use core::fmt::{self, Write as _};
 ///
 /// Cloning is cheap. The text is what the server sent, made valid UTF-8 and without what the core
 /// knows to be secret. [`Display`](fmt::Display) is for people: it escapes what could play with a terminal (see
-/// [`is_shown`](crate::is_shown)) and cuts the text after [`SHOWN`](Self::SHOWN) octets, saying how much it leaves out.
+/// [`is_shown`]) and cuts the text after [`SHOWN`](Self::SHOWN) octets, saying how much it leaves out.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Reply {
     code: Code,
