@@ -49,7 +49,7 @@ pub(super) fn run(
     });
     // Whoever reads the start line may interrupt us at once.
     let interrupted = Arc::new(AtomicBool::new(false));
-    watch_interrupts(&interrupted, mock.server());
+    watch_interrupts(&interrupted, mock.server())?;
     // Whoever started us waits for this line: it must be out before anything else happens.
     writeln!(out, "{start_line}").and_then(|()| out.flush()).map_err(no_output)?;
     let ended_in_time = follow(&mock, options, &interrupted, out, err)?;
@@ -213,15 +213,25 @@ fn write_authority(
     Ok(Some((path.display().to_string(), directory)))
 }
 
-/// Lets an interrupt end the run in order, and the next one end it at once. A second program in this process may have its own handler: then it stays.
-fn watch_interrupts(interrupted: &Arc<AtomicBool>, server: &Server) {
+/// Lets an interrupt end the run in order, and the next one end it at once. A second program in this process may have its
+/// own handler: then it stays.
+///
+/// # Errors
+/// When the handler was set and the thread that it wakes was not started: no signal would end the program.
+fn watch_interrupts(interrupted: &Arc<AtomicBool>, server: &Server) -> Result<(), Trouble> {
     let (flag, server) = (Arc::clone(interrupted), server.clone());
-    let _ = ctrlc::set_handler(move || {
+    let watched = ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::AcqRel) {
             std::process::exit(INTERRUPTED.into());
         }
         server.wake();
     });
+    match watched {
+        Err(ctrlc::Error::System(error)) => {
+            Err(Trouble::refused(format!("cannot start the thread that waits for signals: {error}")))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// While it lives, sessions wait for us to tell of their messages when too many are left to tell of.
