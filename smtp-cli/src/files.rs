@@ -209,6 +209,7 @@ fn make_own(file: &File, metadata: &std::fs::Metadata) -> std::result::Result<()
 
 /// A file of a user's profile is the user's own.
 #[cfg(windows)]
+#[allow(clippy::unnecessary_wraps, reason = "the same as on other systems")]
 fn make_own(_file: &File, _metadata: &std::fs::Metadata) -> std::result::Result<(), String> {
     Ok(())
 }
