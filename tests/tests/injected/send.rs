@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use smtp_mock::{Builder, Certificate, Message, Mock};
 use smtp_tests::injected::{Injection, calls, each, injections, noted};
-use smtp_tests::program::smtp_cli;
+use smtp_tests::program::{smtp_cli, smtp_cli_path};
 use smtp_tests::waiting::wait_within;
 
 use self::verdict::{Files, Run};
@@ -232,6 +232,8 @@ impl Way {
             Place::Tcp => mock.addr().to_string(),
             Place::Unix => "unix:socket".to_owned(),
         };
+        // built, if it is not, before time is taken
+        smtp_cli_path().map_err(|error| error.to_string())?;
         let begun = Instant::now();
         let finished = smtp_cli(["send", "--server", &server, "--timeout", PHASE])
             .args(self.arguments.iter().cloned())
