@@ -42,7 +42,8 @@ pub(crate) fn write(out: &mut Vec<u8>, name: &str, text: &str, smtputf8: bool) {
     }
     // Beside encoded-words and where a line is folded some readers make one blank of several.
     let folds = name.len() + ": ".len() + text.len() > LINE;
-    let longest_blank = if folds || text.split(' ').any(needs_encoding) { 1 } else { LONGEST_BLANK };
+    let is_encoded = text.contains(BLANKS) || text.split(' ').any(needs_encoding);
+    let longest_blank = if folds || is_encoded { 1 } else { LONGEST_BLANK };
     let runs = runs(text, longest_blank, needs_encoding);
     for (index, run) in runs.iter().enumerate() {
         // The blank behind the colon is not part of the value.
@@ -153,6 +154,12 @@ mod tests {
             let field = field(&text);
             assert!(field.lines().all(|line| line.len() <= 76), "{field}");
         }
+    }
+
+    #[test]
+    fn several_blanks_beside_a_long_run_of_them_are_encoded_with_it() {
+        let text = format!("A{}A    A", " ".repeat(31));
+        assert_eq!(field(&text), format!("Subject: =?utf-8?Q?A{}A____A?=\r\n", "_".repeat(31)));
     }
 
     #[test]
