@@ -164,6 +164,7 @@ mod event;
 mod extension_parameters;
 mod extensions;
 mod fault;
+pub mod mailer;
 mod mask;
 mod parameter;
 mod proxy_header;

@@ -1,0 +1,13 @@
+//! What a mailer needs besides sockets and clocks.
+
+mod error;
+mod observer;
+mod security;
+mod server;
+
+pub use error::{
+    BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, SettingError, Step, TlsFault,
+};
+pub use observer::{Notice, Observer};
+pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};
+pub use server::{Family, HeaderTemplate, Proxy, ProxyKind, Route, Server};
