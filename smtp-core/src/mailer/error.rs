@@ -1,8 +1,6 @@
 //! Defines [`Error`], why something was not done, and its kinds.
 
-use crate::config::Timer;
-use crate::event::Verb;
-use crate::fault::{Cause, Misuse, Reason};
+use crate::{Cause, Misuse, Reason, Timer, Verb};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -327,10 +325,15 @@ impl ErrorKind {
         match self {
             Self::LookUp { fault, .. } => matches!(fault, LookUpFault::TimedOut),
             Self::Connect(_) | Self::DeadlinePassed | Self::Cancelled | Self::System => true,
-            Self::Proxy(fault) => matches!(
-                fault,
-                ProxyFault::TimedOut | ProxyFault::Closed | ProxyFault::Failed | ProxyFault::Refused(1 | 3..=6)
-            ) || matches!(fault, ProxyFault::Status(status) if *status >= 500),
+            Self::Proxy(fault) => {
+                matches!(
+                    fault,
+                    ProxyFault::TimedOut
+                        | ProxyFault::Closed
+                        | ProxyFault::Failed
+                        | ProxyFault::Refused(1 | 3..=6)
+                ) || matches!(fault, ProxyFault::Status(status) if *status >= 500)
+            }
             Self::Tls(fault) => matches!(fault, TlsFault::Closed | TlsFault::TimedOut),
             Self::Undone { reason, .. } => is_transient(reason),
             Self::Closed(closing) => is_transient_cause(&closing.cause),

@@ -2,10 +2,7 @@
 
 use super::error::Error;
 use super::server::Proxy;
-use crate::event::Verb;
-use crate::proxy_header::ProxyHeader;
-use crate::reply::Reply;
-use crate::transmit::Transmit;
+use crate::{ProxyHeader, Reply, Transmit, Verb};
 use core::net::SocketAddr;
 
 /// Looks on while a session goes its way, for a transcript or a log.
