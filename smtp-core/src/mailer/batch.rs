@@ -68,7 +68,7 @@ impl<S> Batch<S> {
 /// The wait before the second round; it doubles for each further one.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 /// The longest wait, without its random part.
-const LONGEST_WAIT: Duration = Duration::from_secs(120);
+const LONGEST_WAIT: Duration = Duration::from_mins(2);
 
 /// The wait before a round, counted from 1: twice the one before, and up to half more by `jitter` from 0 to 1, so that
 /// many clients do not come back at the same moment.

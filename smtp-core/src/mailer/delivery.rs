@@ -301,7 +301,7 @@ impl<S> Delivery<S> {
                 outcome if policy.has_later && is_transient(outcome) => self.later.push(index),
                 // They failed only together with others, which may succeed later.
                 outcome if policy.has_later && all_transient && is_companion(outcome) => {
-                    self.later.push(index)
+                    self.later.push(index);
                 }
                 _ => {}
             }

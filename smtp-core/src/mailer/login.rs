@@ -111,6 +111,12 @@ impl Login {
         &self.user
     }
 
+    /// The names of the mechanisms that it may use; none for all.
+    #[must_use]
+    pub fn mechanism_names(&self) -> &[String] {
+        &self.mechanisms
+    }
+
     /// What it proves who it is by.
     #[must_use]
     pub const fn kind(&self) -> LoginKind {

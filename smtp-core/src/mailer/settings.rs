@@ -101,15 +101,15 @@ impl Settings {
     /// The configuration of the protocol machine.
     #[must_use]
     pub fn config(&self) -> Config {
-        let mut config = Config::default();
-        config.protocol = self.protocol;
-        config.implicit_tls = self.security == Security::Implicit;
-        config.reveal = self.reveal();
-        config.ignored_extensions.clone_from(&self.ignored_extensions);
-        config.report_replies = self.measures;
-        config.report_recipients = false;
-        config.timeouts = self.timeouts;
-        config.limits = self.limits;
-        config
+        Config {
+            protocol: self.protocol,
+            implicit_tls: self.security == Security::Implicit,
+            reveal: self.reveal(),
+            ignored_extensions: self.ignored_extensions.clone(),
+            report_replies: self.measures,
+            report_recipients: false,
+            timeouts: self.timeouts,
+            limits: self.limits,
+        }
     }
 }
