@@ -2,6 +2,7 @@
 
 mod error;
 mod observer;
+mod proxy;
 mod security;
 mod server;
 
@@ -9,5 +10,6 @@ pub use error::{
     BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, SettingError, Step, TlsFault,
 };
 pub use observer::{Notice, Observer};
+pub use proxy::{ProxyExchange, ProxyStep};
 pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};
 pub use server::{Family, HeaderTemplate, Proxy, ProxyKind, Route, Server};

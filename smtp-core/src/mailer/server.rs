@@ -175,7 +175,11 @@ impl HeaderTemplate {
     ///
     /// # Errors
     /// If one address is IPv4 and the other IPv6.
-    pub fn octets(&self, local: Option<SocketAddr>, peer: Option<SocketAddr>) -> Result<Vec<u8>, MixedFamilies> {
+    pub fn octets(
+        &self,
+        local: Option<SocketAddr>,
+        peer: Option<SocketAddr>,
+    ) -> Result<Vec<u8>, MixedFamilies> {
         let header = self.header(local, peer)?;
         Ok(if self.is_binary { header.version_2() } else { header.version_1() })
     }
@@ -184,7 +188,11 @@ impl HeaderTemplate {
     ///
     /// # Errors
     /// If one address is IPv4 and the other IPv6.
-    pub fn header(&self, local: Option<SocketAddr>, peer: Option<SocketAddr>) -> Result<ProxyHeader, MixedFamilies> {
+    pub fn header(
+        &self,
+        local: Option<SocketAddr>,
+        peer: Option<SocketAddr>,
+    ) -> Result<ProxyHeader, MixedFamilies> {
         match (self.source.or(local), self.destination.or(peer)) {
             (Some(source), Some(destination)) => ProxyHeader::new(source, destination),
             _ => Ok(ProxyHeader::unknown()),
@@ -205,7 +213,9 @@ mod tests {
 
     #[test]
     fn only_names_and_addresses_of_this_machine_are_loopback() {
-        for name in ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "LocalHost.", "mail.localhost"] {
+        for name in
+            ["127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1", "localhost", "LocalHost.", "mail.localhost"]
+        {
             assert!(Server::host(name, 25).is_loopback(), "{name}");
         }
         for name in ["192.0.2.1", "localhost.example.org", "notlocalhost", "::2", "mx.example.org"] {
