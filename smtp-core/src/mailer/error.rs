@@ -157,8 +157,14 @@ pub enum ProxyFault {
     LoginRefused,
     /// The login is longer than the protocol allows.
     LoginTooLong,
+    /// The login cannot be sent: HTTP allows no colon in a user name.
+    InvalidLogin,
     /// The server's name is longer than the protocol allows.
     NameTooLong,
+    /// The server's name holds a character that no host name has.
+    InvalidName,
+    /// No connection to it could be made.
+    Connect(ConnectFault),
     /// It speaks another protocol, which begins with this octet.
     OtherProtocol(u8),
     /// It broke the protocol: how.
@@ -331,6 +337,7 @@ impl ErrorKind {
                     ProxyFault::TimedOut
                         | ProxyFault::Closed
                         | ProxyFault::Failed
+                        | ProxyFault::Connect(_)
                         | ProxyFault::Refused(1 | 3..=6)
                 ) || matches!(fault, ProxyFault::Status(status) if *status >= 500)
             }
@@ -430,12 +437,7 @@ impl fmt::Display for ErrorKind {
                 };
                 write!(f, "the name {name} {what}")
             }
-            Self::Connect(fault) => f.write_str(match fault {
-                ConnectFault::Refused => "the connection was refused",
-                ConnectFault::TimedOut => "no connection in time",
-                ConnectFault::Exhausted => "this machine lacks a resource for the connection",
-                ConnectFault::Failed => "cannot connect",
-            }),
+            Self::Connect(fault) => fault.fmt(f),
             Self::Proxy(fault) => fault.fmt(f),
             Self::Tls(fault) => fault.fmt(f),
             Self::Undone { step, reason } => match reason {
@@ -491,6 +493,17 @@ const MIXED: &str = "source and destination of the PROXY header must both be IPv
 
 impl core::error::Error for SettingError {}
 
+impl fmt::Display for ConnectFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refused => "the connection was refused",
+            Self::TimedOut => "no connection in time",
+            Self::Exhausted => "this machine lacks a resource for the connection",
+            Self::Failed => "cannot connect",
+        })
+    }
+}
+
 impl fmt::Display for ProxyFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -501,7 +514,12 @@ impl fmt::Display for ProxyFault {
             Self::LoginNotAccepted => f.write_str("the proxy accepts no login by user name and password"),
             Self::LoginRefused => f.write_str("the proxy refused the login"),
             Self::LoginTooLong => f.write_str("the login of the proxy is too long"),
+            Self::InvalidLogin => {
+                f.write_str("the login cannot be sent to an HTTP proxy: its user name has a colon")
+            }
             Self::NameTooLong => f.write_str("the server's name is longer than a proxy accepts"),
+            Self::InvalidName => f.write_str("the server's name cannot be sent to a proxy"),
+            Self::Connect(fault) => write!(f, "the proxy: {fault}"),
             Self::OtherProtocol(octet) => {
                 write!(f, "the proxy speaks another protocol, which begins with octet {octet:#04x}")
             }
@@ -511,6 +529,8 @@ impl fmt::Display for ProxyFault {
         }
     }
 }
+
+impl core::error::Error for ProxyFault {}
 
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

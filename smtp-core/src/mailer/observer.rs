@@ -32,7 +32,9 @@ pub trait Observer: Send {
 pub enum Notice<'a> {
     /// A connection to this address begins.
     Connecting(SocketAddr),
-    /// A connection to a proxy begins, which will connect to the server.
+    /// A connection to the unix socket of this path begins.
+    ConnectingUnix(&'a str),
+    /// This proxy is asked to connect to the server.
     Proxy(&'a Proxy),
     /// A PROXY header was sent.
     Header(&'a ProxyHeader),
