@@ -41,6 +41,18 @@ pub struct Connection {
     /// Whether something was written since the last read.
     has_written: bool,
     is_greeted: bool,
+    /// Octets of a message that the machine did not accept yet.
+    leftover: Leftover,
+    /// Whether it was idle between messages, and nothing came since.
+    is_reused: bool,
+}
+
+/// Octets of a message that were read, but not accepted yet.
+#[derive(Default)]
+struct Leftover {
+    goal: Option<Goal>,
+    octets: Vec<u8>,
+    start: usize,
 }
 
 /// What a driver has to do next.
@@ -151,6 +163,8 @@ impl Connection {
             measured: now,
             has_written: false,
             is_greeted: false,
+            leftover: Leftover::default(),
+            is_reused: false,
         }
     }
 
@@ -268,6 +282,7 @@ impl Connection {
     pub fn received(&mut self, octets: &[u8]) {
         self.measure.received += octets.len() as u64;
         self.unheard = 0;
+        self.is_reused = false;
         self.client.handle(Input::Received(octets));
     }
 
@@ -308,9 +323,28 @@ impl Connection {
         self.client.handle(Input::Lost);
     }
 
-    /// Hands in octets of the message that was asked for; returns how many were accepted.
-    pub fn body(&mut self, octets: &[u8]) -> usize {
-        self.client.body(octets)
+    /// Hands in octets of this message that an earlier call of [`body`](Self::body) kept; returns whether there were any.
+    pub fn leftover(&mut self, goal: Goal) -> bool {
+        let Leftover { goal: of, octets, start } = &mut self.leftover;
+        let rest = octets.get(*start..).unwrap_or_default();
+        if *of != Some(goal) || rest.is_empty() {
+            return false;
+        }
+        *start += self.client.body(rest);
+        true
+    }
+
+    /// Hands in octets of the message that was asked for, and keeps those that are not accepted yet; none say that it is
+    /// complete.
+    pub fn body(&mut self, goal: Goal, octets: &[u8]) {
+        if octets.is_empty() {
+            return self.end_of_body();
+        }
+        let accepted = self.client.body(octets);
+        self.leftover.goal = Some(goal);
+        self.leftover.start = 0;
+        self.leftover.octets.clear();
+        self.leftover.octets.extend_from_slice(octets.get(accepted..).unwrap_or_default());
     }
 
     /// The message that was asked for is complete.
@@ -322,6 +356,23 @@ impl Connection {
     /// Abandons the message that was asked for, so that no part of it can pass for the whole.
     pub fn abort_body(&mut self) {
         self.client.abort_body();
+    }
+
+    /// Notes that it was idle, and is about to be used again: until something comes it may be stale.
+    pub fn reuse(&mut self) {
+        self.is_reused = true;
+        self.stop = None;
+    }
+
+    /// Releases memory that the next message allocates anew, before it is idle.
+    pub fn rest(&mut self) {
+        self.leftover = Leftover::default();
+    }
+
+    /// Whether it was idle between messages, and nothing came since.
+    #[must_use]
+    pub const fn may_be_stale(&self) -> bool {
+        self.is_reused
     }
 
     /// Ends the session early, because of `reason` at `at`; only the first call counts.
@@ -338,15 +389,15 @@ impl Connection {
         Some(stop.at + if self.bodies.outstanding.is_empty() { Duration::ZERO } else { stop.patience })
     }
 
+    /// Forgets a request to end early that did not end the session.
+    pub fn resume(&mut self) {
+        self.stop = None;
+    }
+
     /// Why the session was ended early, if it was.
     #[must_use]
     pub fn stopped(&self) -> Option<StopReason> {
         self.stop.filter(|stop| stop.is_done).map(|stop| stop.reason)
-    }
-
-    /// Forgets a request to end early that did not end the session, before the connection is used again.
-    pub fn resume(&mut self) {
-        self.stop = None;
     }
 
     /// Whether the end of that message, the one that ended last, has not left.

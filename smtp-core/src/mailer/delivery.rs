@@ -190,6 +190,11 @@ impl<S> Delivery<S> {
         &self.submission
     }
 
+    /// The message, when nothing more is to be done for it.
+    pub fn into_submission(self) -> S {
+        self.submission
+    }
+
     /// Its place among the messages of a batch.
     #[must_use]
     pub const fn index(&self) -> usize {

@@ -243,6 +243,8 @@ pub enum Step {
     Xclient,
     /// AUTH.
     Login,
+    /// A message.
+    Message,
     /// Another command.
     Command,
 }
@@ -256,6 +258,7 @@ impl Step {
             Self::StartTls => Verb::StartTls,
             Self::Xclient => Verb::Xclient,
             Self::Login => Verb::Auth,
+            Self::Message => Verb::Message,
             Self::Command => Verb::Raw,
         }
     }

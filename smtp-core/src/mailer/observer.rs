@@ -1,6 +1,7 @@
 //! Defines [`Observer`], which looks on while a session goes its way.
 
 use super::error::Error;
+use super::fate::Report;
 use super::server::Proxy;
 use crate::{ProxyHeader, Reply, Transmit, Verb};
 use core::net::SocketAddr;
@@ -46,4 +47,6 @@ pub enum Notice<'a> {
     Ended,
     /// Something failed.
     Failed(&'a Error),
+    /// The application abandoned a send; this became of its message.
+    Abandoned(&'a Report),
 }

@@ -38,55 +38,46 @@ impl Default for PoolLimits {
 #[derive(Debug)]
 pub struct Pool<C> {
     limits: PoolLimits,
-    idle: Vec<Pooled<C>>,
+    idle: Vec<Idle<C>>,
 }
 
-/// A connection with what its reuse depends on.
 #[derive(Debug)]
-pub struct Pooled<C> {
+struct Idle<C> {
     connection: C,
+    tenure: Tenure,
+    since: Instant,
+}
+
+/// What the reuse of a connection depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tenure {
     opened: Instant,
-    idle_since: Instant,
     messages: usize,
 }
 
-/// What to do with a connection that was taken.
+/// What to do with a connection that was taken, after looking whether something came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // a driver that forgets an arm must not compile
 pub enum Check {
-    /// Look whether something came; if not, use it.
+    /// Use it.
     Look,
-    /// Look whether something came; if not, get a reply before any message leaves.
+    /// Get a reply before any message leaves.
     Prove,
 }
 
-impl<C> Pooled<C> {
-    /// A connection that was opened at `now`.
-    pub const fn new(connection: C, now: Instant) -> Self {
-        Self { connection, opened: now, idle_since: now, messages: 0 }
+impl Tenure {
+    /// That of a connection that was opened at `now`.
+    #[must_use]
+    pub const fn new(now: Instant) -> Self {
+        Self { opened: now, messages: 0 }
     }
 
-    /// The connection.
-    pub const fn connection(&self) -> &C {
-        &self.connection
-    }
-
-    /// The connection, to be used.
-    pub const fn connection_mut(&mut self) -> &mut C {
-        &mut self.connection
-    }
-
-    /// The connection, to be closed.
-    pub fn into_connection(self) -> C {
-        self.connection
-    }
-
-    /// Counts messages that it carried.
+    /// Counts messages that the connection carried.
     pub const fn add_messages(&mut self, count: usize) {
         self.messages += count;
     }
 
-    /// How many more messages it may carry.
+    /// How many more messages the connection may carry.
     #[must_use]
     pub const fn remaining(&self, limits: &PoolLimits) -> usize {
         limits.messages.saturating_sub(self.messages)
@@ -106,36 +97,34 @@ impl<C> Pool<C> {
         &self.limits
     }
 
-    /// Takes the connection that was used last, and how to check it. Those that are too old go to `closed`.
-    pub fn take(&mut self, now: Instant, closed: &mut Vec<C>) -> Option<(Pooled<C>, Check)> {
-        closed.extend(self.expire(now));
-        let pooled = self.idle.pop()?;
-        let rested = now.saturating_since(pooled.idle_since);
-        Some((pooled, if rested > self.limits.unproven { Check::Prove } else { Check::Look }))
+    /// Takes the connection that was used last, and how to check it. Call [`expire`](Self::expire) first.
+    pub fn take(&mut self, now: Instant) -> Option<(C, Tenure, Check)> {
+        let Idle { connection, tenure, since } = self.idle.pop()?;
+        let rested = now.saturating_since(since);
+        Some((connection, tenure, if rested > self.limits.unproven { Check::Prove } else { Check::Look }))
     }
 
     /// Puts a connection back that may be used again; returns it if it is to be closed instead.
-    pub fn put(&mut self, mut pooled: Pooled<C>, now: Instant) -> Option<C> {
-        pooled.idle_since = now;
-        if self.is_spent(&pooled, now) {
-            return Some(pooled.connection);
+    pub fn put(&mut self, connection: C, tenure: Tenure, now: Instant) -> Option<C> {
+        if is_spent(&self.limits, &tenure, now) {
+            return Some(connection);
         }
-        self.idle.push(pooled);
+        self.idle.push(Idle { connection, tenure, since: now });
         None
     }
 
     /// Takes the connections out that may not be used any more.
     pub fn expire(&mut self, now: Instant) -> Vec<C> {
-        let (spent, idle) =
-            core::mem::take(&mut self.idle).into_iter().partition(|pooled| self.is_spent(pooled, now));
-        self.idle = idle;
-        let spent: Vec<_> = spent;
-        spent.into_iter().map(Pooled::into_connection).collect()
+        let limits = self.limits;
+        let is_over = |idle: &mut Idle<C>| {
+            is_spent(&limits, &idle.tenure, now) || now.saturating_since(idle.since) >= limits.idle
+        };
+        self.idle.extract_if(.., is_over).map(|idle| idle.connection).collect()
     }
 
     /// Takes all connections out.
     pub fn drain(&mut self) -> Vec<C> {
-        core::mem::take(&mut self.idle).into_iter().map(Pooled::into_connection).collect()
+        self.idle.drain(..).map(|idle| idle.connection).collect()
     }
 
     /// How many connections are idle.
@@ -149,18 +138,15 @@ impl<C> Pool<C> {
     pub fn is_empty(&self) -> bool {
         self.idle.is_empty()
     }
+}
 
-    fn is_spent(&self, pooled: &Pooled<C>, now: Instant) -> bool {
-        pooled.messages >= self.limits.messages
-            || now.saturating_since(pooled.opened) >= self.limits.lifetime
-            || now.saturating_since(pooled.idle_since) >= self.limits.idle
-    }
+fn is_spent(limits: &PoolLimits, tenure: &Tenure, now: Instant) -> bool {
+    tenure.messages >= limits.messages || now.saturating_since(tenure.opened) >= limits.lifetime
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
 
     fn at(seconds: u64) -> Instant {
         Instant::from_epoch(Duration::from_secs(seconds))
@@ -168,36 +154,33 @@ mod tests {
 
     #[test]
     fn idle_time_lifetime_and_messages_hold_at_return_and_at_use() {
-        let limits = PoolLimits {
+        let mut pool = Pool::new(PoolLimits {
             idle: Duration::from_secs(30),
             lifetime: Duration::from_secs(100),
             messages: 2,
             ..PoolLimits::default()
-        };
-        let mut pool = Pool::new(limits);
-        let mut closed = Vec::new();
-        assert_eq!(pool.put(Pooled::new('a', at(0)), at(1)), None);
-        let (mut pooled, check) = pool.take(at(5), &mut closed).unwrap();
+        });
+        assert_eq!(pool.put('a', Tenure::new(at(0)), at(1)), None);
+        let (_, mut tenure, check) = pool.take(at(5)).unwrap();
         assert_eq!(check, Check::Look);
-        pooled.add_messages(1);
-        assert_eq!(pool.put(pooled, at(5)), None);
-        let (mut pooled, check) = pool.take(at(11), &mut closed).unwrap();
+        tenure.add_messages(1);
+        assert_eq!(pool.put('a', tenure, at(5)), None);
+        let (_, mut tenure, check) = pool.take(at(11)).unwrap();
         assert_eq!(check, Check::Prove, "it was idle for more than 5 seconds");
-        pooled.add_messages(1);
-        assert_eq!(pool.put(pooled, at(11)), Some('a'), "it carried its messages");
-        assert_eq!(pool.put(Pooled::new('b', at(11)), at(11)), None);
-        assert!(pool.take(at(41), &mut closed).is_none(), "it was idle too long");
-        assert_eq!(closed, vec!['b']);
-        assert_eq!(pool.put(Pooled::new('c', at(0)), at(100)), Some('c'), "it is too old");
+        tenure.add_messages(1);
+        assert_eq!(pool.put('a', tenure, at(11)), Some('a'), "it carried its messages");
+        assert_eq!(pool.put('b', Tenure::new(at(11)), at(11)), None);
+        assert_eq!(pool.expire(at(41)), ['b'], "it was idle too long");
+        assert!(pool.take(at(41)).is_none());
+        assert_eq!(pool.put('c', Tenure::new(at(0)), at(100)), Some('c'), "it is too old");
     }
 
     #[test]
     fn the_connection_that_was_used_last_is_used_again() {
         let mut pool = Pool::new(PoolLimits::default());
         for name in ['a', 'b'] {
-            assert_eq!(pool.put(Pooled::new(name, at(0)), at(0)), None);
+            assert_eq!(pool.put(name, Tenure::new(at(0)), at(0)), None);
         }
-        let (pooled, _) = pool.take(at(1), &mut Vec::new()).unwrap();
-        assert_eq!(pooled.into_connection(), 'b');
+        assert_eq!(pool.take(at(1)).map(|(connection, ..)| connection), Some('b'));
     }
 }

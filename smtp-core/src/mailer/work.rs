@@ -8,6 +8,7 @@ use super::submission::{Source, Submission};
 use crate::{Cause, Code, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::string::ToString;
 use alloc::vec;
 use alloc::vec::Vec;
 use core::fmt;
@@ -51,6 +52,12 @@ pub struct Work<S> {
     is_break_settled: bool,
     /// The reply by which the server awaits the message.
     ready: Option<Reply>,
+    /// How many more messages the session may carry.
+    quota: usize,
+    /// Whether the session was idle before, so that it may be stale.
+    is_reused: bool,
+    /// Whether it turned out to be stale: the server had ended it, or ends it now.
+    is_stale: bool,
 }
 
 /// A message that a session has.
@@ -84,7 +91,24 @@ impl<S: Submission> Work<S> {
             cause: None,
             is_break_settled: false,
             ready: None,
+            quota: usize::MAX,
+            is_reused: false,
+            is_stale: false,
         }
+    }
+
+    /// The same of a session that was idle before: if it turns out to be stale, its messages go over a new one.
+    #[must_use]
+    pub const fn reused(mut self, is_reused: bool) -> Self {
+        self.is_reused = is_reused;
+        self
+    }
+
+    /// The same of a session that may carry so many messages.
+    #[must_use]
+    pub const fn with_quota(mut self, messages: usize) -> Self {
+        self.quota = messages;
+        self
     }
 
     /// How many messages may be under way at once: those in flight, and one more, so that its commands leave with the end
@@ -101,7 +125,13 @@ impl<S: Submission> Work<S> {
     /// Whether another message may be submitted.
     #[must_use]
     pub fn wants(&self, depth: usize) -> bool {
-        self.cause.is_none() && self.underway.len() < depth
+        !self.is_over() && self.underway.len() < depth
+    }
+
+    /// Whether the session accepts no more messages.
+    #[must_use]
+    pub const fn is_over(&self) -> bool {
+        self.cause.is_some() || self.is_stale || self.quota == 0
     }
 
     /// Gives a message to the session.
@@ -119,6 +149,7 @@ impl<S: Submission> Work<S> {
         };
         match goal {
             Ok(goal) => {
+                self.quota = self.quota.saturating_sub(1);
                 self.underway.push_back(Underway { goal, delivery, source: None });
                 Submitted::Underway
             }
@@ -202,6 +233,15 @@ impl<S: Submission> Work<S> {
                 *outcome = Outcome::Accepted(reply.clone());
             }
         }
+        let is_first = self.is_reused && self.answered == 0;
+        self.is_stale |= is_first && (connection.may_be_stale() || outcomes.iter().all(is_idle_too_long));
+        if self.is_stale {
+            for outcome in &mut outcomes {
+                if let Outcome::Refused { reply, .. } = outcome {
+                    *outcome = Outcome::Unsent(Reason::Closed(Cause::Unavailable(reply.clone())));
+                }
+            }
+        }
         let is_last_word = outcomes.iter().any(is_unavailable);
         let answered = connection.client().answered();
         let is_between = |cause: &Cause| match cause {
@@ -212,7 +252,8 @@ impl<S: Submission> Work<S> {
             Cause::Lost => answered == Some(Verb::Message),
             _ => false,
         };
-        let is_turned_away = turn_away(&mut outcomes) || all_closed_by(&outcomes, is_between);
+        let is_turned_away =
+            turn_away(&mut outcomes) || all_closed_by(&outcomes, |cause| self.is_stale || is_between(cause));
         delivery.measure_mut().join(&connection.take_measure());
         delivery.set_ending(ending_of(&outcomes, connection));
         if let Some(reason) = connection.stopped() {
@@ -246,6 +287,24 @@ impl<S> Work<S> {
     #[must_use]
     pub const fn answered(&self) -> usize {
         self.answered
+    }
+
+    /// Whether the session carried as many messages as it may.
+    #[must_use]
+    pub const fn is_spent(&self) -> bool {
+        self.quota == 0
+    }
+
+    /// Whether the session was idle before, and turned out to be stale.
+    #[must_use]
+    pub const fn was_stale(&self) -> bool {
+        self.is_stale
+    }
+
+    /// Whether the session may be used again: no message is under way, and it has not ended.
+    #[must_use]
+    pub fn may_keep(&self) -> bool {
+        self.cause.is_none() && !self.is_stale && self.underway.is_empty()
     }
 
     /// Why the session ended, once it has.
@@ -321,6 +380,13 @@ fn all_closed_by(outcomes: &[Outcome], is_such: impl Fn(&Cause) -> bool) -> bool
 /// Whether it was refused by the 421 that ended the session.
 fn is_unavailable(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Refused { reply, .. } if reply.code() == Code::UNAVAILABLE)
+}
+
+/// Whether the server refused MAIL because the connection had been idle too long (RFC 3463 §3.5: 4.4.2 is a bad
+/// connection).
+fn is_idle_too_long(outcome: &Outcome) -> bool {
+    let Outcome::Refused { verb: Verb::Mail, reply } = outcome else { return false };
+    reply.enhanced().is_some_and(|code| code.to_string() == "4.4.2")
 }
 
 /// Whether the session ended because the message before it was refused in its middle.
