@@ -151,11 +151,13 @@
 #![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "blocking", feature = "tokio"))]
 extern crate std;
 
 mod address;
 mod auth;
+#[cfg(feature = "blocking")]
+pub mod blocking;
 mod client;
 mod command;
 mod config;
@@ -166,6 +168,8 @@ mod extensions;
 mod fault;
 pub mod mailer;
 mod mask;
+#[cfg(any(feature = "blocking", feature = "tokio"))]
+mod network;
 mod parameter;
 mod proxy_header;
 pub mod reply;

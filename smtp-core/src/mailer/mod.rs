@@ -12,4 +12,6 @@ pub use error::{
 pub use observer::{Notice, Observer};
 pub use proxy::{ProxyExchange, ProxyStep};
 pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};
+#[cfg(any(feature = "blocking", feature = "tokio"))]
+pub(crate) use server::ascii_name;
 pub use server::{Family, HeaderTemplate, Proxy, ProxyKind, Route, Server};

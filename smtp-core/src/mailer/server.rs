@@ -2,6 +2,7 @@
 
 use crate::proxy_header::{MixedFamilies, ProxyHeader};
 use crate::secret::Secret;
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -204,6 +205,21 @@ impl Default for HeaderTemplate {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A host's name as A-labels, as far as the feature `idna` and the name allow it.
+#[cfg(feature = "idna")]
+pub(crate) fn ascii_name(name: &str) -> Cow<'_, str> {
+    match name.parse::<crate::Domain>().ok().and_then(|domain| domain.to_ascii().ok()) {
+        Some(domain) => Cow::Owned(domain.as_str().into()),
+        None => Cow::Borrowed(name),
+    }
+}
+
+/// A host's name as it is.
+#[cfg(not(feature = "idna"))]
+pub(crate) fn ascii_name(name: &str) -> Cow<'_, str> {
+    Cow::Borrowed(name)
 }
 
 #[cfg(test)]
