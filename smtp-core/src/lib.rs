@@ -151,11 +151,15 @@
 #![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
 
 extern crate alloc;
-#[cfg(test)]
+#[cfg(any(test, feature = "blocking", feature = "tokio"))]
 extern crate std;
 
 mod address;
 mod auth;
+// with the standard library at hand its names are the usual ones
+#[cfg(feature = "blocking")]
+#[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
+pub mod blocking;
 mod client;
 mod command;
 mod config;
@@ -166,6 +170,9 @@ mod extensions;
 mod fault;
 pub mod mailer;
 mod mask;
+#[cfg(any(feature = "blocking", feature = "tokio"))]
+#[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
+mod network;
 mod parameter;
 mod proxy_header;
 pub mod reply;

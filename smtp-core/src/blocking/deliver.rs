@@ -8,7 +8,6 @@ use crate::mailer::{
 use crate::{Cause, Event};
 use std::boxed::Box;
 use std::fmt;
-use std::string::ToString;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -152,7 +151,7 @@ fn work<S: Submission>(
         let Opened { session, is_reused, messages } = (plan.open)(number)?;
         let work = Work::new(plan.reach, policy).reused(is_reused).with_quota(messages);
         let run = Run { session, plan, queue, work, number };
-        let Some((work, session)) = run.to_the_end() else { return Ok(()) };
+        let Some((work, session)) = run.finish() else { return Ok(()) };
         if work.answered() > 0 {
             fruitless = 0;
         } else {
@@ -185,7 +184,7 @@ struct Run<'a, 'q, S> {
 
 impl<S: Submission> Run<'_, '_, S> {
     /// Sends until the queue is empty and the session over, or broken; returns both, unless the session is kept.
-    fn to_the_end(mut self) -> Option<(Work<S>, Session)> {
+    fn finish(mut self) -> Option<(Work<S>, Session)> {
         loop {
             self.fill();
             match self.session.step() {

@@ -93,6 +93,8 @@ pub enum SettingError {
     KeyMismatch,
     /// The TLS library refuses the settings.
     Tls,
+    /// The server's name is no name that a certificate can be for.
+    ServerName,
     /// A path that is too long for a unix socket.
     SocketPathTooLong,
     /// The system has no unix sockets.
@@ -197,7 +199,7 @@ pub enum TlsFault {
     Certificate,
     /// The server offers no version of TLS that is accepted.
     Version,
-    /// The server spoke in clear, and began with these octets.
+    /// The server spoke in clear, and began with these octets: as many as were read before that was clear.
     NotTls(Vec<u8>),
     /// The server requires a certificate of the client's.
     CertificateRequired,
@@ -481,6 +483,7 @@ impl fmt::Display for SettingError {
             ),
             Self::KeyMismatch => f.write_str("the key does not belong to the client's certificate"),
             Self::Tls => f.write_str("TLS cannot be set up"),
+            Self::ServerName => f.write_str("the server's name cannot stand in a certificate"),
             Self::SocketPathTooLong => f.write_str("the path of the unix socket is too long"),
             Self::NoUnixSockets => f.write_str("this system has no unix sockets"),
             Self::BindFamily => {

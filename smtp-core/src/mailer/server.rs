@@ -1,6 +1,7 @@
 //! Defines [`Server`], the address of a mail server, and [`Route`], the path that a connection to it takes.
 
 use crate::{MixedFamilies, ProxyHeader, Secret};
+use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -203,6 +204,21 @@ impl Default for HeaderTemplate {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// A host's name as A-labels, as far as the feature `idna` and the name allow it.
+#[cfg(feature = "idna")]
+pub(crate) fn ascii_name(name: &str) -> Cow<'_, str> {
+    match name.parse::<crate::Domain>().ok().and_then(|domain| domain.to_ascii().ok()) {
+        Some(domain) => Cow::Owned(domain.as_str().into()),
+        None => Cow::Borrowed(name),
+    }
+}
+
+/// A host's name as it is.
+#[cfg(not(feature = "idna"))]
+pub(crate) fn ascii_name(name: &str) -> Cow<'_, str> {
+    Cow::Borrowed(name)
 }
 
 #[cfg(test)]

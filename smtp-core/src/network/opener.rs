@@ -1,9 +1,9 @@
 //! Provides [`Opener`], the settings of sessions together with what is made of them once.
 
-use crate::mailer::{Error, Security, Settings};
 use super::name::own_name;
 use super::tls::Connector;
 use crate::EhloDomain;
+use crate::mailer::{Error, Security, Settings};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 

@@ -4,7 +4,7 @@ mod http;
 mod socks5;
 
 use super::error::ProxyFault;
-use super::server::{Proxy, ProxyKind};
+use super::server::{Proxy, ProxyKind, ascii_name};
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
 use core::fmt;
@@ -143,7 +143,7 @@ impl<'a> Host<'a> {
         if let Ok(address) = host.parse() {
             return Ok(Self::Address(address));
         }
-        let name = ascii(host);
+        let name = ascii_name(host);
         // Nothing that could end the name early in a request; the proxy is the judge of the rest.
         if name.is_empty()
             || !name.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-._".contains(&octet))
@@ -155,19 +155,6 @@ impl<'a> Host<'a> {
         }
         Ok(Self::Name(name))
     }
-}
-
-#[cfg(feature = "idna")]
-fn ascii(host: &str) -> Cow<'_, str> {
-    match host.parse::<crate::Domain>().ok().and_then(|domain| domain.to_ascii().ok()) {
-        Some(domain) => Cow::Owned(domain.as_str().into()),
-        None => Cow::Borrowed(host),
-    }
-}
-
-#[cfg(not(feature = "idna"))]
-fn ascii(host: &str) -> Cow<'_, str> {
-    Cow::Borrowed(host)
 }
 
 #[cfg(test)]
