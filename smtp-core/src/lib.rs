@@ -177,6 +177,8 @@ mod secret;
 mod shown;
 mod text;
 mod time;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod transmit;
 mod transparency;
 mod xclient;

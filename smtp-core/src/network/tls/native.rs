@@ -173,6 +173,7 @@ impl<S: Read + Write> TlsStream<S> {
         self.0.get_ref()
     }
 
+    #[cfg(feature = "blocking")]
     pub(super) fn get_mut(&mut self) -> &mut S {
         self.0.get_mut()
     }
