@@ -90,7 +90,7 @@ pub use header::{date::Date, message_id::MessageId, name::FieldName};
 #[cfg(feature = "html")]
 pub use html::text_from_html;
 pub use lint::{Finding, Lint, Severity};
-pub use message::{AutoSubmitted, BodyType, Importance, Message, MessageBuilder, Reader};
+pub use message::{AutoSubmitted, BodyType, EnvelopeError, Importance, Message, MessageBuilder, Reader};
 pub use smtp_core::{Mailbox, SyntaxError};
 pub use source::Source;
 #[cfg(feature = "system")]

@@ -1,8 +1,6 @@
 //! Defines [`Error`], why something was not done, and its kinds.
 
-use crate::config::Timer;
-use crate::event::Verb;
-use crate::fault::{Cause, Misuse, Reason};
+use crate::{Cause, Misuse, Reason, Timer, Verb};
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::sync::Arc;
@@ -249,6 +247,8 @@ pub enum Step {
     Xclient,
     /// AUTH.
     Login,
+    /// A message.
+    Message,
     /// Another command.
     Command,
 }
@@ -262,6 +262,7 @@ impl Step {
             Self::StartTls => Verb::StartTls,
             Self::Xclient => Verb::Xclient,
             Self::Login => Verb::Auth,
+            Self::Message => Verb::Message,
             Self::Command => Verb::Raw,
         }
     }

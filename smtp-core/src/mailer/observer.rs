@@ -1,11 +1,9 @@
 //! Defines [`Observer`], which looks on while a session goes its way.
 
 use super::error::Error;
+use super::fate::Report;
 use super::server::Proxy;
-use crate::event::Verb;
-use crate::proxy_header::ProxyHeader;
-use crate::reply::Reply;
-use crate::transmit::Transmit;
+use crate::{ProxyHeader, Reply, Transmit, Verb};
 use core::net::SocketAddr;
 
 /// Looks on while a session goes its way, for a transcript or a log.
@@ -49,4 +47,6 @@ pub enum Notice<'a> {
     Ended,
     /// Something failed.
     Failed(&'a Error),
+    /// The application abandoned a send; this became of its message.
+    Abandoned(&'a Report),
 }

@@ -1,6 +1,6 @@
 //! Defines [`Security`] and [`Trust`]: whether a connection is under TLS, and which certificates are trusted.
 
-use crate::secret::Secret;
+use crate::Secret;
 use alloc::vec::Vec;
 use core::fmt;
 use core::str::FromStr;

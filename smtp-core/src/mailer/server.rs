@@ -1,7 +1,6 @@
 //! Defines [`Server`], the address of a mail server, and [`Route`], the path that a connection to it takes.
 
-use crate::proxy_header::{MixedFamilies, ProxyHeader};
-use crate::secret::Secret;
+use crate::{MixedFamilies, ProxyHeader, Secret};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;

@@ -42,6 +42,14 @@ impl Plan {
         self.head.len() as u64 + segments.sum::<u64>()
     }
 
+    /// Whether octets of it come from files, so that reading them may wait.
+    pub(crate) fn reads_files(&self) -> bool {
+        self.segments.iter().any(|segment| match segment {
+            Segment::Octets(_) => false,
+            Segment::Encoded { source, .. } => source.in_memory().is_none(),
+        })
+    }
+
     /// Appends another plan.
     pub(crate) fn append(&mut self, other: &Self) {
         if !other.head.is_empty() {

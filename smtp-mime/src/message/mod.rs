@@ -3,6 +3,7 @@
 mod builder;
 mod free;
 mod reader;
+mod submission;
 mod write;
 
 use std::{io, ops::Range};
@@ -14,6 +15,7 @@ pub use builder::MessageBuilder;
 pub(crate) use free::field_from;
 pub use free::{AutoSubmitted, Importance};
 pub use reader::Reader;
+pub use submission::EnvelopeError;
 pub(crate) use write::{Identifier, Parts, finish, generated};
 
 use crate::{

@@ -47,6 +47,11 @@ impl Reader {
         self.left + self.at_hand().len() as u64
     }
 
+    /// Whether octets of it come from files, so that reading may wait.
+    pub(super) fn reads_files(&self) -> bool {
+        self.plan.reads_files()
+    }
+
     fn at_hand(&self) -> &[u8] {
         if self.failed { &[] } else { &self.cursor.at_hand(&self.plan)[self.position..] }
     }

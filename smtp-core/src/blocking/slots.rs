@@ -1,0 +1,164 @@
+//! Provides [`Slots`], the right to have a connection open: so many at once, in the order of those who wait.
+
+use super::cancel::{Cancel, Wait};
+use super::session::Session;
+use crate::Instant;
+use crate::mailer::{Check, Error, ErrorKind, Pool, PoolLimits, Tenure};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::vec::Vec;
+
+/// The right to have a connection open: so many at once, in the order of those who wait.
+///
+/// As an idle connection is always taken before a new one is opened, no more are open than there are slots.
+pub(super) struct Slots {
+    state: Mutex<State>,
+    freed: Condvar,
+    epoch: std::time::Instant,
+}
+
+struct State {
+    idle: Pool<Session>,
+    /// How many slots are in use.
+    used: usize,
+    /// Those who wait, the first one first.
+    queue: VecDeque<u64>,
+    /// The number of the next one who waits.
+    next: u64,
+    is_closed: bool,
+    /// The process that the connections belong to.
+    process: u32,
+}
+
+/// The right to have one connection open; it is returned when this is dropped.
+pub(super) struct Slot {
+    slots: Arc<Slots>,
+    process: u32,
+    /// What the reuse of its connection depends on.
+    pub(super) tenure: Tenure,
+}
+
+/// A session that was idle, and how to check it.
+type Idle = (Session, Check);
+
+impl Slots {
+    pub(super) fn new(limits: PoolLimits) -> Self {
+        Self {
+            state: Mutex::new(State {
+                idle: Pool::new(limits),
+                used: 0,
+                queue: VecDeque::new(),
+                next: 0,
+                is_closed: false,
+                process: std::process::id(),
+            }),
+            freed: Condvar::new(),
+            epoch: std::time::Instant::now(),
+        }
+    }
+
+    /// Waits for a slot, and takes an idle session if there is one.
+    pub(super) fn take(
+        self: &Arc<Self>,
+        cancel: &Cancel,
+        deadline: Option<std::time::Instant>,
+    ) -> Result<(Slot, Option<Idle>), Error> {
+        let mut state = self.lock();
+        let ticket = state.next;
+        state.next += 1;
+        state.queue.push_back(ticket);
+        loop {
+            let why = if state.is_closed {
+                Some(ErrorKind::MailerClosed)
+            } else if cancel.is_requested() {
+                Some(ErrorKind::Cancelled)
+            } else if deadline.is_some_and(|deadline| std::time::Instant::now() >= deadline) {
+                Some(ErrorKind::DeadlinePassed)
+            } else {
+                None
+            };
+            if let Some(why) = why {
+                state.queue.retain(|other| *other != ticket);
+                drop(state);
+                self.freed.notify_all();
+                return Err(why.into());
+            }
+            if state.queue.front() == Some(&ticket) && state.used < state.idle.limits().connections {
+                break;
+            }
+            let slice = deadline.map_or(Wait::SLICE, |deadline| {
+                deadline.saturating_duration_since(std::time::Instant::now()).min(Wait::SLICE)
+            });
+            state = self.freed.wait_timeout(state, slice).unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.queue.pop_front();
+        state.used += 1;
+        let now = self.now();
+        let expired = state.idle.expire(now);
+        let idle = state.idle.take(now);
+        let process = state.process;
+        drop(state);
+        // The next one may find a slot too.
+        self.freed.notify_all();
+        // What is too old is closed without a word, which no server minds and nobody waits for.
+        drop(expired);
+        let tenure = idle.as_ref().map_or_else(|| Tenure::new(now), |(_, tenure, _)| *tenure);
+        let slot = Slot { slots: Arc::clone(self), process, tenure };
+        Ok((slot, idle.map(|(session, _, check)| (session, check))))
+    }
+
+    /// Takes the idle sessions out, and refuses every later wait.
+    pub(super) fn close(&self) -> Vec<Session> {
+        let mut state = self.lock();
+        state.is_closed = true;
+        let sessions = state.idle.drain();
+        drop(state);
+        self.freed.notify_all();
+        sessions
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_epoch(self.epoch.elapsed())
+    }
+
+    /// The state. In a process that was forked, sockets and slots of its parent are forgotten: the parent still uses them.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let process = std::process::id();
+        if state.process != process {
+            state.process = process;
+            state.used = 0;
+            state.queue.clear();
+            drop(state.idle.drain());
+        }
+        state
+    }
+}
+
+impl Slot {
+    /// Puts a session back that may be used again, and returns the slot; gives the session back if it is to be closed.
+    pub(super) fn put(self, session: Session) -> Option<Session> {
+        let now = self.slots.now();
+        let mut state = self.slots.lock();
+        if state.is_closed || state.process != self.process {
+            return Some(session);
+        }
+        state.idle.put(session, self.tenure, now)
+    }
+
+    /// Its connection is a new one.
+    pub(super) fn renew(&mut self) {
+        self.tenure = Tenure::new(self.slots.now());
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        let mut state = self.slots.lock();
+        if state.process == self.process {
+            state.used = state.used.saturating_sub(1);
+        }
+        drop(state);
+        self.slots.freed.notify_all();
+    }
+}

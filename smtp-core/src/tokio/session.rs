@@ -1,0 +1,426 @@
+//! Provides [`Session`], a connection that is opened as its settings say, and sends.
+
+use super::connect::connect;
+use super::stream::Stream;
+use crate::mailer::{
+    BoxError, Check, Connection, Demand, Error, ErrorKind, Login, Notice, Observer, Opening, OpeningStep,
+    SecretRequest, Source, StopReason, TlsFault, Until, misused, undone,
+};
+use crate::network::{Opener, cause_of, nonce};
+use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply};
+use std::boxed::Box;
+use std::fmt;
+use std::io;
+use std::time::Duration;
+use std::vec;
+use std::vec::Vec;
+use tokio::time::timeout_at;
+
+/// A connection that is opened as its settings say, and sends.
+pub(super) struct Session {
+    connection: Connection,
+    stream: Stream,
+    opener: Opener,
+    /// When everything must be over.
+    deadline: Option<std::time::Instant>,
+    /// What the protocol machine calls time zero.
+    epoch: std::time::Instant,
+    buffer: Box<[u8]>,
+    /// Why the connection ended, once that was seen here.
+    cause: Option<Cause>,
+}
+
+/// What a session cannot do by itself.
+#[derive(Debug)]
+pub(super) enum SessionStep {
+    /// Something happened.
+    Event(Event),
+    /// Octets of this goal's message are wanted.
+    Body(Goal),
+    /// Nothing is due.
+    Idle,
+    /// The connection is over.
+    Closed,
+}
+
+/// As much as one read may take; nothing stays in it.
+const BUFFER: usize = 16 * 1024;
+/// The reply by which an idle session proves that it is still served may take so long.
+const PROOF: Duration = Duration::from_secs(10);
+/// A TLS farewell may take so long.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+impl Session {
+    /// Connects, and opens a session that is ready to send.
+    pub(super) async fn open(
+        opener: &Opener,
+        observers: Vec<Box<dyn Observer>>,
+        deadline: Option<std::time::Instant>,
+    ) -> Result<Self, Error> {
+        let server = opener.settings().server.to_string();
+        let connected = Self::connect(opener, observers, deadline).await;
+        let mut session = connected.map_err(|error| error.with_server(&*server))?;
+        if let Err(error) = session.make_ready().await {
+            let error = error.with_server(&*server);
+            session.farewell().await;
+            session.connection.notice(&Notice::Failed(&error));
+            return Err(error);
+        }
+        Ok(session)
+    }
+
+    async fn connect(
+        opener: &Opener,
+        mut observers: Vec<Box<dyn Observer>>,
+        deadline: Option<std::time::Instant>,
+    ) -> Result<Self, Error> {
+        let settings = opener.settings();
+        let begin = std::time::Instant::now();
+        // Settings that TLS cannot use are reported before anything leaves.
+        let connected = match opener.prepare() {
+            Ok(()) => {
+                let limit = begin + settings.timeouts.connect;
+                let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
+                let mut tell =
+                    |notice: &Notice<'_>| observers.iter_mut().for_each(|observer| observer.notice(notice));
+                connect(&settings.server, &settings.route, limit, &mut tell).await
+            }
+            Err(error) => Err(error),
+        };
+        let stream = connected.map_err(|error| {
+            let error = match deadline {
+                Some(deadline) if std::time::Instant::now() >= deadline => ErrorKind::DeadlinePassed.into(),
+                _ => error,
+            };
+            observers.iter_mut().for_each(|observer| observer.notice(&Notice::Failed(&error)));
+            error
+        })?;
+        let mut config = settings.config();
+        config.report_replies |= !observers.is_empty();
+        let mut connection = Connection::new(config, observers, Instant::EPOCH);
+        connection.connected_in(begin.elapsed());
+        Ok(Self {
+            connection,
+            stream,
+            opener: opener.clone(),
+            deadline,
+            epoch: std::time::Instant::now(),
+            buffer: vec![0; BUFFER].into_boxed_slice(),
+            cause: None,
+        })
+    }
+
+    async fn make_ready(&mut self) -> Result<(), Error> {
+        let hello = self.opener.hello(self.stream.local_address());
+        let mut opening = Opening::new(self.opener.settings(), hello, Until::Ready);
+        loop {
+            match opening.next(&mut self.connection)? {
+                OpeningStep::Done => return Ok(()),
+                OpeningStep::Secret(request) => {
+                    let Some(login) = self.opener.settings().login.clone() else { return Ok(()) };
+                    let mechanisms = self.mechanisms(login, request).await?;
+                    opening.log_in(&mut self.connection, mechanisms)?;
+                }
+                OpeningStep::Drive => match self.step().await {
+                    SessionStep::Event(event) => opening.event(&mut self.connection, event)?,
+                    SessionStep::Body(_) => self.connection.abort_body(),
+                    SessionStep::Idle => {}
+                    SessionStep::Closed => return Err(opening.closed(&self.connection)),
+                },
+            }
+        }
+    }
+
+    async fn mechanisms(
+        &self,
+        login: Login,
+        request: SecretRequest,
+    ) -> Result<Vec<Box<dyn crate::Mechanism>>, Error> {
+        let secret = if login.may_wait() {
+            let waiting = login.clone();
+            let secret = tokio::task::spawn_blocking(move || waiting.secret(request));
+            let secret = match self.deadline {
+                Some(deadline) => {
+                    timeout_at(deadline.into(), secret).await.map_err(|_| ErrorKind::DeadlinePassed)?
+                }
+                None => secret.await,
+            };
+            secret.map_err(|error| Error::new(ErrorKind::Secret).with_source(error))??
+        } else {
+            login.secret(request)?
+        };
+        let server = &self.opener.settings().server;
+        login.mechanisms(secret.as_ref(), &nonce()?, self.stream.channel_binding(), server)
+    }
+
+    /// Does what is due until there is something that it cannot do.
+    ///
+    /// Dropped before it is done, it leaves the connection where it is: then it is only to be dropped too.
+    pub(super) async fn step(&mut self) -> SessionStep {
+        loop {
+            self.heed();
+            let now = self.now();
+            match self.connection.poll(now) {
+                Demand::Write { until } => self.write(until).await,
+                Demand::Read { until } => self.read(until).await,
+                Demand::Handshake { until } => self.handshake(until).await,
+                Demand::Body(goal) => return SessionStep::Body(goal),
+                Demand::Event(event) => {
+                    if let Event::Closed(cause) = &event {
+                        self.cause = Some(cause.clone());
+                    }
+                    return SessionStep::Event(event);
+                }
+                Demand::Idle => return SessionStep::Idle,
+                Demand::Closed { farewell } => {
+                    if farewell {
+                        let limit = std::time::Instant::now() + FAREWELL;
+                        let _ = timeout_at(limit.into(), self.stream.close()).await;
+                    }
+                    return SessionStep::Closed;
+                }
+            }
+        }
+    }
+
+    /// Hands in the next octets of the message that is asked for, or that it is complete. A source that may wait is read on
+    /// a thread of its own.
+    pub(super) async fn feed(
+        &mut self,
+        goal: Goal,
+        mut source: Box<dyn Source>,
+    ) -> Result<Box<dyn Source>, BoxError> {
+        if self.connection.leftover(goal) {
+            return Ok(source);
+        }
+        if !source.may_wait() {
+            let count = source.read(&mut self.buffer)?;
+            self.connection.body(goal, self.buffer.get(..count).unwrap_or_default());
+            return Ok(source);
+        }
+        let mut buffer = std::mem::take(&mut self.buffer);
+        let reading = tokio::task::spawn_blocking(move || {
+            let read = source.read(&mut buffer);
+            (source, buffer, read)
+        });
+        let reading = match self.deadline {
+            Some(deadline) => timeout_at(deadline.into(), reading).await.map_err(|_| ErrorKind::DeadlinePassed),
+            None => Ok(reading.await),
+        };
+        let Ok(reading) = reading else {
+            self.buffer = vec![0; BUFFER].into_boxed_slice();
+            return Err(Error::new(ErrorKind::DeadlinePassed).into());
+        };
+        let (source, buffer, read) = reading?;
+        self.buffer = buffer;
+        self.connection.body(goal, self.buffer.get(..read?).unwrap_or_default());
+        Ok(source)
+    }
+
+    /// Goes on until that goal has ended.
+    async fn end_of(&mut self, goal: Goal) -> End {
+        loop {
+            match self.step().await {
+                SessionStep::Event(Event::Done { goal: done, end }) if done == goal => return end,
+                SessionStep::Event(_) => {}
+                SessionStep::Body(_) => self.connection.abort_body(),
+                SessionStep::Idle | SessionStep::Closed => {
+                    let cause = self.cause.clone().unwrap_or(Cause::Lost);
+                    return End::Undone(Reason::Closed(cause));
+                }
+            }
+        }
+    }
+
+    /// Takes what came while nothing was awaited; returns whether the connection goes on.
+    async fn look(&mut self) -> bool {
+        loop {
+            match self.step().await {
+                SessionStep::Event(_) => {}
+                SessionStep::Body(_) => self.connection.abort_body(),
+                SessionStep::Idle if self.take_what_came() => {}
+                SessionStep::Idle => return true,
+                SessionStep::Closed => return false,
+            }
+        }
+    }
+
+    /// Whether the server still serves a session that was idle, as far as `check` looks.
+    pub(super) async fn still_serves(&mut self, check: Check) -> bool {
+        if self.stream.is_stale() || !self.look().await {
+            return false;
+        }
+        match check {
+            Check::Look => true,
+            // A server may lack RSET; then the session is not used again.
+            Check::Prove => {
+                let deadline = self.deadline;
+                let proof = std::time::Instant::now() + PROOF;
+                self.deadline = Some(deadline.map_or(proof, |deadline| deadline.min(proof)));
+                let reply = self.command(Client::reset).await;
+                self.deadline = deadline;
+                self.connection.resume();
+                reply.is_ok_and(|reply| reply.is_completed())
+            }
+        }
+    }
+
+    async fn command(
+        &mut self,
+        set: impl FnOnce(&mut Client) -> Result<Goal, Misuse>,
+    ) -> Result<Reply, Error> {
+        let goal = set(self.connection.client_mut()).map_err(misused)?;
+        match self.end_of(goal).await {
+            End::Replied(reply) => Ok(reply),
+            end => Err(undone(crate::mailer::Step::Command, end, &self.connection)),
+        }
+    }
+
+    /// Queues QUIT, which leaves with what is queued before it.
+    pub(super) fn quit(&mut self) {
+        // That the session is over already is as good.
+        let _ = self.connection.client_mut().quit();
+    }
+
+    /// Sends QUIT and waits for the end.
+    pub(super) async fn farewell(&mut self) {
+        self.quit();
+        while !matches!(self.step().await, SessionStep::Closed | SessionStep::Idle) {}
+    }
+
+    /// The connection, to set goals and to tell observers.
+    pub(super) const fn connection(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// The error for a connection that ended by this cause.
+    pub(super) fn error(&self, cause: &Cause) -> Error {
+        self.connection.error(cause).with_server(self.opener.settings().server.to_string())
+    }
+
+    /// Prepares it for its next use, with another deadline.
+    pub(super) fn begin(&mut self, deadline: Option<std::time::Instant>) {
+        self.deadline = deadline;
+        self.connection.reuse();
+    }
+
+    /// Releases memory that the next message allocates anew.
+    pub(super) fn rest(&mut self) {
+        self.connection.rest();
+    }
+
+    fn now(&self) -> Instant {
+        Instant::from_epoch(self.epoch.elapsed())
+    }
+
+    /// Ends the session early where its deadline passed.
+    fn heed(&mut self) {
+        if let Some(deadline) = self.deadline
+            && std::time::Instant::now() >= deadline
+        {
+            let at = Instant::from_epoch(deadline.saturating_duration_since(self.epoch));
+            self.connection.stop(StopReason::DeadlinePassed, at, Duration::ZERO);
+        }
+    }
+
+    /// Until when to wait for what the machine awaits until then.
+    fn limit(&self, until: Instant) -> tokio::time::Instant {
+        let now = std::time::Instant::now();
+        // A time that is too far away for this clock is as good as a day.
+        let until = self.epoch.checked_add(until.since_epoch());
+        let until = until.unwrap_or(now + Duration::from_hours(24));
+        self.deadline.map_or(until, |deadline| deadline.min(until)).into()
+    }
+
+    /// Writes what there is room for, and takes what the server sends meanwhile.
+    async fn write(&mut self, until: Instant) {
+        if self.connection.should_read_first() && self.take_what_came() {
+            return;
+        }
+        let octets = self.connection.unwritten();
+        let written = if octets.is_empty() {
+            Ok(0)
+        } else {
+            match self.stream.try_write(octets) {
+                Ok(0) => Err(io::ErrorKind::WriteZero.into()),
+                written => written,
+            }
+        };
+        let done = written.and_then(|count| {
+            if self.connection.wrote(count) {
+                self.stream.try_flush()?;
+                self.connection.flushed();
+            }
+            Ok(())
+        });
+        match done {
+            Ok(()) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                if !self.take_what_came() {
+                    // When the time is over, the next poll says what follows.
+                    let _ = timeout_at(self.limit(until), self.stream.ready()).await;
+                }
+            }
+            Err(error) => {
+                let now = self.now();
+                self.connection.write_failed(now, cause_of(error));
+            }
+        }
+    }
+
+    async fn read(&mut self, until: Instant) {
+        self.connection.about_to_read();
+        let limit = self.limit(until);
+        let read = timeout_at(limit, self.stream.read(&mut self.buffer)).await;
+        if !self.take(read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))) {
+            let now = self.now();
+            self.connection.nothing_came(now);
+        }
+    }
+
+    /// Takes what is there without waiting; returns whether there was anything.
+    fn take_what_came(&mut self) -> bool {
+        let read = self.stream.try_read(&mut self.buffer);
+        self.take(read)
+    }
+
+    /// Takes what a read gave; returns whether that was anything.
+    fn take(&mut self, read: io::Result<usize>) -> bool {
+        match read {
+            Ok(0) => self.connection.ended(None),
+            Ok(count) => self.connection.received(self.buffer.get(..count).unwrap_or_default()),
+            Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
+                return false;
+            }
+            Err(error) => match TlsFault::of_read_error(&error) {
+                Some(fault) => self.connection.ended_by_alert(fault),
+                None => self.connection.ended(cause_of(error)),
+            },
+        }
+        true
+    }
+
+    async fn handshake(&mut self, until: Instant) {
+        let limit = self.limit(until);
+        let done = match self.opener.connector() {
+            Ok(connector) => timeout_at(limit, self.stream.handshake(connector)).await,
+            // It was set up before the connection was made.
+            Err(_) => Ok(Err(TlsFault::Protocol.into())),
+        };
+        match done {
+            Ok(Ok(())) => {
+                let now = self.now();
+                self.connection.secured(now);
+            }
+            Ok(Err(failure)) => self.connection.handshake_failed(failure.fault, failure.source),
+            // The next poll says what follows.
+            Err(_) => {}
+        }
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session").field("connection", &self.connection).finish_non_exhaustive()
+    }
+}
