@@ -50,7 +50,7 @@ pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) use server::ascii_name;
 pub use server::{Family, HeaderTemplate, Proxy, ProxyKind, Route, Server};
-pub use settled::settled;
 pub use settings::Settings;
+pub use settled::settled;
 pub use submission::{InMemory, RawMessage, Source, Submission};
 pub use work::{Reach, Submitted, Work, ending_of, outcomes_of};

@@ -19,7 +19,8 @@ pub fn settled<S>(delivery: &Delivery<S>, server: &str, left: Option<&Error>) ->
     for recipient in report.recipients() {
         match &recipient.fate {
             Fate::Decided { outcome: Outcome::Unsent(reason), .. } => {
-                unsent.get_or_insert_with(|| ErrorKind::Undone { step: Step::Message, reason: reason.clone() });
+                unsent
+                    .get_or_insert_with(|| ErrorKind::Undone { step: Step::Message, reason: reason.clone() });
             }
             Fate::Decided { .. } => return Ok(report),
             Fate::NotAttempted(error) => return Err(error.clone()),

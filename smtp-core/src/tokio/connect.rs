@@ -2,7 +2,7 @@
 //! (RFC 8305); then a proxy is asked to connect further, and the PROXY header leaves.
 
 use super::socket::Socket;
-use super::stream::{Stream, until};
+use super::stream::Stream;
 use crate::mailer::{
     Error, ErrorKind, HeaderTemplate, LookUpFault, Notice, ProxyExchange, ProxyFault, ProxyStep, Route,
     Server, SettingError,
@@ -91,13 +91,13 @@ async fn negotiate(
     loop {
         match exchange.step() {
             ProxyStep::Write(octets) => {
-                stream.write_all(octets, deadline).await.map_err(proxy_error)?;
+                until(deadline, stream.write_all(octets)).await.map_err(proxy_error)?;
                 let count = octets.len();
                 exchange.written(count);
             }
             ProxyStep::Read(limit) => {
                 let limit = limit.min(buffer.len());
-                let count = stream.read(&mut buffer[..limit], deadline).await.map_err(proxy_error)?;
+                let count = until(deadline, stream.read(&mut buffer[..limit])).await.map_err(proxy_error)?;
                 exchange.received(&buffer[..count]).map_err(failed)?;
             }
             ProxyStep::Done => return Ok(stream),
@@ -119,7 +119,7 @@ async fn send_header(
     let header = template.header(local, peer).map_err(mixed)?;
     let octets = template.octets(local, peer).map_err(mixed)?;
     tell(&Notice::Header(&header));
-    stream.write_all(&octets, deadline).await.map_err(|error| connect_error(error, route))
+    until(deadline, stream.write_all(&octets)).await.map_err(|error| connect_error(error, route))
 }
 
 /// The addresses of a name.
@@ -198,6 +198,14 @@ async fn connect_from(bind: Option<IpAddr>, address: SocketAddr) -> io::Result<T
         socket.bind(SocketAddr::new(bind, 0))?;
     }
     socket.connect(address).await
+}
+
+/// What `future` gives, or an error of the kind `TimedOut` at the deadline.
+async fn until<T>(deadline: Instant, future: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    match tokio::time::timeout_at(deadline.into(), future).await {
+        Ok(result) => result,
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    }
 }
 
 /// A socket whose server accepts no connections has no room for another, so it is asked again and again.

@@ -3,7 +3,6 @@
 use crate::network::Witness;
 use socket2::SockRef;
 use std::io::{self, Read, Write};
-use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use tokio::io::Interest;
 use tokio::net::TcpStream;
@@ -17,6 +16,8 @@ pub(super) struct Socket {
     kind: Kind,
     /// Whether the last write found no room.
     lacks_room: bool,
+    /// Whether reads ask the system, whatever the runtime knows of it; it only learns from others that nothing is there.
+    pub(super) asks_system: bool,
     /// What came, to tell what a peer speaks that is not what was expected.
     witness: Witness,
 }
@@ -39,15 +40,6 @@ macro_rules! with_stream {
     };
 }
 
-/// What a look at a socket finds, below TLS.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Found {
-    Nothing,
-    Octets,
-    /// The connection ended or failed.
-    End,
-}
-
 impl Socket {
     /// A connection over TCP.
     pub(super) fn tcp(stream: TcpStream) -> Self {
@@ -61,7 +53,7 @@ impl Socket {
     }
 
     fn of(kind: Kind) -> Self {
-        Self { kind, lacks_room: false, witness: Witness::default() }
+        Self { kind, lacks_room: false, asks_system: false, witness: Witness::default() }
     }
 
     /// What is remembered of what came.
@@ -77,17 +69,6 @@ impl Socket {
         let interest =
             if self.lacks_room { Interest::READABLE | Interest::WRITABLE } else { Interest::READABLE };
         with_stream!(self, stream => stream.ready(interest).await).map(drop)
-    }
-
-    /// Looks what is there, without reading it and whatever the runtime knows of it.
-    pub(super) fn look(&self) -> Found {
-        let mut octet = [MaybeUninit::uninit()];
-        match with_stream!(self, stream => SockRef::from(stream).peek(&mut octet)) {
-            Ok(0) => Found::End,
-            Ok(_) => Found::Octets,
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Found::Nothing,
-            Err(_) => Found::End,
-        }
     }
 
     /// Our end of the connection.
@@ -111,7 +92,11 @@ impl Socket {
 
 impl Read for Socket {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = with_stream!(self, stream => stream.try_read(buffer));
+        let read = if self.asks_system {
+            with_stream!(self, stream => (&*SockRef::from(stream)).read(buffer))
+        } else {
+            with_stream!(self, stream => stream.try_read(buffer))
+        };
         self.witness.note(&read, buffer);
         read
     }

@@ -1,21 +1,19 @@
 //! Provides [`Stream`], a connection in clear or under TLS.
 
-use super::socket::{Found, Socket};
+use super::socket::Socket;
 use crate::ChannelBinding;
 use crate::mailer::TlsFault;
 use crate::network::{Connector, Handshake, TlsFailure, TlsStream, Witness};
 use std::boxed::Box;
-use std::future::Future;
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
 use std::vec::Vec;
 use tokio::runtime::{self, Handle};
 
-/// A connection in clear or under TLS, for one task, whose every wait has a deadline.
+/// A connection in clear or under TLS, for one task.
 ///
-/// A future of it that is dropped loses nothing that came, but for a handshake, after which the stream is broken. The
-/// connection is closed when the stream is dropped, in a runtime or not.
+/// A future of it may be dropped, by a timeout for one, and loses nothing that came; only after a handshake that was
+/// dropped the stream is broken. The connection is closed when the stream is dropped, in a runtime or not.
 #[derive(Debug)]
 pub struct Stream {
     state: State,
@@ -38,18 +36,16 @@ impl Stream {
         Self { witness: socket.witness(), state: State::Clear(socket), runtime: runtime.id() }
     }
 
-    /// Reads what is there, waiting for it until `deadline`; none at the end of the stream.
+    /// Reads what is there, or what comes first; none at the end of the stream.
     ///
     /// # Errors
-    /// Of the kind `TimedOut` at the deadline; else the connection is lost.
-    pub async fn read(&mut self, buffer: &mut [u8], deadline: Instant) -> io::Result<usize> {
+    /// When the connection is lost.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             match self.try_read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.ready().await?,
                 result => return result,
             }
-            let Some(socket) = self.socket() else { return Ok(0) };
-            until(deadline, socket.ready()).await?;
         }
     }
 
@@ -91,12 +87,12 @@ impl Stream {
     }
 
     /// Writes all of it.
-    pub(super) async fn write_all(&mut self, mut octets: &[u8], deadline: Instant) -> io::Result<()> {
+    pub(super) async fn write_all(&mut self, mut octets: &[u8]) -> io::Result<()> {
         while !octets.is_empty() {
             match self.try_write(octets) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(count) => octets = &octets[count..],
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.wait(deadline).await?,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.ready().await?,
                 Err(error) => return Err(error),
             }
         }
@@ -106,19 +102,19 @@ impl Stream {
     /// Waits until there is something to read, or room where the last write found none.
     ///
     /// # Errors
-    /// Of the kind `TimedOut` at the deadline; else the runtime of the connection is shut down.
-    pub async fn wait(&self, deadline: Instant) -> io::Result<()> {
+    /// When the runtime of the connection is shut down.
+    pub async fn ready(&self) -> io::Result<()> {
         match self.socket() {
-            Some(socket) => until(deadline, socket.ready()).await,
+            Some(socket) => socket.ready().await,
             None => Ok(()),
         }
     }
 
-    /// Does the TLS handshake by `deadline`; after a failure, or when it is dropped, the stream is broken.
+    /// Does the TLS handshake; after a failure, or when it is dropped, the stream is broken.
     ///
     /// # Errors
     /// When the certificate is not trusted, or the handshake fails for another reason.
-    pub async fn handshake(&mut self, connector: &Connector, deadline: Instant) -> Result<(), TlsFailure> {
+    pub async fn handshake(&mut self, connector: &Connector) -> Result<(), TlsFailure> {
         let stream = match std::mem::replace(&mut self.state, State::Broken) {
             State::Clear(stream) => stream,
             other => {
@@ -139,7 +135,7 @@ impl Stream {
                 }
                 Handshake::Failed(failure) => return Err(failure),
                 Handshake::Waits(mut unfinished) => {
-                    if let Err(error) = until(deadline, unfinished.get_mut().ready()).await {
+                    if let Err(error) = unfinished.get_mut().ready().await {
                         return Err(unfinished.failed(error));
                     }
                     handshake = unfinished.proceed();
@@ -182,43 +178,28 @@ impl Stream {
     }
 
     /// Whether a connection that was idle cannot be used again: something came that nobody asked for, it ended, it failed,
-    /// or its runtime is not the one that this is called in.
-    pub async fn is_stale(&mut self) -> bool {
-        /// The runtime must notice within this time what the system has already.
-        const LIMIT: Duration = Duration::from_secs(1);
+    /// or its runtime is not the one that this is called in. It does not wait.
+    #[must_use]
+    pub fn is_stale(&mut self) -> bool {
         if Handle::try_current().is_ok_and(|runtime| runtime.id() != self.runtime) {
             return true;
         }
-        let deadline = Instant::now() + LIMIT;
-        loop {
-            let Some(socket) = self.socket() else { return true };
-            match (socket.look(), &self.state) {
-                (Found::Nothing, _) => break,
-                // What came may be the TLS library's own: tickets, or new keys.
-                (Found::Octets, State::Tls(_)) => {}
-                (Found::Octets | Found::End, _) => return true,
-            }
-            if !matches!(self.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
-            {
-                return true;
-            }
-            if self.wait(deadline).await.is_err() {
-                return true;
-            }
-        }
-        // What the library holds already would be the peer's too.
-        !matches!(self.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        // The runtime may not have seen yet what the system has.
+        self.ask_system(true);
+        let read = self.try_read(&mut [0; 1]);
+        self.ask_system(false);
+        !matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
     }
 
     /// Sends `close_notify` under TLS, which tells the peer that nothing was cut off.
-    pub async fn close(&mut self, deadline: Instant) {
+    pub async fn close(&mut self) {
         while let State::Tls(stream) = &mut self.state {
             match stream.shutdown() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // The session is over; a peer that is gone already does not change its outcome.
                 _ => return,
             }
-            if self.wait(deadline).await.is_err() {
+            if self.ready().await.is_err() {
                 return;
             }
         }
@@ -238,19 +219,16 @@ impl Stream {
         }
     }
 
+    fn ask_system(&mut self, asks: bool) {
+        match &mut self.state {
+            State::Clear(stream) => stream.asks_system = asks,
+            State::Tls(stream) => stream.get_mut().asks_system = asks,
+            State::Broken => {}
+        }
+    }
+
     /// Both ends, as a PROXY header names them.
     pub(super) fn ends(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         self.socket().map_or((None, None), |socket| (socket.local(), socket.peer()))
-    }
-}
-
-/// What `future` gives, or an error of the kind `TimedOut` at the deadline.
-pub(super) async fn until<T>(
-    deadline: Instant,
-    future: impl Future<Output = io::Result<T>>,
-) -> io::Result<T> {
-    match tokio::time::timeout_at(deadline.into(), future).await {
-        Ok(result) => result,
-        Err(_) => Err(io::ErrorKind::TimedOut.into()),
     }
 }

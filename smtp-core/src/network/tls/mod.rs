@@ -51,6 +51,12 @@ impl TlsFailure {
     }
 }
 
+impl From<TlsFault> for TlsFailure {
+    fn from(fault: TlsFault) -> Self {
+        Self::new(fault)
+    }
+}
+
 impl From<TlsFailure> for Error {
     fn from(failure: TlsFailure) -> Self {
         let error = Self::new(crate::mailer::ErrorKind::Tls(failure.fault));
@@ -201,13 +207,7 @@ impl<S: Read + Write> Unfinished<S> {
     /// The failure of a handshake that this error ended while it waited.
     #[cfg(feature = "tokio")]
     pub(crate) fn failed(self, error: io::Error) -> TlsFailure {
-        let fault =
-            if error.kind() == io::ErrorKind::TimedOut { TlsFault::TimedOut } else { TlsFault::Protocol };
-        let failure = match fault {
-            TlsFault::TimedOut => TlsFailure::new(fault),
-            _ => TlsFailure::with_source(fault, error),
-        };
-        diagnosed(failure, &self.witness)
+        diagnosed(TlsFailure::with_source(TlsFault::Protocol, error), &self.witness)
     }
 }
 
@@ -226,7 +226,6 @@ impl<S: Read + Write> TlsStream<S> {
     }
 
     /// The stream beneath.
-    #[cfg(feature = "blocking")]
     pub(crate) fn get_mut(&mut self) -> &mut S {
         self.stream.get_mut()
     }

@@ -286,7 +286,6 @@ impl<S: Read + Write> TlsStream<S> {
         self.0.get_ref()
     }
 
-    #[cfg(feature = "blocking")]
     pub(super) fn get_mut(&mut self) -> &mut S {
         self.0.get_mut()
     }
