@@ -235,3 +235,60 @@ async fn unix(path: &str, deadline: Instant) -> Result<Socket, Error> {
 async fn unix(_path: &str, _deadline: Instant) -> Result<Socket, Error> {
     Err(SettingError::NoUnixSockets.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::time::Duration;
+    use std::vec;
+
+    fn listening() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    /// The address that was connected to of these, and those that were tried.
+    fn connected(addresses: Vec<SocketAddr>) -> (SocketAddr, Vec<SocketAddr>) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let mut tried = Vec::new();
+        let mut tell = |notice: &Notice<'_>| {
+            let Notice::Connecting(address) = notice else { panic!("{notice:?}") };
+            tried.push(*address);
+        };
+        let connect = async {
+            tokio::time::timeout(Duration::from_secs(20), first_to_connect(addresses, None, &mut tell)).await
+        };
+        let stream = runtime.block_on(connect).unwrap().unwrap();
+        (stream.peer_addr().unwrap(), tried)
+    }
+
+    #[test]
+    fn an_address_that_refuses_is_passed_over() {
+        let (_listener, good) = listening();
+        let refusing = listening().1;
+        assert_eq!(connected(vec![refusing, good]), (good, vec![refusing, good]));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn an_address_that_does_not_answer_is_overtaken() {
+        let silent = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+        silent.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        silent.listen(0).unwrap();
+        let address = silent.local_addr().unwrap();
+        // They fill its queue.
+        let _held = [1, 2, 3, 4].map(|_| {
+            let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+            socket.set_nonblocking(true).unwrap();
+            let _ = socket.connect(&address);
+            socket
+        });
+        let address = address.as_socket().unwrap();
+        let (_listener, good) = listening();
+        let start = Instant::now();
+        assert_eq!(connected(vec![address, good]), (good, vec![address, good]));
+        assert!(start.elapsed() >= STAGGER, "{:?}", start.elapsed());
+    }
+}

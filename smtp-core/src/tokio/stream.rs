@@ -184,11 +184,11 @@ impl Stream {
         if Handle::try_current().is_ok_and(|runtime| runtime.id() != self.runtime) {
             return true;
         }
-        // The runtime may not have seen yet what the system has.
-        self.ask_system(true);
-        let read = self.try_read(&mut [0; 1]);
-        self.ask_system(false);
-        !matches!(read, Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        // The runtime may not have seen yet what the system has; then it is to know that nothing is there.
+        [true, false].into_iter().any(|asks| {
+            self.ask_system(asks);
+            !matches!(self.try_read(&mut [0; 1]), Err(error) if error.kind() == io::ErrorKind::WouldBlock)
+        })
     }
 
     /// Sends `close_notify` under TLS, which tells the peer that nothing was cut off.
