@@ -157,6 +157,7 @@ extern crate std;
 mod address;
 mod auth;
 #[cfg(feature = "blocking")]
+#[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 pub mod blocking;
 mod client;
 mod command;
@@ -169,6 +170,7 @@ mod fault;
 pub mod mailer;
 mod mask;
 #[cfg(any(feature = "blocking", feature = "tokio"))]
+#[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 mod network;
 mod parameter;
 mod proxy_header;
@@ -178,6 +180,7 @@ mod shown;
 mod text;
 mod time;
 #[cfg(feature = "tokio")]
+#[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 pub mod tokio;
 mod transmit;
 mod transparency;

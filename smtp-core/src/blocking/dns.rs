@@ -6,6 +6,7 @@ use crate::network::{self, Exchangers, look_up_error};
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::thread;
+use std::time::Duration;
 use std::vec::Vec;
 use tokio::runtime::{self, Handle, Runtime};
 
@@ -61,13 +62,12 @@ impl Dns {
                     return answer;
                 }
             }
-            match wait.cancel().is_requested() {
-                true => Err(ErrorKind::Cancelled.into()),
-                false => match tokio::time::timeout(std::time::Duration::ZERO, look_up).await {
-                    Ok(answer) => answer,
-                    Err(_) => Err(look_up_error(name, LookUpFault::TimedOut)),
-                },
+            if wait.cancel().is_requested() {
+                return Err(ErrorKind::Cancelled.into());
             }
+            // What is known at the deadline is used.
+            let answer = tokio::time::timeout(Duration::ZERO, look_up).await;
+            answer.unwrap_or_else(|_| Err(look_up_error(name, LookUpFault::TimedOut)))
         };
         if Handle::try_current().is_err() {
             return runtime.block_on(until_over);
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
     use crate::blocking::Cancel;
     use std::net::UdpSocket;
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     fn fault(error: &Error) -> LookUpFault {
         let ErrorKind::LookUp { fault, .. } = error.kind() else { panic!("{error:?}") };

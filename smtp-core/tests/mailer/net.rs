@@ -3,7 +3,7 @@
 use crate::streams::{LONG, Net, Tokio, on_both};
 use smtp_core::blocking::{self, Cancel, Wait};
 use smtp_core::mailer::{
-    ConnectFault, ErrorKind, Family, HeaderTemplate, LookUpFault, Notice, Route, Server, SettingError,
+    ConnectFault, ErrorKind, Family, HeaderTemplate, LookUpFault, Notice, Route, Server, SettingError, Trust,
 };
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener};
@@ -346,7 +346,7 @@ fn all_futures_may_change_threads() {
     }
     let server = Server::host("127.0.0.1", 9);
     let (route, connector) =
-        (Route::default(), smtp_core::tokio::Connector::new("mx.example", &Default::default()).unwrap());
+        (Route::default(), smtp_core::tokio::Connector::new("mx.example", &Trust::default()).unwrap());
     let mut tell = |_: &Notice<'_>| {};
     drop(is_send(smtp_core::tokio::connect(&server, &route, Instant::now(), &mut tell)));
     let net = Tokio::new();

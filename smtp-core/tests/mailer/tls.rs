@@ -137,22 +137,26 @@ fn a_handshake_may_come_octet_by_octet<N: Net>(net: &N) {
 fn much_goes_both_ways_at_once<N: Net>(net: &N) {
     /// More than all buffers hold.
     const COUNT: usize = 20 << 20;
+    const BLOCKS: usize = COUNT / 1024;
+    fn block(at: usize) -> [u8; 1024] {
+        [at.to_le_bytes()[0]; 1024]
+    }
     for version in VERSIONS {
         let server = Server::new(version);
         // A server that first sends all of it, and then reads: who only writes would wait for ever.
         let (address, serving) = server.serve(|mut stream| {
-            for at in 0..COUNT / 1024 {
-                stream.write_all(&[at as u8; 1024]).unwrap();
+            for at in 0..BLOCKS {
+                stream.write_all(&block(at)).unwrap();
             }
             let mut buffer = [0; 1024];
-            for at in 0..COUNT / 1024 {
+            for at in 0..BLOCKS {
                 stream.read_exact(&mut buffer).unwrap();
-                assert_eq!(buffer, [at as u8; 1024], "{at}");
+                assert_eq!(buffer, block(at), "{at}");
             }
         });
         let mut stream = net.to_address(address);
         net.handshake(&mut stream, &server.connector(), LONG).unwrap();
-        let octets: Vec<u8> = (0..COUNT).map(|at| (at / 1024) as u8).collect();
+        let octets: Vec<u8> = (0..BLOCKS).flat_map(block).collect();
         let (mut written, mut came) = (0, Vec::new());
         let mut buffer = vec![0; 16 << 10];
         while written < COUNT || came.len() < COUNT {

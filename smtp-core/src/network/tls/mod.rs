@@ -278,5 +278,6 @@ fn at_least_one<T>(certificates: Option<Vec<T>>) -> Result<Vec<T>, Error> {
 }
 
 // The servers of the tests are OpenSSL's.
-#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
+#[cfg(test)]
+#[cfg(not(any(windows, target_vendor = "apple")))]
 mod tests;
