@@ -156,6 +156,7 @@ extern crate std;
 
 mod address;
 mod auth;
+// with the standard library at hand its names are the usual ones
 #[cfg(feature = "blocking")]
 #[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 pub mod blocking;

@@ -5,10 +5,14 @@
 #[cfg(feature = "mx")]
 #[path = "mailer/dns.rs"]
 mod dns;
+#[path = "mailer/face.rs"]
+mod face;
 #[path = "mailer/net.rs"]
 mod net;
 #[path = "mailer/proxies.rs"]
 mod proxies;
+#[path = "mailer/sending.rs"]
+mod sending;
 #[path = "mailer/streams.rs"]
 mod streams;
 // its servers are OpenSSL's

@@ -6,7 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// A wait looks after this time whether it is still wanted.
-const SLICE: Duration = Duration::from_millis(100);
+pub(super) const SLICE: Duration = Duration::from_millis(100);
 
 /// Ends what another thread does: connecting, handshakes, sending and waiting end within 100 ms.
 ///
@@ -27,6 +27,8 @@ struct State {
     flag: Arc<AtomicUsize>,
     /// When that was first seen.
     seen: OnceLock<Instant>,
+    /// What requests this too.
+    parent: Option<Cancel>,
 }
 
 impl Cancel {
@@ -39,7 +41,7 @@ impl Cancel {
     /// Whether it is requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
-        self.flag_value() != 0
+        self.flag_value() != 0 || self.0.parent.as_ref().is_some_and(Self::is_requested)
     }
 
     /// When it was first seen that it is requested; `None` while it is not.
@@ -53,6 +55,17 @@ impl Cancel {
     #[must_use]
     pub fn flag(&self) -> Arc<AtomicUsize> {
         Arc::clone(&self.0.flag)
+    }
+
+    /// Another one that is requested with this one, or alone.
+    #[must_use]
+    pub fn child(&self) -> Self {
+        Self(Arc::new(State { parent: Some(self.clone()), ..State::default() }))
+    }
+
+    /// Lets the time pass until `deadline`, or less of it when it is requested.
+    pub fn sleep_until(&self, deadline: Instant) {
+        self.sleep(deadline.saturating_duration_since(Instant::now()));
     }
 
     /// Lets the time pass, or less of it when it is requested.

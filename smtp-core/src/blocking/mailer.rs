@@ -9,7 +9,6 @@ use crate::mailer::{
 };
 use crate::network::{Opener, jitter};
 use crate::{Envelope, Secret};
-use std::boxed::Box;
 use std::fmt;
 use std::string::{String, ToString};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -141,7 +140,10 @@ impl Mailer {
     /// The messages are asked for one at a time, when a connection has room for one, on a thread of their own. Dropping
     /// the iterator ends the batch as a cancellation does. After a connection could not be opened no other is opened in the
     /// same round, so a dead server costs one timeout.
-    pub fn send_all<I>(&self, messages: I) -> SendAll<I::Item>
+    ///
+    /// # Errors
+    /// If the system gives no thread.
+    pub fn send_all<I>(&self, messages: I) -> Result<SendAll<I::Item>, Error>
     where
         I: IntoIterator<Item: Submission + 'static, IntoIter: Send + 'static>,
     {
@@ -150,21 +152,18 @@ impl Mailer {
         let connections = self.shared.options.pool.connections;
         let (sender, receiver) = sync_channel(connections);
         let messages = messages.into_iter();
-        let failed = sender.clone();
-        let thread = std::thread::Builder::new().name("send_all".to_string());
-        let spawned = thread.spawn(move || {
-            mailer.batch(messages, connections, &|result| {
-                // The application may not want any more.
-                if sender.send(Ok(result)).is_err() {
-                    mailer.cancel.request();
-                }
-            });
-        });
-        if let Err(error) = spawned {
-            // The channel has room for one at least.
-            let _ = failed.try_send(Err(Error::new(ErrorKind::System).with_source(error)));
-        }
-        SendAll { receiver, cancel }
+        std::thread::Builder::new()
+            .name("send_all".to_string())
+            .spawn(move || {
+                mailer.batch(messages, connections, &|result| {
+                    // The application may not want any more.
+                    if sender.send(result).is_err() {
+                        mailer.cancel.request();
+                    }
+                });
+            })
+            .map_err(|error| Error::new(ErrorKind::System).with_source(error))?;
+        Ok(SendAll { receiver, cancel })
     }
 
     /// Closes the idle connections with QUIT, and ends every later send; returns within `limit`.
@@ -221,13 +220,14 @@ impl Mailer {
     ) {
         let deadline = self.ends_at();
         let lanes: Vec<_> = (0..=connections).map(|_| Lane::new(self, deadline)).collect();
-        let deliveries = messages.enumerate().filter_map(|(index, message)| match Delivery::new(message, index) {
-            Ok(delivery) => Some(delivery),
-            Err((message, error)) => {
-                finished(Sent { index, message, result: Err(no_envelope(error)) });
-                None
-            }
-        });
+        let deliveries =
+            messages.enumerate().filter_map(|(index, message)| match Delivery::new(message, index) {
+                Ok(delivery) => Some(delivery),
+                Err((message, error)) => {
+                    finished(Sent { index, message, result: Err(no_envelope(error)) });
+                    None
+                }
+            });
         deliver(
             &Plan {
                 open: &|number| lanes[number].open(),
@@ -338,7 +338,7 @@ const PARTING: Duration = Duration::from_secs(1);
 /// The results of [`Mailer::send_all`], as they finish.
 #[derive(Debug)]
 pub struct SendAll<S> {
-    receiver: Receiver<Result<Sent<S>, Error>>,
+    receiver: Receiver<Sent<S>>,
     cancel: Cancel,
 }
 

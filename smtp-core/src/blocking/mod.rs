@@ -1,18 +1,32 @@
 //! The mailer over `std::net`, for programs without an async runtime.
+//!
+//! A [`Mailer`] sends messages to one server. Below it, a [`Session`] is one connection that is opened as its settings say,
+//! and [`deliver`] sends many messages over several sessions; they are for applications that open their connections
+//! themselves.
 
 mod cancel;
 mod connect;
+mod deliver;
 #[cfg(feature = "mx")]
 mod dns;
+mod mailer;
+mod session;
+mod slots;
 mod socket;
 mod stream;
 mod timed;
 
+pub use crate::mailer::{
+    Error, ErrorKind, Fate, Login, Options, RawMessage, RecipientReport, Report, Server, Submission,
+};
 #[cfg(feature = "mx")]
 pub use crate::network::Exchangers;
-pub use crate::network::{Connector, TlsFailure};
+pub use crate::network::{Connector, FileMessage, Opener, ReaderMessage, TlsFailure};
 pub use cancel::{Cancel, Wait};
 pub use connect::connect;
+pub use deliver::{Finished, Keep, Open, Opened, Plan, deliver};
 #[cfg(feature = "mx")]
 pub use dns::Dns;
+pub use mailer::{Mailer, SendAll, Sent};
+pub use session::{Session, SessionStep};
 pub use stream::Stream;

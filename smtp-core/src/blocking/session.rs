@@ -2,17 +2,20 @@
 
 use super::cancel::{Cancel, Wait};
 use super::connect::connect;
-use crate::network::Opener;
 use super::stream::Stream;
 use crate::mailer::{
-    BoxError, Check, Connection, Demand, Error, ErrorKind, Login, Measure, Notice, Observer, Opening, OpeningStep,
-    SecretRequest, Source, Step, StopReason, TlsFault, Until, misused, undone,
+    After, BoxError, Check, Connection, Delivery, Demand, Error, ErrorKind, Login, Measure, Notice, Observer,
+    Opening, OpeningStep, Policy, Reach, SecretRequest, Source, Step, StopReason, Submission, Submitted,
+    TlsFault, Until, Work, misused, undone,
 };
-use crate::network::nonce;
-use crate::{Cause, Client, End, Event, Extensions, Goal, Instant, Misuse, Reason, Reply, Verb};
+use crate::network::{Opener, cause_of, nonce};
+use crate::{
+    Cause, Client, End, Event, Extensions, Goal, Instant, Misuse, Reason, Reply, Verb, XclientAttribute,
+};
 use std::boxed::Box;
 use std::fmt;
 use std::io;
+use std::string::ToString as _;
 use std::time::Duration;
 use std::vec;
 use std::vec::Vec;
@@ -69,8 +72,8 @@ impl Session {
         deadline: Option<std::time::Instant>,
     ) -> Result<Self, Error> {
         let server = opener.settings().server.to_string();
-        let mut session =
-            Self::connect(opener, observers, cancel, deadline).map_err(|error| error.with_server(&*server))?;
+        let mut session = Self::connect(opener, observers, cancel, deadline)
+            .map_err(|error| error.with_server(&*server))?;
         if let Err(error) = session.open_until(until) {
             let error = error.with_server(&*server);
             session.farewell();
@@ -92,16 +95,21 @@ impl Session {
         let connected = opener.prepare().and_then(|()| {
             let limit = begin + settings.timeouts.connect;
             let wait = Wait::new(deadline.map_or(limit, |deadline| deadline.min(limit)), cancel);
-            let mut tell = |notice: &Notice<'_>| observers.iter_mut().for_each(|observer| observer.notice(notice));
+            let mut tell =
+                |notice: &Notice<'_>| observers.iter_mut().for_each(|observer| observer.notice(notice));
             connect(&settings.server, &settings.route, &wait, &mut tell)
         });
         let stream = connected.map_err(|error| {
             let error = match (cancel.is_requested(), deadline) {
                 (true, _) => ErrorKind::Cancelled.into(),
-                (_, Some(deadline)) if std::time::Instant::now() >= deadline => ErrorKind::DeadlinePassed.into(),
+                (_, Some(deadline)) if std::time::Instant::now() >= deadline => {
+                    ErrorKind::DeadlinePassed.into()
+                }
                 _ => error,
             };
-            observers.iter_mut().for_each(|observer| observer.notice(&Notice::Failed(&error)));
+            for observer in &mut observers {
+                observer.notice(&Notice::Failed(&error));
+            }
             error
         })?;
         let mut config = settings.config();
@@ -212,6 +220,14 @@ impl Session {
         self.do_step(Step::StartTls, Client::start_tls).map(drop)
     }
 
+    /// Sends XCLIENT with these attributes, after which a further hello is due.
+    ///
+    /// # Errors
+    /// If the server refuses it.
+    pub fn xclient(&mut self, attributes: &[XclientAttribute]) -> Result<(), Error> {
+        self.do_step(Step::Xclient, |client| client.xclient(attributes)).map(drop)
+    }
+
     /// Logs in.
     ///
     /// # Errors
@@ -225,10 +241,7 @@ impl Session {
     ///
     /// # Errors
     /// If the machine refuses it, or the connection ends.
-    pub fn command(
-        &mut self,
-        set: impl FnOnce(&mut Client) -> Result<Goal, Misuse>,
-    ) -> Result<Reply, Error> {
+    pub fn command(&mut self, set: impl FnOnce(&mut Client) -> Result<Goal, Misuse>) -> Result<Reply, Error> {
         match self.do_step(Step::Command, set)? {
             End::Replied(reply) => Ok(reply),
             end => Err(undone(Step::Command, end, &self.connection)),
@@ -240,12 +253,11 @@ impl Session {
         step: Step,
         set: impl FnOnce(&mut Client) -> Result<Goal, Misuse>,
     ) -> Result<End, Error> {
-        let done = set(self.connection.client_mut()).map_err(misused).and_then(|goal| {
-            match self.end_of(goal) {
+        let done =
+            set(self.connection.client_mut()).map_err(misused).and_then(|goal| match self.end_of(goal) {
                 end @ (End::Replied(_) | End::Secured | End::Authenticated(_)) => Ok(end),
                 end => Err(undone(step, end, &self.connection)),
-            }
-        });
+            });
         done.map_err(|error| error.with_server(self.opener.settings().server.to_string()))
     }
 
@@ -261,6 +273,50 @@ impl Session {
                     return End::Undone(Reason::Closed(cause));
                 }
             }
+        }
+    }
+
+    /// Carries a message as far as `reach`, in several transactions if the server accepts no more recipients in one. What
+    /// became of it stands in the delivery that is returned; nothing is tried again, and the session stays open.
+    #[must_use]
+    pub fn transact<S: Submission>(&mut self, delivery: Delivery<S>, reach: Reach) -> Delivery<S> {
+        let mut work = Work::new(reach, Policy::default());
+        let mut submitted = work.submit(&mut self.connection, delivery);
+        loop {
+            match submitted {
+                Submitted::Underway => {}
+                Submitted::Failed(delivery) => return delivery,
+                Submitted::TurnedDown(mut delivery) => {
+                    delivery.leave(misused(Misuse::Closed));
+                    return delivery;
+                }
+            }
+            submitted = loop {
+                match self.step() {
+                    SessionStep::Body(goal) => self.feed_work(&mut work, goal),
+                    SessionStep::Event(event) => match work.event(&mut self.connection, event) {
+                        Some((delivery, After::Again)) => break work.submit(&mut self.connection, delivery),
+                        Some((delivery, After::Finished | After::Later)) => return delivery,
+                        None => {}
+                    },
+                    // The first promise of the machine leaves none; should it ever, it is not lost.
+                    SessionStep::Idle | SessionStep::Closed => {
+                        if let Some(delivery) = work.drain().pop() {
+                            return delivery;
+                        }
+                    }
+                }
+            };
+        }
+    }
+
+    /// Hands in the next octets of a message of that work.
+    pub(super) fn feed_work<S: Submission>(&mut self, work: &mut Work<S>, goal: Goal) {
+        let Some(mut source) = work.take_source(&mut self.connection, goal) else { return };
+        let fed = self.feed(goal, &mut *source);
+        work.put_back(goal, source);
+        if let Err(error) = fed {
+            work.unreadable(&mut self.connection, goal, error);
         }
     }
 
@@ -373,7 +429,7 @@ impl Session {
                 let reply = self.command(Client::reset);
                 self.deadline = deadline;
                 self.connection.resume();
-                reply.is_ok_and(|reply| reply.code().is_positive_completion())
+                reply.is_ok_and(|reply| reply.is_completed())
             }
         }
     }
@@ -451,7 +507,8 @@ impl Session {
 
     fn read(&mut self, until: Instant) {
         self.connection.about_to_read();
-        let read = self.stream.read(&mut self.buffer, self.limit(until));
+        let limit = self.limit(until);
+        let read = self.stream.read(&mut self.buffer, limit);
         if !self.take(read) {
             let now = self.now();
             self.connection.nothing_came(now);
@@ -472,7 +529,7 @@ impl Session {
             Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
                 return false;
             }
-            Err(error) => match TlsFault::of_read(&error) {
+            Err(error) => match TlsFault::of_read_error(&error) {
                 Some(fault) => self.connection.ended_by_alert(fault),
                 None => self.connection.ended(cause_of(error)),
             },
@@ -484,7 +541,8 @@ impl Session {
         let limit = self.limit(until);
         let done = match self.opener.connector() {
             Ok(connector) => self.stream.handshake(connector, limit),
-            Err(_) => Err(TlsFault::Protocol),
+            // It was set up before the connection was made.
+            Err(_) => Err(TlsFault::Protocol.into()),
         };
         match done {
             Ok(()) => {
@@ -493,16 +551,9 @@ impl Session {
             }
             // The next poll says what follows.
             Err(_) if std::time::Instant::now() >= limit || self.cancel.is_requested() => {}
-            Err(fault) => self.connection.handshake_failed(fault, None),
+            Err(failure) => self.connection.handshake_failed(failure.fault, failure.source),
         }
     }
-}
-
-/// The error, where the system says more than that the server ended the connection.
-fn cause_of(error: io::Error) -> Option<BoxError> {
-    use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
-    let is_ended = matches!(error.kind(), BrokenPipe | ConnectionAborted | ConnectionReset);
-    (error.raw_os_error().is_some() && !is_ended).then(|| error.into())
 }
 
 impl fmt::Debug for Session {

@@ -1,6 +1,6 @@
 //! Provides [`Slots`], the right to have a connection open: so many at once, in the order of those who wait.
 
-use super::cancel::{Cancel, Wait};
+use super::cancel::{Cancel, SLICE};
 use super::session::Session;
 use crate::Instant;
 use crate::mailer::{Check, Error, ErrorKind, Pool, PoolLimits, Tenure};
@@ -86,8 +86,8 @@ impl Slots {
             if state.queue.front() == Some(&ticket) && state.used < state.idle.limits().connections {
                 break;
             }
-            let slice = deadline.map_or(Wait::SLICE, |deadline| {
-                deadline.saturating_duration_since(std::time::Instant::now()).min(Wait::SLICE)
+            let slice = deadline.map_or(SLICE, |deadline| {
+                deadline.saturating_duration_since(std::time::Instant::now()).min(SLICE)
             });
             state = self.freed.wait_timeout(state, slice).unwrap_or_else(PoisonError::into_inner).0;
         }

@@ -1,7 +1,7 @@
 //! Provides the name of this machine, and random text for a login.
 
-use crate::mailer::{Error, ErrorKind};
 use crate::EhloDomain;
+use crate::mailer::{Error, ErrorKind};
 use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr};
 use std::string::String;

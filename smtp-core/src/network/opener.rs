@@ -1,9 +1,9 @@
 //! Provides [`Opener`], the settings of sessions together with what is made of them once.
 
-use crate::mailer::{Error, Security, Settings};
 use super::name::own_name;
 use super::tls::Connector;
 use crate::EhloDomain;
+use crate::mailer::{Error, Security, Settings};
 use std::net::IpAddr;
 use std::sync::{Arc, OnceLock};
 
@@ -47,7 +47,8 @@ impl Opener {
     }
 
     /// The name of this machine in EHLO, on a connection from this address.
-    pub(crate) fn hello(&self, local: Option<IpAddr>) -> EhloDomain {
+    #[must_use]
+    pub fn hello(&self, local: Option<IpAddr>) -> EhloDomain {
         self.0.settings.hello.clone().unwrap_or_else(|| own_name(local))
     }
 }

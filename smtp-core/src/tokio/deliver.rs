@@ -110,7 +110,7 @@ async fn work<S: Submission>(
         let opened = lane.open().await?;
         let work = Work::new(plan.reach, policy).reused(opened.is_reused).with_quota(opened.messages);
         let run = Run { session: Some(opened.session), plan, queue, work, lane };
-        let Some(broken) = run.to_the_end().await else { return Ok(()) };
+        let Some(broken) = run.finish().await else { return Ok(()) };
         if broken.answered > 0 {
             fruitless = 0;
         } else {
@@ -152,7 +152,7 @@ struct Run<'a, 'q, S: Submission> {
 
 impl<S: Submission> Run<'_, '_, S> {
     /// Sends until the queue is empty or the session over; returns the session, unless it is kept.
-    async fn to_the_end(mut self) -> Option<Broken> {
+    async fn finish(mut self) -> Option<Broken> {
         loop {
             self.fill().await;
             let Some(session) = &mut self.session else { return None };

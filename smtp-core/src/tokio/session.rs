@@ -11,6 +11,7 @@ use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply};
 use std::boxed::Box;
 use std::fmt;
 use std::io;
+use std::string::ToString as _;
 use std::time::Duration;
 use std::vec;
 use std::vec::Vec;
