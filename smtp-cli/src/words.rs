@@ -132,7 +132,9 @@ impl Words {
                     format!("cannot connect from the address {bind} of --bind: {}", source_words(error)),
                 )
             }
-            SettingError::MixedFamilies => Error::usage(format!("--proxy-header: {fault}")),
+            SettingError::MixedFamilies | SettingError::NoHeaderAddresses => {
+                Error::usage(format!("--proxy-header: {fault}, give src= and dst="))
+            }
             fault => Error::usage(fault.to_string()),
         }
     }
