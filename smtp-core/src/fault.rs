@@ -1,5 +1,4 @@
-//! Defines what can go wrong, by whose fault: [`Misuse`] is ours, [`Violation`] is theirs, [`Reason`] says why
-//! something was not sent and [`Cause`] why the connection ended.
+//! Defines the errors: [`Misuse`] by the application, [`Violation`] by the server, [`Reason`] and [`Cause`].
 
 use crate::config::Timer;
 use crate::parameter::Parameter;
@@ -7,137 +6,139 @@ use crate::reply::Reply;
 use alloc::borrow::Cow;
 use core::fmt;
 
-/// A call that the application must not make; it was turned down and no octet left.
+/// A call that the application must not make; it was rejected and nothing was sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
     /// The connection is over.
     Closed,
-    /// QUIT was asked for already.
+    /// QUIT was requested already.
     AfterQuit,
-    /// No hello was asked for before what needs one, or none after STARTTLS.
+    /// A goal that needs a hello was set before one, or before a new one after STARTTLS.
     HelloFirst,
-    /// TLS is up already, or asked for already.
+    /// TLS is active or requested already.
     AlreadySecured,
-    /// AUTH succeeded already, or was asked for already; a server takes it once (RFC 4954 §4).
+    /// AUTH succeeded or was requested already; a server accepts it once (RFC 4954 §4).
     AlreadyAuthenticated,
-    /// An envelope without recipients.
+    /// The envelope has no recipients.
     NoRecipients,
-    /// No mechanism to authenticate with.
+    /// No mechanism was given.
     NoMechanism,
-    /// A command line of more than this many octets.
+    /// A command line is longer than `limit` octets.
     CommandTooLong {
-        /// The most that a command line may have.
+        /// The maximum length of a command line.
         limit: usize,
     },
-    /// A parameter that comes twice, or that the core sets itself from what the envelope says.
+    /// A parameter is given twice, or the client sets it from the envelope.
     RepeatedParameter,
-    /// XCLIENT without an attribute.
+    /// XCLIENT has no attribute.
     NoAttribute,
-    /// A name in another script where only ASCII can be sent.
+    /// A name has non-ASCII characters where only ASCII can be sent.
     NotAscii,
-    /// A raw command that would change the protocol's state behind the client's back.
+    /// A raw command would change the protocol's state without the client's knowledge.
     StateChangingCommand,
 }
 
-/// What the server did against the protocol; it always ends the connection.
+/// A protocol error of the server; it always ends the connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Violation {
-    /// Octets that are no reply (RFC 5321 §4.2).
+    /// The server sent something that is not a reply (RFC 5321 §4.2).
     MalformedReply,
-    /// Different codes in the lines of one reply (RFC 5321 §4.2.1).
+    /// The lines of one reply have different codes (RFC 5321 §4.2.1).
     MixedCodes,
-    /// A reply line of more than `limit` octets.
+    /// A reply line is longer than `limit` octets.
     ReplyLineTooLong {
-        /// Octets allowed.
+        /// The maximum number of octets.
         limit: usize,
     },
-    /// A reply of more than `limit` lines.
+    /// A reply has more than `limit` lines.
     TooManyReplyLines {
-        /// Lines allowed.
+        /// The maximum number of lines.
         limit: usize,
     },
-    /// A reply of more than `limit` octets.
+    /// A reply is longer than `limit` octets.
     ReplyTooLarge {
-        /// Octets allowed.
+        /// The maximum number of octets.
         limit: usize,
     },
-    /// A reply that nobody is owed.
+    /// A reply to no command.
     UnsolicitedReply(Reply),
-    /// A reply whose code does not belong to the command, like 250 to DATA.
+    /// A reply whose code is not valid for the command, like 250 to DATA.
     UnexpectedReply(Reply),
-    /// Octets in clear behind the reply to STARTTLS (RFC 3207 §4.2).
+    /// Octets in clear after the reply to STARTTLS (RFC 3207 §4.2).
     InjectedOctets,
-    /// The end of the mail data was taken although no recipient was. (A lone dot that is taken is none: it is what RFC 2920
-    /// §3.1 has a client say when DATA was taken without need.)
+    /// The server accepted the message although it had accepted no recipient.
+    ///
+    /// The acceptance of a single dot after an unneeded 354 does not count, because RFC 2920 §3.1 has the client send
+    /// it.
     AcceptedWithoutRecipients(Reply),
 }
 
-/// Why something was not sent, or not done.
+/// The reason why a message was not sent, or a goal not done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The server refused it by this reply.
+    /// The server refused it with this reply.
     Refused(Reply),
-    /// The server does not offer the extension of this EHLO keyword, which it needs.
+    /// The server does not offer the extension with this EHLO keyword, which is required.
     NotOffered(&'static str),
-    /// What this extension offers needs TLS, and there is none.
+    /// The extension with this EHLO keyword requires TLS, and the connection has none.
     NeedsTls(&'static str),
-    /// The parameter goes beyond the limit that the server names with this extension.
+    /// The parameter exceeds the limit that the server announced with this extension.
     BeyondOffer {
-        /// What was asked for.
+        /// The parameter.
         parameter: Parameter,
         /// The EHLO keyword of the extension.
         extension: &'static str,
     },
-    /// The server offers none of the mechanisms, or none that may be used.
+    /// The server offers none of the mechanisms, or only ones that are not permitted.
     NoMechanism,
-    /// Only mechanisms that reveal the password are left, and they may not be used here.
+    /// Only mechanisms that reveal the password remain, and they are not permitted here.
     WouldRevealPassword,
-    /// The mechanism ended the exchange: this is what it found.
+    /// The mechanism cancelled the exchange, with this message.
     Mechanism(Cow<'static, str>),
-    /// The server refused the login by this reply, and said more in the exchange itself (RFC 7628 §3.2.2).
+    /// The server refused the login with this reply, and gave a reason within the exchange (RFC 7628 §3.2.2).
     LoginRefused {
         /// The reply that ended the exchange.
         reply: Reply,
-        /// What it said before, without what is secret.
+        /// The reason, with secrets masked.
         why: Cow<'static, str>,
     },
-    /// The message is larger than the server takes (RFC 1870 §6.1).
+    /// The message is larger than the server accepts (RFC 1870 §6.1).
     TooLarge {
-        /// Octets that the server takes.
+        /// The maximum size in octets.
         limit: u64,
     },
-    /// The server takes no more recipients in this transaction (RFC 5321 §4.5.3.1.10): try a further one.
+    /// The server accepts no more recipients in this transaction (RFC 5321 §4.5.3.1.10): use another one.
     TooManyRecipients(Reply),
-    /// All or none were asked for, and another recipient was refused.
+    /// Another recipient was refused, and the envelope requires all or none.
     AnotherRefused,
-    /// The body was given up before its end.
+    /// The application abandoned the body.
     Aborted,
-    /// Something asked for earlier, which this was queued behind, was not done.
+    /// An earlier goal that it depends on was not done.
     Prerequisite,
-    /// The connection ended before.
+    /// The connection ended first.
     Closed(Cause),
 }
 
-/// Why the connection ended.
+/// The reason why the connection ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Cause {
-    /// QUIT was said and replied to. A QUIT without a reply ends as any loss, and changes no outcome of a message.
+    /// QUIT got its reply; without a reply the cause is that of any lost connection.
     Quit,
-    /// The server does not serve: its greeting was negative, or it refused a message before its end.
+    /// The server refused service: its greeting was negative, or it refused a message before its end.
     Refused(Reply),
     /// The server is closing: 421 (RFC 5321 §3.8).
     Unavailable(Reply),
     /// The transport ended, or a write failed.
     Lost,
-    /// The body of a message was given up when its end, or the end of the connection, was all that could follow.
+    /// The application abandoned a body when only its end, or the end of the connection, could follow.
     Aborted,
-    /// This timer ran out.
+    /// This timer expired.
     TimedOut(Timer),
-    /// The server broke the protocol.
+    /// The server violated the protocol.
     Violation(Violation),
 }
 

@@ -1,15 +1,15 @@
-//! Provides the encodings of text in parameters: xtext (RFC 3461 §4) and its form for addresses in UTF-8 (RFC 6533 §3).
+//! Provides encodings of text in parameters: xtext (RFC 3461 §4) and its form for UTF-8 addresses (RFC 6533 §3).
 
 use crate::address::SyntaxError;
 use alloc::string::String;
 use core::fmt::Write as _;
 
-/// Whether it may stand for itself: visible, and neither `+` nor `=`.
+/// Returns whether a character needs no encoding: it is visible, and neither `+` nor `=`.
 const fn is_plain(character: char) -> bool {
     matches!(character, '!'..='~') && !matches!(character, '+' | '=')
 }
 
-/// Encodes visible ASCII characters and blanks.
+/// Encodes visible ASCII characters and spaces.
 pub(crate) fn encode(text: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut encoded = String::with_capacity(text.len());
     for (position, character) in text.char_indices() {
@@ -26,7 +26,7 @@ pub(crate) fn encode(text: &str, value: &'static str) -> Result<String, SyntaxEr
     Ok(encoded)
 }
 
-/// Decodes what [`encode`] makes.
+/// Decodes the output of [`encode`].
 pub(crate) fn decode(encoded: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut text = String::with_capacity(encoded.len());
     let mut rest = encoded;
@@ -46,7 +46,7 @@ pub(crate) fn decode(encoded: &str, value: &'static str) -> Result<String, Synta
     Ok(text)
 }
 
-/// Encodes any character but controls, so that the address passes where SMTPUTF8 is not offered.
+/// Encodes any character except controls, so that the address can be sent without SMTPUTF8.
 pub(crate) fn encode_utf8(text: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut encoded = String::with_capacity(text.len());
     for (position, character) in text.char_indices() {
@@ -61,7 +61,7 @@ pub(crate) fn encode_utf8(text: &str, value: &'static str) -> Result<String, Syn
     Ok(encoded)
 }
 
-/// Decodes what [`encode_utf8`] makes, and what stands there as it is under SMTPUTF8.
+/// Decodes the output of [`encode_utf8`], and the unencoded form that SMTPUTF8 allows.
 pub(crate) fn decode_utf8(encoded: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut text = String::with_capacity(encoded.len());
     let mut rest = encoded;
@@ -82,7 +82,7 @@ pub(crate) fn decode_utf8(encoded: &str, value: &'static str) -> Result<String, 
     Ok(text)
 }
 
-/// The character of two to six digits in capitals; a control is none, because it might end up in a log.
+/// Decodes two to six upper-case hexadecimal digits; refuses control characters, which could end up in a log.
 fn hexadecimal(digits: &str, value: &'static str) -> Result<char, SyntaxError> {
     let is_digit = |octet: u8| octet.is_ascii_digit() || matches!(octet, b'A'..=b'F');
     let found = (2..=6).contains(&digits.len()) && digits.bytes().all(is_digit);

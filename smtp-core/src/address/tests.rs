@@ -248,7 +248,7 @@ fn errors_escape_what_they_show() {
 
 #[test]
 fn long_input_is_read_once() {
-    // Anything worse than linear would not come back from these.
+    // An algorithm worse than linear would not finish these in time.
     for unit in ["a", ".", "\"", "\\", "a.", "@", "[", "\"\\", "ä", "<@", "a@"] {
         let text = unit.repeat(2_000_000 / unit.len());
         for text in [text.clone(), format!("\"{text}"), format!("<{text}>"), format!("a@{text}")] {
@@ -346,7 +346,7 @@ proptest! {
     }
 }
 
-/// The text without its quoted string, found independently of the parser.
+/// Removes the quoted string from a text, independently of the parser.
 fn outside_quotes(text: &str) -> String {
     let mut outside = String::new();
     let (mut quoted, mut escaped) = (false, false);

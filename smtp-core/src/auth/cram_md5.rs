@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 /// CRAM-MD5 (RFC 2195): a digest of the server's challenge, keyed by the password.
 ///
-/// It hides the password from a server that is not to have it, and no more: whoever reads along can try passwords at
-/// his leisure, and the server does not prove itself. SCRAM does better.
+/// It hides the password from the server, but an eavesdropper can guess passwords offline, and the server does not
+/// authenticate itself. Prefer SCRAM.
 #[derive(Clone, Debug)]
 pub struct CramMd5 {
     user: String,
@@ -20,10 +20,10 @@ pub struct CramMd5 {
 }
 
 impl CramMd5 {
-    /// The login of `user` by `password`.
+    /// Makes the login of `user` with `password`.
     ///
     /// # Errors
-    /// A NUL in either.
+    /// When either has a NUL.
     pub fn new(user: &str, password: Secret) -> Result<Self, MechanismError> {
         without_nul("user name", user.as_bytes())?;
         without_nul("password", password.expose())?;

@@ -1,4 +1,4 @@
-//! Defines how a duration is written in a file: a number with a unit, as in `"5m"` or `"1.5s"`, or one of seconds.
+//! Defines the form of a duration in a file: a number with a unit, as in `"5m"` or `"1.5s"`, or a number of seconds.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use serde::{Deserializer, Serializer};
 
 const LONGEST: Duration = Duration::from_hours(7 * 24);
 
-/// From the longest to the shortest, in nanoseconds.
+/// The units in nanoseconds, the longest first.
 const UNITS: [(&str, u128); 4] =
     [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
 
@@ -54,7 +54,7 @@ impl Visitor<'_> for NumberOrText {
     }
 }
 
-/// `None` for what is no duration; what is more than exact to the nanosecond is cut off.
+/// Parses a duration, truncated to nanoseconds; `None` if the text is not one.
 fn parse(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
     let per_unit = match unit {
@@ -70,12 +70,12 @@ fn parse(text: &str) -> Option<Duration> {
     Some(Duration::new(seconds, rest))
 }
 
-/// The value of digits alone: no sign, not nothing.
+/// Parses a text of digits only: no sign, not empty.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|octet| octet.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// As [`parse`] takes it: in the longest unit of which it is a whole number, else as a fraction of seconds.
+/// Prints a duration for [`parse`]: in the longest unit without a fraction, otherwise in seconds with one.
 struct Written(Duration);
 
 impl fmt::Display for Written {

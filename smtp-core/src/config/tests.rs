@@ -1,11 +1,11 @@
-//! Tests what the tables look like in a file.
+//! Tests the form of the tables in a file.
 
 use super::*;
 use alloc::format;
 use alloc::string::{String, ToString};
 use proptest::prelude::*;
 
-/// The error of a file, without its drawing of the place.
+/// Returns the error for a file, without the excerpt that shows its place.
 fn error_of<T: serde::de::DeserializeOwned>(file: &str) -> String {
     toml::from_str::<T>(file).err().map(|error| error.message().to_string()).unwrap_or_default()
 }

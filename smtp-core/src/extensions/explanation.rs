@@ -1,11 +1,11 @@
-//! Provides what each extension is good for, in one line for people.
+//! Provides a one-line explanation of each extension.
 
 use super::Extension;
 
 impl Extension {
-    /// What the extension is good for, in one line with its RFC; `None` where the keyword is not known.
+    /// The purpose of the extension in one line, with its RFC; `None` if the keyword is unknown.
     ///
-    /// All of the IANA registry «SMTP Service Extensions» are known, and those without an RFC that servers in use have.
+    /// The IANA registry «SMTP Service Extensions» is complete, with extensions in use that have no RFC.
     #[must_use]
     pub fn explanation(&self) -> Option<&'static str> {
         let found = EXPLANATIONS.binary_search_by(|(keyword, _)| (*keyword).cmp(&self.keyword));

@@ -1,4 +1,4 @@
-//! Defines what X.1.Y says: about an address (RFC 3463 §3.2, RFC 3886, RFC 7505).
+//! Defines the explanations of X.1.Y, address status (RFC 3463 §3.2, RFC 3886, RFC 7505).
 
 use super::{Detail, Fault, Openness, details};
 

@@ -1,18 +1,17 @@
-//! Defines what each reply code means, whatever it was given to.
+//! Defines the explanations of reply codes, independent of the command.
 //!
-//! RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504, RFC 7505; RFC 1845 (355), RFC 1985 (253, 458, 459),
-//! RFC 2645 (453), and the codes that the registry of RFC 5248 names beside a login's enhanced codes (422,
-//! 523, 524, 525).
+//! Sources: RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504, RFC 7505; RFC 1845 (355), RFC 1985 (253, 458, 459),
+//! RFC 2645 (453), and the codes that the registry of RFC 5248 lists for logins (422, 523, 524, 525).
 
 use super::{Fault, Openness, Row, rows};
 use crate::reply::Code;
 
-/// The row of this code.
+/// Returns the row of this code.
 pub(super) fn find(code: Code) -> Option<&'static Row> {
     ROWS.iter().find(|(value, _)| *value == code.value()).map(|(_, row)| row)
 }
 
-/// In ascending order.
+/// The rows, in ascending order.
 pub(super) const ROWS: &[(u16, Row)] = rows! {
     211 Nobody Settled "the server's status or help" => "read the lines of the reply";
     214 Nobody Settled "help for people: how to use the server or one of its commands"

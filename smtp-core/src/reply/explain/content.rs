@@ -1,4 +1,4 @@
-//! Defines what X.6.Y says: about content and conversion (RFC 3463 §3.7, RFC 4468, RFC 6531).
+//! Defines the explanations of X.6.Y, content and conversion (RFC 3463 §3.7, RFC 4468, RFC 6531).
 
 use super::{Detail, Fault, Openness, details};
 

@@ -1,11 +1,12 @@
-//! Defines what a reply code means in the greeting or at a particular command, where that is more than it
-//! means anywhere (RFC 5321 §4.3.2; RFC 3207 §4; RFC 4954 §4, §6; RFC 3030 §2; RFC 1870 §6).
+//! Defines the explanations of reply codes in the greeting or at a particular command.
+//!
+//! Sources: RFC 5321 §4.3.2; RFC 3207 §4; RFC 4954 §4, §6; RFC 3030 §2; RFC 1870 §6.
 
 use super::{Fault, Occasion, Openness, Row, rows};
 use crate::event::Verb;
 use crate::reply::{Code, Severity};
 
-/// The row of this code on this occasion.
+/// Returns the row of this code on this occasion.
 pub(super) fn find(occasion: Occasion, code: Code) -> Option<&'static Row> {
     match occasion {
         Occasion::Unknown => None,
@@ -17,8 +18,9 @@ pub(super) fn find(occasion: Occasion, code: Code) -> Option<&'static Row> {
     }
 }
 
-/// The row of the code's first digit: there was no command that 550, say, could be about. 421 and 521 speak
-/// of the connection wherever they come.
+/// Returns the row of the code's first digit, because in a greeting there is no command for 550, say, to refer to.
+///
+/// 421 and 521 concern the connection on every occasion.
 fn greeting(code: Code) -> Option<&'static Row> {
     match (code, code.severity()) {
         (Code::UNAVAILABLE | Code::NO_MAIL, _) | (_, Severity::Intermediate) => None,
@@ -28,7 +30,7 @@ fn greeting(code: Code) -> Option<&'static Row> {
     }
 }
 
-/// By the first digit, which is all that a client looks at (RFC 5321 §3.1).
+/// The rows by first digit, which is all that a client considers (RFC 5321 §3.1).
 pub(super) const GREETINGS: &[(u16, Row); 3] = rows! {
     2 Nobody Settled "the server is ready" => "say EHLO";
     4 Server Subject "the server does not serve this client right now"
@@ -37,7 +39,7 @@ pub(super) const GREETINGS: &[(u16, Row); 3] = rows! {
         => "check host and port; look this client's address up in block lists; send through the provider's server";
 };
 
-/// What some codes mean to a command, in ascending order.
+/// The rows of some codes at a command, in ascending order.
 type Table = &'static [(u16, Row)];
 
 /// The rows of each command.

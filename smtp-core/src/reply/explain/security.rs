@@ -1,5 +1,6 @@
-//! Defines what X.7.Y says: about security and policy (RFC 3463 §3.8, RFC 4954 §6, RFC 4468, RFC 6710, RFC
-//! 7293, RFC 7372, RFC 7505, RFC 8617, RFC 8689).
+//! Defines the explanations of X.7.Y, security and policy.
+//!
+//! Sources: RFC 3463 §3.8, RFC 4954 §6, RFC 4468, RFC 6710, RFC 7293, RFC 7372, RFC 7505, RFC 8617, RFC 8689.
 
 use super::{Detail, Fault, Openness, details};
 
@@ -30,7 +31,7 @@ pub(super) const DETAILS: &[Detail] = details! {
         => "secure the connection first, with STARTTLS or implicit TLS";
     12 Login Login "the password must be moved to this mechanism first (password transition)"
         => "log in once over TLS with PLAIN or LOGIN, then use this mechanism again"
-        now "log in once over TLS with PLAIN or LOGIN, then use this mechanism again, at once or later";
+        transient "log in once over TLS with PLAIN or LOGIN, then use this mechanism again, at once or later";
     13 Login Login "the password is right, but the user's account is disabled"
         => "ask the provider to enable the account";
     14 Server Login "the server is not trusted by the one that holds the content (RFC 4468)"

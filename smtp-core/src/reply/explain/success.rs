@@ -1,8 +1,8 @@
-//! Defines what 2.X.Y says: the class is success, so that subject and detail are remarks (RFC 3463 §2).
+//! Defines the explanations of 2.X.Y, where subject and detail are remarks on a success (RFC 3463 §2).
 
 use super::{Detail, Fault, Openness, details};
 
-/// The rows of this subject.
+/// Returns the rows of this subject.
 pub(super) const fn details(subject: u16) -> Option<&'static [Detail]> {
     Some(match subject {
         1 => ADDRESS,

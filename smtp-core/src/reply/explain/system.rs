@@ -1,4 +1,4 @@
-//! Defines what X.3.Y says: about the receiving mail system (RFC 3463 §3.4, RFC 6710).
+//! Defines the explanations of X.3.Y, mail system status (RFC 3463 §3.4, RFC 6710).
 
 use super::{Detail, Fault, Openness, details};
 

@@ -1,4 +1,4 @@
-//! Tests that the tables are complete, that they agree with each other, and what a few of their lines say.
+//! Tests that the tables are complete and consistent, and a few of their texts.
 
 use super::*;
 use alloc::format;
@@ -6,8 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
-/// The enumerated status codes of the IANA registry «SMTP Enhanced Status Codes» (2024-12-06): subject, last
-/// detail. Each subject's details run from 0 without a gap.
+/// The IANA registry «SMTP Enhanced Status Codes» (2024-12-06) as subject and last detail; details have no gaps.
 const REGISTRY: [(u16, u16); 8] = [(0, 0), (1, 10), (2, 4), (3, 6), (4, 7), (5, 6), (6, 10), (7, 30)];
 
 const VERBS: [Verb; 17] = [
@@ -46,7 +45,7 @@ fn meaning(value: u16, enhanced: (u8, u16, u16), occasion: impl Into<Occasion>) 
     explain(code(value), EnhancedCode::new(enhanced.0, enhanced.1, enhanced.2), occasion.into()).meaning
 }
 
-/// The values of the constants of [`Code`], from its source: there is no list of them to forget one in.
+/// The values of the constants of [`Code`], read from its source so that none is missed.
 fn constants() -> Vec<u16> {
     let source = include_str!("../code.rs");
     let (_, table) = source.split_once("codes! {\n").unwrap();
@@ -82,12 +81,12 @@ fn every_registered_enhanced_code_has_an_entry_of_its_own() {
                 assert_eq!(found.number, detail, "{class}.{subject}.{detail}");
             }
         }
-        // and the tables hold nothing that the registry does not
+        // and the tables hold nothing beyond the registry
         let beyond = EnhancedCode { class: 5, subject, detail: last + 1 };
         assert_eq!(find_detail(beyond).unwrap().number, 0, "{beyond}");
         assert!(find_detail(EnhancedCode { class: 2, subject, detail: 0 }).is_some(), "2.{subject}.0");
     }
-    // X.0.0 says its class and no more
+    // X.0.0 conveys only its class
     for (class, said) in [(2, "accepted and done"), (4, "refused for now"), (5, "refused for good")] {
         assert_eq!(explain_enhanced(EnhancedCode { class, subject: 0, detail: 0 }).meaning, said);
     }
@@ -120,7 +119,7 @@ fn no_table_has_a_row_twice() {
     }
 }
 
-/// One line, not empty, in lower case but for names, no full stop, no more than fits two rows of a terminal.
+/// Asserts one non-empty line in lower case except names, without full stop, short enough for two terminal rows.
 fn assert_is_a_line(text: &str, where_from: &str) {
     assert!(!text.trim().is_empty(), "{where_from}");
     assert_eq!(text, text.trim(), "{where_from}");
@@ -216,26 +215,26 @@ fn what_unknown_codes_mean_is_read_from_their_digits() {
 
 #[test]
 fn the_enhanced_code_takes_the_place_of_what_is_less_exact() {
-    // a vague code takes detail and subject, an unknown detail counts as its subject
+    // a vague code gives way to detail and subject; an unknown detail counts as its subject
     assert_eq!(meaning(550, (5, 1, 1), Verb::Rcpt), "the domain has no such mailbox");
     assert_eq!(meaning(550, (5, 7, 57), Verb::Mail), "a rule of security or policy forbids it");
     assert_eq!(meaning(554, (5, 6, 0), Verb::Message), "something in the message's content was refused");
     assert_eq!(meaning(552, (5, 2, 3), Verb::Message), "the message is larger than the mailbox may take");
     assert_eq!(meaning(552, (5, 7, 0), Verb::Message), "a rule of security or policy forbids it");
-    // but one that says less than the code itself does not count
+    // a vaguer enhanced code is ignored
     assert_eq!(meaning(550, (5, 0, 0), Verb::Rcpt), meaning(550, (0, 0, 0), Verb::Rcpt));
     assert_eq!(meaning(550, (5, 9, 1), Verb::Rcpt), meaning(550, (0, 0, 0), Verb::Rcpt));
     assert_eq!(meaning(502, (5, 5, 1), Verb::Vrfy), "the server does not verify addresses");
     assert_eq!(meaning(552, (5, 2, 0), Verb::Message), meaning(552, (0, 0, 0), Verb::Message));
     assert_eq!(meaning(530, (5, 7, 0), Verb::Mail), meaning(530, (0, 0, 0), Verb::Mail));
     assert_eq!(meaning(250, (2, 1, 5), Verb::Rcpt), "the recipient was accepted");
-    // some servers put 5.7.3 beside 535, which is about something else
+    // some servers send 5.7.3 with 535, where it does not fit
     assert_eq!(meaning(535, (5, 7, 3), Verb::Auth), "the user name or the password was not accepted");
     assert_eq!(
         meaning(535, (5, 7, 13), Verb::Auth),
         "the password is right, but the user's account is disabled"
     );
-    // and a class that contradicts the code is no enhanced code
+    // an enhanced code with a contradicting class is ignored
     assert_eq!(meaning(250, (5, 1, 1), Verb::Rcpt), "the recipient was accepted");
     assert_eq!(meaning(550, (4, 1, 1), Verb::Rcpt), meaning(550, (0, 0, 0), Verb::Rcpt));
 }
@@ -303,7 +302,7 @@ proptest! {
         let class = u8::try_from(value / 100).unwrap();
         for enhanced in [None, EnhancedCode::new(class, subject, detail), EnhancedCode::new(class, subject % 9, detail % 40)] {
             let found = explain(code, enhanced, occasion);
-            // QUIT is not worth repeating, whatever was said to it
+            // a client does not repeat QUIT, whatever the reply
             let is_leaving = occasion == Occasion::Command(Verb::Quit) && code != Code::UNAVAILABLE;
             prop_assert_eq!(found.next.is_repeatable_later(), code.severity() == Severity::Transient && !is_leaving);
             if !is_leaving && code != Code::CLOSING {
@@ -315,7 +314,7 @@ proptest! {
                 // 453 refuses nothing: there was no mail to fetch
                 prop_assert_ne!(found.fault, Fault::Nobody);
             }
-            // what the enhanced code changes is words, not what may follow
+            // an enhanced code changes the texts, not the consequence
             prop_assert_eq!(found.next, explain(code, None, occasion).next);
         }
     }
