@@ -146,10 +146,10 @@ impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Closed => f.write_str("the connection is over"),
-            Self::AfterQuit => f.write_str("QUIT was asked for already"),
-            Self::HelloFirst => f.write_str("hello must be asked for first"),
-            Self::AlreadySecured => f.write_str("TLS is up or asked for already"),
-            Self::AlreadyAuthenticated => f.write_str("AUTH succeeded or was asked for already"),
+            Self::AfterQuit => f.write_str("QUIT was requested already"),
+            Self::HelloFirst => f.write_str("a hello must be requested first"),
+            Self::AlreadySecured => f.write_str("TLS is active or requested already"),
+            Self::AlreadyAuthenticated => f.write_str("AUTH succeeded or was requested already"),
             Self::NoRecipients => f.write_str("the envelope has no recipient"),
             Self::NoMechanism => f.write_str("no mechanism was given"),
             Self::CommandTooLong { limit } => {
@@ -161,7 +161,7 @@ impl fmt::Display for Misuse {
             Self::NoAttribute => f.write_str("XCLIENT has no attribute"),
             Self::NotAscii => f.write_str("a name is not ASCII, give its A-labels"),
             Self::StateChangingCommand => {
-                f.write_str("the command changes the protocol's state, use the goal that bears its name")
+                f.write_str("the command changes the protocol's state, use the goal of the same name")
             }
         }
     }
@@ -172,16 +172,16 @@ impl core::error::Error for Misuse {}
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::MalformedReply => f.write_str("the server sent what is no SMTP reply"),
-            Self::MixedCodes => f.write_str("the lines of one reply bear different codes"),
+            Self::MalformedReply => f.write_str("the server sent something that is not an SMTP reply"),
+            Self::MixedCodes => f.write_str("the lines of one reply have different codes"),
             Self::ReplyLineTooLong { limit } => write!(f, "a reply line is longer than {limit} octets"),
             Self::TooManyReplyLines { limit } => write!(f, "a reply has more than {limit} lines"),
             Self::ReplyTooLarge { limit } => write!(f, "a reply is larger than {limit} octets"),
-            Self::UnsolicitedReply(reply) => write!(f, "a reply came that nothing had asked for: {reply}"),
+            Self::UnsolicitedReply(reply) => write!(f, "a reply came that belongs to no command: {reply}"),
             Self::UnexpectedReply(reply) => write!(f, "the reply does not belong to the command: {reply}"),
-            Self::InjectedOctets => f.write_str("octets came in clear behind the reply to STARTTLS"),
+            Self::InjectedOctets => f.write_str("octets came in clear after the reply to STARTTLS"),
             Self::AcceptedWithoutRecipients(reply) => {
-                write!(f, "the message was taken although no recipient was: {reply}")
+                write!(f, "the message was accepted although no recipient was: {reply}")
             }
         }
     }
@@ -196,22 +196,22 @@ impl fmt::Display for Reason {
             Self::NotOffered(keyword) => write!(f, "the server does not offer {keyword}"),
             Self::NeedsTls(keyword) => write!(f, "{keyword} needs TLS, use STARTTLS or implicit TLS"),
             Self::BeyondOffer { parameter, extension } => {
-                write!(f, "{parameter} is beyond the limit that the server names with {extension}")
+                write!(f, "{parameter} exceeds the limit that the server announced with {extension}")
             }
             Self::NoMechanism => f.write_str("the server offers no mechanism that can be used"),
             Self::WouldRevealPassword => f.write_str("the mechanism would reveal the password without TLS"),
-            Self::Mechanism(why) => write!(f, "the exchange was given up: {why}"),
+            Self::Mechanism(why) => write!(f, "the exchange was cancelled: {why}"),
             Self::LoginRefused { reply, why } => write!(f, "refused: {reply} ({why})"),
             Self::TooLarge { limit } => {
                 write!(f, "the message is larger than the {limit} octets the server takes")
             }
             Self::TooManyRecipients(reply) => write!(f, "too many recipients in one transaction: {reply}"),
             Self::AnotherRefused => {
-                f.write_str("another recipient was refused, and all or none were asked for")
+                f.write_str("another recipient was refused, and the message is for all or none")
             }
-            Self::Aborted => f.write_str("the body was given up before its end"),
-            Self::Prerequisite => f.write_str("what it was queued behind was not done"),
-            Self::Closed(cause) => write!(f, "the connection ended before: {cause}"),
+            Self::Aborted => f.write_str("the body was abandoned before its end"),
+            Self::Prerequisite => f.write_str("an earlier step that it depends on was not done"),
+            Self::Closed(cause) => write!(f, "the connection ended first: {cause}"),
         }
     }
 }
@@ -223,7 +223,7 @@ impl fmt::Display for Cause {
             Self::Refused(reply) => write!(f, "refused: {reply}"),
             Self::Unavailable(reply) => write!(f, "the server is closing: {reply}"),
             Self::Lost => f.write_str("the connection was lost"),
-            Self::Aborted => f.write_str("the body was given up before its end"),
+            Self::Aborted => f.write_str("the body was abandoned before its end"),
             Self::TimedOut(timer) => write!(f, "timed out waiting ({})", timer.name()),
             Self::Violation(violation) => write!(f, "protocol violation: {violation}"),
         }

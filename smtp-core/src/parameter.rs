@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_would_end_it_early() {
+    fn refuses_characters_that_would_end_it_early() {
         for text in
             ["", "=", "SIZE=", "=1", "-SIZE=1", "SIZE=1 2", "SIZE=1\r\nQUIT", "SIZE=1=2", "S\0", "A B"]
         {
@@ -154,7 +154,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_parsed_again(text in "[A-Za-z0-9][A-Za-z0-9-]{0,9}(=[!-<>-~é漢]{1,40})?") {
+        fn printed_values_parse_to_the_same_value(text in "[A-Za-z0-9][A-Za-z0-9-]{0,9}(=[!-<>-~é漢]{1,40})?") {
             let parameter = Parameter::try_from(text.as_str()).unwrap();
             prop_assert_eq!(&Parameter::try_from(parameter.as_str()).unwrap(), &parameter);
         }

@@ -151,7 +151,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_read_again(
+        fn printed_values_parse_to_the_same_value(
             four in any::<[[u8; 4]; 2]>(), six in any::<[[u8; 16]; 2]>(), ports in any::<[u16; 2]>(), is_four in any::<bool>()
         ) {
             let address = |at: usize| {

@@ -29,7 +29,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_is_not_shown() {
+    fn characters_that_control_a_terminal_are_not_shown() {
         assert!(('\0'..=char::MAX).all(|character| !character.is_control() || !is_shown(character)));
         let marks = "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
                      \u{2066}\u{2067}\u{2068}\u{2069}";

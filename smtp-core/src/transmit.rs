@@ -42,8 +42,8 @@ impl Transmit {
     pub fn spans(&self) -> impl Iterator<Item = (Content, &[u8])> {
         let mut rest = self.octets.as_slice();
         self.spans.iter().map(move |&(content, length)| {
-            let (span, behind) = rest.split_at(length.min(rest.len()));
-            rest = behind;
+            let (span, after) = rest.split_at(length.min(rest.len()));
+            rest = after;
             (content, span)
         })
     }

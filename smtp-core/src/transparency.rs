@@ -226,7 +226,7 @@ mod tests {
         }
 
         #[test]
-        fn no_lone_cr_or_lf_and_no_early_end_ever_leaves(message: Vec<u8>) {
+        fn output_has_no_lone_cr_or_lf_and_no_early_end(message: Vec<u8>) {
             let out = encoded::<true>(&[&message]);
             prop_assert!(!out.windows(5).any(|five| five == b"\r\n.\r\n") && !out.starts_with(b".\r\n"));
             let bare = out.iter().enumerate().any(|(at, &octet)| match octet {

@@ -66,11 +66,11 @@ pub(crate) fn decode_utf8(encoded: &str, value: &'static str) -> Result<String, 
     let mut text = String::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some(character) = rest.chars().next() {
-        if let Some(behind) = rest.strip_prefix("\\x{") {
-            let (digits, behind) =
-                behind.split_once('}').ok_or(SyntaxError::Incomplete { value, missing: "a brace" })?;
+        if let Some(after) = rest.strip_prefix("\\x{") {
+            let (digits, after) =
+                after.split_once('}').ok_or(SyntaxError::Incomplete { value, missing: "a brace" })?;
             text.push(hexadecimal(digits, value)?);
-            rest = behind;
+            rest = after;
         } else if character == '\\' || (character.is_ascii() && !is_plain(character)) {
             let position = encoded.len() - rest.len();
             return Err(SyntaxError::Unexpected { value, character, position });
@@ -87,10 +87,9 @@ fn hexadecimal(digits: &str, value: &'static str) -> Result<char, SyntaxError> {
     let is_digit = |octet: u8| octet.is_ascii_digit() || matches!(octet, b'A'..=b'F');
     let found = (2..=6).contains(&digits.len()) && digits.bytes().all(is_digit);
     let code = if found { u32::from_str_radix(digits, 16).ok() } else { None };
-    code.and_then(char::from_u32).filter(|character| !character.is_control()).ok_or(SyntaxError::Malformed {
-        value,
-        rule: "it holds what is no hexadecimal number of a character",
-    })
+    code.and_then(char::from_u32)
+        .filter(|character| !character.is_control())
+        .ok_or(SyntaxError::Malformed { value, rule: "it has an invalid hexadecimal character number" })
 }
 
 #[cfg(test)]
@@ -99,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_no_xtext_is_refused() {
+    fn invalid_xtext_is_refused() {
         for text in ["+", "+2", "+2b", "+GG", "a=b", "a b", "+0D", "+80", "é", "+\u{e9}"] {
             assert!(decode(text, "x").is_err(), "{text}");
         }
@@ -112,14 +111,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn xtext_goes_there_and_back(text in "[ -~]{0,40}") {
+        fn xtext_round_trips(text in "[ -~]{0,40}") {
             let encoded = encode(&text, "x").unwrap();
             prop_assert!(!encoded.contains([' ', '=']));
             prop_assert_eq!(decode(&encoded, "x").unwrap(), text);
         }
 
         #[test]
-        fn utf_8_goes_there_and_back(text in "\\PC{0,40}") {
+        fn utf_8_round_trips(text in "\\PC{0,40}") {
             let Ok(encoded) = encode_utf8(&text, "x") else { return Ok(()) };
             prop_assert!(encoded.is_ascii() && !encoded.contains([' ', '=', '+']));
             prop_assert_eq!(decode_utf8(&encoded, "x").unwrap(), text);

@@ -87,7 +87,7 @@ impl fmt::Display for SyntaxError {
             Self::Malformed { value, rule } => write!(formatter, "the {value} is not valid: {rule}"),
             Self::NotAscii { value } => write!(formatter, "the {value} must be ASCII"),
             Self::SourceRoute => formatter.write_str(
-                "source routes are obsolete (RFC 5321 appendix C): give the mailbox behind the colon alone",
+                "source routes are obsolete (RFC 5321 appendix C): give only the mailbox after the colon",
             ),
         }
     }

@@ -38,7 +38,7 @@ fn takes_the_mailboxes_of_the_rfcs() {
 }
 
 #[test]
-fn refuses_what_is_no_mailbox() {
+fn refuses_invalid_mailboxes() {
     for text in [
         "",
         "@",
@@ -237,12 +237,12 @@ fn u_labels_become_a_labels() {
 }
 
 #[test]
-fn errors_escape_what_they_show() {
+fn errors_escape_control_characters() {
     let error = Mailbox::try_from("a\u{1b}[2J@b").unwrap_err();
     assert_eq!(format!("{error}"), "the mailbox may not hold '\\u{1b}' at octet 1");
     assert_eq!(
         format!("{}", SyntaxError::SourceRoute),
-        "source routes are obsolete (RFC 5321 appendix C): give the mailbox behind the colon alone"
+        "source routes are obsolete (RFC 5321 appendix C): give only the mailbox after the colon"
     );
 }
 
@@ -290,7 +290,7 @@ fn literals_are_compared_to_the_letter_and_domains_are_not() {
 
 proptest! {
     #[test]
-    fn what_is_printed_is_parsed_again(local_part in any_local_part(), domain in any_domain_part()) {
+    fn printed_values_parse_to_the_same_value(local_part in any_local_part(), domain in any_domain_part()) {
         let mailbox = Mailbox::new(&local_part, domain.clone()).unwrap();
         let again = Mailbox::try_from(mailbox.as_str()).unwrap();
         prop_assert_eq!(&again, &mailbox);

@@ -63,7 +63,7 @@ impl Mechanism for CramMd5 {
     fn succeed(&mut self) -> Result<(), MechanismError> {
         match self.digest {
             Some(_) => Ok(()),
-            None => Err(MechanismError::new("the server said success before it sent its challenge")),
+            None => Err(MechanismError::new("the server reported success before it sent its challenge")),
         }
     }
 

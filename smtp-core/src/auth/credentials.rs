@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn when_nothing_can_carry_them_it_is_said_why() {
+    fn credentials_that_no_mechanism_can_carry_are_an_error() {
         let error = Credentials::password("alice", Secret::from("a\0b")).mechanisms().unwrap_err();
         assert_eq!(error.to_string(), "the password holds a NUL, which cannot be sent");
     }

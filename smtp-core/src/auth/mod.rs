@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_wrote_is_shown_without_control_characters_and_cut() {
+    fn server_text_is_shown_without_control_characters_and_truncated() {
         assert_eq!(shown(b"a\x1b[2J\xe2\x80\xaeb\xff"), "a\\u{1b}[2J\\u{202e}b\u{fffd}");
         assert_eq!(shown(&[b'x'; 400]).chars().count(), 301);
     }

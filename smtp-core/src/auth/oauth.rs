@@ -62,7 +62,7 @@ impl Token {
     pub(super) fn succeed(&self) -> Result<(), MechanismError> {
         match self.error {
             None => Ok(()),
-            Some(_) => Err(MechanismError::new("the server said success after it had refused the token")),
+            Some(_) => Err(MechanismError::new("the server reported success after it had refused the token")),
         }
     }
 

@@ -65,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_error_is_answered_by_nothing_and_kept() {
+    fn the_error_gets_an_empty_response_and_is_kept() {
         let mut mechanism = XOAuth2::new("alice", Secret::from("token")).unwrap();
         mechanism.initial_response().unwrap();
         assert_eq!(mechanism.refusal(), None);
@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_end_a_field_is_refused() {
+    fn characters_that_would_end_a_field_are_refused() {
         for (user, token) in
             [("", "t"), ("a\x01b", "t"), ("a", ""), ("a", "t\x01"), ("a", "t\n"), ("a", "t t")]
         {

@@ -99,7 +99,7 @@ impl Exchange {
     pub(super) fn succeed(&mut self) -> Result<(), Reason> {
         let Some(mechanism) = &mut self.current else { return Ok(()) };
         if self.deferred.is_some() {
-            return Err(Reason::Mechanism("the server said success before it had the response".into()));
+            return Err(Reason::Mechanism("the server reported success before it had the response".into()));
         }
         mechanism.succeed().map_err(|error| Reason::Mechanism(error.into_inner()))
     }

@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn a_text_that_is_not_a_duration_is_refused() {
         for text in [
             "",
             "s",
@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(seconds: u64, nanoseconds in 0_u32..1_000_000_000) {
+        fn a_printed_duration_parses_to_the_same_value(seconds: u64, nanoseconds in 0_u32..1_000_000_000) {
             for duration in [Duration::new(seconds, nanoseconds), Duration::from_secs(seconds)] {
                 prop_assert_eq!(parse(&Written(duration).to_string()), Some(duration));
             }

@@ -11,7 +11,7 @@ fn error_of<T: serde::de::DeserializeOwned>(file: &str) -> String {
 }
 
 #[test]
-fn a_file_changes_what_it_names_and_nothing_else() {
+fn a_file_changes_only_the_entries_that_it_names() {
     let timeouts: Timeouts = toml::from_str("connect = 30\ndata = \"2m\"\nlast_words = 0.5\n").unwrap();
     let expected = Timeouts {
         connect: Duration::from_secs(30),
@@ -60,7 +60,7 @@ fn a_misspelt_name_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_timeout_that_cannot_be_is_an_error_that_says_what_to_try() {
+fn an_invalid_timeout_is_an_error_with_advice() {
     for (value, said) in [
         ("0", "a duration of zero leaves no time, try \"1s\""),
         ("\"0ms\"", "a duration of zero leaves no time, try \"1s\""),

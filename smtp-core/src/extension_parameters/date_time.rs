@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_taken_or_refused(text in "[0-9TZ:.+-]{0,22}|.{0,22}") {
+        fn any_text_is_accepted_or_refused(text in "[0-9TZ:.+-]{0,22}|.{0,22}") {
             if let Ok(date) = DateTime::new(&text) {
                 prop_assert_eq!(date.as_str().len(), 20);
             }

@@ -35,10 +35,7 @@ impl DeliverBy {
             return Err(SyntaxError::Malformed { value: "BY", rule: "seconds have at most nine digits" });
         }
         if seconds <= 0 && matches!(mode, ByMode::Return) {
-            return Err(SyntaxError::Malformed {
-                value: "BY",
-                rule: "with R the time must not be up already",
-            });
+            return Err(SyntaxError::Malformed { value: "BY", rule: "with R the time must not have passed" });
         }
         Ok(Self { seconds, mode, is_traced: false })
     }
@@ -81,8 +78,10 @@ impl TryFrom<&Parameter> for DeliverBy {
     type Error = SyntaxError;
 
     fn try_from(parameter: &Parameter) -> Result<Self, SyntaxError> {
-        let malformed =
-            SyntaxError::Malformed { value: "BY", rule: "it is written seconds;N, or R, and T or not" };
+        let malformed = SyntaxError::Malformed {
+            value: "BY",
+            rule: "it must have the form seconds;N or seconds;R, optionally followed by T",
+        };
         let (time, mode) = value_of(parameter, "BY")?.split_once(';').ok_or_else(|| malformed.clone())?;
         let (is_negative, time) = match time.strip_prefix('-') {
             Some(time) => (true, time),

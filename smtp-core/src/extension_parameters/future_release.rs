@@ -29,7 +29,7 @@ impl FutureRelease {
         if seconds == 0 || seconds > Self::LIMIT {
             return Err(SyntaxError::Malformed {
                 value: "HOLDFOR",
-                rule: "1 to 999999999 seconds can be said",
+                rule: "the value must be 1 to 999999999 seconds",
             });
         }
         Ok(Self { until: Until::Seconds(seconds) })

@@ -68,7 +68,7 @@ impl TryFrom<&Parameter> for Rrvs {
         let action = match action {
             _ if action.eq_ignore_ascii_case("R") => RrvsAction::Reject,
             _ if action.eq_ignore_ascii_case("C") => RrvsAction::Continue,
-            _ => return Err(SyntaxError::Malformed { value: "RRVS", rule: "behind the date stands C or R" }),
+            _ => return Err(SyntaxError::Malformed { value: "RRVS", rule: "C or R must follow the date" }),
         };
         Ok(Self::new(since.parse()?).with_action(action))
     }

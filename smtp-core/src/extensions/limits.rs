@@ -47,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_known_and_nonsense_is_not() {
+    fn announced_limits_are_known_and_invalid_ones_are_not() {
         assert_eq!(limits("LIMITS MAILMAX=20 RCPTMAX=100 RCPTDOMAINMAX=1"), (Some(20), Some(100), Some(1)));
         assert_eq!(limits("limits rcptmax=5 OTHER=7 x"), (None, Some(5), None));
         assert_eq!(limits("LIMITS MAILMAX=0 RCPTMAX=-1 RCPTDOMAINMAX=99999999999"), (None, None, None));

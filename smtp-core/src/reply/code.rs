@@ -160,7 +160,7 @@ impl EnhancedCode {
         let code = Self::new(class - b'0', subject, detail)?;
         match rest.split_first() {
             None => Some((code, rest)),
-            Some((b' ' | b'\t', behind)) => Some((code, behind)),
+            Some((b' ' | b'\t', after)) => Some((code, after)),
             Some(_) => None,
         }
     }

@@ -168,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reply_is_cut_for_people_and_says_how_much_is_left_out() {
+    fn a_long_reply_is_shown_truncated_with_a_note() {
         let line = "é".repeat(25);
         let text = format!("x{}", alloc::vec![line.as_str(); 100].join("\n"));
         let reply = Reply::new(Code::OK, &text);

@@ -63,8 +63,8 @@ impl<'a> BorrowedReply<'a> {
                 return None;
             }
             let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let (line, behind) = rest.split_at(end);
-            rest = behind;
+            let (line, after) = rest.split_at(end);
+            rest = after;
             Some(text_of(without_line_end(line)))
         })
     }
@@ -318,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_refused_as_soon_as_it_is_seen() {
+    fn an_invalid_reply_is_refused_as_soon_as_it_is_detected() {
         let limits = Limits::default();
         for garbage in [
             &b"HTTP/1.1 400 Bad\r\n"[..],
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_at_the_limits_are_taken() {
+    fn replies_at_the_limits_are_accepted() {
         let limits = Limits { reply_line: 16, reply_lines: 4, reply_octets: 40, ..Limits::default() };
         for (text, fits) in [
             ("250 45678901234\r\n", false),
@@ -377,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_behind_a_reply_stay_in_the_input() {
+    fn octets_after_a_reply_remain_in_the_input() {
         let mut parser = Parser::default();
         let mut input = &b"220 go\r\n250 injected\r\n"[..];
         assert!(parser.next(&mut input, &Limits::default()).unwrap().is_some());
@@ -412,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_borrowed_reply_borrow() {
+    fn lines_of_a_borrowed_reply_are_borrowed() {
         let (reply, _) = parse(b"250-a\r\n250 b\r\n", &Limits::default()).unwrap().unwrap();
         assert_eq!(reply.lines().collect::<Vec<_>>(), vec![&b"a"[..], b"b"]);
     }

@@ -154,7 +154,7 @@ impl Scram {
         }
         if !Self::ITERATIONS.contains(&first.iterations) {
             return Err(MechanismError::new(format!(
-                "the server asks for {} iterations, and {} to {} are taken",
+                "the server asks for {} iterations, and {} to {} are accepted",
                 first.iterations,
                 Self::ITERATIONS.start(),
                 Self::ITERATIONS.end()
@@ -202,7 +202,9 @@ impl Mechanism for Scram {
     fn initial_response(&mut self) -> Result<Option<Secret>, MechanismError> {
         if !matches!(self.state, State::Fresh) {
             // a replay of the server's first message would be valid with the same nonce
-            return Err(MechanismError::new("a nonce is for one login, make a new mechanism for the next"));
+            return Err(MechanismError::new(
+                "a nonce is for one login only, make a new mechanism for the next",
+            ));
         }
         let header = self.header();
         let bare = format!("n={},r={}", saslname(&self.user), self.nonce);
@@ -229,7 +231,7 @@ impl Mechanism for Scram {
                 Ok(Secret::from(""))
             }
             State::Fresh | State::Verified { .. } | State::Refused(_) | State::Over => Err(
-                MechanismError::new(format!("the server sent a challenge beyond those of {}", self.name())),
+                MechanismError::new(format!("the server sent one challenge too many for {}", self.name())),
             ),
         }
     }
@@ -237,9 +239,9 @@ impl Mechanism for Scram {
     fn succeed(&mut self) -> Result<(), MechanismError> {
         match self.state {
             State::Verified { .. } => Ok(()),
-            State::Refused(_) => Err(MechanismError::new("the server said success after it had refused")),
+            State::Refused(_) => Err(MechanismError::new("the server reported success after it had refused")),
             _ => Err(MechanismError::new(
-                "the server said success before it proved that it knows the password",
+                "the server reported success before it proved that it knows the password",
             )),
         }
     }
@@ -271,9 +273,7 @@ struct ServerFirst<'a> {
 impl<'a> ServerFirst<'a> {
     fn parse(message: &'a str) -> Result<Self, MechanismError> {
         if message.starts_with("m=") {
-            return Err(MechanismError::new(
-                "the server wants an extension of SCRAM that nobody has defined",
-            ));
+            return Err(MechanismError::new("the server requires an unknown extension of SCRAM"));
         }
         if let Some(error) = message.strip_prefix("e=") {
             return Err(refused(error));

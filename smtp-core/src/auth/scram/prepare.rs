@@ -83,7 +83,7 @@ mod tests {
 
     #[cfg(feature = "saslprep")]
     #[test]
-    fn a_name_of_which_nothing_is_left_is_refused() {
+    fn a_name_that_preparation_empties_is_refused() {
         assert!(name("user name", "\u{ad}").is_err());
     }
 

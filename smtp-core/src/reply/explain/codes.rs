@@ -16,7 +16,7 @@ pub(super) const ROWS: &[(u16, Row)] = rows! {
     211 Nobody Settled "the server's status or help" => "read the lines of the reply";
     214 Nobody Settled "help for people: how to use the server or one of its commands"
         => "read the lines of the reply";
-    220 Nobody Settled "the server is ready" => "go on with what was asked for";
+    220 Nobody Settled "the server is ready" => "continue with the next command";
     221 Nobody Settled "the server says goodbye and closes the connection"
         => "open a new connection for further mail";
     235 Nobody Settled "the login was accepted" => "go on with the message";
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[(u16, Row)] = rows! {
     452 Server Subject "the server is short of storage, or takes no more recipients in this transaction"
         => "try again later, and send to further recipients in another transaction";
     453 Nobody Settled "no mail waits for the client (ATRN, RFC 2645)" => "try again later";
-    454 Server Policy "a login or TLS is not to be had right now" => "try again later";
+    454 Server Policy "a login or TLS is not available right now" => "try again later";
     455 Client Detail "the server cannot honour the parameters of MAIL or RCPT right now"
         => "try again later, or without the parameters that are not needed";
     458 Server Detail "the messages for the node cannot be queued right now (ETRN, RFC 1985)"
@@ -89,5 +89,5 @@ pub(super) const ROWS: &[(u16, Row)] = rows! {
     555 Client Detail "the server does not know the parameters of MAIL or RCPT, or does not offer them"
         => "send without the parameters that are not needed";
     556 Recipient Detail "the recipient's domain takes no mail (RFC 7504)"
-        => "check the part of the address behind the @";
+        => "check the part of the address after the @";
 };

@@ -132,7 +132,7 @@ impl Next {
             Self::Amend => "the same would be refused again, the connection goes on",
             Self::Reconnect => "the connection is over, the same may be tried again later on a new one",
             Self::Leave => "the connection is over, a new one would end as this one did",
-            Self::Closed => "the connection is over, as was asked",
+            Self::Closed => "the connection is over, as requested",
         }
     }
 

@@ -93,11 +93,11 @@ const STARTTLS: Table = rows! {
         => "try again later; do not go on in clear with a password";
     500 Server Detail "the server does not know STARTTLS"
         => "use implicit TLS on port 465, or another server";
-    501 Client Detail "STARTTLS takes no argument" => "say STARTTLS alone";
+    501 Client Detail "STARTTLS takes no argument" => "send STARTTLS alone";
     502 Server Detail "the server does not offer STARTTLS"
         => "use implicit TLS on port 465, or another server";
     503 Client Settled "STARTTLS came out of order: TLS is up already, or no greeting came before"
-        => "say STARTTLS once, right after EHLO";
+        => "send STARTTLS once, right after EHLO";
     554 Server Subject "the server refuses TLS" => "use implicit TLS on port 465, or another server";
 };
 
@@ -117,7 +117,7 @@ const AUTH: Table = rows! {
     503 Client Login "no login is due: one succeeded already, or a transaction is open"
         => "log in once, before MAIL";
     504 Login Login "the server does not offer this mechanism"
-        => "use a mechanism that the reply to EHLO lists behind AUTH";
+        => "use a mechanism that the reply to EHLO lists after AUTH";
     530 Login Login "the server wants TLS before a login"
         => "secure the connection with STARTTLS, then log in";
     550 Login Login "the login was refused"
@@ -142,7 +142,7 @@ const MAIL: Table = rows! {
     550 Sender Subject "the sender is refused: its address does not exist, may not be used, or a policy forbids it"
         => "use the address that belongs to the login; look the sending host up in block lists";
     552 Message Policy "the message is larger than the server takes"
-        => "send a smaller message; the server's limit stands behind SIZE in its reply to EHLO";
+        => "send a smaller message; the server's limit follows SIZE in its reply to EHLO";
     553 Sender Policy "the sender's address is not allowed: its form is wrong, or the login may not use it"
         => "use the address that belongs to the login";
     554 Policy Subject "the server takes no mail from this sender or client"
@@ -197,12 +197,12 @@ const DATA: Table = rows! {
 };
 
 const BDAT: Table = rows! {
-    250 Nobody Detail "the chunk was taken" => "send the next one";
+    250 Nobody Detail "the chunk was accepted" => "send the next one";
     452 Server Subject "the server has no room for the message right now" => "try again later";
     503 Recipient Login "BDAT came out of order: no recipient was accepted, or an earlier chunk was refused"
         => "begin anew with RSET and MAIL";
     552 Message Policy "the message is larger than the server takes"
-        => "send a smaller message; the server's limit stands behind SIZE in its reply to EHLO";
+        => "send a smaller message; the server's limit follows SIZE in its reply to EHLO";
     554 Recipient Subject "the chunk is refused: no recipient was accepted, or the transaction failed"
         => "begin anew with RSET and MAIL";
 };
@@ -216,11 +216,11 @@ const MESSAGE: Table = rows! {
     503 Recipient Login "the message came out of order: no recipient was accepted"
         => "see why each recipient was refused";
     550 Policy Subject "the message's content or sender is refused by policy, or a mailbox does not take it"
-        => "read the reply's text; check what looks like spam, and SPF and DKIM of the sender's domain";
+        => "read the reply's text; check for content that looks like spam, and SPF and DKIM of the sender's domain";
     552 Message Policy "the message is too large, or a mailbox has no room for it"
         => "send a smaller message, or a link to its large parts";
     554 Policy Subject "the message is refused: taken for spam or harmful, not well formed, or no recipient was accepted"
-        => "read the reply's text; check what looks like spam, and SPF and DKIM of the sender's domain";
+        => "read the reply's text; check for content that looks like spam, and SPF and DKIM of the sender's domain";
 };
 
 const RSET: Table = rows! {
@@ -258,7 +258,7 @@ const HELP: Table = rows! {
 };
 
 const QUIT: Table = rows! {
-    221 Nobody Settled "the server says goodbye and closes the connection, as was asked"
+    221 Nobody Settled "the server says goodbye and closes the connection, as requested"
         => "nothing is left to do";
     250 Nobody Settled "the server agrees to end the connection" => "nothing is left to do";
 };

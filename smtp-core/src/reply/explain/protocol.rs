@@ -6,7 +6,7 @@ use super::{Detail, Fault, Openness, details};
 pub(super) const DETAILS: &[Detail] = details! {
     0 Client Subject "something is wrong with how the protocol was used" => "read the reply's text";
     1 Client Subject "the command is unknown, or came out of order"
-        => "check what the server takes at this point";
+        => "check which commands the server accepts at this point";
     2 Client Subject "the server could not make out the command"
         => "check the command's name, form and length";
     3 Client Detail "too many recipients for one transaction"

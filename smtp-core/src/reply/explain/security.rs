@@ -65,7 +65,7 @@ pub(super) const DETAILS: &[Detail] = details! {
     28 Policy Detail "the message is part of a flood of mail"
         => "send more slowly, and to fewer recipients at once";
     29 Path Detail "a host that forwarded the message broke its ARC chain (RFC 8617)"
-        => "send directly, or tell whoever runs the forwarding host or list";
+        => "send directly, or tell the operator of the forwarding host or list";
     30 Path Detail "the message requires TLS all the way, and the next server does not promise that (RFC 8689)"
         => "send without REQUIRETLS, if the message may travel in clear";
 };

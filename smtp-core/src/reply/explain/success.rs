@@ -53,5 +53,5 @@ const CONTENT: &[Detail] = details! {
 };
 
 const SECURITY: &[Detail] = details! {
-    0 Nobody Subject "what security and policy ask for is met" => "go on";
+    0 Nobody Subject "the security and policy requirements are met" => "go on";
 };

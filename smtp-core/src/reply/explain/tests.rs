@@ -87,7 +87,7 @@ fn every_registered_enhanced_code_has_an_entry_of_its_own() {
         assert!(find_detail(EnhancedCode { class: 2, subject, detail: 0 }).is_some(), "2.{subject}.0");
     }
     // X.0.0 conveys only its class
-    for (class, said) in [(2, "accepted and done"), (4, "refused for now"), (5, "refused for good")] {
+    for (class, said) in [(2, "accepted and done"), (4, "refused temporarily"), (5, "refused permanently")] {
         assert_eq!(explain_enhanced(EnhancedCode { class, subject: 0, detail: 0 }).meaning, said);
     }
 }
@@ -156,7 +156,7 @@ fn every_explanation_has_its_texts() {
 }
 
 #[test]
-fn a_refusal_for_now_advises_to_wait_and_one_for_good_does_not() {
+fn only_a_transient_refusal_advises_to_wait() {
     for (subject, last) in REGISTRY {
         for detail in 0..=last {
             let for_now = explain_enhanced(EnhancedCode { class: 4, subject, detail });
@@ -190,23 +190,23 @@ fn the_connection_is_over_after_these_and_no_others() {
 }
 
 #[test]
-fn what_unknown_codes_mean_is_read_from_their_digits() {
+fn unknown_codes_are_explained_by_their_digits() {
     for (value, said) in [
         (205, "the command was understood and done"),
-        (219, "what was asked for is in the reply"),
+        (219, "the reply has the requested information"),
         (222, "the connection is in order"),
         (231, "accepted and done"),
-        (259, "the mail system did what was asked"),
-        (320, "accepted so far; the server waits for more"),
+        (259, "the mail system did the requested action"),
+        (320, "accepted so far; the server expects more"),
         (405, "the server cannot handle the form of the command right now"),
-        (419, "the information is not to be had right now"),
+        (419, "the information is not available right now"),
         (429, "the connection cannot be served right now"),
-        (443, "refused for now"),
+        (443, "refused temporarily"),
         (457, "the mail system cannot do it right now"),
         (509, "the server does not take the form of the command"),
-        (511, "the information is not to be had"),
+        (511, "the information is not available"),
         (529, "the server does not serve this connection"),
-        (541, "refused for good"),
+        (541, "refused permanently"),
         (559, "the mail system refuses it"),
     ] {
         assert_eq!(explain(code(value), None, Occasion::Unknown).meaning, said, "{value}");
@@ -214,7 +214,7 @@ fn what_unknown_codes_mean_is_read_from_their_digits() {
 }
 
 #[test]
-fn the_enhanced_code_takes_the_place_of_what_is_less_exact() {
+fn a_more_specific_enhanced_code_replaces_the_reply_code() {
     // a vague code gives way to detail and subject; an unknown detail counts as its subject
     assert_eq!(meaning(550, (5, 1, 1), Verb::Rcpt), "the domain has no such mailbox");
     assert_eq!(meaning(550, (5, 7, 57), Verb::Mail), "a rule of security or policy forbids it");
@@ -286,7 +286,7 @@ fn a_few_lines_read_as_they_did() {
 552 | too many recipients for one transaction, or the mailbox is full | the recipient | send to the recipients that are left in another transaction (RFC 5321 §4.5.3.1.10) | Amend
 554 | there is no mail service here, or none for this client | the receiver's policy | check host and port; look this client's address up in block lists; send through the provider's server | Leave
 554 | the sender may not send this here: relaying, a block list or a filter | the receiver's policy | log in first, use the server of the sender's own provider, and look the sending host up in block lists | Amend
-556 | the recipient's domain declares that it takes no mail (null MX, RFC 7505) | the recipient | check the part of the address behind the @ | Amend";
+556 | the recipient's domain declares that it takes no mail (null MX, RFC 7505) | the recipient | check the part of the address after the @ | Amend";
     assert_eq!(lines.join("\n"), expected);
 }
 
