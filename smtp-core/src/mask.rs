@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD_NO_PAD;
 pub(crate) const MASKED: &str = "***";
 
 /// The minimum length of a match; shorter ones are regarded as coincidence.
-const SHORTEST: usize = 4;
+const MIN_LENGTH: usize = 4;
 
 /// All secrets of this connection.
 #[derive(Debug, Default)]
@@ -29,7 +29,7 @@ impl Mask {
         }
         for offset in 0..3 {
             let digits = digits_at(&secret, offset);
-            if digits.expose().len() >= SHORTEST {
+            if digits.expose().len() >= MIN_LENGTH {
                 self.digits.push(digits);
             }
         }
@@ -56,7 +56,7 @@ impl Mask {
         let mut line = String::from(line);
         for secret in &self.secrets {
             if let Ok(secret) = core::str::from_utf8(secret.expose())
-                && secret.len() >= SHORTEST
+                && secret.len() >= MIN_LENGTH
             {
                 line = line.replace(secret, MASKED);
             }
@@ -81,7 +81,7 @@ impl Mask {
         }
         self.secrets.iter().any(|secret| {
             let secret = secret.expose();
-            word == secret || (word.len() >= SHORTEST && memchr::memmem::find(secret, word).is_some())
+            word == secret || (word.len() >= MIN_LENGTH && memchr::memmem::find(secret, word).is_some())
         })
     }
 }

@@ -1,7 +1,7 @@
-//! Builds mail messages that every client shows rightly and no filter takes for spam, and streams them.
+//! Builds standards-compliant mail messages and streams them.
 //!
-//! A message consists of values: addresses, dates, identifiers, sources of octets. A value that could break a line or
-//! a rule cannot be built, so what comes out is a message (RFC 5322, RFC 2045 to 2049, RFC 2231, RFC 6532).
+//! A message is built from typed values: addresses, dates, identifiers, sources. Invalid values cannot be
+//! constructed, so the output is always a valid message (RFC 5322, RFC 2045 to 2049, RFC 2231, RFC 6532).
 //!
 //! ```
 //! use smtp_mime::{AddressList, Context, Date, Entity, Message, NameAddr};
@@ -36,8 +36,8 @@
 //!
 //! # Sending
 //!
-//! [`Message::reader`] gives the octets chunk by chunk, with constant memory however large the attachments are. It is a
-//! [`BufRead`](std::io::BufRead), so that a client can take what its window holds and no more:
+//! [`Message::reader`] returns the message chunk by chunk, with constant memory for attachments of any size. It is a
+//! [`BufRead`](std::io::BufRead), so that a client can consume as much as it can send:
 //!
 //! ```
 //! # use smtp_mime::{Context, Date, Message, NameAddr};
@@ -59,7 +59,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Lines end with CRLF everywhere; dots are not stuffed, which is the business of SMTP.
+//! Lines end in CRLF; dots are not doubled, which is part of SMTP.
 
 mod address;
 mod context;

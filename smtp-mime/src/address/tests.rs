@@ -38,7 +38,7 @@ fn takes_the_addresses_of_rfc_5322_appendix_a() {
 }
 
 #[test]
-fn refuses_what_is_no_list() {
+fn refuses_invalid_lists() {
     for text in [
         "",
         " ",
@@ -79,7 +79,7 @@ fn refuses_what_is_no_list() {
 }
 
 #[test]
-fn what_people_type_is_taken() {
+fn lists_are_parsed_as_people_type_them() {
     let list =
         list("J. R. Müller <j@b.example>, \"x y\"@c.example, Jörg <jörg@d.example>, z@[192.0.2.1] (home)");
     let names: Vec<_> = list.named_mailboxes().map(NameAddr::display_name).collect();

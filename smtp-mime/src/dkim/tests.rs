@@ -42,7 +42,7 @@ fn the_ed25519_example_of_rfc_8463_is_signed_octet_for_octet() {
 #[test]
 fn the_rsa_examples_of_rfc_8463_and_rfc_6376_verify() {
     let verify = |key: &str, data: &[u8], signature: &str| {
-        // Behind the SubjectPublicKeyInfo's frame stands the key of PKCS #1.
+        // The SubjectPublicKeyInfo contains the key in PKCS #1 at its end.
         let key = UnparsedPublicKey::new(
             &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
             public(key).split_off(22),
@@ -59,7 +59,7 @@ fn the_rsa_examples_of_rfc_8463_and_rfc_6376_verify() {
         &data(&fields(MESSAGE), &listed, field.as_bytes(), Canonicalization::Relaxed),
         "F45dVWDfMbQDGHJFlXUNB2HKfbCeLRyhDXgFpEL8GwpsRe0IeIixNTe3DhCVlUrSjV4BwcVcOF6+FF3Zo9Rpo1tFOeS9mPYQTnGdaSGsgeefOsk2JzdA+L10TeYt9BgDfQNZtKdN1WO//KgIqXP7OdEFE4LjFYNcUxZQ4FADY+8=",
     );
-    // RFC 6376 appendix A.2, simple/simple; its body has one blank where that of RFC 8463 has two.
+    // RFC 6376 appendix A.2, simple/simple; its body has one space where that of RFC 8463 has two.
     let message = SIMPLE_MESSAGE.to_owned() + &MESSAGE.replace("game.  Are", "game. Are");
     assert_eq!(STANDARD.encode(body_hash(&existing(&message), Canonicalization::Simple).unwrap()), BODY_HASH);
     let field = format!(

@@ -1,19 +1,19 @@
-//! What HTML becomes, and that no HTML takes long.
+//! Tests the texts made of HTML, and that no HTML takes long.
 
 use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn what_html_says_is_said_in_characters() {
+fn html_structure_is_shown_in_characters() {
     let html = "<html><head><title>no</title><style>p { color: red }</style></head><body><p>Grüße &amp; mehr</p><ul><li>one<li>two</ul><script>no()</script><table><tr><td>a</td><td>b</td></tr></table></body></html>";
     let text = text_from_html(html).unwrap();
     assert!(text.contains("Grüße & mehr") && text.contains("* one\n* two"), "{text}");
     assert!(!text.contains("no()") && !text.contains("color"), "{text}");
 }
 
-/// HTML as people write it loses nothing by the bounds.
+/// Tests that the limits do not affect ordinary HTML.
 #[test]
-fn ordinary_html_is_laid_out_as_it_is() {
+fn the_limits_do_not_affect_ordinary_html() {
     for html in [
         "<!DOCTYPE html><html><head><meta charset=utf-8><title>t</title><style>p { x: y }</style></head>\n<body>\n<h1>News</h1>\n\
          <p>Hello <b>you</b>, see <a href=\"https://example.org/?a=1&amp;b=2\">our <i>page</i></a>.\n</p><hr>\
@@ -32,7 +32,7 @@ fn ordinary_html_is_laid_out_as_it_is() {
     }
 }
 
-/// Runs it; a time that grows faster than the HTML would take many times longer than the limit.
+/// Runs the conversion; a time that grows faster than the HTML would exceed the limit many times.
 fn in_time(what: &str, html: &str) -> String {
     let begin = std::time::Instant::now();
     let text = text_from_html(html).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -42,7 +42,7 @@ fn in_time(what: &str, html: &str) -> String {
     text
 }
 
-/// Elements that may hold themselves, or that people let.
+/// Elements that can be nested, by their definition or in practice.
 const NESTING: [(&str, &str); 11] = [
     ("<div>", "</div>"),
     ("<b>", "</b>"),

@@ -10,7 +10,7 @@ fn rules_of(text: impl Into<Source>) -> String {
     findings.iter().map(Finding::rule).collect::<Vec<_>>().join(" ")
 }
 
-/// The good message with a field in place of the one of its name, or more fields.
+/// Returns the good message with a field replaced or added.
 fn with(field: &str) -> String {
     let name = field.split_once(':').unwrap().0.to_lowercase() + ":";
     let kept = GOOD.lines().filter(|line| !line.to_lowercase().starts_with(&name));
@@ -147,13 +147,13 @@ fn the_clock_and_the_envelope_are_compared() {
 }
 
 #[test]
-fn findings_say_what_where_why_and_what_to_do() {
+fn findings_have_problem_place_reason_and_advice() {
     let findings = Lint::new().source(&Source::from("Subject: \u{1b}[2J\n\n")).unwrap();
     let missing = &findings[1];
     assert_eq!(missing.severity(), Severity::Broken);
     assert_eq!(
         missing.to_string(),
-        "Date: it is missing: every message must say when it was written (RFC 5322 §3.6), and filters count it as spam; let the date be completed"
+        "Date: it is missing: every message must have a date (RFC 5322 §3.6), and filters rate messages without one as spam; add a Date"
     );
     assert!(findings.iter().all(|finding| !finding.to_string().chars().any(char::is_control)));
 }

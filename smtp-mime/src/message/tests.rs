@@ -35,7 +35,7 @@ fn text(message: &Message) -> String {
 }
 
 #[test]
-fn a_plain_message_is_what_the_rfcs_ask_for() {
+fn a_plain_message_follows_the_rfcs() {
     let message = plain().text("It works.").build(&context()).unwrap();
     assert_eq!(
         text(&message),
@@ -53,7 +53,7 @@ fn a_plain_message_is_what_the_rfcs_ask_for() {
 }
 
 #[test]
-fn a_message_id_that_is_written_becomes_a_value_when_asked_for() {
+fn a_written_message_id_is_parsed_on_request() {
     for (from, domain) in [
         ("a@example.org", "example.org"),
         ("a@bücher.example", "xn--bcher-kva.example"),
@@ -249,7 +249,7 @@ fn the_fields_of_a_part_stay_ascii_under_smtputf8() {
 }
 
 #[test]
-fn eight_bit_only_on_request_and_said_of_every_container() {
+fn eight_bit_only_on_request_and_declared_by_every_multipart() {
     let builder = || plain().text("Grüße\n").html("<p>Grüße</p>\n");
     assert!(!builder().build(&context()).unwrap().needs_8bitmime());
     let message = builder().body_type(BodyType::EightBitMime).build(&context()).unwrap();
@@ -258,7 +258,7 @@ fn eight_bit_only_on_request_and_said_of_every_container() {
 }
 
 #[test]
-fn a_forwarded_message_goes_as_it_is() {
+fn a_forwarded_message_is_sent_unchanged() {
     let inner = "From: a@example.org\nSubject: x\n\nbody\n";
     let message = plain().text("see below").attach(Entity::message(inner)).build(&context()).unwrap();
     assert!(text(&message).contains(
@@ -272,7 +272,7 @@ fn a_forwarded_message_goes_as_it_is() {
 }
 
 #[test]
-fn a_part_that_holds_the_boundary_gets_another_one() {
+fn a_message_that_contains_its_boundary_gets_another_one() {
     let boundary = context().boundary(0);
     let inner = format!("Subject: x\r\n\r\n--{boundary}.0=\r\n");
     let message = plain().text("a").attach(Entity::message(inner)).build(&context()).unwrap();
@@ -282,7 +282,7 @@ fn a_part_that_holds_the_boundary_gets_another_one() {
 }
 
 #[test]
-fn the_reader_gives_what_write_to_writes() {
+fn the_reader_agrees_with_write_to() {
     let message = plain()
         .text("It works.")
         .attach(Entity::attachment("a.bin", vec![7; 200_000]).unwrap())
@@ -363,7 +363,7 @@ fn free_fields_have_the_form_of_their_kind() {
 }
 
 #[test]
-fn flowed_text_is_stuffed_and_says_so() {
+fn flowed_text_is_stuffed_and_declared() {
     let message = plain().body(Entity::flowed("one \n two\n  three\n")).build(&context()).unwrap();
     let text = text(&message);
     assert!(text.contains("Content-Type: text/plain; format=flowed; charset=utf-8\r\n"), "{text}");
@@ -391,7 +391,7 @@ fn what_is_signed_stands_in_the_message_octet_for_octet() {
         text.contains("multipart/signed; protocol=\"application/pgp-signature\";\r\n micalg=pgp-sha512;")
     );
     assert!(text.contains("Content-Type: application/pgp-signature\r\nContent-Transfer-Encoding: 7bit\r\n"));
-    // The containers have boundaries of their own, though both came from one context.
+    // The multiparts have different boundaries, though both were built with one context.
     let boundaries: std::collections::HashSet<_> =
         text.split("boundary=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     assert_eq!(boundaries.len(), 2);
@@ -461,13 +461,13 @@ fn a_value_that_breaks_the_rule_of_its_field_is_refused() {
         plain().header("MIME-Version", "1.0").err(),
     ];
     for (number, error) in refused.iter().enumerate() {
-        let told = error.as_ref().unwrap_or_else(|| panic!("case {number} was taken")).to_string();
-        assert!(!told.is_empty() && !told.ends_with('.') && !told.contains(['\r', '\n']), "{number}: {told}");
+        let text = error.as_ref().unwrap_or_else(|| panic!("case {number} was accepted")).to_string();
+        assert!(!text.is_empty() && !text.ends_with('.') && !text.contains(['\r', '\n']), "{number}: {text}");
     }
 }
 
 #[test]
-fn an_entity_keeps_to_what_its_content_type_can_be() {
+fn an_entity_accepts_only_suitable_content_types() {
     let content_type = |text: &str| text.parse::<ContentType>().unwrap();
     let octets = || Entity::octets(content_type("application/pdf"), "octets");
     assert!(Entity::text_of(content_type("text/markdown"), "*x*").is_ok());
