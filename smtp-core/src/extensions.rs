@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_the_servers_name_and_no_extension() {
+    fn the_first_line_is_the_servers_name_not_an_extension() {
         assert!(!parsed("PIPELINING", &[]).has("PIPELINING"));
     }
 

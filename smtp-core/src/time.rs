@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_point_is_no_time_before_an_earlier_one() {
+    fn the_time_since_a_later_point_is_zero() {
         let later = Instant::EPOCH + Duration::from_secs(3);
         assert_eq!(Instant::EPOCH.saturating_since(later), Duration::ZERO);
         assert_eq!(later.saturating_since(Instant::EPOCH), Duration::from_secs(3));

@@ -92,7 +92,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn attributes_are_printed_as_postfix_reads_them() {
+    fn attributes_have_the_form_that_postfix_parses() {
         let printed: Vec<String> = [
             XclientAttribute::Name(Some("spike.porcupine.org".parse().unwrap())),
             XclientAttribute::Name(None),

@@ -146,7 +146,7 @@ fn a_mechanism_that_hides_the_password_never_leads_to_one_that_reveals_it() {
 }
 
 #[test]
-fn a_235_before_the_proof_is_not_believed() {
+fn a_235_before_the_proof_is_not_accepted() {
     let run = play(
         || logging_in(clear(), vec![Box::new(Hiding)]),
         &[say("220 mx\r\n"), say("250-mx\r\n250 AUTH X-HIDING\r\n"), say("235 welcome\r\n")],

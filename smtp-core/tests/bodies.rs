@@ -4,7 +4,7 @@ use crate::pair::*;
 use smtp_core::*;
 
 #[test]
-fn a_message_ends_where_it_ended() {
+fn a_repaired_message_ends_at_the_same_position() {
     for (body, leaves) in [
         ("", ".\r\n"),
         ("a", "a\r\n.\r\n"),

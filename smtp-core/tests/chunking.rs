@@ -128,7 +128,7 @@ fn a_message_refused_at_its_end_is_reset_before_the_next() {
 }
 
 #[test]
-fn a_reset_that_is_refused_is_a_violation() {
+fn a_refused_reset_before_mail_is_a_violation() {
     let start = || sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]);
     let run = play(
         start,
@@ -160,7 +160,7 @@ fn a_250_to_bdat_without_accepted_recipients_is_a_violation() {
 }
 
 #[test]
-fn a_refused_chunk_refuses_the_message_and_the_rest_is_not_sent() {
+fn a_refused_chunk_refuses_the_message_and_stops_it() {
     let mut config = Config::default();
     config.limits.chunk = 4;
     config.limits.window = 1;

@@ -30,7 +30,7 @@ fn outcomes(run: &Run) -> Vec<Outcome> {
 }
 
 #[test]
-fn a_lock_step_server_gets_lock_step() {
+fn a_server_without_extensions_gets_one_command_at_a_time() {
     let run = play(
         two,
         &greeted(&[
@@ -187,7 +187,7 @@ fn too_many_recipients_are_unsent_and_fit_another_transaction() {
 }
 
 #[test]
-fn a_full_mailbox_is_refused_and_not_too_many() {
+fn a_full_mailbox_is_not_mistaken_for_too_many_recipients() {
     let run = play(
         two,
         &greeted(&[

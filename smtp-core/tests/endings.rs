@@ -104,7 +104,7 @@ fn after_a_failed_write_the_reply_that_explains_it_is_still_read() {
 }
 
 #[test]
-fn a_421_inside_a_group_is_that_commands_reply_and_the_end() {
+fn a_421_within_a_group_is_the_reply_to_its_command_and_ends_the_connection() {
     let start = || sending(Config::default(), &[&["bob@example.net", "eve@example.net"]]);
     let gone = "421 4.3.2 shutting down";
     let run = play(

@@ -21,7 +21,7 @@ fn delivered(run: &Run) -> Vec<Outcome> {
 }
 
 #[test]
-fn some_accepted_means_one_reply_for_each_of_them() {
+fn each_accepted_recipient_has_a_final_reply() {
     let run = play(
         three,
         &[
@@ -118,7 +118,7 @@ fn lhlo_has_no_fallback() {
 }
 
 #[test]
-fn a_421_between_the_final_replies_is_one_recipients_and_the_rest_are_read() {
+fn a_421_between_the_final_replies_counts_for_one_recipient_and_the_rest_are_read() {
     let cause = Cause::Unavailable(reply("421 4.3.2 going down"));
     for (last, outcome) in [
         (say("250 delivered too\r\n"), accepted("250 delivered too")),

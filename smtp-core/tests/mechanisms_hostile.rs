@@ -87,7 +87,7 @@ fn a_challenge_where_none_belongs_is_cancelled() {
 }
 
 #[test]
-fn success_before_its_time_is_a_violation() {
+fn early_success_is_a_violation() {
     for (name, mechanism) in every_mechanism() {
         if !(name.starts_with("SCRAM") || name == "CRAM-MD5") {
             continue;
@@ -261,7 +261,7 @@ mod scram {
     }
 
     #[test]
-    fn refused_it_never_leads_to_plain() {
+    fn a_refused_scram_login_never_leads_to_plain() {
         for refusal in ["504 5.5.4 no\r\n", "534 5.7.9 weak\r\n", "535 5.7.8 no\r\n"] {
             let start = || {
                 let credentials = Credentials::password("user", Secret::from(PASSWORD)).with_nonce(NONCE);
@@ -324,7 +324,7 @@ mod scram {
     }
 
     #[test]
-    fn a_nonce_serves_one_login() {
+    fn a_nonce_is_used_for_one_login_only() {
         let mut mechanism = of(ScramHash::Sha1);
         mechanism.initial_response().unwrap();
         assert!(mechanism.initial_response().is_err());

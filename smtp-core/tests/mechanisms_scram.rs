@@ -150,7 +150,7 @@ fn another_channel_is_refused() {
 
 #[cfg(feature = "saslprep")]
 #[test]
-fn two_ways_to_type_a_password_are_one() {
+fn two_ways_to_type_a_password_are_equal() {
     for (typed, stored) in
         [("I\u{ad}X", "IX"), ("pa\u{a0}ss", "pa ss"), ("cafe\u{301}", "café"), ("\u{2168}", "IX")]
     {

@@ -140,7 +140,7 @@ fn an_offered_parameter_that_is_not_requested_is_not_sent() {
 }
 
 #[test]
-fn a_parameter_made_by_hand_is_checked_as_well_and_an_unknown_one_is_the_servers_to_judge() {
+fn a_plain_parameter_is_checked_too_and_an_unknown_one_is_left_to_the_server() {
     for (text, keyword) in [
         ("BODY=8BITMIME", "8BITMIME"),
         ("BODY=BINARYMIME", "BINARYMIME"),
@@ -191,7 +191,7 @@ fn a_parameter_beyond_the_servers_limit_is_not_sent() {
 }
 
 #[test]
-fn requiretls_offered_in_clear_is_not_believed() {
+fn requiretls_offered_in_clear_is_ignored() {
     let mut pair = Pair::new(Config::default());
     pair.client.hello(domain()).unwrap();
     pair.client.send(with_mail(RequireTls)).unwrap();
@@ -205,7 +205,7 @@ fn requiretls_offered_in_clear_is_not_believed() {
 }
 
 #[test]
-fn a_check_declares_what_a_message_would() {
+fn a_check_declares_the_same_parameters_as_a_message() {
     let mut pair = Pair::new(Config::default());
     pair.client.hello(domain()).unwrap();
     pair.client.check(with_rcpt(Notify::default())).unwrap();
@@ -350,7 +350,7 @@ mod xclient {
     }
 
     #[test]
-    fn not_offered_refused_or_answered_oddly_it_leads_nowhere() {
+    fn starttls_not_offered_refused_or_wrongly_answered_fails() {
         for (offer, reason) in
             [("250 mx\r\n", "XCLIENT"), ("250-mx\r\n250 XCLIENT NAME PORT\r\n", "XCLIENT ADDR")]
         {

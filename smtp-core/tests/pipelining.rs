@@ -187,7 +187,7 @@ fn all_recipients_refused_then_354_gets_a_lone_dot() {
 }
 
 #[test]
-fn a_refused_sender_in_a_group_refuses_everyone_and_the_next_begins_with_rset() {
+fn a_refused_sender_in_a_group_refuses_all_recipients_and_the_next_message_begins_with_rset() {
     let run = play(
         || sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]),
         &[
@@ -202,7 +202,7 @@ fn a_refused_sender_in_a_group_refuses_everyone_and_the_next_begins_with_rset() 
 }
 
 #[test]
-fn no_lone_dot_where_it_would_send_an_empty_message() {
+fn no_lone_dot_if_it_would_send_an_empty_message() {
     let run = play(
         || sending(Config::default(), &[&["bob@example.net"]]),
         &[
@@ -243,7 +243,7 @@ fn the_window_bounds_the_outstanding_replies() {
 }
 
 #[test]
-fn a_window_that_was_full_is_filled_again_when_half_of_it_is_free() {
+fn a_full_window_is_refilled_when_half_of_it_is_free() {
     let to = recipients(100);
     let to: Vec<&str> = to.iter().map(String::as_str).collect();
     let mut config = Config::default();

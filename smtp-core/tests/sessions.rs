@@ -80,7 +80,7 @@ fn the_reply_to_helo_offers_no_extension() {
 }
 
 #[test]
-fn a_negative_greeting_ends_it() {
+fn a_negative_greeting_ends_the_connection() {
     let run = play(|| greeted(Config::default()), &[say("554 no SMTP service here\r\n"), expect("")]);
     let cause = Cause::Refused(reply("554 no SMTP service here"));
     assert_eq!(ends(&run.events), [End::Undone(Reason::Closed(cause.clone()))]);
@@ -88,7 +88,7 @@ fn a_negative_greeting_ends_it() {
 }
 
 #[test]
-fn a_greeting_that_wants_more_is_a_violation() {
+fn an_intermediate_greeting_is_a_violation() {
     let run = play(|| greeted(Config::default()), &[say("354 go\r\n"), expect("")]);
     let violation = Violation::UnexpectedReply(reply("354 go"));
     assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
@@ -203,7 +203,7 @@ fn misuse_is_rejected_and_nothing_is_sent() {
 }
 
 #[test]
-fn a_421_while_idle_ends_it() {
+fn a_421_while_idle_ends_the_connection() {
     let run = play(
         || greeted(Config::default()),
         &[say("220 mx\r\n"), say("250 mx\r\n"), say("421 4.4.2 idle too long\r\n")],
@@ -346,7 +346,7 @@ fn a_query_in_utf_8_declares_it_and_raw_is_sent_unchanged() {
 }
 
 #[test]
-fn the_challenges_of_a_mechanism_that_hands_the_password_over_are_shown() {
+fn the_challenges_of_a_mechanism_that_reveals_the_password_are_shown() {
     let mut config = Config::default();
     config.report_replies = true;
     config.reveal = Reveal::Always;
@@ -377,7 +377,7 @@ fn a_refused_reset_pipelined_with_mail_is_a_violation() {
 }
 
 #[test]
-fn nothing_rides_with_a_reset_before_which_the_server_may_hold_recipients() {
+fn a_reset_is_sent_alone_if_the_server_may_have_recipients() {
     let raw = || {
         let mut pair = greeted(Config::default());
         pair.client.raw("RCPT TO:<eve@example.net>".parse().unwrap()).unwrap();
@@ -437,7 +437,7 @@ fn a_query_that_cannot_be_sent_does_not_affect_the_next_goal() {
 }
 
 #[test]
-fn a_greeting_that_refuses_is_not_wanted() {
+fn a_negative_greeting_is_reported_as_unwanted() {
     let mut config = Config::default();
     config.report_replies = true;
     let run = play(|| greeted(config.clone()), &[say("554 no\r\n")]);

@@ -31,7 +31,7 @@ fn threat_2_cr_and_lf_in_a_hello_name_a_parameter_or_any_text_cannot_be_expresse
 }
 
 #[test]
-fn threat_3_a_bracket_and_a_blank_in_an_address_smuggle_no_parameter() {
+fn threat_3_a_bracket_and_a_space_in_an_address_add_no_parameter() {
     for address in
         ["a@[x-tag:b>]", "a@example.org> SIZE=1", "a@example.org>", "a b@example.org", "<a@example.org"]
     {

@@ -151,7 +151,7 @@ fn a_block_that_cannot_be_written() {
 }
 
 #[test]
-fn the_time_that_the_application_takes_is_not_the_servers() {
+fn the_applications_time_does_not_count_for_the_server() {
     let mut config = Config::default();
     config.limits.in_flight = 1;
     let (mut client, mut transmit) = (Client::new(config), Transmit::new());
@@ -166,7 +166,7 @@ fn the_time_that_the_application_takes_is_not_the_servers() {
 }
 
 #[test]
-fn last_words_have_a_short_time() {
+fn the_last_words_timer_is_short() {
     let mut pair = one();
     pair.settle();
     pair.say("220 mx\r\n");

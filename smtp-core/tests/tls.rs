@@ -77,7 +77,7 @@ fn the_handshake_follows_the_220_and_has_a_timer() {
 }
 
 #[test]
-fn a_handshake_that_fails_ends_it() {
+fn a_failed_handshake_ends_the_connection() {
     let run = play(upgrading, &[say("220 mx\r\n"), say(OFFER), say("220 go\r\n"), Step::Lose]);
     assert_eq!(ends(&run.events)[1], End::Undone(Reason::Closed(Cause::Lost)));
     assert_eq!(run.writes, ["EHLO client.example\r\n", "STARTTLS\r\n"]);

@@ -69,7 +69,7 @@ fn after_a_421_to_one_rcpt_the_other_recipient_has_the_final_reply() {
 }
 
 #[test]
-fn refusals_of_mail_or_of_every_recipient_stand_unless_the_message_is_accepted_all_the_same() {
+fn refusals_of_mail_or_of_every_recipient_hold_unless_the_message_is_accepted() {
     let start = || in_flight(1, &[&["bob@example.net", "eve@example.net"]]);
     let cases: [(&'static str, Verb, &'static str); 4] = [
         ("451 no\r\n503 no\r\n503 no\r\n", Verb::Mail, "451 no"),
@@ -93,7 +93,7 @@ fn refusals_of_mail_or_of_every_recipient_stand_unless_the_message_is_accepted_a
 }
 
 #[test]
-fn a_recipient_that_is_accepted_after_mail_was_refused_is_unconfirmed_without_a_final_reply() {
+fn a_recipient_accepted_after_a_refused_mail_is_unconfirmed_without_a_final_reply() {
     let start = || in_flight(1, &[&["bob@example.net"]]);
     let group = [say("220 mx\r\n"), say(CHUNKING), say("451 no\r\n250 ok\r\n")];
     let run = play(start, &[&group[..], &[Step::Lose]].concat());
@@ -111,7 +111,7 @@ fn a_4yz_to_a_recipient_beside_an_accepted_one_is_an_ordinary_refusal() {
 }
 
 #[test]
-fn a_late_354_is_answered_by_closing() {
+fn a_late_354_closes_the_connection() {
     let start = || in_flight(1, &[&["bob@example.net", "eve@example.net"]]);
     let replies = "250 ok\r\n421 4.3.2 shutting down\r\n250 ok\r\n354 go\r\n";
     let run = play(start, &[say("220 mx\r\n"), say(PIPELINING), Step::Say(replies)]);
@@ -121,7 +121,7 @@ fn a_late_354_is_answered_by_closing() {
 }
 
 #[test]
-fn nothing_is_written_after_a_421() {
+fn nothing_is_sent_after_a_421() {
     let mut config = Config::default();
     config.limits.chunk = 8;
     for hello in [PIPELINING, CHUNKING] {
@@ -163,7 +163,7 @@ fn a_chunk_that_got_a_421_and_a_message_that_was_accepted_contradict_each_other(
 }
 
 #[test]
-fn each_outstanding_reply_keeps_its_timer_while_a_message_hangs_on_it() {
+fn each_outstanding_reply_keeps_its_timer_while_it_decides_about_a_message() {
     let timeouts = Timeouts::default();
     let mut pair = in_flight(2, &[&["bob@example.net", "eve@example.net"]]);
     pair.settle();
@@ -187,7 +187,7 @@ fn each_outstanding_reply_keeps_its_timer_while_a_message_hangs_on_it() {
 }
 
 #[test]
-fn a_write_that_holds_the_end_of_a_message_is_finished_and_any_other_given_up() {
+fn a_write_with_the_end_of_a_message_is_finished_and_any_other_abandoned() {
     let to: &[&str] = &["bob@example.net"];
     for chunk in [16 * 1024, 40] {
         let mut config = Config::default();

@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_is_noticed() {
+    fn a_changed_file_is_detected() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.bin");
         let original = vec![7; 3 * CHUNK];
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn the_error_names_an_unreadable_source() {
         let error = Source::file("no/such/file").unwrap_err();
         assert!(error.to_string().starts_with("cannot read 'no/such/file': "), "{error}");
         assert!(Source::file(".").is_err());

@@ -82,7 +82,7 @@ mod tests {
     use crate::{Message, NameAddr};
 
     #[test]
-    fn two_messages_of_one_moment_differ_and_bear_the_present_date() {
+    fn two_messages_at_the_same_time_differ_and_have_the_current_date() {
         let you: NameAddr = "you@example.org".parse().unwrap();
         let compose = || {
             let context = Context::system().unwrap();

@@ -12,7 +12,7 @@ fn mailbox(text: &str) -> Mailbox {
 }
 
 #[test]
-fn takes_the_mailboxes_of_the_rfcs() {
+fn parses_the_mailboxes_of_the_rfcs() {
     for text in [
         "Smith@bar.com",
         "Jones@foo.com",
@@ -105,7 +105,7 @@ fn threat_1_line_ends_and_controls_are_refused_everywhere() {
 }
 
 #[test]
-fn threat_1_characters_that_narrow_to_line_ends_stay_whole() {
+fn threat_1_characters_that_truncate_to_line_ends_remain_whole() {
     let mailbox = mailbox("a\u{760d}\u{760a}@example.org");
     assert!(!mailbox.is_ascii());
     assert_eq!(mailbox.as_str().as_bytes(), "a\u{760d}\u{760a}@example.org".as_bytes());
@@ -113,7 +113,7 @@ fn threat_1_characters_that_narrow_to_line_ends_stay_whole() {
 }
 
 #[test]
-fn threat_3_parameters_cannot_be_smuggled_in_an_address() {
+fn threat_3_parameters_cannot_be_added_in_an_address() {
     assert_eq!(
         Mailbox::try_from("a@b> SIZE=1"),
         Err(SyntaxError::Unexpected { value: "domain", character: '>', position: 3 })
@@ -141,7 +141,7 @@ fn threat_23_one_argument_is_one_mailbox() {
 }
 
 #[test]
-fn source_routes_are_refused_by_name() {
+fn source_routes_are_refused_with_that_reason() {
     for text in ["<@a,@b:x@y>", "@a:x@y", "<@a:x@y>"] {
         assert_eq!(ReversePath::try_from(text), Err(SyntaxError::SourceRoute));
         assert_eq!(ForwardPath::try_from(text), Err(SyntaxError::SourceRoute));
@@ -149,7 +149,7 @@ fn source_routes_are_refused_by_name() {
 }
 
 #[test]
-fn quoting_is_kept_only_where_it_is_needed() {
+fn quoting_is_kept_only_where_needed() {
     assert_eq!(mailbox("\"postmaster\"@example.org"), mailbox("postmaster@example.org"));
     assert_eq!(mailbox("\"a\\.\\b\"@example.org").as_str(), "a.b@example.org");
     assert_eq!(mailbox("\"a\\ \\\\\"@example.org").as_str(), "\"a \\\\\"@example.org");
@@ -158,7 +158,7 @@ fn quoting_is_kept_only_where_it_is_needed() {
 }
 
 #[test]
-fn domains_have_no_case_and_local_parts_have() {
+fn domains_ignore_case_and_local_parts_do_not() {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let (one, other) = (mailbox("a@Example.ORG"), mailbox("a@example.org"));
     assert_eq!(one, other);
@@ -277,7 +277,7 @@ fn any_domain_part() -> impl Strategy<Value = DomainPart> {
 }
 
 #[test]
-fn literals_are_compared_to_the_letter_and_domains_are_not() {
+fn literals_are_compared_exactly_and_domains_ignore_case() {
     let hash = |mailbox: &Mailbox| BuildHasherDefault::<DefaultHasher>::default().hash_one(mailbox);
     let (lower, upper) = (mailbox("a@example.org"), mailbox("a@EXAMPLE.org"));
     assert_eq!(lower, upper);

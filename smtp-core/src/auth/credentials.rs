@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn credentials_of_one_kind_never_leave_by_a_mechanism_of_another() {
+    fn credentials_are_never_sent_with_a_mechanism_for_another_kind() {
         let token = Credentials::token("alice", Secret::from("t0ken"));
         assert_eq!(names(&token), ["OAUTHBEARER", "XOAUTH2"]);
         assert_eq!(names(&Credentials::certificate()), ["EXTERNAL"]);

@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn names_lose_no_comma_and_no_equals_sign() {
+    fn commas_and_equals_signs_in_names_are_escaped() {
         assert_eq!(saslname("a=b,c=2C"), "a=3Db=2Cc=3D2C");
     }
 }

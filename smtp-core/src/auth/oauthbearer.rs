@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_servers_end_no_field() {
+    fn names_and_servers_cannot_end_a_field() {
         let plain = OAuthBearer::new(Secret::from("t")).unwrap();
         assert_eq!(
             plain.clone().initial_response().unwrap().unwrap().expose(),

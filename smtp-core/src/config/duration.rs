@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_written_in_the_longest_unit_that_fits() {
+    fn durations_are_printed_in_the_longest_unit_that_fits() {
         for (milliseconds, text) in
             [(7_200_000, "2h"), (300_000, "5m"), (90_000, "90s"), (1500, "1500ms"), (1, "1ms")]
         {

@@ -28,7 +28,7 @@ fn a_file_changes_only_the_entries_that_it_names() {
 }
 
 #[test]
-fn the_defaults_are_written_as_people_write_them() {
+fn the_defaults_are_printed_in_readable_units() {
     let expected = r#"connect = "5m"
 greeting = "5m"
 hello = "5m"
@@ -52,7 +52,7 @@ last_words = "2s"
 }
 
 #[test]
-fn a_misspelt_name_is_an_error_that_names_it() {
+fn an_error_names_the_misspelt_name() {
     let error = error_of::<Timeouts>("recipient = 5\n");
     assert!(error.contains("unknown field `recipient`") && error.contains("`rcpt`"), "{error}");
     let error = error_of::<Limits>("windows = 5\n");
@@ -82,7 +82,7 @@ fn an_invalid_timeout_is_an_error_with_advice() {
 }
 
 #[test]
-fn a_limit_that_cannot_be_is_an_error() {
+fn an_invalid_limit_is_an_error() {
     let names = ["reply_line", "reply_lines", "reply_octets", "window", "chunk", "auth_rounds", "challenge"];
     for name in names {
         assert_eq!(

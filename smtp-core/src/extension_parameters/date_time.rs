@@ -83,7 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn days_and_times_that_there_are_not_are_refused() {
+    fn impossible_days_and_times_are_refused() {
         for text in [
             "",
             "2026-11-20",

@@ -192,7 +192,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn codes_outside_the_grammar_are_none() {
+    fn codes_outside_the_grammar_are_invalid() {
         for value in [0, 99, 100, 199, 260, 299, 355 + 5, 600, 999] {
             assert_eq!(Code::new(value), None, "{value}");
         }

@@ -338,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_without_end_stop_at_the_limits() {
+    fn endless_replies_stop_at_the_limits() {
         let limits = Limits::default();
         let mut line = b"250 ".to_vec();
         line.resize(limits.reply_line + 1, b'x');
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_no_utf_8_are_replaced() {
+    fn invalid_utf_8_is_replaced() {
         let found = replies(&[b"250 caf\xe9\r\n"], &Limits::default()).unwrap();
         assert_eq!(found[0].text(), "caf\u{fffd}");
     }

@@ -106,7 +106,7 @@ fn canonical_forms_are_those_of_rfc_6376_3_4_5() {
 }
 
 #[test]
-fn signatures_that_would_not_hold_are_refused() {
+fn signatures_that_would_not_verify_are_refused() {
     let signer = |domain: &str| {
         let key = DkimKey::from_ed25519_seed(&[7; 32]).unwrap();
         DkimSigner::new(&Domain::new(domain).unwrap(), "s", key).unwrap()
@@ -125,7 +125,7 @@ fn signatures_that_would_not_hold_are_refused() {
 }
 
 #[test]
-fn what_is_no_key_is_refused() {
+fn invalid_keys_are_refused() {
     for pem in
         ["", "key", include_str!("mod.rs"), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
     {
@@ -140,7 +140,7 @@ fn what_is_no_key_is_refused() {
 }
 
 #[test]
-fn the_field_is_folded_and_stands_first() {
+fn the_field_is_folded_and_comes_first() {
     let you: NameAddr = "you@example.org".parse().unwrap();
     let context = Context::new(Date::from_unix(1_795_196_578, 0).unwrap(), [7; Context::SEED]);
     let message = Message::builder()

@@ -105,7 +105,7 @@ fn a_scan_detects_content_that_needs_encoding() {
 }
 
 #[test]
-fn scripts_decide_between_the_encodings() {
+fn the_script_decides_between_the_encodings() {
     for (text, mostly_ascii) in [
         ("long ".repeat(300), true),
         ("Fjörður í þokunni, en allt er hljótt og kyrrt við sjóinn".to_owned(), true),

@@ -216,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_displayed_is_parsed_again() {
+    fn displayed_addresses_parse_to_the_same_value() {
         for text in
             ["text/plain", "text/html; charset=utf-8", "a/b; c=\"d e\"; f=\"g\\\"h\"", "a/b; name=\"ü\""]
         {

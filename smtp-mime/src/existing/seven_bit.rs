@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_encoded_where_they_stand_and_containers_relabelled() {
+    fn parts_are_encoded_in_place_and_multiparts_relabelled() {
         let text = "From: a@x.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 8bit\n\npreamble\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGrün\n--b\nContent-Type: text/plain\n\nplain\n--b\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: 8bit\n\nä\nö\n--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nSubject: inner\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nBlau\u{e4}\n--b--\nepilogue\n";
         let text = converted(text.as_bytes()).unwrap();
         assert!(text.is_ascii() && !text.contains("8bit"), "{text}");

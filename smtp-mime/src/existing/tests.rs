@@ -29,7 +29,7 @@ fn only_line_ends_change_to_crlf() {
 }
 
 #[test]
-fn recipients_come_from_all_fields_each_once() {
+fn recipients_come_from_all_fields_without_duplicates() {
     let recipients = |text: &str| {
         open(text).recipients().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     };
@@ -73,7 +73,7 @@ fn fields_are_added_and_replaced_in_place() {
 }
 
 #[test]
-fn what_is_no_message_is_refused() {
+fn invalid_messages_are_refused() {
     for text in ["hello\n\nworld\n", " folded\n\n", "From: a\nhello\n\n", ": x\n\n", "a b: x\n\n"] {
         assert!(ExistingMessage::open(Source::from(text)).is_err(), "{text:?}");
     }
@@ -93,7 +93,7 @@ fn messages_without_body_and_with_mbox_lines_are_accepted() {
 }
 
 #[test]
-fn a_from_field_with_a_blank_before_its_colon_is_no_mbox_line() {
+fn a_from_field_with_a_space_before_its_colon_is_not_an_mbox_line() {
     let message = open("From x Fri\nFrom :a@x.example\n\nbody\n").message().unwrap();
     let again = open(&octets(&message));
     assert_eq!(again.sender().unwrap().map(|sender| sender.to_string()).as_deref(), Some("a@x.example"));

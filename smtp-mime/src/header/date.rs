@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_dates_of_rfc_5322_appendix_a() {
+    fn parses_the_dates_of_rfc_5322_appendix_a() {
         for (text, unix) in [
             ("Fri, 21 Nov 1997 09:55:06 -0600", 880_127_706),
             ("Tue, 1 Jul 2003 10:52:37 +0200", 1_057_049_557),
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn seconds_of_an_offset_do_not_move_the_moment() {
+    fn seconds_of_an_offset_do_not_change_the_time() {
         let date = Date::from_unix(0, 3_599).unwrap();
         assert_eq!(date.to_string(), "Thu, 1 Jan 1970 00:59:00 +0059");
         assert_eq!(date.to_string().parse::<Date>().unwrap().to_unix(), 0);

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_identifiers_of_rfc_5322() {
+    fn parses_the_identifiers_of_rfc_5322() {
         for text in
             ["<1234@local.machine.example>", "<testabcd.1234@silly.test>", "<a@[192.0.2.1]>", "<x=y$z@h>"]
         {

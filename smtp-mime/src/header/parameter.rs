@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_value_has_its_form() {
+    fn each_field_has_the_form_of_its_kind() {
         assert_eq!(field("a.txt"), "Content-Disposition: attachment; filename=a.txt\r\n");
         assert_eq!(field("a b,c.txt"), "Content-Disposition: attachment; filename=\"a b,c.txt\"\r\n");
         assert_eq!(

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_line_holds_is_encoded() {
+    fn words_too_long_for_a_line_are_encoded() {
         for text in ["x".repeat(2_000), format!("a{}b", " ".repeat(2_000))] {
             let field = field(&text);
             assert!(field.lines().all(|line| line.len() <= 76), "{field}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn several_blanks_beside_a_long_run_of_them_are_encoded_with_it() {
+    fn several_spaces_next_to_an_encoded_run_are_encoded_too() {
         let text = format!("A{}A    A", " ".repeat(31));
         assert_eq!(field(&text), format!("Subject: =?utf-8?Q?A{}A____A?=\r\n", "_".repeat(31)));
     }

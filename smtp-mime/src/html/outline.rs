@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn depth_columns_and_elements_have_bounds_and_no_text_is_lost() {
+    fn depth_columns_and_elements_are_limited_and_no_text_is_lost() {
         let depth = |html: &str| {
             let tags = html.split('<').skip(1).filter(|tag| !tag.starts_with("br>"));
             let steps = tags.scan(0_usize, |depth, tag| {

@@ -65,7 +65,7 @@ fn has_all(what: &str, html: &str) {
 }
 
 #[test]
-fn elements_may_nest_as_deep_as_they_will() {
+fn elements_can_be_nested_to_any_depth() {
     for (begin, end) in NESTING {
         let nested = |depth: usize| {
             format!("<p>first</p>{}inmost{}<p>last</p>", begin.repeat(depth), end.repeat(depth))
@@ -78,7 +78,7 @@ fn elements_may_nest_as_deep_as_they_will() {
 }
 
 #[test]
-fn elements_that_are_open_to_the_end_or_have_texts_may_nest_as_deep_as_they_will() {
+fn unclosed_elements_and_elements_with_texts_can_be_nested_to_any_depth() {
     for (begin, end) in NESTING {
         has_all(begin, &format!("<p>first</p>{}inmost <i>last</i>", begin.repeat(20_000)));
         let (begins, ends) = (format!("{begin}x "), format!("{end}y "));
@@ -91,7 +91,7 @@ fn numbered(count: usize, part: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn what_is_long_or_wide_or_many_takes_its_share_of_time_and_no_more() {
+fn the_time_is_proportional_to_the_size_of_the_html() {
     let cells = format!("<tr>{}</tr>", "<td>x</td>".repeat(1_000)).repeat(1_000);
     for (what, html) in [
         ("a wide table", format!("<table>{cells}<tr><td>last</table>")),

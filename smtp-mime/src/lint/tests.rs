@@ -18,13 +18,13 @@ fn with(field: &str) -> String {
 }
 
 #[test]
-fn a_good_message_has_no_finding() {
+fn a_good_message_has_no_findings() {
     assert_eq!(rules_of(format!("{GOOD}\nbody\n")), "");
     assert_eq!(rules_of(format!("{GOOD}\nbody\n").replace('\n', "\r\n")), "");
 }
 
 #[test]
-fn what_is_built_has_no_finding() {
+fn a_built_message_has_no_findings() {
     let context = Context::new(Date::from_unix(1_795_196_578, 0).unwrap(), [7; Context::SEED]);
     let message = Message::builder()
         .from("Jörg <you@bücher.example>".parse::<NameAddr>().unwrap())

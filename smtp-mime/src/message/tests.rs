@@ -114,7 +114,7 @@ fn octets_are_the_same_from_memory_and_from_files_in_steps_of_any_size() {
 }
 
 #[test]
-fn an_attachment_is_read_back_octet_for_octet() {
+fn an_attachment_arrives_octet_for_octet() {
     let attached: Vec<u8> = (0..=255).cycle().step_by(7).take(100_000).collect();
     let message = plain()
         .text("Grüße\nund mehr")
@@ -130,7 +130,7 @@ fn an_attachment_is_read_back_octet_for_octet() {
 }
 
 #[test]
-fn bcc_is_among_the_recipients_and_in_no_octet() {
+fn bcc_is_in_the_recipients_but_not_in_the_message() {
     let message = plain().bcc(list("hidden@example.com, friend@EXAMPLE.net")).build(&context()).unwrap();
     let recipients: Vec<_> = message.recipients().iter().map(Mailbox::as_str).collect();
     assert_eq!(recipients, ["friend@example.net", "hidden@example.com"]);
@@ -149,7 +149,7 @@ fn only_bcc_makes_an_empty_group() {
 }
 
 #[test]
-fn structure_has_no_level_that_is_not_needed() {
+fn the_structure_has_only_necessary_levels() {
     let image = || {
         Entity::attachment("a.png", &b"png"[..])
             .unwrap()
@@ -197,7 +197,7 @@ fn line_ends_in_values_are_refused_by_the_name_of_the_field() {
 }
 
 #[test]
-fn what_is_missing_is_named() {
+fn the_error_names_the_missing_field() {
     let build = |builder: MessageBuilder| builder.build(&context()).unwrap_err().to_string();
     assert_eq!(
         build(Message::builder().to(list("a@example.org"))),
@@ -215,7 +215,7 @@ fn what_is_missing_is_named() {
 }
 
 #[test]
-fn fields_that_belong_to_others_are_reserved() {
+fn fields_that_others_set_are_reserved() {
     for name in ["MIME-Version", "content-type", "Return-Path", "DKIM-Signature", "Resent-Bcc"] {
         assert!(matches!(plain().header(name, "x"), Err(Error::Reserved { .. })), "{name}");
     }
@@ -306,7 +306,7 @@ fn the_reader_agrees_with_write_to() {
 }
 
 #[test]
-fn a_file_that_shrinks_half_way_never_ends_the_message() {
+fn a_file_truncated_while_it_is_read_never_ends_the_message() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("big.bin");
     fs::write(&path, vec![1; 500_000]).unwrap();
@@ -328,7 +328,7 @@ fn a_file_that_shrinks_half_way_never_ends_the_message() {
 }
 
 #[test]
-fn free_fields_have_the_form_of_their_kind() {
+fn optional_fields_have_the_form_of_their_kind() {
     let message = plain()
         .header("X-Mine", "Größe  zwei")
         .unwrap()
@@ -371,7 +371,7 @@ fn flowed_text_is_stuffed_and_declared() {
 }
 
 #[test]
-fn what_is_signed_stands_in_the_message_octet_for_octet() {
+fn signed_content_is_in_the_message_octet_for_octet() {
     let content = Entity::mixed(vec![
         Entity::text("Grüße\n-- \nme"),
         Entity::attachment("a.bin", vec![7; 100_000]).unwrap(),
@@ -399,7 +399,7 @@ fn what_is_signed_stands_in_the_message_octet_for_octet() {
 }
 
 #[test]
-fn what_is_encrypted_has_its_container() {
+fn encrypted_content_has_its_multipart() {
     let message =
         plain().body(Entity::encrypted_pgp("-----BEGIN PGP MESSAGE-----\n")).build(&context()).unwrap();
     let armoured = text(&message);
@@ -413,7 +413,7 @@ fn what_is_encrypted_has_its_container() {
 }
 
 #[test]
-fn fields_that_are_set_stand_in_the_message() {
+fn fields_that_are_set_are_in_the_message() {
     let id = |text: &str| text.parse::<MessageId>().unwrap();
     let list = |text: &str| text.parse::<AddressList>().unwrap();
     let message = plain()

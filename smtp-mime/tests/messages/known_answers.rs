@@ -12,7 +12,7 @@ fn mailboxes(text: &str) -> Vec<String> {
 
 /// RFC 5322 appendix A.1.1 to A.1.3, A.3, A.5 and A.6.1: sender and recipients.
 #[test]
-fn rfc_5322_appendix_a_is_read() {
+fn rfc_5322_appendix_a_is_parsed() {
     let a11 = "From: John Doe <jdoe@machine.example>\nSender: Michael Jones <mjones@machine.example>\nTo: Mary Smith <mary@example.net>\nSubject: Saying Hello\nDate: Fri, 21 Nov 1997 09:55:06 -0600\nMessage-ID: <1234@local.machine.example>\n\nThis is a message just to say hello.\nSo, \"Hello\".\n";
     assert_eq!(mailboxes(a11), ["mary@example.net"]);
     assert_eq!(open(a11).sender().unwrap().unwrap().as_str(), "mjones@machine.example");
@@ -34,7 +34,7 @@ fn rfc_5322_appendix_a_is_read() {
 
 /// RFC 5322 appendix A.6.1: obsolete addresses are parsed, except source routes, which are refused with that reason.
 #[test]
-fn rfc_5322_obsolete_addresses_are_read_but_for_source_routes() {
+fn rfc_5322_obsolete_addresses_are_parsed_except_source_routes() {
     let field = |value: &str| open(&format!("To: {value}\n\n")).recipients();
     assert_eq!(field("jdoe@test   . example").map_or(0, |list| list.len()), 0);
     assert_eq!(field("Mary Smith <mary@example.net>, , jdoe@example.org").unwrap().len(), 2);

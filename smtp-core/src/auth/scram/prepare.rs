@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn ascii_stays_as_it_is_without_controls() {
+    fn ascii_without_controls_remains_unchanged() {
         assert_eq!(prepared(" user=\"USER\" ").as_deref(), Some(" user=\"USER\" "));
         assert_eq!(prepared("a\x07"), None);
     }
@@ -89,7 +89,7 @@ mod tests {
 
     #[cfg(not(feature = "saslprep"))]
     #[test]
-    fn beyond_ascii_the_feature_is_needed() {
+    fn non_ascii_text_needs_the_feature() {
         assert_eq!(prepared("pässword"), None);
     }
 

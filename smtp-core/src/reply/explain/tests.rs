@@ -54,7 +54,7 @@ fn constants() -> Vec<u16> {
 }
 
 #[test]
-fn every_constant_has_an_entry_of_its_own() {
+fn every_constant_has_its_own_entry() {
     let constants = constants();
     assert!(constants.len() >= 34 && constants.contains(&556), "{constants:?}");
     for value in constants {
@@ -63,7 +63,7 @@ fn every_constant_has_an_entry_of_its_own() {
 }
 
 #[test]
-fn every_code_of_rfc_821_has_an_entry_of_its_own() {
+fn every_code_of_rfc_821_has_its_own_entry() {
     for value in [
         211, 214, 220, 221, 250, 251, 354, 421, 450, 451, 452, 500, 501, 502, 503, 504, 550, 551, 552, 553,
         554,
@@ -73,7 +73,7 @@ fn every_code_of_rfc_821_has_an_entry_of_its_own() {
 }
 
 #[test]
-fn every_registered_enhanced_code_has_an_entry_of_its_own() {
+fn every_registered_enhanced_code_has_its_own_entry() {
     for (subject, last) in REGISTRY.into_iter().skip(1) {
         for detail in 0..=last {
             for class in [4, 5] {
@@ -93,7 +93,7 @@ fn every_registered_enhanced_code_has_an_entry_of_its_own() {
 }
 
 #[test]
-fn no_table_has_a_row_twice() {
+fn no_table_has_duplicate_rows() {
     let is_ascending = |rows: &[(u16, Row)]| rows.is_sorted_by(|one, other| one.0 < other.0);
     for rows in [codes::ROWS, digits::ROWS, digits::CLASSES, occasions::GREETINGS] {
         assert!(is_ascending(rows));
@@ -173,7 +173,7 @@ fn only_a_transient_refusal_advises_to_wait() {
 }
 
 #[test]
-fn the_connection_is_over_after_these_and_no_others() {
+fn only_these_replies_end_the_connection() {
     for occasion in occasions() {
         for code in all_codes() {
             let next = explain(code, None, occasion).next;
@@ -240,7 +240,7 @@ fn a_more_specific_enhanced_code_replaces_the_reply_code() {
 }
 
 #[test]
-fn an_address_that_is_refused_at_mail_is_the_senders() {
+fn an_address_refused_at_mail_is_that_of_the_sender() {
     let enhanced = EnhancedCode::new(5, 1, 2);
     assert_eq!(explain(Code::MAILBOX_UNAVAILABLE, enhanced, Verb::Mail.into()).fault, Fault::Sender);
     assert_eq!(explain(Code::MAILBOX_UNAVAILABLE, enhanced, Verb::Rcpt.into()).fault, Fault::Recipient);
@@ -249,7 +249,7 @@ fn an_address_that_is_refused_at_mail_is_the_senders() {
 }
 
 #[test]
-fn a_few_lines_read_as_they_did() {
+fn a_few_explanations_are_unchanged() {
     let lines: Vec<String> = [
         (220, None, Verb::StartTls.into()),
         (235, EnhancedCode::new(2, 7, 0), Verb::Auth.into()),
