@@ -229,7 +229,7 @@ impl core::fmt::Display for Verb {
     }
 }
 
-/// For people.
+/// Prints the outcome for people.
 impl core::fmt::Display for Outcome {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {

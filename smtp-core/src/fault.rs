@@ -203,7 +203,7 @@ impl fmt::Display for Reason {
             Self::Mechanism(why) => write!(f, "the exchange was cancelled: {why}"),
             Self::LoginRefused { reply, why } => write!(f, "refused: {reply} ({why})"),
             Self::TooLarge { limit } => {
-                write!(f, "the message is larger than the {limit} octets the server takes")
+                write!(f, "the message is larger than the {limit} octets that the server accepts")
             }
             Self::TooManyRecipients(reply) => write!(f, "too many recipients in one transaction: {reply}"),
             Self::AnotherRefused => {

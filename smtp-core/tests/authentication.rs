@@ -254,7 +254,7 @@ fn a_challenge_that_is_too_long_and_rounds_without_end_are_cancelled() {
     assert_eq!(run.writes.last().unwrap(), "*\r\n");
     assert_eq!(
         ends(&run.events)[1],
-        End::Undone(Reason::Mechanism("the server sent challenge upon challenge".into()))
+        End::Undone(Reason::Mechanism("the server sent too many challenges".into()))
     );
 }
 

@@ -66,12 +66,12 @@ impl fmt::Display for ValueError {
             Self::Unexpected { value, character, position } => {
                 write!(
                     formatter,
-                    "the {value} may not hold '{}' at octet {position}",
+                    "the {value} must not contain '{}' at octet {position}",
                     character.escape_debug()
                 )
             }
             Self::TooLong { value, octets, limit } => {
-                write!(formatter, "the {value} has {octets} octets, and may have {limit}")
+                write!(formatter, "the {value} has {octets} octets, the limit is {limit}")
             }
             Self::Malformed { value, rule } => write!(formatter, "the {value} is not valid: {rule}"),
             Self::Address { address, error } => {

@@ -18,7 +18,7 @@
 //!     .attach(Entity::attachment("naïve.bin", &[0_u8, 1, 2][..])?)
 //!     .build(&context)?;
 //!
-//! // What the envelope and `SIZE=` need is known before an octet is sent.
+//! // The values for the envelope and `SIZE=` are known before the message is sent.
 //! assert_eq!(message.sender().map(|sender| sender.as_str()), Some("you@example.org"));
 //! assert_eq!(message.recipients().len(), 3);
 //! assert!(!message.needs_smtputf8() && !message.needs_8bitmime());
@@ -48,13 +48,13 @@
 //!
 //! let mut reader = message.reader();
 //! loop {
-//!     // An error here means that a file is not what it was: give the message up, do not end it.
+//!     // An error here means that a file has changed: abort the message, do not end it.
 //!     let chunk = reader.fill_buf()?;
 //!     if chunk.is_empty() {
 //!         break;
 //!     }
-//!     let taken = chunk.len(); // as many as the client took
-//!     reader.consume(taken);
+//!     let sent = chunk.len(); // or as much as the client accepted
+//!     reader.consume(sent);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -19,7 +19,7 @@ impl fmt::Display for SystemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Clock(error) => write!(f, "the clock of this machine is wrong: {error}"),
-            Self::Random(error) => write!(f, "the system gives no random octets: {error}"),
+            Self::Random(error) => write!(f, "the system's random source failed: {error}"),
         }
     }
 }

@@ -74,13 +74,13 @@ impl fmt::Display for SyntaxError {
                 write!(formatter, "the {value} ends where {missing} must follow")
             }
             Self::TooLong { value, octets, limit } => {
-                write!(formatter, "the {value} has {octets} octets, and may have {limit}")
+                write!(formatter, "the {value} has {octets} octets, the limit is {limit}")
             }
             Self::Unexpected { value, character, position } => {
                 // Escaped, because a control character must not reach a terminal or a log.
                 write!(
                     formatter,
-                    "the {value} may not hold '{}' at octet {position}",
+                    "the {value} must not contain '{}' at octet {position}",
                     character.escape_debug()
                 )
             }

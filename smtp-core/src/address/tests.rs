@@ -199,7 +199,7 @@ fn literals_have_one_printed_form() {
     assert_eq!(literal.as_str(), "[IPv6:::ffff:192.0.2.1]");
     assert_eq!(AddressLiteral::from(IpAddr::from([127, 0, 0, 1])).as_str(), "[127.0.0.1]");
     assert_eq!(AddressLiteral::general("x", "a]b").map_err(|error| format!("{error}")).unwrap_err(), {
-        "the address literal may not hold 'b' at octet 5"
+        "the address literal must not contain 'b' at octet 5"
     });
 }
 
@@ -239,7 +239,7 @@ fn u_labels_become_a_labels() {
 #[test]
 fn errors_escape_control_characters() {
     let error = Mailbox::try_from("a\u{1b}[2J@b").unwrap_err();
-    assert_eq!(format!("{error}"), "the mailbox may not hold '\\u{1b}' at octet 1");
+    assert_eq!(format!("{error}"), "the mailbox must not contain '\\u{1b}' at octet 1");
     assert_eq!(
         format!("{}", SyntaxError::SourceRoute),
         "source routes are obsolete (RFC 5321 appendix C): give only the mailbox after the colon"

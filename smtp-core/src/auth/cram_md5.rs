@@ -51,7 +51,7 @@ impl Mechanism for CramMd5 {
         }
         if challenge.is_empty() {
             return Err(MechanismError::new(
-                "the server sent an empty challenge, whose answer never changes",
+                "the server sent an empty challenge, to which the response would never change",
             ));
         }
         let digest = digest(self.password.expose(), challenge);
@@ -74,7 +74,7 @@ impl Mechanism for CramMd5 {
 
 /// The digest in hexadecimal.
 fn digest(password: &[u8], challenge: &[u8]) -> Secret {
-    let mut mac = Hmac::<md5::Md5>::new_from_slice(password).expect("HMAC takes a key of any length");
+    let mut mac = Hmac::<md5::Md5>::new_from_slice(password).expect("HMAC accepts a key of any length");
     mac.update(challenge);
     let digest = Zeroizing::new(<[u8; 16]>::from(mac.finalize().into_bytes()));
     let mut printed = String::with_capacity(32);

@@ -30,7 +30,7 @@ impl Token {
         }
         if !token.expose().iter().all(u8::is_ascii_graphic) {
             return Err(MechanismError::new(
-                "the token holds a blank or another character that no token has, try it without its line end",
+                "the token has a space or another character that is not allowed, try it without its line end",
             ));
         }
         Ok(Self { token, error: None })

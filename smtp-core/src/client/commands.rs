@@ -326,7 +326,7 @@ impl Client {
             self.finish_writing(goal);
             return true;
         }
-        // a message that does not fit in one chunk waits until a recipient is accepted
+        // a message larger than one chunk waits for the replies to RCPT
         let waits = transaction.envelope.all_or_nothing
             || (is_chunking && (is_lmtp || !transaction.is_body_complete));
         if waits && !transaction.is_answered() {

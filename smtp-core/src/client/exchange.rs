@@ -132,7 +132,7 @@ impl Exchange {
     fn response(&mut self, challenge: &str, limits: &Limits) -> Result<Secret, Reason> {
         self.rounds += 1;
         if self.rounds > limits.auth_rounds {
-            return Err(Reason::Mechanism("the server sent challenge upon challenge".into()));
+            return Err(Reason::Mechanism("the server sent too many challenges".into()));
         }
         let challenge = STANDARD
             .decode(challenge.trim_ascii())

@@ -18,7 +18,7 @@ pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Re
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let duration = deserializer.deserialize_any(NumberOrText)?;
     if duration.is_zero() {
-        return Err(D::Error::custom("a duration of zero leaves no time, try \"1s\""));
+        return Err(D::Error::custom("a duration of zero is not possible, try \"1s\""));
     }
     if duration > LONGEST {
         return Err(D::Error::custom("the duration is longer than a week, try \"1h\""));

@@ -5,7 +5,7 @@ use serde::de::{Deserialize, Deserializer, Error};
 /// Accepts 1 or more.
 pub(super) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     match usize::deserialize(deserializer)? {
-        0 => Err(D::Error::custom("a limit of zero leaves nothing, try 1 or more")),
+        0 => Err(D::Error::custom("a limit of zero is not possible, try 1 or more")),
         limit => Ok(limit),
     }
 }

@@ -62,8 +62,8 @@ fn an_error_names_the_misspelt_name() {
 #[test]
 fn an_invalid_timeout_is_an_error_with_advice() {
     for (value, said) in [
-        ("0", "a duration of zero leaves no time, try \"1s\""),
-        ("\"0ms\"", "a duration of zero leaves no time, try \"1s\""),
+        ("0", "a duration of zero is not possible, try \"1s\""),
+        ("\"0ms\"", "a duration of zero is not possible, try \"1s\""),
         ("604801", "the duration is longer than a week, try \"1h\""),
         ("\"169h\"", "the duration is longer than a week, try \"1h\""),
     ] {
@@ -87,7 +87,7 @@ fn an_invalid_limit_is_an_error() {
     for name in names {
         assert_eq!(
             error_of::<Limits>(&format!("{name} = 0")),
-            "a limit of zero leaves nothing, try 1 or more"
+            "a limit of zero is not possible, try 1 or more"
         );
         assert!(toml::from_str::<Limits>(&format!("{name} = 1")).is_ok(), "{name}");
         assert!(toml::from_str::<Limits>(&format!("{name} = -1")).is_err(), "{name}");

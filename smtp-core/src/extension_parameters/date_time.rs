@@ -45,7 +45,7 @@ impl DateTime {
                 _ => octet == form,
             });
         if !is_written_well {
-            return Err(malformed("in UTC it is written YYYY-MM-DDThh:mm:ssZ"));
+            return Err(malformed("it must have the form YYYY-MM-DDThh:mm:ssZ, in UTC"));
         }
         let number = |from: usize, to: usize| {
             octets[from..to].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))

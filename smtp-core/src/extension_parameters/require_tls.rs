@@ -20,7 +20,7 @@ impl TryFrom<&Parameter> for RequireTls {
     fn try_from(parameter: &Parameter) -> Result<Self, SyntaxError> {
         match (parameter.keyword(), parameter.value()) {
             ("REQUIRETLS", None) => Ok(Self),
-            _ => Err(SyntaxError::Malformed { value: "REQUIRETLS", rule: "it stands alone" }),
+            _ => Err(SyntaxError::Malformed { value: "REQUIRETLS", rule: "it must not have a value" }),
         }
     }
 }

@@ -133,7 +133,7 @@ impl Body {
 
     fn octet(&mut self, octet: u8) {
         if !octet.is_ascii() {
-            self.harmed = Some("a DKIM signature needs a body of ASCII: encode its parts");
+            self.harmed = Some("a DKIM signature needs an ASCII body: encode its parts");
         }
         if let Some(place) = self.head.get_mut(self.line) {
             *place = octet;

@@ -143,14 +143,14 @@ impl DkimSigner {
         let failed = |rule| Error::Part { part: "message".to_owned(), rule };
         if message.needs_8bitmime() {
             return Err(failed(
-                "a DKIM signature needs a body of ASCII: build it without 8bit and binary parts",
+                "a DKIM signature needs an ASCII body: build it without 8bit and binary parts",
             ));
         }
         let author = message.author().ok_or(Error::Missing { field: "From" })?;
         if is_aligned(&author.domain(), &DomainPart::Domain(self.domain.clone())) {
             Ok(())
         } else {
-            Err(failed("the domain of a DKIM signature must be that of From, or is_aligned to it"))
+            Err(failed("the domain of a DKIM signature must be aligned with that of From"))
         }
     }
 

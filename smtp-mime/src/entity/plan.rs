@@ -240,7 +240,7 @@ impl Planner<'_> {
             return Err(failed("a multipart must have a part (RFC 2046 §5.1.1)"));
         }
         if depth == MAX_DEPTH {
-            return Err(failed("parts may stand 64 deep within parts, and no deeper"));
+            return Err(failed("parts can be nested at most 64 deep"));
         }
         let mut collides = false;
         let mut prepared = Vec::with_capacity(parts.len());
@@ -358,7 +358,7 @@ impl Planner<'_> {
         let (scan, _) = self.scan_encoded(source, &mut encoder)?;
         if !scan.fits_lines() {
             return Err(failed(
-                "a message within a message must have lines of at most 998 octets and no NUL: attach it as application/octet-stream",
+                "an enclosed message must have lines of at most 998 octets and no NUL: attach it as application/octet-stream",
             ));
         }
         let encoding = if scan.eight_bit {
@@ -367,9 +367,7 @@ impl Planner<'_> {
             ContentTransferEncoding::SevenBit
         };
         if entity.encoding.is_some_and(|wanted| wanted != encoding) {
-            return Err(failed(
-                "a message within a message can only be 7bit or 8bit, as it is (RFC 2046 §5.2.1)",
-            ));
+            return Err(failed("an enclosed message can only be 7bit or 8bit (RFC 2046 §5.2.1)"));
         }
         let prepared = Prepared {
             encoding,

@@ -65,20 +65,18 @@ impl HeaderSection {
             }
             if head.len() > LIMIT {
                 return Err(failed(
-                    "its header section is longer than 1 MiB: a blank line must stand before the body",
+                    "its header section is longer than 1 MiB: put a blank line before the body",
                 ));
             }
             head.extend_from_slice(reader.chunk(source)?);
         };
         if end.fields > LIMIT {
-            return Err(failed(
-                "its header section is longer than 1 MiB: a blank line must stand before the body",
-            ));
+            return Err(failed("its header section is longer than 1 MiB: put a blank line before the body"));
         }
         let (fields, strays) = fields_of(&head[..end.fields]);
         if strays > 0 {
             return Err(failed(
-                "a line before its first blank one is no header field: a blank line must stand before the body",
+                "a line before the first blank line is not a header field: put a blank line before the body",
             ));
         }
         Ok(Self { fields, body: end.body as u64 })

@@ -59,12 +59,12 @@ pub(super) fn message(existing: &ExistingMessage) -> Result<Message, Error> {
 /// Refuses a part whose header section is not ASCII, even when its body is.
 fn check_header(part: &StoredPart) -> Result<(), &'static str> {
     if part.fields.iter().any(|field| !field.octets().is_ascii()) {
-        return Err("a part of it has header fields outside ASCII, which have no other encoding");
+        return Err("a part has non-ASCII header fields, which have no other encoding");
     }
     if part.stray_eight_bit {
         return Err(
-            "a line outside ASCII before the first blank one of a part is no header field: a blank line must \
-                    stand before the body of the part",
+            "a non-ASCII line before the first blank line of a part is not a header field: put a blank line \
+             before the body of the part",
         );
     }
     Ok(())
@@ -92,7 +92,7 @@ fn check(parts: &[StoredPart], index: usize) -> Result<(), &'static str> {
     }
     match part.content.encoding.as_str() {
         "7bit" | "8bit" | "binary" => Ok(()),
-        _ => Err("a part of it has non-ASCII bytes though it says that it is encoded"),
+        _ => Err("a part has non-ASCII bytes although it is declared as encoded"),
     }
 }
 
@@ -267,16 +267,16 @@ mod tests {
             (&b"Cont\x94ent-Transfer-Encoding: base64\n"[..], &b"\nx\n--b--\n"[..]),
             (b"X: y\nCont\x94ent: z\n", b"\n\xe4\n--b--\n"),
             (b"Content-Type: message/rfc822\n\nstr\x94y\n", b"\nx\n--b--\n"),
-            // An mbox line is not a field either, and neither case has a header section that ends another one.
+            // Also an mbox line, and a header section that ends with such a line.
             (b"From \x94 Thu Jan 1\n", b"\nx\n--b--\n"),
             (b"str\x94y", b""),
         ] {
             let octets = [begin, part, rest].concat();
             let refused = converted(&octets).unwrap_err().to_string();
-            assert!(refused.contains("no header field"), "{refused}");
+            assert!(refused.contains("not a header field"), "{refused}");
         }
         let field = [begin, b"X: \x94\n\nx\n--b--\n"].concat();
-        assert!(converted(&field).unwrap_err().to_string().contains("header fields outside ASCII"));
+        assert!(converted(&field).unwrap_err().to_string().contains("non-ASCII header fields"));
         let plain = [begin, b"stray\n\n\xe4\n--b--\n"].concat();
         assert!(converted(&plain).unwrap().is_ascii());
     }

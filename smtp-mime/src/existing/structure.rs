@@ -242,7 +242,7 @@ impl Walker {
             self.close(depth + 1, self.line_start.saturating_sub(self.line_end));
             if !last {
                 if self.open.len() >= MAX_DEPTH {
-                    return Err(self.failed("parts stand more than 64 deep in it"));
+                    return Err(self.failed("its parts are nested more than 64 deep"));
                 }
                 if self.parts.len() >= MAX_PARTS {
                     return Err(self.failed("it has more than 10000 parts"));
@@ -317,7 +317,7 @@ impl Walker {
         let encoded = matches!(part.content.encoding.as_str(), "base64" | "quoted-printable");
         if part.content.media == "message/rfc822" && !encoded {
             if self.open.len() >= MAX_DEPTH {
-                return Err(self.failed("parts stand more than 64 deep in it"));
+                return Err(self.failed("its parts are nested more than 64 deep"));
             }
             self.begin_part(body);
         }

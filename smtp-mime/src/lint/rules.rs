@@ -58,5 +58,5 @@ rules! {
     ALTERNATIVE_ORDER: Doubtful "alternative-order", "the plainest form must come first (RFC 2046 §5.1.4), or readers show the wrong one", "put the plain text before the HTML";
     RISKY_ATTACHMENT: Doubtful "risky-attachment", "receivers refuse or remove executable files", "send a link, or another format";
     NO_PARTS: Broken "multipart-without-parts", "a multipart must have a boundary and a part (RFC 2046 §5.1)", "correct it";
-    ENCODED_MESSAGE: Broken "encoded-message", "a message within a message may not be encoded (RFC 2046 §5.2.1)", "encode its parts instead";
+    ENCODED_MESSAGE: Broken "encoded-message", "an enclosed message must not be encoded (RFC 2046 §5.2.1)", "encode its parts instead";
 }

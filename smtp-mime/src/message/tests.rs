@@ -184,7 +184,7 @@ fn the_structure_has_only_necessary_levels() {
 fn line_ends_in_values_are_refused_by_the_name_of_the_field() {
     for bad in ["a\r\nBcc: x@example.org", "a\nb", "a\rb", "a\0b"] {
         let error = plain().subject(bad).build(&context()).unwrap_err();
-        assert!(error.to_string().starts_with("Subject: the subject may not hold '"), "{error}");
+        assert!(error.to_string().starts_with("Subject: the subject must not contain '"), "{error}");
         for name in ["X-Mine", "To", "Date", "References", "List-Help", "Subject"] {
             let error = plain().header(name, bad).unwrap_err();
             assert!(error.to_string().starts_with(&format!("{name}: ")), "{error}");

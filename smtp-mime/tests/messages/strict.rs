@@ -197,7 +197,7 @@ fn fields(header: &[u8], allowed: Allowed, found: &mut Vec<String>) -> Vec<(Stri
             Some((name, value)) if name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':') => {
                 fields.push((name.to_lowercase(), value.to_owned()));
             }
-            _ => found.push(format!("{line:?} is no header field")),
+            _ => found.push(format!("{line:?} is not a header field")),
         }
     }
     fields

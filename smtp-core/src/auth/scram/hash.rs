@@ -69,7 +69,8 @@ fn keyed<H: EagerHash>(key: &Secret, text: &[u8]) -> Hmac<H>
 where
     Hmac<H>: KeyInit + Mac,
 {
-    let mut mac = <Hmac<H> as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
+    let mut mac =
+        <Hmac<H> as KeyInit>::new_from_slice(key.expose()).expect("HMAC accepts a key of any length");
     mac.update(text);
     mac
 }

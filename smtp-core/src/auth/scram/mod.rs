@@ -89,7 +89,7 @@ impl Scram {
     pub fn new(hash: ScramHash, user: &str, password: &Secret, nonce: &str) -> Result<Self, MechanismError> {
         if !is_nonce(nonce) || nonce.len() < Self::SHORTEST_NONCE {
             return Err(MechanismError::new(format!(
-                "the nonce is not made of {} or more visible ASCII characters without a comma",
+                "the nonce must have at least {} visible ASCII characters and no comma",
                 Self::SHORTEST_NONCE
             )));
         }

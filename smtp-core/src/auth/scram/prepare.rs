@@ -18,7 +18,7 @@ pub(super) fn name(what: &'static str, name: &str) -> Result<String, MechanismEr
 /// Prepares a password.
 pub(super) fn password(password: &Secret) -> Result<Secret, MechanismError> {
     let text = core::str::from_utf8(password.expose())
-        .map_err(|_| MechanismError::new("the password is not UTF-8, which SCRAM wants"))?;
+        .map_err(|_| MechanismError::new("the password is not UTF-8, which SCRAM requires"))?;
     prepare("password", text).map(|prepared| Secret::from(prepared.as_str()))
 }
 
