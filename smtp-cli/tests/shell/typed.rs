@@ -175,7 +175,7 @@ fn a_client_over_implicit_tls() {
     typist.types(PASSWORD, &["logged in as alice@example.org", "localhost TLS alice@example.org> "]);
     typist.types("send", &["From [alice@example.org]: "]);
     typist.types("", &["To, with commas: "]);
-    typist.types("nobody", &["is no address", "To, with commas: "]);
+    typist.types("nobody", &["is not an address", "To, with commas: "]);
     typist.types("a@example.net, k1@example.net", &["Cc: "]);
     typist.types("c@example.net", &["Bcc: "]);
     typist.types(
