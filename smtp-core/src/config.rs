@@ -53,8 +53,8 @@ pub struct Config {
     pub report_replies: bool,
     /// Whether to report the reply to each recipient as [`Event::Recipient`](crate::Event::Recipient).
     ///
-    /// The default is `true`. If this and [`report_replies`](Self::report_replies) are off, the texts of replies that accept a recipient are
-    /// not kept, which is the fastest when only the outcomes matter.
+    /// The default is `true`. If this and [`report_replies`](Self::report_replies) are off, the texts of replies that
+    /// accept a recipient are not kept, which is the fastest when only the outcomes matter.
     pub report_recipients: bool,
     /// The maximum duration of each phase.
     pub timeouts: Timeouts,

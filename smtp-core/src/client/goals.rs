@@ -39,7 +39,7 @@ impl Client {
     /// Secures the connection with STARTTLS (RFC 3207); afterwards a new hello is required.
     ///
     /// Everything learnt before TLS is forgotten. Where TLS is required, all goals may be set in advance: if the
-    /// server does not offer or refuses STARTTLS, the goals after it fail and nothing is sent in clear. Where TLS is
+    /// server refuses STARTTLS or does not offer it, the goals after it fail and nothing is sent in clear. Where TLS is
     /// optional, wait for the end of this goal before setting another one; after a failure the previous hello remains
     /// valid.
     ///
