@@ -66,8 +66,8 @@ fn json(findings: &[Finding], exit: Exit, terminal: &mut Terminal) -> Result<()>
                 "severity": severity(finding),
                 "rule": finding.rule(),
                 "place": finding.place(),
-                "what": finding.what(),
-                "why": finding.why(),
+                "what": finding.problem(),
+                "why": finding.reason(),
                 "advice": finding.advice(),
             })
         })

@@ -14,3 +14,8 @@ pub mod system_calls;
 pub mod waiting;
 pub mod watch;
 pub mod wire;
+
+/// The Rust examples of `README.md`, which `cargo test --doc` compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
