@@ -184,16 +184,19 @@ mod report;
 mod scenario;
 mod server;
 mod session;
-mod signal;
+mod sync;
 #[cfg(feature = "net")]
 mod tls;
 
 pub use self::{
-    capture::{CaptureLimits, Entry, Envelope, Kind, Message, Parameter, Path, Summary, Transcript},
+    capture::{
+        CaptureLimits, Entry, Envelope, Fault, Finding, Kind, Message, Mismatch, Parameter, Path, Summary,
+        Transcript,
+    },
     driver::serve,
     duet::{ClientCore, Cuts, Duet, Ending, Turn},
     record::Recording,
-    report::{Failure, Fault, Finding, Mismatch, Nearest, Report, RuleUse, TranscriptDifference},
+    report::{Failure, Nearest, Report, RuleUse, TranscriptDifference},
     scenario::{
         AuthSettings, Certificate, ChaosFault, ChaosSettings, Close, Dialogue, DialogueLine, Drip,
         ExpectSettings, Glob, HandshakeFault, LimitSettings, Mechanism, Octets, On, Preset, Protocol,
@@ -206,7 +209,7 @@ pub use self::{
 #[cfg(feature = "net")]
 pub use self::{
     capture::{Store, StoreError, StoreFormat},
-    driver::listener::Blackhole,
+    driver::Blackhole,
     mock::{Builder, Mock, StartError},
     tls::{Authority, Chain},
 };

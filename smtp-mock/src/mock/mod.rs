@@ -13,11 +13,11 @@ use std::{
 pub use self::builder::Builder;
 use crate::{
     capture::{Message, Transcript},
-    driver::listener::{Blackhole, Listener, Shared},
+    driver::{Blackhole, Dispatcher, Listener},
     report::{Failure, Report},
     scenario::{Protocol, Rule, Scenario, ScenarioError, TlsMode, print_duration},
     server::Server,
-    signal::Change,
+    sync::Change,
     tls::Authority,
 };
 
@@ -80,7 +80,7 @@ impl core::error::Error for StartError {
 #[derive(Debug)]
 pub struct Mock {
     server: Server,
-    shared: Arc<Shared>,
+    dispatcher: Arc<Dispatcher>,
     authority: Arc<Authority>,
     tcp: Listener,
     addr: SocketAddr,
@@ -343,9 +343,9 @@ impl Mock {
 
     fn shut_down(&mut self) {
         // The sessions first: what they hold may be what a listener waits for.
-        self.shared.stop();
+        self.dispatcher.stop();
         self.pause();
-        self.shared.join();
+        self.dispatcher.join();
     }
 }
 

@@ -13,7 +13,7 @@ use native_tls::{Certificate as TrustedCertificate, TlsConnector};
 use serde_json::json;
 
 use super::{DONE, NOT_BOUND, TIMED_OUT, Trouble, args, no_output};
-use crate::{Authority, Certificate, Recording, record::relay::Relay, server::lock, tls::Acceptors};
+use crate::{Authority, Certificate, Recording, record::relay::Relay, sync::lock, tls::Acceptors};
 
 /// Records.
 pub(super) fn record(

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     CaptureLimits, Chain, ChaosSettings, Message, Mock, Protocol, Scenario, Server, StartError, Store,
-    StoreFormat, TlsMode, signal::Change,
+    StoreFormat, TlsMode, sync::Change,
 };
 
 /// Runs a server.

@@ -5,6 +5,7 @@ mod duration;
 mod file;
 mod glob;
 mod octets;
+mod offers;
 mod preset;
 mod reply;
 mod rule;
@@ -26,7 +27,12 @@ pub use self::{
     },
     step::{Close, Drip, Step},
 };
-pub(crate) use self::{reply::append_code, rule::reply_steps, step::LARGEST};
+pub(crate) use self::{
+    offers::{Extension, Offers},
+    reply::append_code,
+    rule::reply_steps,
+    step::LARGEST,
+};
 
 /// Everything that decides what the server does: with no rule and no dialogue, a correct server.
 ///

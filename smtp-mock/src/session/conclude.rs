@@ -8,7 +8,7 @@ use crate::{
     auth::{Context, Exchange},
     capture::{Message, Path},
     scenario::TlsMode,
-    signal::Change,
+    sync::Change,
 };
 
 /// The most room that is made for mail data that has not come: who promises much need not send it.

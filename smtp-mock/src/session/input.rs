@@ -5,12 +5,10 @@ use super::{
     body::Body,
     command::{Command, secret_of_auth},
     conclude::expected_size,
-    offers::Extension,
 };
 use crate::{
-    capture::Kind,
-    report::Fault,
-    scenario::{On, escape},
+    capture::{Fault, Kind},
+    scenario::{Extension, On, escape},
 };
 
 impl Session {

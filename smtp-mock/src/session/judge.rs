@@ -6,13 +6,11 @@ use super::{
     ATTRIBUTES_LIMIT, Phase, RECIPIENTS_LIMIT, Session, Verdict,
     answer::Answer,
     command::{Command, Syntax, is_domain},
-    offers::Extension,
 };
 use crate::{
     auth::{Exchange, Progress, decode, encode},
-    capture::Path,
-    report::Fault,
-    scenario::{Mechanism, On, Protocol, Reply, TlsMode},
+    capture::{Fault, Path},
+    scenario::{Extension, Mechanism, On, Protocol, Reply, TlsMode},
 };
 
 /// Parameters of MAIL and RCPT with the extension that brings them; what is not here is nobody's.
@@ -132,7 +130,7 @@ impl Session {
     /// The lines of the reply to EHLO behind the first.
     fn extension_lines(&self) -> Vec<String> {
         let scenario = self.scenario();
-        let named = |keyword: &str| self.extension(keyword).is_some();
+        let named = |keyword: &str| self.scenario().server.extension(keyword).is_some();
         let mut lines: Vec<String> = scenario.server.extensions.clone();
         if scenario.tls.mode == TlsMode::Starttls && self.secured.is_none() && !named("STARTTLS") {
             lines.push("STARTTLS".to_owned());
@@ -142,7 +140,7 @@ impl Session {
             let words: Vec<_> = mechanisms.iter().map(|mechanism| mechanism.as_str()).collect();
             lines.push(format!("AUTH {}", words.join(" ")));
         }
-        lines.retain(|line| !self.is_hidden(line.split(' ').next().unwrap_or_default()));
+        lines.retain(|line| !scenario.server.hides(line.split(' ').next().unwrap_or_default()));
         lines
     }
 
@@ -437,7 +435,7 @@ impl Session {
     }
 
     fn judge_xclient(&self, attributes: &[(String, String)]) -> Answer {
-        let Some(line) = self.extension("XCLIENT") else { return self.judge_unknown() };
+        let Some(line) = self.scenario().server.extension("XCLIENT") else { return self.judge_unknown() };
         if self.transaction.is_some() {
             return self.answer(503, "5.5.1", "a transaction is under way");
         }

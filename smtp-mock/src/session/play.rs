@@ -8,10 +8,9 @@ use super::{
     outbox::Cut,
 };
 use crate::{
-    capture::{Envelope, Kind, Message},
-    report::Mismatch,
+    capture::{Envelope, Kind, Message, Mismatch},
     scenario::{Close, Dialogue, DialogueLine, Glob, Octets, Reply, escape},
-    signal::Change,
+    sync::Change,
 };
 
 /// A dialogue under way.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{Handshake, Session, answer::Answer, command::Command, outbox::Cut};
 use crate::{
-    scenario::{Close, LARGEST, On, Reply, Step},
+    scenario::{Close, LARGEST, On, Reply, Rule, Step},
     server::Facts,
 };
 
@@ -25,7 +25,7 @@ pub(super) enum After {
 impl Session {
     /// Answers a command; tells whether the answer was a positive one.
     pub(super) fn perform(&mut self, mut command: Command, line: &[u8]) -> bool {
-        if self.server.has_rules() {
+        if self.server.shared.rules.are_any() {
             let mut rule = self.matching_rule(&command, command.on(), line);
             if rule.is_none() && matches!(command, Command::Chunk { last: true }) {
                 rule = self.matching_rule(&command, On::Body, line);
@@ -83,7 +83,7 @@ impl Session {
         }
     }
 
-    fn matching_rule(&mut self, command: &Command, on: On, line: &[u8]) -> Option<Arc<crate::Rule>> {
+    fn matching_rule(&mut self, command: &Command, on: On, line: &[u8]) -> Option<Arc<Rule>> {
         let transaction = self.transaction.as_ref();
         let recipients = transaction.map_or(&[][..], |transaction| &transaction.recipients);
         let message = self.begun + u64::from(transaction.is_none());
@@ -116,7 +116,7 @@ impl Session {
             octets: body.map(|body| body.octets.as_slice()),
             entry: self.asked,
         };
-        self.server.choose(&facts, &mut self.random)
+        self.server.shared.rules.choose(&facts, &mut self.random)
     }
 
     /// Does steps in order; tells whether the command was taken.

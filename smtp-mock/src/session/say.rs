@@ -8,9 +8,8 @@ use super::{
     outbox::{Cut, Said},
 };
 use crate::{
-    capture::{Extra, Item, Kind},
-    report::{Fault, Finding},
-    signal::Change,
+    capture::{Extra, Fault, Finding, Item, Kind},
+    sync::Change,
 };
 
 impl Session {
