@@ -154,7 +154,7 @@
 //! # Scenario files
 //!
 //! The same in TOML, for the program and for [`Mock::scenario`]: see the `scenarios` directory of the package for one
-//! of each kind, each of which is read by the crate's tests. Durations are texts (`250ms`, `30s`, `5m`), patterns know
+//! of each kind, each of which is read by the crate's tests. Durations are texts (`250ms`, `1.5s`, `5m`, `1h 30m`), patterns know
 //! `*` and `?`, an unknown word is refused with file, line, column and the words that are allowed.
 //!
 //! # Its limits
