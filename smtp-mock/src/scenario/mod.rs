@@ -28,6 +28,7 @@ pub use self::{
     step::{Close, Drip, Step},
 };
 pub(crate) use self::{
+    glob::match_items,
     offers::{Extension, Offers},
     reply::append_code,
     rule::reply_steps,
