@@ -110,17 +110,7 @@ impl Mock {
     /// # Errors
     /// When the file cannot be read or is refused, as text with file, line and column.
     pub fn scenario(path: impl AsRef<Path>) -> Result<Builder, String> {
-        let path = path.as_ref();
-        let source = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let name = path.display().to_string();
-        let is_dialogue = path.extension().is_some_and(|extension| extension == "smtp");
-        let scenario = if is_dialogue {
-            Scenario::parse_dialogue(&name, &source)
-        } else {
-            Scenario::parse(&name, &source)
-        };
-        Ok(Builder::default().scenario(scenario.map_err(|error| error.to_string())?))
+        Ok(Builder::default().scenario(Scenario::read(path.as_ref())?))
     }
 
     /// Starts a server that plays a dialogue on every connection.

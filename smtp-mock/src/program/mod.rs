@@ -67,21 +67,10 @@ impl Trouble {
     }
 }
 
-/// Reads a scenario or dialogue.
-fn load(path: &Path) -> Result<Scenario, Trouble> {
-    let name = path.display().to_string();
-    let source =
-        fs::read_to_string(path).map_err(|error| Trouble::refused(format!("cannot read {name}: {error}")))?;
-    let dialogue = path.extension().is_some_and(|extension| extension == "smtp");
-    let scenario =
-        if dialogue { Scenario::parse_dialogue(&name, &source) } else { Scenario::parse(&name, &source) };
-    scenario.map_err(|error| Trouble::refused(error.to_string()))
-}
-
 fn check(files: &[std::path::PathBuf], out: &mut dyn Write) -> Result<u8, Trouble> {
     let mut status = DONE;
     for file in files {
-        let verdict = match load(file) {
+        let verdict = match Scenario::read(file) {
             Ok(scenario) => {
                 format!(
                     "{}: {} rules, {} dialogues",
@@ -90,9 +79,9 @@ fn check(files: &[std::path::PathBuf], out: &mut dyn Write) -> Result<u8, Troubl
                     scenario.dialogues.len()
                 )
             }
-            Err(trouble) => {
+            Err(message) => {
                 status = REFUSED;
-                trouble.message
+                message
             }
         };
         writeln!(out, "{verdict}").map_err(no_output)?;

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use super::{
     DONE, INTERRUPTED, NOT_BOUND, TIMED_OUT, Trouble, UNSATISFIED,
     args::{CertificateChoice, ExitAfter, Format, Options, Tls},
-    load, no_output, preset,
+    no_output, preset,
 };
 use crate::{
     CaptureLimits, Chain, ChaosSettings, Message, Mock, Protocol, Scenario, Server, StartError, Store,
@@ -84,7 +84,7 @@ pub(super) fn run(
 fn scenario(file: Option<&Path>, options: &Options) -> Result<Scenario, Trouble> {
     let mut scenario = match (file, &options.preset) {
         (Some(_), Some(_)) => return Err(Trouble::refused("a scenario or --preset, not both")),
-        (Some(file), None) => load(file)?,
+        (Some(file), None) => Scenario::read(file).map_err(Trouble::refused)?,
         (None, Some(name)) => {
             preset(name)?.scenario().map_err(|error| Trouble::refused(error.to_string()))?
         }
