@@ -1,9 +1,11 @@
 //! The program from outside: its start line, its exit statuses, what it refuses and where.
 #![cfg(feature = "program")]
 
+mod support;
+
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     path::Path,
     process::{Child, Command, Output, Stdio},
@@ -20,22 +22,13 @@ fn program(arguments: &[&str]) -> Output {
 
 /// Starts the program and gives it with its start line.
 fn start(arguments: &[&str]) -> (Child, serde_json::Value) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_smtp-mock"))
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("it is piped"))
-        .read_line(&mut line)
-        .expect("the start line comes");
-    (child, serde_json::from_str(&line).expect("it is JSON"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-mock"));
+    support::start(command.args(arguments).stderr(Stdio::piped()))
 }
 
 /// Says octets to the server of a start line and gives what it said.
 fn say_octets(start: &serde_json::Value, octets: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(start["smtp"].as_str().expect("an address")).expect("it listens");
+    let mut stream = TcpStream::connect(support::address(start)).expect("it listens");
     // A server that closes early may refuse the rest: what it said is what counts.
     let _ = stream.write_all(octets);
     let _ = stream.shutdown(std::net::Shutdown::Write);
@@ -133,7 +126,7 @@ fn json_lines_tell_of_every_message_in_order_however_few_are_kept() {
     let rest = std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let mut stream = TcpStream::connect(line["smtp"].as_str().unwrap()).unwrap();
+                let mut stream = TcpStream::connect(support::address(&line)).unwrap();
                 let mut reader = stream.try_clone().unwrap();
                 let said = scope.spawn(move || {
                     let mut said = String::new();
