@@ -24,7 +24,7 @@ fn start(store: &Path, arguments: &[&str]) -> (Child, String) {
         .arg(store)
         .args(arguments)
         .stderr(Stdio::piped());
-    let (child, line) = support::start(&mut command);
+    let (child, line) = support::start_command(&mut command);
     (child, support::address(&line).to_owned())
 }
 

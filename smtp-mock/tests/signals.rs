@@ -25,7 +25,7 @@ struct Program {
 impl Program {
     fn start(arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-mock"));
-        let (child, line) = support::start(command.args(arguments).stderr(Stdio::null()));
+        let (child, line) = support::start_command(command.args(arguments).stderr(Stdio::null()));
         let address = support::address(&line).parse().expect("an address");
         Self { child, address }
     }

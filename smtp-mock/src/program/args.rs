@@ -4,7 +4,8 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{Certificate, Rule, parse_duration};
+use super::listen;
+use crate::{Certificate, ExpectSettings, Rule, parse_duration, scenario::check_keyword};
 
 /// A scripted SMTP server for tests.
 #[derive(Debug, Parser)]
@@ -43,6 +44,19 @@ pub(crate) enum Command {
         #[arg(long, value_name = "NAME")]
         name: Vec<String>,
     },
+    /// Print what completes the options in a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of the program, or of a command
+    Man {
+        /// The command
+        command: Option<String>,
+        /// Write all pages there instead
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        directory: Option<PathBuf>,
+    },
     /// List the habits of real servers that --preset knows, each with its source, or print one as a scenario
     Presets {
         /// The preset to print
@@ -64,11 +78,11 @@ pub(crate) struct Options {
     /// Behave as a real server is known to; see `smtp-mock presets`
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// Address and port; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    /// Listen there: a port of loopback, or HOST:PORT; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listen::parse)]
     pub(crate) listen: SocketAddr,
-    /// A second address, where TLS begins at once
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Listen there too, where TLS begins at once
+    #[arg(long, value_name = "ADDR", value_parser = listen::parse)]
     pub(crate) smtps: Option<SocketAddr>,
     /// A unix socket at this path too
     #[arg(long, value_name = "PATH")]
@@ -97,6 +111,10 @@ pub(crate) struct Options {
     /// Exit with status 124 when nothing else ended the run before
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
+    /// Exit with status 1 unless this holds at the end: messages=N, connections=N, quit=BOOL or clean=BOOL; N is 3, 1.., ..2
+    /// or 1..3 (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = ExpectSettings::parse)]
+    pub(crate) expect: Vec<ExpectSettings>,
     /// End a connection with 421 when its client is silent, or reads nothing, for this long; 0 is for ever (default 5m)
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) idle: Option<Duration>,
@@ -113,15 +131,10 @@ pub(crate) struct Options {
     /// The seed of everything random
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, mail=delay:5s,
-    /// data=421-continue. Verbs: connect, helo, ehlo, lhlo, starttls, tls, auth, mail, rcpt, data, bdat, body (the end of a
-    /// message), rset, noop, vrfy, expn, help, xclient, quit, unknown, any. Actions: a reply code, 421-continue (the session goes on after it; 421 alone ends it), stall, fin,
-    /// rst, half, delay:D, drip:D, split:1,3, split-lines:D, garbage:N, long-line:N, endless:TEXT, stop-reading:D,
-    /// raw:OCTETS
-    #[arg(long, value_name = "FAULT", value_parser = super::fault::parse)]
+    #[arg(long, value_name = "FAULT", value_parser = super::fault::parse, help = super::fault::help())]
     pub(crate) fault: Vec<Rule>,
     /// Take an extension from the offer (repeatable)
-    #[arg(long, value_name = "KEYWORD")]
+    #[arg(long, value_name = "KEYWORD", value_parser = keyword)]
     pub(crate) hide: Vec<String>,
     /// Let a user in (repeatable)
     #[arg(long, value_name = "USER:PASSWORD", value_parser = pair)]
@@ -170,7 +183,7 @@ pub(crate) struct Record {
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) upstream: String,
     /// Where clients connect
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listen::parse)]
     pub(crate) listen: SocketAddr,
     /// implicit: TLS on both sides from the beginning; else as the client asks for it
     #[arg(long, value_enum, default_value = "none")]
@@ -254,6 +267,10 @@ fn session_limit(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err(format!("«{text}» is no number of clients, try 2048")),
         Ok(count) => Ok(count),
     }
+}
+
+fn keyword(text: &str) -> Result<String, String> {
+    check_keyword(text).map(|()| text.to_owned())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

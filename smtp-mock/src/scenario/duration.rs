@@ -30,8 +30,18 @@ pub fn print_duration(duration: Duration) -> String {
     humantime::format_duration(Duration::new(duration.as_secs(), micros * 1_000)).to_string()
 }
 
+/// Reads a duration, or a whole number of seconds.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
-    let text = String::deserialize(deserializer)?;
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "a duration such as \"250ms\", \"30s\" or \"5m\", or a number of seconds")]
+    enum Form {
+        Seconds(u64),
+        Text(String),
+    }
+    let text = match Form::deserialize(deserializer)? {
+        Form::Seconds(seconds) => seconds.to_string(),
+        Form::Text(text) => text,
+    };
     parse_duration(&text).map_err(D::Error::custom)
 }
 

@@ -1,5 +1,7 @@
 //! Provides what the lines of the reply to EHLO come to, looked up once: each command asks for some of it.
 
+use serde::{Deserialize as _, Deserializer, de::Error as _};
+
 use super::ServerSettings;
 
 /// Mail data beyond this is refused even when SIZE sets no limit: it bounds memory.
@@ -43,6 +45,31 @@ const EXTENSIONS: [(Extension, &str); 15] = [
     (Extension::Size, "SIZE"),
     (Extension::SmtpUtf8, "SMTPUTF8"),
 ];
+
+/// Keywords beside [`EXTENSIONS`] that are registered with IANA, or that servers of renown offer unregistered.
+#[rustfmt::skip]
+const OTHER_KEYWORDS: &[&str] = &[
+    "ATRN", "BURL", "CHECKPOINT", "CONNEG", "CONPERM", "ETRN", "EXPN", "HELP", "LIMITS", "MTRK", "ONEX", "PIPECONNECT",
+    "PRDR", "SAML", "SEND", "SOML", "STARTTLS", "SUBMITTER", "TURN", "UTF8SMTP", "VERB", "VRFY",
+];
+
+/// Refuses what is no keyword of an extension: registered, in use, or private (beginning with X).
+pub(crate) fn check_keyword(line: &str) -> Result<(), String> {
+    let keyword = line.split(' ').next().unwrap_or_default();
+    let is = |known: &str| known.eq_ignore_ascii_case(keyword);
+    let is_private = keyword.len() > 1 && keyword.starts_with(['X', 'x']);
+    if is_private || EXTENSIONS.iter().any(|(_, known)| is(known)) || OTHER_KEYWORDS.iter().copied().any(is) {
+        return Ok(());
+    }
+    Err(format!("«{keyword}» is no known extension; the name of a private one begins with X"))
+}
+
+/// Reads lines of the reply to EHLO.
+pub(crate) fn deserialize_lines<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let lines = Vec::<String>::deserialize(deserializer)?;
+    lines.iter().try_for_each(|line| check_keyword(line)).map_err(D::Error::custom)?;
+    Ok(lines)
+}
 
 /// The extensions of a scenario.
 #[derive(Clone, Copy, Debug)]

@@ -19,6 +19,7 @@ mod play;
 mod proxy;
 mod run;
 mod say;
+mod step;
 #[cfg(test)]
 mod tests;
 
@@ -153,8 +154,6 @@ struct Transaction {
     chunks: Option<Body>,
     /// A chunk was refused: those that follow are too.
     failed: bool,
-    /// What magic recipients ask for at the end of the mail data.
-    magic: Vec<crate::scenario::Step>,
 }
 
 #[derive(Debug)]

@@ -81,12 +81,13 @@ impl Session {
                 let cut = play.cut.take().unwrap_or_else(|| self.cut_of_wire());
                 self.say(octets, &cut, None);
             }
-            DialogueLine::Delay(duration) => self.outbox.wait(duration),
-            DialogueLine::Split(offsets) => play.cut = Some(Cut { split: offsets, ..Cut::default() }),
-            DialogueLine::Drip(drip) => play.cut = Some(Cut { drip: Some(drip), ..Cut::default() }),
-            DialogueLine::Close(how) => self.outbox.close(how),
-            DialogueLine::Stall => self.outbox.stall(),
-            DialogueLine::Endless(text) => self.outbox.endless(&text),
+            DialogueLine::Step(step) => {
+                let mut cut = self.cut_of_wire();
+                self.do_step(&step, &mut cut, None);
+                if step.is_cut() {
+                    play.cut = Some(cut);
+                }
+            }
             DialogueLine::Starttls => {
                 let tls = &self.scenario().tls;
                 let handshake = Handshake { certificate: tls.cert, fault: tls.handshake };

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{Handshake, Session, answer::Answer, command::Command, outbox::Cut};
+use super::{Handshake, Session, answer::Answer, command::Command};
 use crate::{
-    scenario::{Close, LARGEST, On, Reply, Rule, Step},
+    scenario::{Close, On, Rule, Step},
     server::Facts,
 };
-
-/// What a server says that goes on after a 421.
-const UNAVAILABLE_CONTINUES: &str = "4.3.2 not available, the session goes on";
 
 /// What follows when everything has been said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -155,7 +152,7 @@ impl Session {
                 | Step::Raw(_)
                 | Step::RawHex(_)
                 | Step::LongLine(_) => {
-                    let mut octets = octets_of(step);
+                    let mut octets = self.octets_of(step);
                     if let (None, Some(code)) = (decision, step.code()) {
                         decision = Some(code);
                         after = self.conclude(command, code, keep, last);
@@ -171,19 +168,7 @@ impl Session {
                     }
                     self.say(octets, &cut, rule);
                 }
-                Step::Garbage(count) => {
-                    let octets = self.random.octets((*count).min(LARGEST));
-                    self.say(octets, &cut, rule);
-                }
-                Step::Drip(drip) => cut = Cut { drip: Some(*drip), ..Cut::default() },
-                Step::Split(offsets) => cut = Cut { split: offsets.clone(), ..Cut::default() },
-                Step::SplitLines(pause) => cut = Cut { split_lines: Some(*pause), ..Cut::default() },
-                Step::Delay(duration) => self.outbox.wait(*duration),
-                Step::StopReading(duration) => self.outbox.stop_reading(*duration),
-                Step::Close(how) => self.outbox.close(*how),
-                Step::Stall => self.outbox.stall(),
-                Step::Endless(line) => self.outbox.endless(line),
-                Step::Capture(_) => {}
+                step => self.do_step(step, &mut cut, rule),
             }
         }
         if decision.is_none() {
@@ -209,20 +194,5 @@ impl Session {
         let tls = &self.scenario().tls;
         let handshake = Handshake { certificate: tls.cert, fault: tls.handshake };
         self.outbox.handshake(handshake);
-    }
-}
-
-fn octets_of(step: &Step) -> Vec<u8> {
-    match step {
-        Step::Reply(reply) => reply.to_octets(),
-        Step::UnavailableContinues => Reply::new(421, UNAVAILABLE_CONTINUES).to_octets(),
-        Step::Raw(octets) | Step::RawHex(octets) => octets.0.clone(),
-        Step::LongLine(length) => {
-            let mut octets = b"250 ".to_vec();
-            octets.resize((*length).clamp(4, LARGEST), b'x');
-            octets.extend_from_slice(b"\r\n");
-            octets
-        }
-        _ => Vec::new(),
     }
 }

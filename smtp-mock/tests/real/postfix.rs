@@ -100,7 +100,7 @@ impl Drop for Postfix {
 /// Starts the program and gives it with the address of its start line.
 fn start(arguments: &[&str]) -> (Child, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-mock"));
-    let (child, line) = support::start(command.args(arguments).stderr(Stdio::piped()));
+    let (child, line) = support::start_command(command.args(arguments).stderr(Stdio::piped()));
     (child, support::address(&line).to_owned())
 }
 
