@@ -170,6 +170,8 @@
 //! word. Passwords are compared as octets: SASLprep is not applied. Whoever can reach the port can use the server: it
 //! listens on loopback unless it is told otherwise.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod auth;
 mod capture;
 mod driver;
@@ -213,3 +215,8 @@ pub use self::{
     mock::{Builder, Mock, StartError},
     tls::{Authority, Chain},
 };
+
+/// The example of the README, compiled and run as a test.
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -14,3 +14,8 @@ pub mod system_calls;
 pub mod waiting;
 pub mod watch;
 pub mod wire;
+
+/// The examples of the core's README, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../smtp-core/README.md")]
+pub struct CoreReadme;
