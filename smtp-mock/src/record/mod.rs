@@ -258,7 +258,7 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scenario;
+    use crate::scenario::Scenario;
 
     #[test]
     fn a_session_becomes_a_dialogue_without_secrets_and_mail() {

@@ -385,7 +385,7 @@ mod tests {
             number: 0,
             connection: 1,
             time: Duration::ZERO,
-            envelope: crate::Envelope::default(),
+            envelope: crate::capture::Envelope::default(),
             octets: vec![b'x'; octets],
             code: Some(250),
         }
