@@ -55,7 +55,8 @@ const OTHER_KEYWORDS: &[&str] = &[
 
 /// Refuses what is no keyword of an extension: registered, in use, or private (beginning with X).
 pub(crate) fn check_keyword(line: &str) -> Result<(), String> {
-    let keyword = line.split(' ').next().unwrap_or_default();
+    // AUTH= with its mechanisms is what old servers offer.
+    let keyword = line.split([' ', '=']).next().unwrap_or_default();
     let is = |known: &str| known.eq_ignore_ascii_case(keyword);
     let is_private = keyword.len() > 1 && keyword.starts_with(['X', 'x']);
     if is_private || EXTENSIONS.iter().any(|(_, known)| is(known)) || OTHER_KEYWORDS.iter().copied().any(is) {
