@@ -25,7 +25,7 @@ impl Session {
             ChaosFault::Rst => vec![Step::Close(Close::Rst)],
             ChaosFault::Fin => vec![Step::Close(Close::Fin)],
             ChaosFault::DropMidReply => {
-                let octets = self.judge(command).to_octets();
+                let octets = self.default_reply(command).to_octets();
                 let half = octets[..octets.len() / 2].to_vec();
                 vec![Step::Raw(Octets(half)), Step::Close(Close::Fin)]
             }

@@ -1,16 +1,16 @@
 //! Defines [`Session`], the server's side of one connection: no socket, no clock, no thread.
 //!
-//! The laws of these files: octets leave only through the outbox; state changes only in `conclude`, after a reply is
+//! The laws of these files: octets leave only through the outbox; state changes only in `apply`, after a reply is
 //! decided; no input makes anything grow that is not bounded (`LINE_LIMIT`, `RECIPIENTS_LIMIT`,
 //! `ATTRIBUTES_LIMIT`, [`Body`], the outbox's packets).
 
 mod answer;
+mod apply;
 mod body;
 mod chaos;
 mod command;
-mod conclude;
+mod default_reply;
 mod input;
-mod judge;
 mod magic;
 mod offers;
 mod outbox;
@@ -18,7 +18,7 @@ mod output;
 mod play;
 mod proxy;
 mod run;
-mod say;
+mod send;
 mod step;
 #[cfg(test)]
 mod tests;
@@ -101,7 +101,7 @@ pub struct Session {
     begun: u64,
     accepted: u64,
     exchanges: u64,
-    /// What `judge` found out about AUTH, for `conclude`.
+    /// What `default_reply` found out about AUTH, for `apply`.
     verdict: Option<Verdict>,
     /// The recipient whose reply to the mail data is being made (LMTP).
     recipient: Option<usize>,
@@ -239,7 +239,7 @@ impl Session {
             self.find(Fault::EarlyTalker, "");
             if let Some(reply) = self.scenario().server.early.clone() {
                 self.outbox.abandon();
-                self.say_plain(&reply.into());
+                self.send_reply(&reply.into());
                 self.outbox.close(Close::Fin);
             }
         }
@@ -364,7 +364,7 @@ impl Session {
                 return Output::Close(how);
             }
             if let Some(next) = self.outbox.next(self.now) {
-                self.collect_said();
+                self.collect_sent();
                 match next {
                     Next::Send(octets) => return Output::Send(octets),
                     Next::WaitUntil(until) => return Output::WaitUntil(until),
@@ -397,7 +397,7 @@ impl Session {
                 }
                 continue;
             }
-            self.collect_said();
+            self.collect_sent();
             if self.advance() {
                 continue;
             }
@@ -456,7 +456,7 @@ impl Session {
             Phase::Dialogue => self.end_silence_in_dialogue(&silence),
             _ => {
                 let reply = self.answer(421, "4.4.2", format!("silent for {silence}, closing"));
-                self.say_plain(&reply);
+                self.send_reply(&reply);
                 self.outbox.close(Close::Fin);
             }
         }
@@ -490,7 +490,7 @@ impl Session {
 
     fn over(&mut self, how: Close) {
         self.outbox.abandon();
-        self.collect_said();
+        self.collect_sent();
         self.input = Vec::new();
         self.at = 0;
         self.phase = Phase::Over(how);

@@ -79,7 +79,7 @@ impl Session {
             DialogueLine::Send(Octets(octets)) => {
                 play.challenged = octets.starts_with(b"334");
                 let cut = play.cut.take().unwrap_or_else(|| self.cut_of_wire());
-                self.say(octets, &cut, None);
+                self.send(octets, &cut, None);
             }
             DialogueLine::Step(step) => {
                 let mut cut = self.cut_of_wire();
@@ -208,7 +208,7 @@ impl Session {
             // Not even a script acknowledges what is not stored.
             self.note(&why);
             let reply = self.not_stored();
-            self.say_plain(&reply);
+            self.send_reply(&reply);
             return self.outbox.close(Close::Fin);
         }
         self.server.keep_message(message, &mut self.page, &mut self.findings);
@@ -262,7 +262,7 @@ impl Session {
             self.over(Close::Fin);
         } else {
             let text = "4.5.0 this is not what the dialogue expects, see the mock's report";
-            self.say_plain(&Answer::line(421, text));
+            self.send_reply(&Answer::line(421, text));
             self.outbox.close(Close::Fin);
         }
         true

@@ -49,7 +49,7 @@ impl Session {
     /// Does what a correct server does, where nothing departs from it.
     fn obey(&mut self, command: &mut Command) -> bool {
         let (answer, code, after) = self.decide(command, None, true);
-        self.say_plain(&answer);
+        self.send_reply(&answer);
         self.follow(after);
         matches!(code / 100, 2 | 3)
     }
@@ -57,9 +57,9 @@ impl Session {
     /// The correct server's answer, its code and what follows; the state has gone the way of that code. The command may
     /// lose its arguments to the state where nobody looks at them afterwards.
     fn decide(&mut self, command: &mut Command, keep: Option<bool>, last: bool) -> (Answer, u16, After) {
-        let answer = self.judge(command);
+        let answer = self.default_reply(command);
         let code = answer.code();
-        match self.conclude(command, code, keep, last) {
+        match self.apply(command, code, keep, last) {
             // It announces the end of the connection (RFC 5321 §3.8).
             _ if code == 421 => (answer, code, After::Close),
             After::StoreFailed => (self.not_stored(), 452, After::StoreFailed),
@@ -136,7 +136,7 @@ impl Session {
                         after = follows;
                         answer
                     } else {
-                        self.judge(command)
+                        self.default_reply(command)
                     };
                     let mut octets = answer.to_octets();
                     if after == After::StartTls
@@ -145,7 +145,7 @@ impl Session {
                         // In clear and in the same packet: what a careless client takes for part of the TLS session.
                         octets.extend_from_slice(&injected.0);
                     }
-                    self.say(octets, &cut, rule);
+                    self.send(octets, &cut, rule);
                 }
                 Step::Reply(_)
                 | Step::UnavailableContinues
@@ -155,7 +155,7 @@ impl Session {
                     let mut octets = self.octets_of(step);
                     if let (None, Some(code)) = (decision, step.code()) {
                         decision = Some(code);
-                        after = self.conclude(command, code, keep, last);
+                        after = self.apply(command, code, keep, last);
                         if after == After::StoreFailed {
                             // Not even a rule acknowledges what is not stored.
                             octets = self.not_stored().to_octets();
@@ -166,7 +166,7 @@ impl Session {
                             after = After::Nothing;
                         }
                     }
-                    self.say(octets, &cut, rule);
+                    self.send(octets, &cut, rule);
                 }
                 step => self.do_step(step, &mut cut, rule),
             }

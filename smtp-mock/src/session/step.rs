@@ -24,7 +24,7 @@ impl Session {
             Step::Default | Step::Capture(_) => {}
             step => {
                 let octets = self.octets_of(step);
-                self.say(octets, cut, rule);
+                self.send(octets, cut, rule);
             }
         }
     }
