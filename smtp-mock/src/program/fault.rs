@@ -6,9 +6,9 @@ use crate::{On, Rule, Step, scenario::Action};
 pub(crate) fn help() -> String {
     let verbs: Vec<_> = On::ALL.iter().map(|on| on.as_str()).collect();
     format!(
-        "Depart from the correct server: VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, \
-         connect=rst@1, mail=delay:5s (repeatable). Verbs: {} (body is the end of a message). Actions: a reply code \
-         with its text (421 ends the session, 421-continue does not), {}",
+        "Inject a fault: VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, \
+         mail=delay:5s (repeatable). Verbs: {} (body is the end of a message). Actions: a reply code with or without \
+         text, {}",
         verbs.join(", "),
         Action::list()
     )
