@@ -61,6 +61,8 @@
 //!
 //! Lines end in CRLF; dots are not doubled, which is part of SMTP.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
 mod address;
 mod context;
 #[cfg(feature = "dkim")]
@@ -95,3 +97,8 @@ pub use smtp_core::{Mailbox, SyntaxError};
 pub use source::Source;
 #[cfg(feature = "system")]
 pub use system::SystemError;
+
+/// The example of the README, compiled and run as a test.
+#[cfg(all(doctest, feature = "system"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -19,3 +19,8 @@ pub mod wire;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The examples of the core's README, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../smtp-core/README.md")]
+pub struct CoreReadme;

@@ -3,25 +3,10 @@
 use smtp_core::Domain;
 
 use super::{ExistingMessage, Field};
-use crate::address::local_names;
-
-/// The fields that hold addresses (RFC 5322 §3.6.2, §3.6.3, §3.6.6).
-const FIELDS: [&str; 12] = [
-    "From",
-    "Sender",
-    "Reply-To",
-    "To",
-    "Cc",
-    "Bcc",
-    "Resent-From",
-    "Resent-Sender",
-    "Resent-Reply-To",
-    "Resent-To",
-    "Resent-Cc",
-    "Resent-Bcc",
-];
-/// The maximum length of a line (RFC 5322 §2.1.1).
-const MAX_LINE: usize = 998;
+use crate::{
+    address::local_names,
+    header::{fold::MAX_LINE, name::ADDRESS_FIELDS},
+};
 
 impl ExistingMessage {
     /// The names in its address fields without a domain, like `root` in `From: root (Cron Daemon)`.
@@ -65,8 +50,12 @@ impl ExistingMessage {
     }
 }
 
+/// Whether a field holds addresses, also when it was sent again (RFC 5322 §3.6.6).
 fn has_addresses(field: &Field) -> bool {
-    FIELDS.iter().any(|name| field.is(name))
+    let name = field.name();
+    let (resent, rest) = name.split_at_checked("Resent-".len()).unwrap_or_default();
+    let original = if resent.eq_ignore_ascii_case("Resent-") { rest } else { &name };
+    ADDRESS_FIELDS.iter().any(|name| original.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

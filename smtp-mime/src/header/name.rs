@@ -4,6 +4,9 @@ use std::{fmt, str::FromStr};
 
 use crate::ValueError;
 
+/// The fields that hold addresses (RFC 5322 §3.6.2, §3.6.3).
+pub(crate) const ADDRESS_FIELDS: [&str; 6] = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
+
 /// The name of a header field: printable ASCII without spaces and colons, at most 76 octets, in any case.
 #[derive(Clone, Debug)]
 pub struct FieldName {

@@ -10,7 +10,7 @@ use crate::{
         Field,
         structure::{StoredPart, Structure},
     },
-    header::fold::MAX_LINE,
+    header::{fold::MAX_LINE, name::ADDRESS_FIELDS},
 };
 
 /// The clock difference in seconds that filters tolerate.
@@ -69,13 +69,7 @@ fn presence(message: &StoredPart, findings: &mut Findings) {
 }
 
 fn duplicates(message: &StoredPart, findings: &mut Findings) {
-    for name in [
-        "From",
-        "Sender",
-        "Reply-To",
-        "To",
-        "Cc",
-        "Bcc",
+    let others = [
         "Message-ID",
         "In-Reply-To",
         "References",
@@ -84,7 +78,8 @@ fn duplicates(message: &StoredPart, findings: &mut Findings) {
         "MIME-Version",
         "Content-Type",
         "Content-Transfer-Encoding",
-    ] {
+    ];
+    for name in ADDRESS_FIELDS.into_iter().chain(others) {
         let count = message.fields.iter().filter(|field| field.is(name)).count();
         if count > 1 {
             findings.add(&rules::DUPLICATE_FIELD, name, format!("it occurs {count} times"));
@@ -93,7 +88,7 @@ fn duplicates(message: &StoredPart, findings: &mut Findings) {
 }
 
 fn addresses(lint: &Lint, message: &StoredPart, findings: &mut Findings) {
-    for name in ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"] {
+    for name in ADDRESS_FIELDS {
         for field in message.fields.iter().filter(|field| field.is(name)) {
             match address::lenient(&field.unfolded()) {
                 Err(error) => findings.add(&rules::BAD_ADDRESS, name, error.to_string()),
