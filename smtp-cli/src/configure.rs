@@ -34,28 +34,13 @@ pub(crate) fn configure(args: &ConfigArgs, global: &GlobalArgs, terminal: &mut T
     Ok(Exit::OK)
 }
 
-/// Settings that stand when no layer says anything.
-const BUILT_IN: [(&str, &str); 5] = [
-    ("auth", "auto"),
-    ("port", "587, or 465 for smtps, or 24 for LMTP"),
-    ("protocol", "esmtp"),
-    (
-        "timeout",
-        "connect=5m,greeting=5m,hello=5m,tls=2m,auth=2m,mail=5m,rcpt=5m,data=2m,block=3m,end=10m,other=5m,quit=1m",
-    ),
-    ("tls", "auto"),
-];
-
-/// Options whose value must not be seen.
-const SECRETS: [&str; 1] = ["password"];
-
 /// Shows the effective settings, each with its source.
 fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result<()> {
     let configuration = layers::load(global, terminal)?;
-    let options = args::options("send");
+    let options = args::rows("send");
     // As if these had been options of `send`.
     let mut words: Vec<OsString> = vec!["smtp-cli".into(), "send".into()];
-    for (option, value) in [("--account", &show.account), ("--from", &show.from)] {
+    for (option, value) in [("--account", &show.account.account), ("--from", &show.from)] {
         words.extend(value.iter().map(|value| format!("{option}={value}").into()));
     }
     let matches = match args::parse(words)? {
@@ -68,9 +53,9 @@ fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result
     for setting in &layers.settings {
         let values: Vec<_> =
             setting.values.iter().map(|value| value.to_string_lossy().into_owned()).collect();
-        let values = match setting.option.as_str() {
-            "proxy" => values.iter().map(|value| args::Proxy::masked(value)).collect(),
-            _ => values,
+        let values = match options.has(&setting.option, args::Rule::MayHoldPassword) {
+            true => values.iter().map(|value| args::Proxy::masked(value)).collect(),
+            false => values,
         };
         let value = if setting.values.is_empty() { "true".to_string() } else { values.join(", ") };
         rows.push((setting.option.clone(), value, setting.source.to_string()));
@@ -78,11 +63,11 @@ fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result
     if layers.password.is_some() {
         rows.push(("password".to_string(), "***".to_string(), "the configuration file".to_string()));
     }
-    for (option, value) in BUILT_IN {
-        if !rows.iter().any(|(known, ..)| known == option) {
-            rows.push((option.to_string(), value.to_string(), "built in".to_string()));
-        }
-    }
+    let unsaid = options.iter().filter(|row| !rows.iter().any(|(known, ..)| *known == row.name));
+    let built_in =
+        |row: &args::Row| Some((row.name.clone(), row.built_in()?.to_string(), "built in".to_string()));
+    let built_in: Vec<_> = unsaid.filter_map(built_in).collect();
+    rows.extend(built_in);
     for key in config::PROGRAM_KEYS {
         if let Some(found) = configuration.program(key) {
             let value = match found.entry.value {
@@ -101,7 +86,6 @@ fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result
     };
     let (first, second) = (width(|row| &row.0), width(|row| &row.1).min(48));
     for (option, value, source) in &rows {
-        let value = if SECRETS.contains(&option.as_str()) { "***" } else { value };
         let line = format!("{option:<first$}  {value:<second$}  # {source}");
         terminal.print(&format!("{}\n", crate::error::Escaped(&line)))?;
     }
@@ -111,7 +95,7 @@ fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result
 /// Reads every file and every account, so that what is wrong is said.
 fn check(global: &GlobalArgs, terminal: &mut Terminal) -> Result<()> {
     let configuration = layers::load(global, terminal)?;
-    let options = args::options("send");
+    let options = args::rows("send");
     let accounts: Vec<Option<String>> =
         std::iter::once(None).chain(configuration.accounts().map(|name| Some(name.to_string()))).collect();
     for account in &accounts {

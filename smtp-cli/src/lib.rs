@@ -89,6 +89,7 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
             return Ok(Exit::OK);
         }
     };
+    terminal.obey(&args.global);
     match args.command {
         Command::Send(_)
         | Command::Compose(_)
@@ -103,15 +104,14 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
                     shell::shell(&shell, &settled.args.global, settled.program, typed, terminal)
                 }
                 Command::Probe(probe) => {
-                    let typed = layers::typed_of(&matches);
-                    probe::probe(&probe, &settled.args.global, settled.program, &typed, terminal)
+                    probe::probe(&probe, &settled.args.global, settled.program, terminal)
                 }
                 Command::Verify(verify) => {
                     verify::verify(&verify, &settled.args.global, settled.program, terminal)
                 }
                 Command::Send(send) => send::send(&send, &settled.args.global, settled.program, terminal),
-                Command::Compose(send) => compose::print(&send, terminal),
-                Command::Lint(send) => lint::lint(&send, terminal),
+                Command::Compose(compose) => compose::print(*compose, terminal),
+                Command::Lint(lint) => lint::lint(*lint, terminal),
                 _ => Ok(Exit::SOFTWARE),
             }
         }
@@ -121,5 +121,9 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         Command::Sendmail(_) => Err(error::Error::usage("sendmail stands before its own options")),
         Command::Completions(completions) => manual::completions(&completions, terminal),
         Command::Man(man) => manual::man(&man, terminal),
+        Command::Help(help) => {
+            let words = help.command.into_iter().chain(["--help".to_string()]).map(OsString::from);
+            carry_out(std::iter::once("smtp-cli".into()).chain(words).collect(), terminal)
+        }
     }
 }

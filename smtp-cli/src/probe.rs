@@ -13,11 +13,11 @@ mod line;
 mod old_tls;
 mod report;
 
-use crate::args::{Format, GlobalArgs, ProbeArgs};
+use crate::args::{AuthChoice, Format, GlobalArgs, LoginArgs, ProbeArgs};
 use crate::bundled;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::layers::{Program, Setting};
+use crate::layers::Program;
 use crate::output::Outputs;
 use crate::send::conclude;
 use crate::session::Session;
@@ -29,39 +29,23 @@ use smtp_core::{Protocol, Reply, Transmit, Verb};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Options of a login, which a probe does not do.
-const OF_A_LOGIN: [&str; 8] = [
-    "auth",
-    "user",
-    "password-env",
-    "password-file",
-    "password-command",
-    "token-env",
-    "token-command",
-    "allow-plaintext-auth",
-];
-
-/// Looks at a server, and prints what there is to see; `typed` are the options that were typed.
+/// Looks at a server, and prints what there is to see.
 pub(crate) fn probe(
     args: &ProbeArgs,
     global: &GlobalArgs,
     program: Program,
-    typed: &[Setting],
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    if let Some(setting) = typed.iter().find(|setting| OF_A_LOGIN.contains(&setting.option.as_str())) {
-        return Err(Error::usage(format!(
-            "--{} has no meaning with probe, which does not log in; send --until auth does",
-            setting.option
-        )));
-    }
-    let mut settings = Settings::new(&args.connection, program.password)?;
+    let mut settings = Settings::new(
+        &args.connection,
+        &LoginArgs { auth: Some(AuthChoice::None), ..LoginArgs::default() },
+        None,
+    )?;
     if settings.protocol == Protocol::Smtp {
         return Err(Error::usage(
             "--protocol smtp leaves nothing to probe: with HELO a server offers nothing",
         ));
     }
-    settings.login = None;
     settings.interrupt = terminal.interrupt.clone();
     if let Some(log) = &program.log {
         log.check(&program.in_use)?;
@@ -79,7 +63,7 @@ pub(crate) fn probe(
         Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
     }
     let mut failures = outputs.end();
-    let text = match (args.format.unwrap_or_default(), &seen) {
+    let text = match (args.result.format, &seen) {
         (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref()),
         (Format::Text, Ok(facts)) if global.quiet => report::findings(facts),
         (Format::Text, Ok(facts)) => report::text(facts),

@@ -1,6 +1,6 @@
 //! Provides the sendmail personality: what programs that call `sendmail` expect, with msmtp's options.
 
-use crate::args::{self, Command, EnvelopeArgs, LocalNames, Parsed, SendArgs};
+use crate::args::{self, Command, LocalNames, Parsed, SendArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers;
@@ -105,17 +105,16 @@ pub(crate) fn sendmail(called: Called, terminal: &mut Terminal) -> Result<Exit> 
     };
     let local = local_domain(&send);
     let domain = local.as_ref().map(Domain::as_str);
-    let envelope = &mut send.envelope;
     if let Some(sender) = local_sender {
         let path = format!("<{}>", qualified(sender, domain)?);
         let path = path.parse().map_err(|error| Error::usage(format!("sendmail: -f {sender}: {error}")))?;
-        envelope.envelope_from = Some(path);
+        send.envelope.sender.envelope_from = Some(path);
     }
-    for recipient in &mut envelope.to {
+    for recipient in &mut send.message.to {
         *recipient = qualified(recipient, domain)?;
     }
-    envelope.local_names = local.clone().map_or(LocalNames::Nowhere, LocalNames::Qualified);
-    envelope.from = author(envelope, request.sender.is_some(), request.full_name.as_deref())?;
+    send.envelope.local_names = local.clone().map_or(LocalNames::Nowhere, LocalNames::Qualified);
+    send.message.from = author(&send, request.sender.is_some(), request.full_name.as_deref())?;
     send::send(&send, &settled.args.global, settled.program, terminal)
 }
 
@@ -313,15 +312,16 @@ fn qualified(address: &str, domain: Option<&str>) -> Result<String> {
 }
 
 /// The author of a message without From: the address of `-f`, or the configured one, under the name of `-F`.
-fn author(envelope: &EnvelopeArgs, names_sender: bool, full_name: Option<&str>) -> Result<Option<String>> {
-    let sender = envelope.envelope_from.as_ref().filter(|_| names_sender).and_then(ReversePath::mailbox);
-    let configured = || envelope.from.as_ref()?.parse::<NameAddr>().ok();
+fn author(send: &SendArgs, names_sender: bool, full_name: Option<&str>) -> Result<Option<String>> {
+    let sender =
+        send.envelope.sender.envelope_from.as_ref().filter(|_| names_sender).and_then(ReversePath::mailbox);
+    let configured = || send.message.from.as_ref()?.parse::<NameAddr>().ok();
     let author = match (sender, full_name) {
-        (None, None) => return Ok(envelope.from.clone()),
+        (None, None) => return Ok(send.message.from.clone()),
         (Some(sender), _) => sender.clone(),
         (None, Some(_)) => match configured() {
             Some(configured) => configured.mailbox().clone(),
-            None => return Ok(envelope.from.clone()),
+            None => return Ok(send.message.from.clone()),
         },
     };
     let author = NameAddr::new(full_name.unwrap_or_default().to_owned(), author)

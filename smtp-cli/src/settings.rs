@@ -1,6 +1,8 @@
 //! Defines [`Settings`]: what the arguments mean for a connection.
 
-use crate::args::{AuthChoice, ConnectionArgs, Header, ProtocolName, Proxy, Scheme, Server, TlsMode};
+use crate::args::{
+    AuthChoice, ConnectionArgs, Header, LoginArgs, ProtocolName, Proxy, Scheme, Server, TlsMode,
+};
 use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -79,10 +81,7 @@ pub(crate) enum Family {
 
 impl Settings {
     /// What these arguments mean.
-    pub(crate) fn new(args: &ConnectionArgs, password: Option<Secret>) -> Result<Self> {
-        if args.mx {
-            return Err(Error::usage("--mx is for messages, name the mail exchanger by --server host:25"));
-        }
+    pub(crate) fn new(args: &ConnectionArgs, of_login: &LoginArgs, password: Option<Secret>) -> Result<Self> {
         let server = args.server.clone().ok_or_else(|| {
             Error::usage("no server is named, use --server host[:port] or an account, for which smtp-cli config path says where files \
                  are looked for; --server mock is for a try")
@@ -97,8 +96,9 @@ impl Settings {
         if args.bind.is_some() && matches!(destination, Destination::Unix(_)) {
             return Err(Error::usage("--bind has no meaning with a unix socket"));
         }
-        let login = login(args, user, password)?;
-        Ok(Self { is_mock, ..Self::of(args, destination, protocol, encryption, login) })
+        let login = login(of_login, user, password)?;
+        let allow_plaintext_auth = of_login.allow_plaintext_auth;
+        Ok(Self { is_mock, login, allow_plaintext_auth, ..Self::of(args, destination, protocol, encryption) })
     }
 
     /// What these arguments mean for a mail exchanger: the host `name` at `address`.
@@ -115,11 +115,8 @@ impl Settings {
         };
         let port = args.port.unwrap_or(25);
         let encryption = encryption(args, port, true)?;
-        if login(args, None, None)?.is_some() {
-            return Err(Error::usage("mail exchangers take no login, leave --user away or name a --server"));
-        }
         let destination = Destination::Host { name: name.to_string(), port };
-        let mut settings = Self::of(args, destination, protocol, encryption, None);
+        let mut settings = Self::of(args, destination, protocol, encryption);
         settings.route.address = Some(address);
         Ok(settings)
     }
@@ -129,7 +126,6 @@ impl Settings {
         destination: Destination,
         protocol: Protocol,
         encryption: Encryption,
-        login: Option<Login>,
     ) -> Self {
         let mut timeouts = Timeouts::default();
         if let Some(changes) = &args.timeout {
@@ -150,8 +146,8 @@ impl Settings {
             },
             named_trust: named_trust(args),
             tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
-            login,
-            allow_plaintext_auth: args.allow_plaintext_auth,
+            login: None,
+            allow_plaintext_auth: false,
             helo: args.helo.clone(),
             timeouts,
             in_flight: 1,
@@ -213,6 +209,14 @@ impl Settings {
                 self.destination
             )
         })
+    }
+}
+
+/// Refuses a login where mail exchangers are the way.
+pub(crate) fn refuse_login(args: &LoginArgs) -> Result<()> {
+    match login(args, None, None)? {
+        Some(_) => Err(Error::usage("mail exchangers take no login, leave --user away or name a --server")),
+        None => Ok(()),
     }
 }
 
@@ -327,11 +331,7 @@ const fn named_trust(args: &ConnectionArgs) -> Option<&'static str> {
     }
 }
 
-fn login(
-    args: &ConnectionArgs,
-    user_of_url: Option<String>,
-    password: Option<Secret>,
-) -> Result<Option<Login>> {
+fn login(args: &LoginArgs, user_of_url: Option<String>, password: Option<Secret>) -> Result<Option<Login>> {
     let password = match (&args.password_env, &args.password_file, &args.password_command, password) {
         (Some(name), ..) => Some(PasswordSource::Variable(name.clone())),
         (_, Some(path), ..) => Some(PasswordSource::File(path.clone())),
@@ -399,6 +399,10 @@ mod tests {
         ConnectionArgs { server: Some(server.parse().unwrap()), ..ConnectionArgs::default() }
     }
 
+    fn settings(args: &ConnectionArgs) -> Result<Settings> {
+        Settings::new(args, &LoginArgs::default(), None)
+    }
+
     #[test]
     fn tls_auto_is_what_the_port_and_the_host_say() {
         for (server, encryption) in [
@@ -415,14 +419,14 @@ mod tests {
             ("unix:/run/lmtp", Encryption::Opportunistic),
             ("lmtp://mx.example.org", Encryption::Required),
         ] {
-            assert_eq!(Settings::new(&args(server), None).unwrap().encryption, encryption, "{server}");
+            assert_eq!(settings(&args(server)).unwrap().encryption, encryption, "{server}");
         }
     }
 
     #[test]
     fn behind_a_proxy_loopback_is_not_this_machine() {
         let behind = ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("127.0.0.1") };
-        assert_eq!(Settings::new(&behind, None).unwrap().encryption, Encryption::Required);
+        assert_eq!(settings(&behind).unwrap().encryption, Encryption::Required);
     }
 
     #[test]
@@ -434,7 +438,6 @@ mod tests {
         assert_eq!(mx.encryption, Encryption::Opportunistic);
         for contradiction in [
             ConnectionArgs { protocol: Some(ProtocolName::Lmtp), ..ConnectionArgs::default() },
-            ConnectionArgs { user: Some("you".into()), ..ConnectionArgs::default() },
             ConnectionArgs {
                 protocol: Some(ProtocolName::Smtp),
                 tls: Some(TlsMode::Starttls),
@@ -443,6 +446,8 @@ mod tests {
         ] {
             assert_eq!(settings(&contradiction).unwrap_err().exit(), crate::Exit::USAGE, "{contradiction:?}");
         }
+        let user = LoginArgs { user: Some("you".into()), ..LoginArgs::default() };
+        assert_eq!(refuse_login(&user).unwrap_err().exit(), crate::Exit::USAGE);
     }
 
     #[test]
@@ -453,30 +458,34 @@ mod tests {
             ("smtps://mx.example.org", "mx.example.org:465"),
             ("lmtp://::1", "[::1]:24"),
         ] {
-            assert_eq!(Settings::new(&args(server), None).unwrap().destination.to_string(), text);
+            assert_eq!(settings(&args(server)).unwrap().destination.to_string(), text);
         }
         let implicit = ConnectionArgs { tls: Some(TlsMode::Implicit), ..args("mx") };
-        assert_eq!(Settings::new(&implicit, None).unwrap().destination.to_string(), "mx:465");
+        assert_eq!(settings(&implicit).unwrap().destination.to_string(), "mx:465");
     }
 
     #[test]
     fn contradictions_are_usage_errors() {
-        for contradiction in [
-            ConnectionArgs::default(),
-            ConnectionArgs { port: Some(26), ..args("mx:25") },
-            ConnectionArgs { port: Some(25), ..args("unix:/run/lmtp") },
-            ConnectionArgs { tls: Some(TlsMode::None), ..args("smtps://mx") },
-            ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("lmtp://mx") },
-            ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("mx") },
-            ConnectionArgs { user: Some("other".into()), ..args("smtp://you@mx") },
-            ConnectionArgs { password_env: Some("P".into()), ..args("mx") },
-            ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("unix:/run/lmtp") },
-            ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("mock") },
-            ConnectionArgs { bind: Some([127, 0, 0, 2].into()), ..args("unix:/run/lmtp") },
-            ConnectionArgs { auth: Some(AuthChoice::Mechanisms(vec!["PLAIN".into()])), ..args("mx") },
+        let none = LoginArgs::default;
+        for (contradiction, login) in [
+            (ConnectionArgs::default(), none()),
+            (ConnectionArgs { port: Some(26), ..args("mx:25") }, none()),
+            (ConnectionArgs { port: Some(25), ..args("unix:/run/lmtp") }, none()),
+            (ConnectionArgs { tls: Some(TlsMode::None), ..args("smtps://mx") }, none()),
+            (ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("lmtp://mx") }, none()),
+            (ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("mx") }, none()),
+            (args("smtp://you@mx"), LoginArgs { user: Some("other".into()), ..none() }),
+            (args("mx"), LoginArgs { password_env: Some("P".into()), ..none() }),
+            (
+                ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("unix:/run/lmtp") },
+                none(),
+            ),
+            (ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("mock") }, none()),
+            (ConnectionArgs { bind: Some([127, 0, 0, 2].into()), ..args("unix:/run/lmtp") }, none()),
+            (args("mx"), LoginArgs { auth: Some(AuthChoice::Mechanisms(vec!["PLAIN".into()])), ..none() }),
         ] {
-            let error = Settings::new(&contradiction, None).unwrap_err();
-            assert_eq!(error.exit(), crate::Exit::USAGE, "{contradiction:?}");
+            let error = Settings::new(&contradiction, &login, None).unwrap_err();
+            assert_eq!(error.exit(), crate::Exit::USAGE, "{contradiction:?} {login:?}");
         }
     }
 }

@@ -1,41 +1,106 @@
-//! Defines the options of the small commands.
+//! Defines what each command takes.
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
-use super::connection::ConnectionArgs;
-use super::run::FileArgs;
-use super::switches::HELP;
-use super::values::Format;
+use super::connection::{AccountArgs, ConnectionArgs, LoginArgs, MxArgs};
+use super::envelope::{EnvelopeArgs, ReturnArgs};
+use super::message::{FixArgs, MessageArgs};
+use super::rules::{Rule, Rules as _};
+use super::run::{FileArgs, ResultArgs, RunArgs};
+use super::switches::{HELP, Undo};
 use clap::{Subcommand, ValueEnum};
-use smtp_core::ReversePath;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-// What `explain` takes.
+// What `send` takes.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(after_help = crate::exit::meanings(&format!("{HELP}\n\nExit status:\n"), ""))]
+pub(crate) struct SendArgs {
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) mx: MxArgs,
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    #[command(flatten)]
+    pub(crate) envelope: EnvelopeArgs,
+    #[command(flatten)]
+    pub(crate) fix: FixArgs,
+    #[command(flatten)]
+    pub(crate) run: RunArgs,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
+}
+
+// What `compose` takes.
 #[derive(Clone, Debug, clap::Args)]
-pub(crate) struct ExplainArgs {
-    /// A reply code like 550, an enhanced status code like 5.7.26, or both
-    #[arg(required = true, num_args = 1..=2, value_name = "CODE")]
-    pub(crate) codes: Vec<String>,
+#[command(after_help = HELP)]
+pub(crate) struct ComposeArgs {
+    #[command(flatten)]
+    pub(crate) account: AccountArgs,
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    #[command(flatten)]
+    pub(crate) fix: FixArgs,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
+}
+
+// What `lint` takes.
+#[derive(Clone, Debug, clap::Args)]
+#[command(after_help = HELP)]
+pub(crate) struct LintArgs {
+    /// Messages that exist, as by --eml; - is the one of standard input
+    #[arg(value_name = "FILE|-", rules = [Rule::StandsFor("eml")])]
+    pub(crate) files: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) account: AccountArgs,
+    #[command(flatten)]
+    pub(crate) message: MessageArgs,
+    #[command(flatten)]
+    pub(crate) sender: ReturnArgs,
+    #[command(flatten)]
+    pub(crate) result: ResultArgs,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
 }
 
 // What `shell` takes.
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = format!(
-        "Type help in the shell for its commands. From a pipe it reads the same lines, asks nothing and \
-         stops at the first command that fails, with the exit status of that; a - before a command \
+        "Connects at once where a server is named; type help in the shell for its commands. From a pipe it reads the same \
+         lines, asks nothing and stops at the first command that fails, with the exit status of that; a - before a command \
          lets it fail.\n\n{HELP}"
     )
 )]
 pub(crate) struct ShellArgs {
     #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
+    pub(crate) connect: ConnectArgs,
     /// The author, where a message names none
-    #[arg(short, long, value_name = "ADDR", help_heading = "Envelope")]
+    #[arg(short, long, value_name = "ADDR", help_heading = "Envelope", rules = [Rule::ChoosesAccount])]
     pub(crate) from: Option<String>,
     #[command(flatten)]
     pub(crate) files: FileArgs,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
+}
+
+// What `shell` and its command `connect` take.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ConnectArgs {
+    /// The server as for --server, like mx.example.org or mx.example.org:25; or mock, one in this program for tries
+    #[arg(value_name = "SERVER", conflicts_with = "server", rules = [Rule::StandsFor("server")])]
+    host: Option<String>,
+    /// Its port
+    #[arg(value_name = "PORT", conflicts_with = "port", rules = [Rule::StandsFor("port")])]
+    at: Option<String>,
+    #[command(flatten)]
+    pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
 }
 
 // What `verify` takes.
@@ -47,17 +112,19 @@ pub(crate) struct VerifyArgs {
     pub(crate) addresses: Vec<String>,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
+    #[command(flatten)]
+    pub(crate) login: LoginArgs,
     /// Whom MAIL names, when it is not the user who logs in; nobody if there is neither
-    #[arg(short, long, value_name = "ADDR", help_heading = "Envelope")]
+    #[arg(short, long, value_name = "ADDR", help_heading = "Envelope", rules = [Rule::ChoosesAccount])]
     pub(crate) from: Option<String>,
-    /// The same as the reverse-path itself; '<>' for nobody
-    #[arg(long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>, help_heading = "Envelope")]
-    pub(crate) envelope_from: Option<ReversePath>,
-    /// How the result is printed
-    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Run and output")]
-    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) sender: ReturnArgs,
+    #[command(flatten)]
+    pub(crate) result: ResultArgs,
     #[command(flatten)]
     pub(crate) files: FileArgs,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
 }
 
 // What `probe` takes.
@@ -71,11 +138,20 @@ pub(crate) struct VerifyArgs {
 pub(crate) struct ProbeArgs {
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
-    /// How the result is printed
-    #[arg(long, value_name = "FORMAT", value_enum, help_heading = "Run and output")]
-    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) result: ResultArgs,
     #[command(flatten)]
     pub(crate) files: FileArgs,
+    #[command(flatten)]
+    pub(crate) undo: Undo,
+}
+
+// What `explain` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct ExplainArgs {
+    /// A reply code like 550, an enhanced status code like 5.7.26, or both
+    #[arg(required = true, num_args = 1..=2, value_name = "CODE")]
+    pub(crate) codes: Vec<String>,
 }
 
 // What `config` takes.
@@ -108,9 +184,8 @@ pub(crate) enum ConfigAction {
 // What `config show` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ShowArgs {
-    /// The account to show
-    #[arg(short, long, value_name = "NAME")]
-    pub(crate) account: Option<String>,
+    #[command(flatten)]
+    pub(crate) account: AccountArgs,
     /// The author, by whom an account may be chosen
     #[arg(short, long, value_name = "ADDR")]
     pub(crate) from: Option<String>,
@@ -161,4 +236,12 @@ pub(crate) struct ManArgs {
     /// The page of this command
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Option<String>,
+}
+
+// What `help` takes.
+#[derive(Clone, Debug, clap::Args)]
+pub(crate) struct HelpArgs {
+    /// The command
+    #[arg(value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
 }

@@ -2,29 +2,27 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
-use super::switches::Undo;
+use super::rules::{Rule, Rules as _};
 use super::values::{Notify, Return};
 use smtp_core::{Domain, ForwardPath, Parameter, ReversePath};
 
-// From whom, to whom.
+// Where failures go.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Envelope")]
+pub(crate) struct ReturnArgs {
+    /// Where failures are reported to, when it is not the author; '<>' for nowhere
+    #[arg(
+        long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>, rules = [Rule::ChoosesAccount],
+    )]
+    pub(crate) envelope_from: Option<ReversePath>,
+}
+
+// The envelope of a message that is sent.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Envelope")]
 pub(crate) struct EnvelopeArgs {
-    /// The author
-    #[arg(short, long, value_name = "ADDR")]
-    pub(crate) from: Option<String>,
-    /// Recipients; repeatable, or a list with commas
-    #[arg(short, long, value_name = "ADDR")]
-    pub(crate) to: Vec<String>,
-    /// Recipients of a copy
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) cc: Vec<String>,
-    /// Recipients that no one else sees
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) bcc: Vec<String>,
-    /// Where failures are reported to, when it is not the author; '<>' for nowhere
-    #[arg(long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>)]
-    pub(crate) envelope_from: Option<ReversePath>,
+    #[command(flatten)]
+    pub(crate) sender: ReturnArgs,
     /// Send to this address instead of those in the headers
     #[arg(long, value_name = "ADDR", value_parser = str::parse::<ForwardPath>)]
     pub(crate) rcpt: Vec<ForwardPath>,
@@ -52,8 +50,6 @@ pub(crate) struct EnvelopeArgs {
     /// What becomes of addresses in messages that are names of this machine.
     #[arg(skip)]
     pub(crate) local_names: LocalNames,
-    #[command(flatten)]
-    pub(crate) undo: Undo,
 }
 
 /// What becomes of addresses without a domain, which are names of this machine, in messages that exist.

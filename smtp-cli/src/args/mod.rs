@@ -3,10 +3,10 @@
 mod commands;
 mod connection;
 mod envelope;
-mod inputs;
 mod message;
 mod pin;
 mod proxy;
+mod rules;
 mod run;
 mod server;
 mod switches;
@@ -14,19 +14,20 @@ mod values;
 mod xclient;
 
 pub(crate) use commands::{
-    CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ImportArgs, ImportKind, ManArgs, ProbeArgs,
-    SendmailArgs, ShellArgs, ShowArgs, VerifyArgs,
+    CompletionsArgs, ComposeArgs, ConfigAction, ConfigArgs, ConnectArgs, ExplainArgs, ImportArgs, ImportKind,
+    LintArgs, ManArgs, ProbeArgs, SendArgs, ShellArgs, ShowArgs, VerifyArgs,
 };
-pub(crate) use connection::ConnectionArgs;
+pub(crate) use connection::{ConnectionArgs, LoginArgs};
 pub(crate) use envelope::{EnvelopeArgs, LocalNames};
-pub(crate) use message::{Attachment, MessageArgs};
+pub(crate) use message::{Attachment, FixArgs, MessageArgs};
 pub(crate) use pin::Pin;
 pub(crate) use proxy::{Header, Proxy};
-pub(crate) use run::{FileArgs, RunArgs};
+pub(crate) use rules::{Row, Rows, Rule};
+pub(crate) use run::FileArgs;
 pub(crate) use server::{Scheme, Server, hello_name};
 #[cfg(test)]
 pub(crate) use switches::is_switch;
-pub(crate) use switches::{is_undo, negative};
+pub(crate) use switches::{Undo, is_undo, negative};
 pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
 pub(crate) use xclient::DnsServer;
 
@@ -35,6 +36,7 @@ use crate::exit::Exit;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use rules::Rules as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -54,16 +56,16 @@ pub(crate) struct Args {
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GlobalArgs {
     /// Show the session on standard error, without secrets
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
     /// Print nothing but errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
     /// Use this configuration file, and no other
-    #[arg(long, global = true, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE", rules = [Rule::NotInFile])]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) undo: switches::Undo,
+    pub(crate) undo: Undo,
 }
 
 /// The commands.
@@ -73,11 +75,10 @@ pub(crate) struct GlobalArgs {
 #[command(defer = true)]
 pub(crate) enum Command {
     /// Compose a message and send it
-    #[command(after_help = crate::exit::meanings(&format!("{}\n\nExit status:\n", switches::HELP), ""))]
     Send(Box<SendArgs>),
     /// Compose a message and print it
-    #[command(after_help = switches::HELP)]
-    Compose(Box<SendArgs>),
+    #[command(arg = no_session())]
+    Compose(Box<ComposeArgs>),
     /// Talk to a server command by command
     Shell(Box<ShellArgs>),
     /// Ask whether recipients would be taken, without a message
@@ -85,45 +86,31 @@ pub(crate) enum Command {
     /// Look at a server: greeting, extensions, TLS and certificate, mechanisms, and what is wrong with them
     Probe(Box<ProbeArgs>),
     /// Say what a reply code, an enhanced status code or both mean
+    #[command(arg = no_session())]
     Explain(ExplainArgs),
     /// Say what a receiver may mistake for spam or cannot read in a message
-    #[command(after_help = switches::HELP)]
-    Lint(Box<SendArgs>),
+    #[command(arg = no_session())]
+    Lint(Box<LintArgs>),
     /// Show, check and make the configuration
+    #[command(arg = no_session())]
     Config(ConfigArgs),
     /// Send as sendmail(8) does: the message comes from standard input
-    Sendmail(SendmailArgs),
+    Sendmail(commands::SendmailArgs),
     /// Print what completes the options in a shell
+    #[command(arg = no_session())]
     Completions(CompletionsArgs),
     /// Print the manual pages
+    #[command(arg = no_session())]
     Man(ManArgs),
+    /// Print the help of a command
+    #[command(arg = no_session())]
+    Help(commands::HelpArgs),
 }
 
-// What `send` takes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct SendArgs {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
-    pub(crate) envelope: EnvelopeArgs,
-    #[command(flatten)]
-    pub(crate) message: MessageArgs,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
+/// In the place of `--verbose`, for a command that has no session to show: it is accepted and not listed.
+fn no_session() -> Arg {
+    Arg::new("verbose").short('v').long("verbose").action(ArgAction::SetTrue).global(true).hide(true)
 }
-
-/// Options that mean nothing without another. clap does not know of it, because it would miss what stands in a file or a
-/// variable.
-pub(crate) const NEEDS: [(&str, &str); 8] = [
-    ("client-cert", "client-key"),
-    ("client-key", "client-cert"),
-    ("dkim-domain", "dkim-key"),
-    ("dkim-key", "dkim-selector"),
-    ("dkim-selector", "dkim-key"),
-    ("dns", "mx"),
-    ("no-fix", "eml"),
-    ("text-from-html", "html-file"),
-];
 
 /// What the arguments amount to.
 #[derive(Debug)]
@@ -188,55 +175,58 @@ pub(crate) fn command() -> clap::Command {
     command
 }
 
-/// The options of a command that has a long name, those apart that ask for help.
-pub(crate) fn options(name: &str) -> Vec<Arg> {
+/// The commands whose options the layers complete; `send` comes first, whose options a configuration file may have.
+pub(crate) const WITH_SETTINGS: [&str; 6] = ["send", "compose", "lint", "shell", "verify", "probe"];
+
+/// The options of a command.
+pub(crate) fn rows(name: &str) -> Rows {
     let grammar = Args::command();
-    let Some(command) = grammar.find_subcommand(name) else { return Vec::new() };
+    let Some(command) = grammar.find_subcommand(name) else { return Rows::default() };
     // This one alone is completed.
-    let mut alone =
-        clap::Command::new("alone").args(grammar.get_arguments().cloned()).subcommand(command.clone());
+    let mut alone = clap::Command::new("alone")
+        .disable_help_subcommand(true)
+        .args(grammar.get_arguments().cloned())
+        .subcommand(command.clone());
     alone.build();
-    let Some(command) = alone.find_subcommand(name) else { return Vec::new() };
-    let takes_part = |arg: &&Arg| {
-        arg.get_long().is_some()
-            && !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::Version)
-    };
-    command.get_arguments().filter(takes_part).cloned().collect()
+    alone.find_subcommand(name).map(Rows::of).unwrap_or_default()
 }
 
-/// What is no option, and yet is often written behind these commands, with the words for it.
-const BY_OPTION: [(&str, &str); 6] = [
+/// What is no option, and yet is often written after these commands, with the words for it.
+const BY_OPTION: [(&str, &str); 4] = [
     ("compose", "recipients are named by --to ADDR, and a text of several words stands in quotes"),
     ("config", "an account is named by --account NAME, a file by --config FILE"),
-    ("lint", "a message that exists is named by --eml FILE"),
     ("probe", "the server is named by --server SERVER"),
     ("send", "recipients are named by --to ADDR, and a text of several words stands in quotes"),
-    ("shell", "the server is named by --server SERVER"),
 ];
 
-/// How to say what was written without an option where only options are taken.
+/// The words for an argument that the command does not take: a word without an option, or an option of another command.
 fn stray(error: &clap::Error, command: Option<&str>) -> Option<String> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
-    if error.kind() != ErrorKind::UnknownArgument || word.starts_with('-') {
-        return None;
+    let command = command.filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    if word.starts_with('-') {
+        let is_meant = |row: &Row| {
+            let short = row.arg.get_short().map(|short| format!("-{short}"));
+            *word == format!("--{}", row.name) || short.as_ref() == Some(word)
+        };
+        let known = rows(WITH_SETTINGS[0]).iter().any(is_meant);
+        return known.then(|| {
+            format!("{word} has no meaning with {command}, smtp-cli {command} --help lists its options")
+        });
     }
-    let (_, instead) = BY_OPTION.into_iter().find(|(name, _)| Some(*name) == command)?;
+    let (_, instead) = BY_OPTION.into_iter().find(|(name, _)| *name == command)?;
     // A server is the likeliest, and may be written with a password.
     let may_hold_password = word.contains("://") || (word.contains(':') && word.contains('@'));
     let word = if may_hold_password { String::new() } else { format!(" '{word}'") };
     Some(format!("unexpected argument{word} found; {instead}"))
 }
 
-/// Options whose values may hold a password.
-const MAY_HOLD_PASSWORDS: [&str; 2] = ["--server", "--proxy"];
-
 /// The message of a usage error and its tips on one line, without the usage that clap adds.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     // clap repeats the value that it refuses, and this one may hold a password.
     if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
-        && let Some(option) =
-            MAY_HOLD_PASSWORDS.into_iter().find(|option| argument.split(' ').next() == Some(option))
+        && let Some(option) = argument.split(' ').next()
+        && option.strip_prefix("--").is_some_and(|name| rows("send").has(name, Rule::MayHoldPassword))
         && let Some(why) = std::error::Error::source(error)
     {
         return format!("{option}: {why}");
@@ -307,22 +297,6 @@ mod tests {
     }
 
     #[test]
-    fn what_needs_another_option_is_one_of_the_options() {
-        let options: Vec<_> =
-            options("send").iter().filter_map(|arg| arg.get_long().map(String::from)).collect();
-        for (option, needed) in NEEDS {
-            for option in [option, needed] {
-                assert!(options.iter().any(|known| known == option), "{option}");
-            }
-        }
-        for arguments in
-            [&["send", "--no-fix", "--subject", "s"][..], &["send", "--text-from-html", "--eml", "x"]]
-        {
-            assert!(error(arguments).contains(arguments[1]), "{arguments:?}");
-        }
-    }
-
-    #[test]
     fn what_may_be_a_password_is_not_repeated() {
         for server in [
             "smtp://alice:s3cr3tpw",
@@ -350,8 +324,6 @@ mod tests {
     fn a_word_that_stands_alone_is_told_its_option() {
         for (arguments, option) in [
             (&["probe", "mx.example.org:25"][..], "--server SERVER"),
-            (&["shell", "mx.example.org"], "--server SERVER"),
-            (&["lint", "message.eml"], "--eml FILE"),
             (&["send", "--server", "mock", "--subject", "two", "words"], "quotes"),
             (&["config", "show", "work"], "--account NAME"),
         ] {
@@ -363,6 +335,22 @@ mod tests {
             assert!(!error(&["probe", server]).contains("s3cr3tpw"));
         }
         assert!(error(&["explain", "1", "2", "3"]).contains("unexpected"));
+    }
+
+    #[test]
+    fn an_option_of_another_command_is_said_to_have_no_meaning() {
+        for arguments in [
+            &["compose", "--server=smtp://alice:s3cr3tpw@mx"][..],
+            &["compose", "-sx"],
+            &["lint", "--user", "you"],
+            &["probe", "--password-env", "P"],
+            &["verify", "--mx", "a@example.org"],
+            &["shell", "--to", "a@example.org"],
+        ] {
+            let text = error(arguments);
+            assert!(text.contains(&format!("has no meaning with {}", arguments[0])), "{text}");
+            assert!(!text.contains("s3cr3tpw") && !text.contains("similar"), "{text}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
-use super::switches::Undo;
+use super::rules::{Rule, Rules as _};
 use super::values::{Format, Until};
 use std::path::PathBuf;
 
@@ -28,16 +28,13 @@ pub(crate) struct RunArgs {
     /// Try again so often what failed for now, waiting longer each time
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
     pub(crate) retry: u32,
-    /// How the result is printed
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) result: ResultArgs,
     #[command(flatten)]
     pub(crate) files: FileArgs,
     /// Print turns, octets and milliseconds
     #[arg(long)]
     pub(crate) stats: bool,
-    #[command(flatten)]
-    pub(crate) undo: Undo,
 }
 
 /// Once, over one connection.
@@ -50,21 +47,30 @@ impl Default for RunArgs {
             until: None,
             dry_run: false,
             retry: 0,
-            format: None,
+            result: ResultArgs::default(),
             files: FileArgs::default(),
             stats: false,
-            undo: Undo,
         }
     }
 }
 
+// What is printed.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Run and output")]
+pub(crate) struct ResultArgs {
+    /// How the result is printed
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
 // Files that sessions are written to.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Run and output")]
 pub(crate) struct FileArgs {
     /// Write the session to this file: text, or JSON Lines when it ends in .jsonl
-    #[arg(long, value_name = "FILE", help_heading = "Run and output")]
+    #[arg(long, value_name = "FILE", rules = [Rule::Writes])]
     pub(crate) transcript: Option<PathBuf>,
     /// Write the session to this file as a scenario that smtp-mock plays
-    #[arg(long, value_name = "FILE", help_heading = "Run and output")]
+    #[arg(long, value_name = "FILE", rules = [Rule::Writes])]
     pub(crate) record: Option<PathBuf>,
 }

@@ -35,7 +35,7 @@ pub(super) fn go(
     if !logs_in(until) {
         settings.login = None;
     } else if settings.login.is_none() {
-        terminal.warn("nobody logs in, because there is no --user; it goes as far as the hello");
+        terminal.warnings.warn("nobody logs in, because there is no --user; it goes as far as the hello");
     }
     let password = password(&settings, terminal)?;
     let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
@@ -80,7 +80,7 @@ fn print(
     terminal: &mut Terminal,
 ) -> Result<()> {
     let destination = &settings.destination;
-    match (args.run.format.unwrap_or_default(), reached) {
+    match (args.run.result.format, reached) {
         (Format::Json, Err(error)) => {
             let document = serde_json::json!({
                 "schema": "smtp-cli/session/1",
