@@ -4,7 +4,7 @@ mod bare_text;
 mod existing;
 mod signing;
 
-use crate::args::{Attachment, ComposeArgs, EnvelopeArgs, MessageArgs, SendArgs};
+use crate::args::{Attachment, ComposeArgs, EnvelopeArgs, MessageArgs, Notify, SendArgs, keyword};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::mail::Mail;
@@ -417,7 +417,7 @@ pub(crate) fn complete(args: &EnvelopeArgs, envelope: &mut Envelope) -> Result<(
         made.map_err(|error| Error::usage(format!("{option}: {error}")))
     };
     if let Some(part) = args.ret {
-        envelope.parameters.push(parameter("--ret", Parameter::new("RET", Some(part.keyword())))?);
+        envelope.parameters.push(parameter("--ret", Parameter::new("RET", Some(&keyword(&part))))?);
     }
     if let Some(name) = &args.envid {
         envelope.parameters.push(parameter("--envid", Parameter::with_xtext("ENVID", name))?);
@@ -425,8 +425,8 @@ pub(crate) fn complete(args: &EnvelopeArgs, envelope: &mut Envelope) -> Result<(
     envelope.parameters.extend(args.mail_param.iter().cloned());
     let mut parameters = Vec::new();
     if !args.notify.is_empty() {
-        let keywords: Vec<_> = args.notify.iter().map(|notify| notify.keyword()).collect();
-        if keywords.len() > 1 && keywords.contains(&"NEVER") {
+        let keywords: Vec<_> = args.notify.iter().map(keyword).collect();
+        if keywords.len() > 1 && args.notify.contains(&Notify::Never) {
             return Err(Error::usage("--notify never excludes success, failure and delay (RFC 3461)"));
         }
         parameters.push(parameter("--notify", Parameter::new("NOTIFY", Some(&keywords.join(","))))?);

@@ -97,14 +97,13 @@ impl<'r> Layers<'r> {
         configuration: &Configuration,
         terminal: &Terminal,
     ) -> Result<Self> {
-        let undoes =
-            |setting: &Setting| rows.find(&setting.option).is_some_and(|row| args::is_undo(&row.arg));
+        let undoes = |setting: &Setting| rows.find(&setting.option).is_some_and(|row| args::is_undo(row.arg));
         let (undone, settings): (Vec<_>, Vec<_>) = typed(rows, matches).into_iter().partition(undoes);
         check_exclusions(rows, &settings)?;
         let off = undone.iter().map(|setting| args::negative(&setting.option)).collect();
         let mut layers = Self { rows, settings, off, password: None, account: None };
         for row in rows.settable() {
-            let name = variable(&row.name);
+            let name = variable(row.name);
             if let Some(value) = (terminal.environment)(&name) {
                 layers.add(command, row, Given::Variable(value), Source::Variable(name))?;
             }
@@ -197,7 +196,7 @@ impl<'r> Layers<'r> {
     /// Checks that no setting wants for another without which it means nothing.
     fn check_needs(&self) -> Result<()> {
         for setting in &self.settings {
-            let needed = self.rows.find(&setting.option).and_then(Row::needs);
+            let needed = self.rows.find(&setting.option).and_then(|row| row.needs());
             let Some(needed) = needed.filter(|needed| !self.has(needed)) else { continue };
             let place = setting.source.place();
             return Err(Error::usage(format!("--{}{place} needs --{needed} as well", setting.option)));
@@ -232,14 +231,14 @@ impl<'r> Layers<'r> {
     }
 
     /// The value of an option that has one.
-    fn text(&self, row: &Row) -> Option<String> {
+    fn text(&self, row: Row<'_>) -> Option<String> {
         let setting = self.settings.iter().find(|setting| setting.option == row.name)?;
         setting.values.first().map(|value| value.to_string_lossy().into_owned())
     }
 
     /// Adds a setting of a weaker layer, checked by the parser of the options.
-    fn add(&mut self, command: &str, row: &Row, given: Given, source: Source) -> Result<()> {
-        let option = row.name.as_str();
+    fn add(&mut self, command: &str, row: Row<'_>, given: Given, source: Source) -> Result<()> {
+        let option = row.name;
         let is_verified = |setting: &Setting| setting.source.layer() > source.layer();
         if self.is_settled(option)
             || self.settings.iter().any(|other| self.rows.exclude(option, &other.option))
@@ -249,7 +248,7 @@ impl<'r> Layers<'r> {
             return Ok(());
         }
         let Some(values) =
-            values(&row.arg, given).map_err(|why| wrong(&source, &format!("{option} {why}")))?
+            values(row.arg, given).map_err(|why| wrong(&source, &format!("{option} {why}")))?
         else {
             // What a weaker layer says of it no longer counts.
             self.off.push(option.to_string());
@@ -375,7 +374,7 @@ pub(crate) fn load(global: &GlobalArgs, terminal: &mut Terminal) -> Result<Confi
 /// The keys that a configuration may have: all options of `send` that make sense for more than one run.
 pub(crate) fn keys() -> Vec<String> {
     let rows = args::rows(args::WITH_SETTINGS[0]);
-    let keys = rows.settable().filter(|row| !row.has(Rule::NotInFile)).map(|row| row.name.clone());
+    let keys = rows.settable().filter(|row| !row.has(Rule::NotInFile)).map(|row| row.name.to_string());
     keys.collect()
 }
 
@@ -429,7 +428,7 @@ pub(crate) fn typed(rows: &Rows, matches: &ArgMatches) -> Vec<Setting> {
         } else {
             Vec::new()
         };
-        settings.push(Setting { option: row.name.clone(), values, source: Source::Option });
+        settings.push(Setting { option: row.name.to_string(), values, source: Source::Option });
     }
     settings
 }

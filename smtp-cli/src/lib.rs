@@ -59,7 +59,7 @@ pub use exit::Exit;
 pub use interrupt::Interrupt;
 pub use terminal::{Ask, Clock, Environment, Random, Sleep, Stream, Terminal};
 
-use args::{Command, Parsed};
+use args::{Args, Command, Parsed};
 use std::ffi::OsString;
 use std::io::Write;
 
@@ -98,18 +98,15 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         | Command::Probe(_)
         | Command::Verify(_) => {
             let settled = layers::settle(arguments, args, &matches, terminal)?;
-            match settled.args.command {
+            let Args { global, command } = *settled.args;
+            match command {
                 Command::Shell(shell) => {
                     let typed = layers::typed_of(&matches);
-                    shell::shell(&shell, &settled.args.global, settled.program, typed, terminal)
+                    shell::shell(&shell, &global, settled.program, typed, terminal)
                 }
-                Command::Probe(probe) => {
-                    probe::probe(&probe, &settled.args.global, settled.program, terminal)
-                }
-                Command::Verify(verify) => {
-                    verify::verify(&verify, &settled.args.global, settled.program, terminal)
-                }
-                Command::Send(send) => send::send(&send, &settled.args.global, settled.program, terminal),
+                Command::Probe(probe) => probe::probe(&probe, &global, settled.program, terminal),
+                Command::Verify(verify) => verify::verify(&verify, &global, settled.program, terminal),
+                Command::Send(send) => send::send(&send, &global, settled.program, terminal),
                 Command::Compose(compose) => compose::print(*compose, terminal),
                 Command::Lint(lint) => lint::lint(*lint, terminal),
                 _ => Ok(Exit::SOFTWARE),

@@ -84,10 +84,7 @@ pub(crate) struct ConnectionArgs {
     pub(crate) bind: Option<IpAddr>,
     /// Connect through this SOCKS5 proxy, which looks the server's name up: socks5://[user:password@]host[:port];
     /// better from the environment or a file when it has a password
-    #[arg(
-        long, value_name = "URL", value_parser = str::parse::<Proxy>,
-        rules = [Rule::LeadsOut, Rule::MayHoldPassword],
-    )]
+    #[arg(long, value_name = "URL", value_parser = str::parse::<Proxy>, rules = [Rule::LeadsOut, Rule::MayHoldPassword])]
     pub(crate) proxy: Option<Proxy>,
     /// Say first for whom we are a proxy, by a PROXY header; its addresses are those of the connection if not given
     #[arg(long, value_name = "v1|v2[;src=IP:PORT][;dst=IP:PORT]", value_parser = str::parse::<Header>)]

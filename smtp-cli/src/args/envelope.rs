@@ -11,9 +11,7 @@ use smtp_core::{Domain, ForwardPath, Parameter, ReversePath};
 #[command(next_help_heading = "Envelope")]
 pub(crate) struct ReturnArgs {
     /// Where failures are reported to, when it is not the author; '<>' for nowhere
-    #[arg(
-        long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>, rules = [Rule::ChoosesAccount],
-    )]
+    #[arg(long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>, rules = [Rule::ChoosesAccount])]
     pub(crate) envelope_from: Option<ReversePath>,
 }
 

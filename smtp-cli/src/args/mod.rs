@@ -28,7 +28,7 @@ pub(crate) use server::{Scheme, Server, hello_name};
 #[cfg(test)]
 pub(crate) use switches::is_switch;
 pub(crate) use switches::{Undo, is_undo, negative};
-pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
+pub(crate) use values::{AuthChoice, Format, Notify, ProtocolName, TlsMode, Until, keyword};
 pub(crate) use xclient::DnsServer;
 
 use crate::error::Error;
@@ -181,14 +181,12 @@ pub(crate) const WITH_SETTINGS: [&str; 6] = ["send", "compose", "lint", "shell",
 /// The options of a command.
 pub(crate) fn rows(name: &str) -> Rows {
     let grammar = Args::command();
-    let Some(command) = grammar.find_subcommand(name) else { return Rows::default() };
     // This one alone is completed.
-    let mut alone = clap::Command::new("alone")
-        .disable_help_subcommand(true)
-        .args(grammar.get_arguments().cloned())
-        .subcommand(command.clone());
+    let alone =
+        clap::Command::new("alone").disable_help_subcommand(true).args(grammar.get_arguments().cloned());
+    let mut alone = alone.subcommands(grammar.find_subcommand(name).cloned());
     alone.build();
-    alone.find_subcommand(name).map(Rows::of).unwrap_or_default()
+    Rows(alone.find_subcommand(name).cloned().unwrap_or(alone))
 }
 
 /// What is no option, and yet is often written after these commands, with the words for it.
@@ -204,7 +202,7 @@ fn stray(error: &clap::Error, command: Option<&str>) -> Option<String> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
     let command = command.filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
     if word.starts_with('-') {
-        let is_meant = |row: &Row| {
+        let is_meant = |row: Row<'_>| {
             let short = row.arg.get_short().map(|short| format!("-{short}"));
             *word == format!("--{}", row.name) || short.as_ref() == Some(word)
         };
@@ -259,102 +257,8 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
 mod tests {
     use super::*;
 
-    fn error(arguments: &[&str]) -> String {
-        let arguments = ["smtp-cli"].iter().chain(arguments).map(OsString::from);
-        let error = parse(arguments).unwrap_err();
-        assert_eq!(error.exit(), Exit::USAGE);
-        error.to_string()
-    }
-
     #[test]
     fn the_grammar_is_sound() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn a_typo_names_the_nearest_option_on_one_line() {
-        let text = error(&["send", "--sever", "mock"]);
-        assert!(text.contains("'--sever'") && text.contains("'--server'"), "{text}");
-        assert!(!text.contains('\n') && !text.contains("\\n"), "{text}");
-    }
-
-    #[test]
-    fn a_wrong_value_names_option_and_reason() {
-        let text = error(&["send", "--server", "mx:0"]);
-        assert!(text.contains("--server") && text.contains("no port"), "{text}");
-        let text = error(&["send", "--tls", "maybe"]);
-        assert!(text.contains("--tls") && text.contains("starttls"), "{text}");
-    }
-
-    #[test]
-    fn quiet_and_verbose_exclude_each_other_wherever_they_stand() {
-        for arguments in
-            [&["send", "-q", "-v"][..], &["-q", "send", "-v"], &["-v", "explain", "550", "--quiet"]]
-        {
-            let text = error(arguments);
-            assert!(text.contains("--quiet") && text.contains("--verbose"), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_may_be_a_password_is_not_repeated() {
-        for server in [
-            "smtp://alice:s3cr3tpw",
-            "smtp://alice:s3cr3tpw/",
-            "alice:s3cr3tpw",
-            "smtp://alice:s3cr3tpw/x",
-            "smtp://alice:s3cr3tpw@mx",
-            "smtp://alice:s3cr3tpw pw",
-            "smtp://[s3cr3tpw]",
-            "s3cr3tpw://alice",
-            "[::1]:s3cr3tpw",
-        ] {
-            let text = error(&["send", "--server", server]);
-            assert!(text.starts_with("--server: ") && !text.contains("s3cr3tpw"), "{text}");
-            let text = check(["smtp-cli".into(), "send".into(), format!("--server={server}").into()]);
-            assert!(!text.unwrap_err().to_string().contains("s3cr3tpw"));
-        }
-        for proxy in ["socks5://alice:s3cr3tpw", "alice:s3cr3tpw@proxy", "http://alice:s3cr3tpw@proxy"] {
-            let text = error(&["send", "--proxy", proxy]);
-            assert!(text.starts_with("--proxy: ") && !text.contains("s3cr3tpw"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_word_that_stands_alone_is_told_its_option() {
-        for (arguments, option) in [
-            (&["probe", "mx.example.org:25"][..], "--server SERVER"),
-            (&["send", "--server", "mock", "--subject", "two", "words"], "quotes"),
-            (&["config", "show", "work"], "--account NAME"),
-        ] {
-            let text = error(arguments);
-            let word = arguments.last().expect("there is one");
-            assert!(text.contains(option) && text.contains(&format!("'{word}'")), "{text}");
-        }
-        for server in ["smtp://alice:s3cr3tpw@mx", "alice:s3cr3tpw@mx"] {
-            assert!(!error(&["probe", server]).contains("s3cr3tpw"));
-        }
-        assert!(error(&["explain", "1", "2", "3"]).contains("unexpected"));
-    }
-
-    #[test]
-    fn an_option_of_another_command_is_said_to_have_no_meaning() {
-        for arguments in [
-            &["compose", "--server=smtp://alice:s3cr3tpw@mx"][..],
-            &["compose", "-sx"],
-            &["lint", "--user", "you"],
-            &["probe", "--password-env", "P"],
-            &["verify", "--mx", "a@example.org"],
-            &["shell", "--to", "a@example.org"],
-        ] {
-            let text = error(arguments);
-            assert!(text.contains(&format!("has no meaning with {}", arguments[0])), "{text}");
-            assert!(!text.contains("s3cr3tpw") && !text.contains("similar"), "{text}");
-        }
-    }
-
-    #[test]
-    fn no_command_says_where_the_commands_are() {
-        assert!(error(&[]).contains("--help"));
     }
 }

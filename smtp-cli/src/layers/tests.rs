@@ -64,7 +64,7 @@ fn every_switch_counts_by_its_layer_and_can_be_undone() {
     let grammar = args::command();
     for command in grammar.get_subcommands() {
         let command = command.get_name();
-        for switch in args::rows(command).iter().map(|row| &row.arg).filter(|arg| args::is_switch(arg)) {
+        for switch in args::rows(command).iter().map(|row| row.arg).filter(|arg| args::is_switch(arg)) {
             let option = switch.get_long().unwrap();
             if !args::WITH_SETTINGS.contains(&command) {
                 // The others have no settings of their own.
@@ -114,8 +114,8 @@ fn every_switch_counts_by_its_layer_and_can_be_undone() {
 #[test]
 fn no_option_undoes_two_and_none_is_a_key() {
     let keys = keys();
-    for row in args::rows("send").iter().filter(|row| args::is_undo(&row.arg)) {
-        let long = row.name.as_str();
+    for row in args::rows("send").iter().filter(|row| args::is_undo(row.arg)) {
+        let long = row.name;
         assert!(row.arg.is_hide_set() && !keys.iter().any(|key| key == long), "{long}");
         assert!(keys.contains(&args::negative(long)), "{long}");
     }

@@ -238,7 +238,7 @@ fn command(words: Vec<String>) -> Result<What> {
     };
     let grammar = Grammar::from_arg_matches(&matches)
         .map_err(|error| Error::usage(format!("{name}: {}", args::one_line(&error))))?;
-    let rows = built().find_subcommand(&name).map(Rows::of).unwrap_or_default();
+    let rows = Rows(built().find_subcommand(&name).cloned().unwrap_or_default());
     let settings = matches.subcommand().map(|(_, matches)| typed(&rows, matches)).unwrap_or_default();
     let mut files = InUse::default();
     files.extend(inputs(&rows, &settings));
@@ -359,7 +359,7 @@ pub(super) fn complete(line: &str) -> Completion {
         let values = option.get_possible_values();
         return if !values.is_empty() {
             beginning(values.iter().map(|value| value.get_name().to_string()).collect())
-        } else if takes_file(option) {
+        } else if matches!(option.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath) {
             Completion::File
         } else {
             Completion::Words(start, Vec::new())
@@ -370,10 +370,6 @@ pub(super) fn complete(line: &str) -> Completion {
         return beginning(longs.map(|long| format!("--{long}")).collect());
     }
     Completion::Words(start, Vec::new())
-}
-
-fn takes_file(option: &Arg) -> bool {
-    matches!(option.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath)
 }
 
 #[cfg(test)]
