@@ -13,7 +13,7 @@ mod line;
 mod old_tls;
 mod report;
 
-use crate::args::{AuthChoice, Format, GlobalArgs, LoginArgs, ProbeArgs};
+use crate::args::{Format, GlobalArgs, LoginArgs, ProbeArgs};
 use crate::bundled;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -21,7 +21,7 @@ use crate::layers::Program;
 use crate::output::Outputs;
 use crate::send::conclude;
 use crate::session::Session;
-use crate::settings::{Encryption, Settings};
+use crate::settings::{Encryption, Run, Settings};
 use crate::terminal::Terminal;
 use crate::transcript::Observer;
 use facts::{Facts, Offer};
@@ -36,21 +36,17 @@ pub(crate) fn probe(
     program: Program,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let mut settings = Settings::new(
-        &args.connection,
-        &LoginArgs { auth: Some(AuthChoice::None), ..LoginArgs::default() },
-        None,
-    )?;
+    let run = Run { interrupt: terminal.interrupt.clone(), logs_in: false, ..Run::default() };
+    let settings = Settings::new(&args.connection, &LoginArgs::default(), None)?.for_run(run);
     if settings.protocol == Protocol::Smtp {
         return Err(Error::usage(
             "--protocol smtp leaves nothing to probe: with HELO a server offers nothing",
         ));
     }
-    settings.interrupt = terminal.interrupt.clone();
     if let Some(log) = &program.log {
         log.check(&program.in_use)?;
     }
-    let _mock = if settings.is_mock { Some(bundled::start(&mut settings, None)?) } else { None };
+    let (settings, _mock) = bundled::start(settings, None)?;
     let (now, _) = (terminal.clock)();
     let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let interrupt = settings.interrupt.clone();
@@ -79,12 +75,7 @@ type Observers<'a> = dyn Fn() -> Vec<Box<dyn Observer>> + 'a;
 /// Connects, and finds out all that there is; the error is that nobody greeted.
 fn look(settings: &Settings, is_trust_unwanted: bool, now: i64, observers: &Observers<'_>) -> Result<Facts> {
     // What is wrong with a certificate is to be told, and is no reason to see nothing else.
-    let mut open = settings.clone();
-    open.trust.anything = true;
-    open.trust.pin = None;
-    if open.encryption == Encryption::Required {
-        open.encryption = Encryption::Opportunistic;
-    }
+    let open = settings.unverified();
     let mut facts = Facts { is_trust_unwanted, ..Facts::new(settings, now) };
     see_session(&open, &mut facts, observers)?;
     if facts.is_secured {

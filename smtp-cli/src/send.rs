@@ -15,7 +15,7 @@ use crate::mx::{self, Mx};
 use crate::output::Outputs;
 use crate::report::{Form, Ledger, Report};
 use crate::session::Session;
-use crate::settings::{Encryption, Settings, refuse_login};
+use crate::settings::{Encryption, Run, Settings, refuse_login};
 use crate::terminal::Terminal;
 use smtp_core::Secret;
 use std::fmt::Write as _;
@@ -48,20 +48,29 @@ fn attempt(
     is_told: &mut bool,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let mut settings = if args.mx.mx {
+    let reach = args.run.until.map_or(Some(Reach::Message), reach);
+    let settings = if args.mx.mx {
         refuse_login(&args.login)?;
         mx::settings(args)?
     } else {
         Settings::new(&args.connection, &args.login, program.password)?
     };
-    settings.in_flight = usize::from(args.run.in_flight);
+    let settings = settings.for_run(Run {
+        interrupt: terminal.interrupt.clone(),
+        in_flight: usize::from(args.run.in_flight),
+        // Where only the outcomes are told, no reply need be; after DATA its reply is the outcome.
+        accounts: matches!(reach, None | Some(Reach::Data))
+            || args.run.stats
+            || args.run.result.format == Format::Json,
+        // Its commands do not wait for the server to await the message.
+        without: (reach == Some(Reach::Data)).then_some("CHUNKING"),
+        logs_in: args.run.until.is_none_or(part_way::logs_in),
+    });
     check_require_tls(&args.envelope, &settings)?;
-    settings.interrupt = terminal.interrupt.clone();
     let (log, in_use) = (program.log, program.in_use);
     if let Some(log) = &log {
         log.check(&in_use)?;
     }
-    let reach = args.run.until.map_or(Some(Reach::Message), reach);
     if args.run.dry_run {
         let prepared = reach.map(|_| compose::prepare(args, terminal)).transpose()?;
         return dry_run(args, &settings, prepared, terminal);
@@ -73,18 +82,12 @@ fn attempt(
         *is_told = true;
         return part_way::go(args, global, settings, (log, in_use), terminal);
     };
-    // Where only the outcomes are told, no reply need be; behind DATA its reply is the outcome.
-    settings.accounts = args.run.stats || args.run.result.format == Format::Json || reach == Reach::Data;
-    if reach == Reach::Data {
-        // Its commands do not wait for the server to await the message.
-        settings.ignored_extensions.push("CHUNKING".to_string());
-    }
     let prepared = compose::prepare(args, terminal)?;
     if global.verbose {
         warn_of_another_sender(&settings, &prepared, terminal);
     }
     let password = password(&settings, terminal)?;
-    let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
+    let (settings, mock) = bundled::start(settings, password.as_ref())?;
     // The look-ups read it from there.
     let connection = ConnectionArgs { dns: args.mx.dns, ..args.connection.clone() };
     let mx = args.mx.mx.then(|| Mx::new(&connection)).transpose()?;
@@ -229,7 +232,7 @@ fn dry_run(
         Encryption::Implicit => "implicit",
     };
     terminal.print(&format!("=== {server}, TLS {encryption}\n"))?;
-    if let Some(login) = settings.login.as_ref().filter(|_| until.is_none_or(part_way::logs_in)) {
+    if let Some(login) = &settings.login {
         terminal.print(&format!("=== login as {}\n", crate::error::Escaped(&login.user)))?;
     }
     for mail in mails {

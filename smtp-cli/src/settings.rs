@@ -55,6 +55,28 @@ pub(crate) struct Settings {
     pub(crate) interrupt: Interrupt,
 }
 
+/// What a run asks of its sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// What asks them to stop.
+    pub(crate) interrupt: Interrupt,
+    /// How many messages may await their final reply at once on a connection.
+    pub(crate) in_flight: usize,
+    /// Whether somebody wants to know how long each phase took.
+    pub(crate) accounts: bool,
+    /// An extension that it cannot use.
+    pub(crate) without: Option<&'static str>,
+    /// Whether it goes as far as the login.
+    pub(crate) logs_in: bool,
+}
+
+/// Messages one after the other, and all that is to be known of them.
+impl Default for Run {
+    fn default() -> Self {
+        Self { interrupt: Interrupt::default(), in_flight: 1, accounts: true, without: None, logs_in: true }
+    }
+}
+
 /// The way to a destination.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Route {
@@ -116,9 +138,31 @@ impl Settings {
         let port = args.port.unwrap_or(25);
         let encryption = encryption(args, port, true)?;
         let destination = Destination::Host { name: name.to_string(), port };
-        let mut settings = Self::of(args, destination, protocol, encryption);
-        settings.route.address = Some(address);
-        Ok(settings)
+        let settings = Self::of(args, destination, protocol, encryption);
+        Ok(Self { route: Route { address: Some(address), ..settings.route }, ..settings })
+    }
+
+    /// The same, for a run.
+    pub(crate) fn for_run(self, run: Run) -> Self {
+        let Run { interrupt, in_flight, accounts, without, logs_in } = run;
+        let ignored = self.ignored_extensions.into_iter().chain(without.map(String::from));
+        Self {
+            interrupt,
+            in_flight,
+            accounts,
+            ignored_extensions: ignored.collect(),
+            login: self.login.filter(|_| logs_in),
+            ..self
+        }
+    }
+
+    /// The same without verification, so that what is wrong with a certificate ends no session.
+    pub(crate) fn unverified(&self) -> Self {
+        let encryption = match self.encryption {
+            Encryption::Required => Encryption::Opportunistic,
+            encryption => encryption,
+        };
+        Self { encryption, trust: Trust { anything: true, pin: None, ..self.trust.clone() }, ..self.clone() }
     }
 
     fn of(

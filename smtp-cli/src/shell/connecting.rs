@@ -24,14 +24,12 @@ impl Shell<'_> {
         // A pipe that names its server has no lines to answer questions with.
         let asks_for_all = self.is_asking || args.connection.server.is_none();
         self.complete(&mut args, asks_for_all)?;
-        let mut settings = Settings::new(&args.connection, &args.login, given)?;
+        let settings = Settings::new(&args.connection, &args.login, given)?;
         if let Some(warning) = settings.warning() {
             self.terminal.warnings.warn(&warning);
         }
         let password = self.password(&settings, asks_for_all)?;
-        let mock =
-            if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-        let settings = settings;
+        let (settings, mock) = bundled::start(settings, password.as_ref())?;
         if self.is_asking {
             // A server that says nothing is waited for as long as RFC 5321 says, which is long to sit there and wonder.
             self.say(&format!("connecting to {}, Ctrl-C gives up and leaves", settings.destination))?;
