@@ -13,22 +13,19 @@ mod switches;
 mod values;
 mod xclient;
 
-pub(crate) use commands::{
-    CompletionsArgs, ComposeArgs, ConfigAction, ConfigArgs, ConnectArgs, ExplainArgs, ImportArgs, ImportKind,
-    LintArgs, ManArgs, ProbeArgs, SendArgs, ShellArgs, ShowArgs, VerifyArgs,
-};
-pub(crate) use connection::{ConnectionArgs, LoginArgs};
-pub(crate) use envelope::{EnvelopeArgs, LocalNames};
-pub(crate) use message::{Attachment, FixArgs, MessageArgs};
+pub(crate) use commands::*;
+pub(crate) use connection::*;
+pub(crate) use envelope::*;
+pub(crate) use message::*;
 pub(crate) use pin::Pin;
 pub(crate) use proxy::{Header, Proxy};
 pub(crate) use rules::{Row, Rows, Rule};
-pub(crate) use run::FileArgs;
+pub(crate) use run::*;
 pub(crate) use server::{Scheme, Server, hello_name};
 #[cfg(test)]
 pub(crate) use switches::is_switch;
 pub(crate) use switches::{Undo, is_undo, negative};
-pub(crate) use values::{AuthChoice, Format, Notify, ProtocolName, TlsMode, Until, keyword};
+pub(crate) use values::*;
 pub(crate) use xclient::DnsServer;
 
 use crate::error::Error;
@@ -95,7 +92,7 @@ pub(crate) enum Command {
     #[command(arg = no_session())]
     Config(ConfigArgs),
     /// Send as sendmail(8) does: the message comes from standard input
-    Sendmail(commands::SendmailArgs),
+    Sendmail(SendmailArgs),
     /// Print what completes the options in a shell
     #[command(arg = no_session())]
     Completions(CompletionsArgs),
@@ -104,7 +101,7 @@ pub(crate) enum Command {
     Man(ManArgs),
     /// Print the help of a command
     #[command(arg = no_session())]
-    Help(commands::HelpArgs),
+    Help(HelpArgs),
 }
 
 /// In the place of `--verbose`, for a command that has no session to show: it is accepted and not listed.
