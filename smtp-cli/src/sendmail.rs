@@ -124,16 +124,16 @@ Usage: sendmail [OPTION]... [--] [RECIPIENT]...
 
 Sends the message of standard input.
 
-  -t, --read-recipients  Take the recipients from To, Cc and Bcc, besides those named
-  -f ADDR, -r ADDR       Send in the name of this address; '' for nobody's
-  -F NAME                The author's name, for a message without From
+  -t, --read-recipients  Send to the recipients in To, Cc and Bcc too
+  -f ADDR, -r ADDR       Set the sender; '' for none
+  -F NAME                Set the author's name of a message without From
   -a NAME                Use this account of the configuration file
-  -N WHEN                When reports about delivery are wanted: never, or success,failure,delay
-  -R PART                What such a report contains of the message: full or hdrs
-  -V ID                  A name of this envelope that such a report repeats
+  -N WHEN                Request reports about delivery: never, or success,failure,delay
+  -R PART                Request this part of the message in reports: full or hdrs
+  -V ID                  Add this identifier of the envelope to reports
   -v                     Show the session on standard error
-  -bm, -i                What is done anyway: send, and let no lone dot end the message
-      --help             Print this
+  -bm, -i                Send, and do not end the message at a lone dot: always done
+      --help             Print this help
       --version          Print the version
 
 -A, -B, -d, -e, -G, -h, -L, -m, -n, -o, -p and -U are taken, and change nothing. Everything else is said by the

@@ -52,7 +52,7 @@ pub(crate) struct ComposeArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct LintArgs {
-    /// Messages that exist, as by --eml; - is the one of standard input
+    /// Ready messages, as with --eml; - for standard input
     #[arg(value_name = "FILE|-", rules = [Rule::StandsFor("eml")])]
     pub(crate) files: Vec<PathBuf>,
     #[command(flatten)]
@@ -71,15 +71,14 @@ pub(crate) struct LintArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = format!(
-        "Connects at once where a server is named; type help in the shell for its commands. From a pipe it reads the same \
-         lines, asks nothing and stops at the first command that fails, with the exit status of that; a - before a command \
-         lets it fail.\n\n{HELP}"
+        "Connects at once if a server is named; help lists the commands. From a pipe the shell asks nothing, and the first \
+         command that fails ends it with its exit status, unless a - stands before the command.\n\n{HELP}"
     )
 )]
 pub(crate) struct ShellArgs {
     #[command(flatten)]
     pub(crate) connect: ConnectArgs,
-    /// The author, where a message names none
+    /// Set the author of messages that name none
     #[arg(short, long, value_name = "ADDR", help_heading = "Envelope", rules = [Rule::ChoosesAccount])]
     pub(crate) from: Option<String>,
     #[command(flatten)]
@@ -91,10 +90,10 @@ pub(crate) struct ShellArgs {
 // What `shell` and its command `connect` take.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ConnectArgs {
-    /// The server as for --server, like mx.example.org or mx.example.org:25; or mock, one in this program for tries
+    /// Connect to this server, as with --server: mx.example.org, mx.example.org:25 or mock
     #[arg(value_name = "SERVER", conflicts_with = "server", rules = [Rule::StandsFor("server")])]
     host: Option<String>,
-    /// Its port
+    /// Connect to this port of it
     #[arg(value_name = "PORT", conflicts_with = "port", rules = [Rule::StandsFor("port")])]
     at: Option<String>,
     #[command(flatten)]
@@ -107,14 +106,14 @@ pub(crate) struct ConnectArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(after_help = HELP)]
 pub(crate) struct VerifyArgs {
-    /// Addresses; several with commas or blanks between them
+    /// Check these addresses, with commas or blanks between them
     #[arg(required = true, value_name = "ADDR")]
     pub(crate) addresses: Vec<String>,
     #[command(flatten)]
     pub(crate) connection: ConnectionArgs,
     #[command(flatten)]
     pub(crate) login: LoginArgs,
-    /// Whom MAIL names, when it is not the user who logs in; nobody if there is neither
+    /// Send this address in MAIL instead of the user who logs in
     #[arg(short, long, value_name = "ADDR", help_heading = "Envelope", rules = [Rule::ChoosesAccount])]
     pub(crate) from: Option<String>,
     #[command(flatten)]
@@ -131,8 +130,8 @@ pub(crate) struct VerifyArgs {
 #[derive(Clone, Debug, clap::Args)]
 #[command(
     after_help = format!(
-        "Opens up to five connections one after the other, logs in on none and sends no mail. A finding is \
-         serious, doubtful or a note; the exit status is 0 whenever the server greeted.\n\n{HELP}"
+        "Opens up to five connections in turn, never logs in and sends no mail. A finding is serious, doubtful or \
+         a note; the exit status is 0 whenever the server greeted.\n\n{HELP}"
     )
 )]
 pub(crate) struct ProbeArgs {
@@ -149,7 +148,7 @@ pub(crate) struct ProbeArgs {
 // What `explain` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ExplainArgs {
-    /// A reply code like 550, an enhanced status code like 5.7.26, or both
+    /// Explain a reply code like 550, an enhanced status code like 5.7.26, or both
     #[arg(required = true, num_args = 1..=2, value_name = "CODE")]
     pub(crate) codes: Vec<String>,
 }
@@ -164,19 +163,19 @@ pub(crate) struct ConfigArgs {
 // What is done about the configuration.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ConfigAction {
-    /// Show the effective settings, each with its source, secrets masked
+    /// Show the effective settings and their sources, with secrets masked
     Show(ShowArgs),
-    /// Read the configuration files and say what is wrong
+    /// Check the configuration files
     Check,
-    /// Say where the configuration files are looked for
+    /// Show where configuration files are looked for
     Path,
-    /// Ask for what an account needs, and write it to the user's configuration file
+    /// Ask for an account and write it to the user's configuration file
     Init,
-    /// Print the configuration that an msmtprc or swaksrc amounts to
+    /// Convert an msmtprc or swaksrc, and print the result
     #[command(
-        after_help = "What it prints belongs into one of the files that smtp-cli config path names, readable by \
-                      nobody else where it holds a password: (umask 077; smtp-cli config import ~/.msmtprc > FILE). \
-                      What has no counterpart is named on standard error."
+        after_help = "Write the result to one of the files that smtp-cli config path shows; if it holds a password, nobody \
+                      else may read it: (umask 077; smtp-cli config import ~/.msmtprc > FILE). Settings without a \
+                      counterpart are reported on standard error."
     )]
     Import(ImportArgs),
 }
@@ -186,7 +185,7 @@ pub(crate) enum ConfigAction {
 pub(crate) struct ShowArgs {
     #[command(flatten)]
     pub(crate) account: AccountArgs,
-    /// The author, by whom an account may be chosen
+    /// Choose the account by this author
     #[arg(short, long, value_name = "ADDR")]
     pub(crate) from: Option<String>,
 }
@@ -194,9 +193,9 @@ pub(crate) struct ShowArgs {
 // What `config import` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ImportArgs {
-    /// An msmtprc or a swaksrc
+    /// Convert this file
     pub(crate) file: PathBuf,
-    /// Which of them it is, when its name does not tell
+    /// Read the file as this kind, if its name does not tell
     #[arg(long, value_name = "KIND", value_enum)]
     pub(crate) kind: Option<ImportKind>,
 }
@@ -204,9 +203,9 @@ pub(crate) struct ImportArgs {
 /// Files that can be imported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ImportKind {
-    /// Of msmtp
+    /// A file of msmtp
     Msmtprc,
-    /// Of swaks
+    /// A file of swaks
     Swaksrc,
 }
 
@@ -214,7 +213,7 @@ pub(crate) enum ImportKind {
 #[derive(Clone, Debug, clap::Args)]
 #[command(disable_help_flag = true, after_help = crate::sendmail::HELP)]
 pub(crate) struct SendmailArgs {
-    /// The options of sendmail(8), then recipients
+    /// Options of sendmail(8), then recipients
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "OPTION|RECIPIENT")]
     pub(crate) words: Vec<OsString>,
 }
@@ -222,7 +221,7 @@ pub(crate) struct SendmailArgs {
 // What `completions` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct CompletionsArgs {
-    /// The shell
+    /// Print completions for this shell
     #[arg(value_name = "SHELL", value_enum)]
     pub(crate) shell: clap_complete::Shell,
 }
@@ -230,10 +229,10 @@ pub(crate) struct CompletionsArgs {
 // What `man` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct ManArgs {
-    /// Write the pages into this directory instead of printing that of smtp-cli(1)
+    /// Write all pages to this directory
     #[arg(long, value_name = "DIR")]
     pub(crate) directory: Option<PathBuf>,
-    /// The page of this command
+    /// Print the page of this command instead of smtp-cli(1)
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Option<String>,
 }
@@ -241,7 +240,7 @@ pub(crate) struct ManArgs {
 // What `help` takes.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct HelpArgs {
-    /// The command
+    /// Print the help of this command
     #[arg(value_name = "COMMAND")]
     pub(crate) command: Vec<String>,
 }

@@ -40,7 +40,7 @@ use std::path::PathBuf;
 /// Sends mail from a shell or a script.
 #[derive(Debug, Parser)]
 #[command(name = "smtp-cli", version, term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "A try without any server: smtp-cli send --server mock --from you@example.org \
+#[command(after_help = "To try it without a server: smtp-cli send --server mock --from you@example.org \
                         --to friend@example.net --subject Hello --body 'It works.' -v")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -52,13 +52,13 @@ pub(crate) struct Args {
 /// Options that may stand before the command and after it.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GlobalArgs {
-    /// Show the session on standard error, without secrets
+    /// Show the session on standard error, with secrets masked
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Use this configuration file, and no other
+    /// Read only this configuration file
     #[arg(long, global = true, value_name = "FILE", rules = [Rule::NotInFile])]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
@@ -76,24 +76,24 @@ pub(crate) enum Command {
     /// Compose a message and print it
     #[command(arg = no_session())]
     Compose(Box<ComposeArgs>),
-    /// Talk to a server command by command
+    /// Open an interactive session with a server
     Shell(Box<ShellArgs>),
-    /// Ask whether recipients would be taken, without a message
+    /// Check whether a server accepts recipients, without sending a message
     Verify(Box<VerifyArgs>),
-    /// Look at a server: greeting, extensions, TLS and certificate, mechanisms, and what is wrong with them
+    /// Show what a server offers, and what is wrong with it
     Probe(Box<ProbeArgs>),
-    /// Say what a reply code, an enhanced status code or both mean
+    /// Explain a reply code, an enhanced status code or both
     #[command(arg = no_session())]
     Explain(ExplainArgs),
-    /// Say what a receiver may mistake for spam or cannot read in a message
+    /// Check messages for what a filter takes for spam or a reader cannot show
     #[command(arg = no_session())]
     Lint(Box<LintArgs>),
-    /// Show, check and make the configuration
+    /// Show, check and create the configuration
     #[command(arg = no_session())]
     Config(ConfigArgs),
-    /// Send as sendmail(8) does: the message comes from standard input
+    /// Send the message of standard input, with sendmail(8)'s options
     Sendmail(SendmailArgs),
-    /// Print what completes the options in a shell
+    /// Print completions for a shell
     #[command(arg = no_session())]
     Completions(CompletionsArgs),
     /// Print the manual pages

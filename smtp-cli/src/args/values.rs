@@ -11,77 +11,77 @@ pub(crate) enum TlsMode {
     /// Implicit on port 465; opportunistic on loopback, on unix sockets and with --mx unless verified TLS is required;
     /// else starttls
     Auto,
-    /// In clear
+    /// No TLS
     None,
-    /// STARTTLS where it is offered, without verification
+    /// STARTTLS if offered, without verification
     Opportunistic,
-    /// STARTTLS is required
+    /// Require STARTTLS
     Starttls,
-    /// TLS from the first octet on
+    /// TLS from the start
     Implicit,
 }
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Text for people
     #[default]
     Text,
-    /// For programs: one document
+    /// One document for programs
     Json,
 }
 
 /// How far a session goes: the phases of `--timeout` behind which there is a way to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Until {
-    /// The connection is there, and greeted, for QUIT comes behind the greeting
+    /// Connected and greeted: QUIT follows the greeting
     Connect,
-    /// The same
+    /// The same as connect
     Greeting,
-    /// The server has said hello, and said so again under TLS
+    /// EHLO was accepted, under TLS again
     Hello,
-    /// TLS is up; behind STARTTLS no further hello is said
+    /// TLS is established, without another EHLO
     Tls,
     /// Logged in
     Auth,
-    /// The sender was taken or refused
+    /// The sender was accepted or refused
     Mail,
-    /// The recipients were taken or refused
+    /// The recipients were accepted or refused
     Rcpt,
-    /// The server awaits the message; the connection is closed, for QUIT would be a line of the message
+    /// The server awaits the message; the connection is closed without QUIT, which would be a line of it
     Data,
 }
 
 /// Which protocol is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProtocolName {
-    /// EHLO, and HELO where the server does not know it
+    /// EHLO, or HELO if the server does not know it
     Esmtp,
     /// HELO only
     Smtp,
-    /// LHLO, a reply for each recipient
+    /// LHLO, with a reply for each recipient
     Lmtp,
 }
 
 /// When reports about delivery are wanted (RFC 3461 §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Notify {
-    /// Not at all
+    /// Never
     Never,
-    /// When it was delivered
+    /// On delivery
     Success,
-    /// When it cannot be delivered
+    /// On failure
     Failure,
-    /// When it is delayed
+    /// On delay
     Delay,
 }
 
 /// What a report is to contain of the message (RFC 3461 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Return {
-    /// All of it
+    /// The whole message
     Full,
-    /// Its header section
+    /// The header section
     Hdrs,
 }
 
@@ -155,13 +155,12 @@ impl TimeoutChanges {
     /// Makes the changes.
     pub(crate) fn apply(&self, timeouts: &mut Timeouts) {
         for &(phase, limit) in &self.0 {
-            match phase {
-                Some(place) => PHASES[place].1(timeouts, limit),
-                None => {
-                    let last_words = timeouts.last_words.min(limit);
-                    *timeouts = Timeouts::all(limit);
-                    timeouts.last_words = last_words;
-                }
+            if let Some(place) = phase {
+                PHASES[place].1(timeouts, limit);
+            } else {
+                let last_words = timeouts.last_words.min(limit);
+                *timeouts = Timeouts::all(limit);
+                timeouts.last_words = last_words;
             }
         }
     }
