@@ -334,7 +334,7 @@ fn destination(
         Server::Unix(_) | Server::Mock if args.port.is_some() => {
             Err(Error::usage("--port has no meaning with this --server"))
         }
-        Server::Unix(path) => Ok((Destination::Unix(path.display().to_string()), None)),
+        Server::Unix(path) => Ok((Destination::unix(path.into_os_string().into_encoded_bytes()), None)),
         Server::Mock => Ok((Destination::Host { name: "127.0.0.1".to_string(), port: 0 }, None)),
         Server::Host { scheme, user, host, port: named } => {
             let default = match (scheme, args.tls) {
