@@ -1,6 +1,33 @@
 //! The mailers against servers over real sockets: every test of behaviour runs on both faces, blocking and tokio.
 
+#![allow(clippy::unwrap_used)] // what a test takes for granted is allowed to fail it
+
 #[path = "mailer/face.rs"]
 mod face;
+#[path = "mailer/tools.rs"]
+mod tools;
+
+#[path = "mailer/batch.rs"]
+mod batch;
+#[path = "mailer/construction.rs"]
+mod construction;
+#[path = "mailer/deadlines.rs"]
+mod deadlines;
+#[path = "mailer/login.rs"]
+mod login;
+#[path = "mailer/outcomes.rs"]
+mod outcomes;
+#[path = "mailer/pool.rs"]
+mod pool;
+#[path = "mailer/secrets.rs"]
+mod secrets;
 #[path = "mailer/sending.rs"]
 mod sending;
+#[path = "mailer/sources.rs"]
+mod sources;
+#[path = "mailer/stale.rs"]
+mod stale;
+#[path = "mailer/stopping.rs"]
+mod stopping;
+#[path = "mailer/tls.rs"]
+mod tls;
