@@ -15,12 +15,18 @@ mod construction;
 mod deadlines;
 #[path = "mailer/login.rs"]
 mod login;
+#[path = "mailer/net.rs"]
+mod net;
 #[path = "mailer/outcomes.rs"]
 mod outcomes;
 #[path = "mailer/pool.rs"]
 mod pool;
+#[path = "mailer/proxies.rs"]
+mod proxies;
 #[path = "mailer/secrets.rs"]
 mod secrets;
+#[path = "mailer/security.rs"]
+mod security;
 #[path = "mailer/sending.rs"]
 mod sending;
 #[path = "mailer/sources.rs"]
@@ -29,5 +35,12 @@ mod sources;
 mod stale;
 #[path = "mailer/stopping.rs"]
 mod stopping;
+#[path = "mailer/streams.rs"]
+mod streams;
+#[cfg(feature = "mx")]
+#[path = "mailer/dns.rs"]
+mod dns;
+// its servers are OpenSSL's
+#[cfg(not(any(windows, target_vendor = "apple")))]
 #[path = "mailer/tls.rs"]
 mod tls;

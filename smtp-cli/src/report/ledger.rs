@@ -2,9 +2,9 @@
 
 use super::json;
 use super::{Error, Exit, Report};
-use crate::measure::Measure;
 use crate::shown;
 use crate::terminal::Stream;
+use smtp_core::mailer::Measure;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -67,13 +67,13 @@ impl Ledger {
 
     /// Enters a message for which nothing more can be done.
     pub(crate) fn enter(&self, report: &Report<'_>) {
-        let number = report.mail.number;
+        let number = report.mail.submission().number;
         let exit = report.exit();
         let mut account = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         account.count += 1;
         account.failed += usize::from(!exit.is_ok());
         account.delivered += usize::from(report.is_delivered());
-        account.measure.join(&report.mail.measure);
+        account.measure.join(report.mail.measure());
         let failure = match exit {
             Exit::OK => None,
             Exit::UNKNOWN => Some(&mut account.failures[0]),
@@ -189,7 +189,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::example;
+    use crate::outgoing::example;
     use smtp_core::{Cause, Code, Outcome, Reply, Verb};
     use std::sync::Arc;
 
@@ -219,10 +219,16 @@ mod tests {
     }
 
     fn enter(ledger: &Ledger, number: usize, outcome: Outcome) {
-        let mut mail = example(&["a@example.org"]);
-        mail.number = number;
-        mail.outcomes = vec![Some(outcome)];
-        ledger.enter(&Report::new(&mail, None));
+        enter_all(ledger, number, vec![outcome]);
+    }
+
+    fn enter_all(ledger: &Ledger, number: usize, outcomes: Vec<Outcome>) {
+        let mut mail = example(number, &["a@example.org", "b@example.org"][..outcomes.len()]);
+        for (place, outcome) in mail.outcomes_mut().iter_mut().zip(outcomes) {
+            *place = Some(outcome);
+        }
+        let words = crate::words::Words::new(&crate::settings::example("mx.example.org"));
+        ledger.enter(&Report::new(&mail, None, &words));
     }
 
     fn accepted() -> Outcome {
@@ -267,10 +273,7 @@ mod tests {
         let printed = Printed::default();
         let ledger = printed.ledger(Form::Json);
         enter(&ledger, 2, refused(550));
-        let mut mail = example(&["a@example.org", "b@example.org"]);
-        mail.number = 3;
-        mail.outcomes = vec![Some(accepted()), Some(refused(550))];
-        ledger.enter(&Report::new(&mail, None));
+        enter_all(&ledger, 3, vec![accepted(), refused(550)]);
         enter(&ledger, 1, accepted());
         let account = ledger.close();
         assert_eq!((account.verdict().0, account.delivered), (Exit::PARTLY, 2));

@@ -47,6 +47,10 @@ pub enum ErrorKind {
         step: Step,
         /// Why it was not done.
         reason: Reason,
+        /// What the server offers for the step: mechanisms of AUTH, attributes of XCLIENT.
+        offered: String,
+        /// Whether TLS was up.
+        is_secured: bool,
     },
     /// The connection ended.
     Closed(Closing),
@@ -105,6 +109,8 @@ pub enum SettingError {
     Bind,
     /// The addresses of the PROXY header are of different families.
     MixedFamilies,
+    /// The connection has no addresses for the PROXY header, and none are given.
+    NoHeaderAddresses,
 }
 
 /// Why a name does not lead to an address.
@@ -119,6 +125,8 @@ pub enum LookUpFault {
     NoAddressOfFamily,
     /// The resolver did not answer in time.
     TimedOut,
+    /// The name servers cannot tell: see the source.
+    Unavailable,
     /// The name does not exist.
     NoDomain,
     /// The domain accepts no mail (RFC 7505).
@@ -334,7 +342,7 @@ impl ErrorKind {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::LookUp { fault, .. } => matches!(fault, LookUpFault::TimedOut),
+            Self::LookUp { fault, .. } => matches!(fault, LookUpFault::TimedOut | LookUpFault::Unavailable),
             Self::Connect(_) | Self::DeadlinePassed | Self::Cancelled | Self::System => true,
             Self::Proxy(fault) => {
                 matches!(
@@ -437,6 +445,7 @@ impl fmt::Display for ErrorKind {
                     LookUpFault::NoAddress => "has no address",
                     LookUpFault::NoAddressOfFamily => "has no address of the family that is wanted",
                     LookUpFault::TimedOut => "could not be looked up in time",
+                    LookUpFault::Unavailable => "cannot be looked up",
                     LookUpFault::NullMx => "accepts no mail (null MX)",
                     LookUpFault::Loop => "leads back to this machine",
                 };
@@ -445,7 +454,7 @@ impl fmt::Display for ErrorKind {
             Self::Connect(fault) => fault.fmt(f),
             Self::Proxy(fault) => fault.fmt(f),
             Self::Tls(fault) => fault.fmt(f),
-            Self::Undone { step, reason } => match reason {
+            Self::Undone { step, reason, .. } => match reason {
                 Reason::Refused(reply) => write!(f, "{} was refused: {reply}", step.verb()),
                 reason => reason.fmt(f),
             },
@@ -491,6 +500,9 @@ impl fmt::Display for SettingError {
             }
             Self::Bind => f.write_str("the local address cannot be used"),
             Self::MixedFamilies => MIXED.fmt(f),
+            Self::NoHeaderAddresses => {
+                f.write_str("the connection has no addresses for the PROXY header, and none are given")
+            }
         }
     }
 }

@@ -1,129 +1,286 @@
-//! TLS, and failures told from the library's codes.
+//! Streams under TLS, against servers of OpenSSL.
 
-use crate::face::{Face, both};
-use crate::tools::{assert_accepted, kind_of, message, options, titled};
-use smtp_core::mailer::{ErrorKind, Options, Security, Step, TlsFault};
-use smtp_core::{Cause, Reason, Timeouts, Timer};
-use smtp_mock::{Certificate, Mock, On, Rule};
+use crate::streams::{LONG, Net, on_both};
+use openssl::pkey::PKey;
+use openssl::ssl::{SslAcceptor, SslMethod, SslStream, SslVerifyMode, SslVersion};
+use openssl::x509::{X509, X509PurposeId};
+use smtp_core::mailer::{TlsFault, Trust};
+use smtp_core::tokio::Connector;
+use smtp_mock::{Authority, Certificate, Mock};
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-both!(
-    a_message_leaves_under_starttls_and_under_implicit_tls,
-    wrong_modes_bad_certificates_and_no_starttls_have_kinds_of_their_own,
-    every_bad_certificate_is_refused_before_anything_of_the_message_leaves,
-    opportunistic_tls_goes_on_in_clear_where_it_is_refused,
-    loopback_takes_any_certificate_unless_tls_is_required,
-    a_failure_of_tls_leaves_the_slot_free,
+on_both!(
+    each_certificate_of_the_mock_has_its_fault,
+    a_handshake_may_come_octet_by_octet,
+    much_goes_both_ways_at_once,
+    silence_is_given_up,
+    a_clear_server_and_a_second_handshake_are_told,
+    a_required_client_certificate_is_told_by_the_first_read,
+    a_session_with_unread_tickets_is_not_stale_and_one_with_a_reply_is,
+    closing_tells_the_server_that_nothing_was_cut_off,
+    both_ends_bind_a_login_to_the_same_certificate,
 );
 
-fn under(mock: &Mock, security: Security) -> Options {
-    options(mock).security(security).authorities(mock.ca_pem())
+struct Server {
+    authority: Authority,
+    version: SslVersion,
+    requires_certificate: bool,
 }
 
-fn a_message_leaves_under_starttls_and_under_implicit_tls<F: Face>() {
-    let mock = Mock::builder().starttls(Certificate::Good).start();
-    let mailer = F::new(under(&mock, Security::StartTls));
-    for _ in 0..3 {
-        assert_accepted(&mailer.send(&message(&["b@example.net"])));
+impl Server {
+    fn new(version: SslVersion) -> Self {
+        Self { authority: Authority::new(["mx.example.org"]).unwrap(), version, requires_certificate: false }
     }
-    let secured = Mock::builder().implicit_tls(Certificate::Good).start();
-    assert_accepted(&F::new(under(&secured, Security::Implicit)).send(&message(&["b@example.net"])));
-    for (mock, count) in [(&mock, 3), (&secured, 1)] {
-        assert_eq!((mock.messages().len(), mock.connections()), (count, 1));
-        assert!(mock.messages().iter().all(|message| message.envelope.secure));
-    }
-}
 
-/// Why a mailer of these options cannot open a session.
-fn failure<F: Face>(options: Options) -> ErrorKind {
-    kind_of(F::new(options).verify())
-}
-
-fn wrong_modes_bad_certificates_and_no_starttls_have_kinds_of_their_own<F: Face>() {
-    let clear = Mock::start();
-    let mut kinds = Vec::new();
-    let kind = failure::<F>(under(&clear, Security::Implicit));
-    assert!(
-        matches!(&kind, ErrorKind::Tls(TlsFault::NotTls(first)) if first.starts_with(b"220 ")),
-        "{kind:?}"
-    );
-    kinds.push(kind);
-    // A server under TLS waits for the client's hello, as this client waits for its greeting.
-    let secured = Mock::builder().implicit_tls(Certificate::Good).start();
-    let mut times = Timeouts::all(Duration::from_secs(20));
-    times.greeting = Duration::from_millis(300);
-    let kind = failure::<F>(under(&secured, Security::StartTls).timeouts(times));
-    let ErrorKind::Closed(closing) = &kind else { panic!("{kind:?}") };
-    assert_eq!((&closing.cause, closing.is_greeted), (&Cause::TimedOut(Timer::Greeting), false));
-    kinds.push(kind);
-    for (certificate, fault) in [
-        (Certificate::Expired, TlsFault::Expired),
-        (Certificate::UnknownCa, TlsFault::Untrusted),
-        (Certificate::WrongHost, TlsFault::WrongName),
-    ] {
-        let mock = Mock::builder().starttls(certificate).start();
-        let kind = failure::<F>(under(&mock, Security::StartTls));
-        assert_eq!(kind, ErrorKind::Tls(fault));
-        kinds.push(kind);
+    fn connector(&self) -> Connector {
+        let mut trust = Trust::default();
+        trust.authorities = Some(self.authority.pem().into_bytes());
+        Connector::new("mx.example.org", &trust).unwrap()
     }
-    let kind = failure::<F>(under(&clear, Security::StartTls));
-    assert_eq!(kind, ErrorKind::Undone { step: Step::StartTls, reason: Reason::NotOffered("STARTTLS") });
-    kinds.push(kind);
-    for (at, kind) in kinds.iter().enumerate() {
-        assert!(!kinds[..at].contains(kind), "{kind:?} is there twice");
+
+    fn acceptor(&self) -> SslAcceptor {
+        let chain = self.authority.chain(Certificate::Good).unwrap();
+        let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+        builder.set_certificate(&X509::from_pem(chain.certificates_pem.as_bytes()).unwrap()).unwrap();
+        builder.set_private_key(&PKey::private_key_from_pem(chain.key_pem.as_bytes()).unwrap()).unwrap();
+        builder.set_max_proto_version(Some(self.version)).unwrap();
+        if self.requires_certificate {
+            builder.set_verify(SslVerifyMode::PEER | SslVerifyMode::FAIL_IF_NO_PEER_CERT);
+            builder.verify_param_mut().set_purpose(X509PurposeId::ANY).unwrap();
+        }
+        builder.build()
+    }
+
+    /// Takes one connection, and does this with it once TLS is up.
+    fn serve<T: Send + 'static>(
+        &self,
+        serve: impl FnOnce(SslStream<TcpStream>) -> T + Send + 'static,
+    ) -> (SocketAddr, JoinHandle<Option<T>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let acceptor = self.acceptor();
+        let serving = thread::spawn(move || {
+            let (far, _) = listener.accept().unwrap();
+            far.set_read_timeout(Some(LONG)).unwrap();
+            acceptor.accept(far).ok().map(serve)
+        });
+        (address, serving)
     }
 }
 
-fn every_bad_certificate_is_refused_before_anything_of_the_message_leaves<F: Face>() {
-    for certificate in Certificate::ALL.into_iter().filter(|certificate| *certificate != Certificate::Good) {
-        for security in [Security::StartTls, Security::Implicit] {
-            let mock = if security == Security::Implicit {
-                Mock::builder().implicit_tls(certificate)
-            } else {
-                Mock::builder().starttls(certificate)
-            };
-            let mock = mock.start();
-            let kind = kind_of(F::new(under(&mock, security)).send(&titled("secret")));
-            let ErrorKind::Tls(fault) = &kind else { panic!("{certificate:?}: {kind:?}") };
-            assert!(fault.is_certificate(), "{certificate:?}: {fault:?}");
-            mock.wait_closed(1);
-            let commands = mock.transcript().commands();
-            assert!(!commands.iter().any(|line| line.starts_with("MAIL")), "{commands:?}");
+const VERSIONS: [SslVersion; 2] = [SslVersion::TLS1_2, SslVersion::TLS1_3];
+
+/// Passes octets on one by one, both ways.
+fn dripping(to: SocketAddr) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        let (near, far) = (listener.accept().unwrap().0, TcpStream::connect(to).unwrap());
+        let pass = |mut from: TcpStream, mut to: TcpStream| {
+            to.set_nodelay(true).unwrap();
+            move || {
+                let mut octet = [0];
+                while from.read_exact(&mut octet).is_ok() && to.write_all(&octet).is_ok() {}
+                let _ = to.shutdown(std::net::Shutdown::Write);
+            }
+        };
+        let back = thread::spawn(pass(far.try_clone().unwrap(), near.try_clone().unwrap()));
+        pass(near, far)();
+        back.join().unwrap();
+    });
+    address
+}
+
+fn each_certificate_of_the_mock_has_its_fault<N: Net>(net: &N) {
+    for certificate in Certificate::ALL {
+        let mock = Mock::builder().implicit_tls(certificate).start();
+        let mut trust = Trust::default();
+        trust.authorities = Some(mock.ca_pem().into_bytes());
+        let connector = Connector::new("localhost", &trust).unwrap();
+        let mut stream = net.to_address(mock.addr());
+        let done = net.handshake(&mut stream, &connector, LONG);
+        let wanted = match certificate {
+            Certificate::Good => Ok(()),
+            Certificate::Expired => Err(TlsFault::Expired),
+            Certificate::NotYetValid => Err(TlsFault::NotYetValid),
+            Certificate::WrongHost => Err(TlsFault::WrongName),
+            Certificate::SelfSigned => Err(TlsFault::SelfSigned),
+            _ => Err(TlsFault::Untrusted),
+        };
+        assert_eq!(done, wanted, "{certificate:?}");
+        if wanted.is_ok() {
+            assert_eq!(net.read_exact(&mut stream, 4), b"220 ");
         }
     }
 }
 
-fn opportunistic_tls_goes_on_in_clear_where_it_is_refused<F: Face>() {
-    let mock = Mock::builder()
-        .starttls(Certificate::Good)
-        .rule(Rule::on(On::Starttls).reply("454 4.7.0 TLS is not available"))
-        .start();
-    assert_accepted(&F::new(options(&mock).security(Security::Opportunistic)).send(&titled("clear")));
-    assert!(!mock.messages()[0].envelope.secure);
-    let kind = failure::<F>(under(&mock, Security::StartTls));
-    assert!(
-        matches!(kind, ErrorKind::Undone { step: Step::StartTls, reason: Reason::Refused(_) }),
-        "{kind:?}"
-    );
-}
-
-fn loopback_takes_any_certificate_unless_tls_is_required<F: Face>() {
-    let mock = Mock::builder().starttls(Certificate::SelfSigned).start();
-    assert_accepted(&F::new(options(&mock)).send(&titled("secured")));
-    assert!(mock.messages()[0].envelope.secure);
-    assert_eq!(
-        failure::<F>(options(&mock).security(Security::StartTls)),
-        ErrorKind::Tls(TlsFault::SelfSigned)
-    );
-}
-
-fn a_failure_of_tls_leaves_the_slot_free<F: Face>() {
-    let mock = Mock::builder().starttls(Certificate::Good).start();
-    let distrusting = options(&mock).security(Security::StartTls).connections(1);
-    let mailer = F::new(distrusting);
-    for _ in 0..3 {
-        let kind = kind_of(mailer.with_deadline(Duration::from_secs(10)).verify());
-        assert!(matches!(kind, ErrorKind::Tls(_)), "{kind:?}");
+fn a_handshake_may_come_octet_by_octet<N: Net>(net: &N) {
+    for version in VERSIONS {
+        let server = Server::new(version);
+        let (address, serving) = server.serve(|mut stream| {
+            stream.write_all(b"220 mx\r\n").unwrap();
+            let mut came = [0; 6];
+            stream.read_exact(&mut came).unwrap();
+            came
+        });
+        let mut stream = net.to_address(dripping(address));
+        net.handshake(&mut stream, &server.connector(), LONG).unwrap();
+        assert_eq!(net.read_exact(&mut stream, 8), b"220 mx\r\n");
+        net.write_all(&mut stream, b"QUIT\r\n");
+        assert_eq!(serving.join().unwrap(), Some(*b"QUIT\r\n"));
     }
-    assert_eq!(mock.connections(), 3);
+}
+
+fn much_goes_both_ways_at_once<N: Net>(net: &N) {
+    /// More than all buffers hold.
+    const COUNT: usize = 20 << 20;
+    const BLOCKS: usize = COUNT / 1024;
+    fn block(at: usize) -> [u8; 1024] {
+        [at.to_le_bytes()[0]; 1024]
+    }
+    for version in VERSIONS {
+        let server = Server::new(version);
+        // A server that first sends all of it, and then reads: who only writes would wait for ever.
+        let (address, serving) = server.serve(|mut stream| {
+            for at in 0..BLOCKS {
+                stream.write_all(&block(at)).unwrap();
+            }
+            let mut buffer = [0; 1024];
+            for at in 0..BLOCKS {
+                stream.read_exact(&mut buffer).unwrap();
+                assert_eq!(buffer, block(at), "{at}");
+            }
+        });
+        let mut stream = net.to_address(address);
+        net.handshake(&mut stream, &server.connector(), LONG).unwrap();
+        let octets: Vec<u8> = (0..BLOCKS).flat_map(block).collect();
+        let (mut written, mut came) = (0, Vec::new());
+        let mut buffer = vec![0; 16 << 10];
+        while written < COUNT || came.len() < COUNT {
+            let mut is_idle = true;
+            if written < COUNT {
+                match net.try_write(&mut stream, &octets[written..COUNT.min(written + (64 << 10))]) {
+                    Ok(count) => (written, is_idle) = (written + count, false),
+                    Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+                }
+            }
+            match net.try_read(&mut stream, &mut buffer) {
+                Ok(0) => panic!("the stream ends after {} octets", came.len()),
+                Ok(count) => {
+                    came.extend_from_slice(&buffer[..count]);
+                    is_idle = false;
+                }
+                Err(error) => assert_eq!(error.kind(), io::ErrorKind::WouldBlock),
+            }
+            if is_idle {
+                net.ready(&mut stream);
+            }
+        }
+        assert!(came == octets, "what came is not what was sent");
+        assert!(serving.join().unwrap().is_some());
+    }
+}
+
+fn silence_is_given_up<N: Net>(net: &N) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut stream = net.to_address(listener.local_addr().unwrap());
+    let connector = Server::new(SslVersion::TLS1_3).connector();
+    let done = net.handshake(&mut stream, &connector, Duration::from_millis(200));
+    assert_eq!(done, Err(TlsFault::TimedOut));
+    // The stream is broken, and says so.
+    assert_eq!(net.read(&mut stream, &mut [0; 8], LONG).unwrap(), 0);
+    assert_eq!(net.try_write(&mut stream, b"x").unwrap_err().kind(), io::ErrorKind::NotConnected);
+    assert!(net.is_stale(&mut stream));
+}
+
+fn a_clear_server_and_a_second_handshake_are_told<N: Net>(net: &N) {
+    let mock = Mock::start();
+    let server = Server::new(SslVersion::TLS1_3);
+    let mut stream = net.to_address(mock.addr());
+    let Err(TlsFault::NotTls(first)) = net.handshake(&mut stream, &server.connector(), LONG) else {
+        panic!("a server in clear")
+    };
+    assert!(first.starts_with(b"220"), "{first:?}");
+
+    let (address, serving) = server.serve(|mut stream| stream.read(&mut [0; 8]).unwrap());
+    let mut stream = net.to_address(address);
+    net.handshake(&mut stream, &server.connector(), LONG).unwrap();
+    assert_eq!(net.handshake(&mut stream, &server.connector(), LONG), Err(TlsFault::Protocol));
+    net.write_all(&mut stream, b"NOOP\r\n");
+    assert_eq!(serving.join().unwrap(), Some(6));
+}
+
+fn a_required_client_certificate_is_told_by_the_first_read<N: Net>(net: &N) {
+    let mut server = Server::new(SslVersion::TLS1_3);
+    server.requires_certificate = true;
+    let (address, serving) = server.serve(drop);
+    let mut stream = net.to_address(address);
+    net.handshake(&mut stream, &server.connector(), LONG).unwrap();
+    let error = net.read(&mut stream, &mut [0; 8], LONG).unwrap_err();
+    assert_eq!(TlsFault::of_read_error(&error), Some(TlsFault::CertificateRequired));
+    assert_eq!(serving.join().unwrap(), None);
+}
+
+fn a_session_with_unread_tickets_is_not_stale_and_one_with_a_reply_is<N: Net>(net: &N) {
+    for version in VERSIONS {
+        let server = Server::new(version);
+        let (send, wait) = std::sync::mpsc::channel();
+        let (address, serving) = server.serve(move |mut stream| {
+            wait.recv().unwrap();
+            stream.write_all(b"421 bye\r\n").unwrap();
+            let _ = stream.read(&mut [0; 8]);
+        });
+        let mut stream = net.to_address(address);
+        net.handshake(&mut stream, &server.connector(), LONG).unwrap();
+        if version == SslVersion::TLS1_3 {
+            // The tickets that the server sends after the handshake.
+            net.ready(&mut stream);
+        }
+        assert!(!net.is_stale(&mut stream));
+        assert!(!net.is_stale(&mut stream));
+        send.send(()).unwrap();
+        // What comes first may be another ticket; without the reply the wait would fail.
+        while !net.is_stale(&mut stream) {
+            net.ready(&mut stream);
+        }
+        drop(stream);
+        assert!(serving.join().unwrap().is_some());
+    }
+}
+
+fn closing_tells_the_server_that_nothing_was_cut_off<N: Net>(net: &N) {
+    for version in VERSIONS {
+        for closes in [true, false] {
+            let server = Server::new(version);
+            let (address, serving) =
+                server.serve(|mut stream| stream.ssl_read(&mut [0; 8]).unwrap_err().code());
+            let mut stream = net.to_address(address);
+            net.handshake(&mut stream, &server.connector(), LONG).unwrap();
+            if closes {
+                net.close(&mut stream);
+                // Once more does nothing, above all it does not wait.
+                net.close(&mut stream);
+            }
+            drop(stream);
+            let code = serving.join().unwrap().unwrap();
+            assert_eq!(code == openssl::ssl::ErrorCode::ZERO_RETURN, closes);
+        }
+    }
+}
+
+fn both_ends_bind_a_login_to_the_same_certificate<N: Net>(net: &N) {
+    let server = Server::new(SslVersion::TLS1_3);
+    let (address, serving) = server.serve(|stream| {
+        let certificate = stream.ssl().certificate().unwrap().to_der().unwrap();
+        openssl::sha::sha256(&certificate)
+    });
+    let mut stream = net.to_address(address);
+    assert!(N::channel_binding(&stream).is_none());
+    net.handshake(&mut stream, &server.connector(), LONG).unwrap();
+    let hash = serving.join().unwrap().unwrap();
+    let wanted = smtp_core::ChannelBinding::tls_server_end_point(hash.to_vec()).unwrap();
+    assert_eq!(N::channel_binding(&stream), Some(wanted));
 }
