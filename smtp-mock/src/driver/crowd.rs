@@ -267,6 +267,7 @@ impl Member {
                         self.job.session.eof();
                     }
                     Ok(Some(count)) => {
+                        shared.acknowledge(&self.job.raw);
                         self.job.session.now(shared.elapsed());
                         self.job.session.input(&buffer[..count]);
                     }

@@ -46,6 +46,8 @@ pub(crate) struct Shared {
     pub(crate) acceptors: Acceptors,
     epoch: Instant,
     sessions: usize,
+    /// Whether what was read is acknowledged at once.
+    acknowledges: bool,
     state: Mutex<State>,
     /// The mock stops.
     stopping: Condvar,
@@ -111,6 +113,7 @@ enum Socketed {
 impl Shared {
     pub(crate) fn new(server: Server, acceptors: Acceptors, sessions: usize) -> Arc<Self> {
         Arc::new(Self {
+            acknowledges: server.scenario().quick_ack,
             server,
             acceptors,
             epoch: Instant::now(),
@@ -144,6 +147,13 @@ impl Shared {
     /// How long a client may be silent, where that is limited.
     pub(crate) fn idle(&self) -> Option<Duration> {
         self.server.scenario().limits.idle()
+    }
+
+    /// Acknowledges what was just read, where the scenario wants that at once.
+    pub(crate) fn acknowledge(&self, raw: &Raw) {
+        if self.acknowledges {
+            raw.acknowledge();
+        }
     }
 
     /// Ends every connection, whatever its session does, and takes no further one. It waits for nothing.

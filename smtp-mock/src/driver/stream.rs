@@ -51,6 +51,15 @@ impl Raw {
         }
     }
 
+    /// Acknowledges what was read at once (`TCP_QUICKACK`); the system forgets the wish with the next reply.
+    pub(crate) fn acknowledge(&self) {
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if let Self::Tcp(stream) = self {
+            // Should it fail, the acknowledgement comes with the reply.
+            let _ = SockRef::from(&**stream).set_tcp_quickack(true);
+        }
+    }
+
     /// Limits each write that makes no progress.
     fn set_write_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         match self {
@@ -265,7 +274,12 @@ impl Connection for Stream {
                 State::Closed => Ok(0),
             };
             match count {
-                Ok(count) => return Ok(Some(count)),
+                Ok(count) => {
+                    if let Some(raw) = self.raw() {
+                        self.shared.acknowledge(raw);
+                    }
+                    return Ok(Some(count));
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => return Ok(None),

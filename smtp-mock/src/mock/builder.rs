@@ -170,6 +170,13 @@ impl Builder {
         self
     }
 
+    /// Acknowledges at once what a client sends (`TCP_QUICKACK`, on Linux).
+    #[must_use]
+    pub fn quick_ack(mut self) -> Self {
+        self.scenario.quick_ack = true;
+        self
+    }
+
     /// The seed of everything random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {

@@ -153,6 +153,9 @@ pub(crate) struct Options {
     /// Count messages and keep nothing, for load
     #[arg(long)]
     pub(crate) sink: bool,
+    /// Acknowledge at once what a client sends (TCP_QUICKACK, on Linux), so that one that waits for it does not stall
+    #[arg(long)]
+    pub(crate) quick_ack: bool,
     /// Messages and the end as JSON Lines on standard output; the end alone with --sink, which keeps no message to tell of
     #[arg(long)]
     pub(crate) json_lines: bool,
