@@ -90,8 +90,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The crate's examples hold three whole programs: `blocking` for `std::net`, `tokio` with reading while writing, and
-//! `in_memory`, a client and a server in one thread.
+//! The crate's examples hold three whole drivers: `driver_blocking` for `std::net`, `driver_tokio` with reading while
+//! writing, and `in_memory`, a client and a server in one thread.
 //!
 //! # Deadlines
 //!
