@@ -1,8 +1,8 @@
 //! Provides `--server mock`: the bundled server, started in this process on loopback.
 
-use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::settings::Destination;
 use crate::settings::{Encryption, Settings};
 use smtp_core::{Protocol, Secret};
 use smtp_mock::{Certificate, Mock};
@@ -18,7 +18,7 @@ pub(crate) fn start(settings: &mut Settings, password: Option<&Secret>) -> Resul
     if let (Some(login), Some(password)) = (&settings.login, password) {
         builder = builder.user(&login.user, String::from_utf8_lossy(password.expose()).into_owned());
         if settings.encryption == Encryption::Opportunistic {
-            settings.encryption = Encryption::Required;
+            settings.encryption = Encryption::StartTls;
             settings.trust.anything = false;
         }
         if settings.allow_plaintext_auth {
@@ -26,9 +26,9 @@ pub(crate) fn start(settings: &mut Settings, password: Option<&Secret>) -> Resul
         }
     }
     builder = match settings.encryption {
-        Encryption::None | Encryption::Opportunistic => builder,
-        Encryption::Required => builder.starttls(Certificate::Good),
+        Encryption::StartTls => builder.starttls(Certificate::Good),
         Encryption::Implicit => builder.implicit_tls(Certificate::Good),
+        Encryption::None | Encryption::Opportunistic => builder,
     };
     let mock = builder
         .try_start()

@@ -1,7 +1,7 @@
 //! Provides [`first_line`]: what a command of the configuration prints, bounded in time and octets.
 
 use crate::error::Reworded;
-use crate::interrupt::Wait;
+use smtp_core::blocking::Wait;
 use std::io::{self, Read};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};

@@ -7,7 +7,7 @@ mod signing;
 use crate::args::{Attachment, EnvelopeArgs, MessageArgs, SendArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::mail::Mail;
+use crate::outgoing::{Mail, Outgoing};
 use crate::terminal::{Outside, Terminal};
 use existing::Opened;
 use smtp_core::{Envelope, ForwardPath, Mailbox, Parameter, Recipient, ReversePath};
@@ -21,8 +21,10 @@ use std::path::Path;
 /// Composes the messages and prints them.
 pub(crate) fn print(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
     let prepared = prepare(args, terminal)?;
-    let messages: Vec<_> =
-        prepared.mails(args, terminal.outside()).map(|mail| mail.map(|mail| mail.message)).collect();
+    let messages: Vec<_> = prepared
+        .mails(args, terminal.outside())
+        .map(|mail| mail.map(|mail| mail.into_submission().message))
+        .collect();
     for message in messages {
         print_message(message?.as_ref(), terminal)?;
     }
@@ -125,7 +127,7 @@ impl Prepared {
                         Some(first) => *first,
                         None => build((*draft).clone(), &args.message, outside)?,
                     };
-                    Ok(Mail::new(number, envelope(&args.envelope, &message)?, message))
+                    Ok(Outgoing::new(number, envelope(&args.envelope, &message)?, message).into_mail())
                 }))
             }
             Self::Existing(opened) => {

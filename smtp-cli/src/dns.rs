@@ -5,7 +5,6 @@
 use crate::args::DnsServer;
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
-use crate::interrupt::Wait;
 use crate::settings::Family;
 use hickory_resolver::TokioResolver;
 use hickory_resolver::config::{
@@ -14,6 +13,7 @@ use hickory_resolver::config::{
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::net::{DnsError, NetError};
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use smtp_core::blocking::Wait;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;

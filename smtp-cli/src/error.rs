@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use smtp_core::is_shown;
+use smtp_core::mailer::ErrorKind;
 use std::fmt;
 use std::path::Path;
 
@@ -83,6 +84,17 @@ impl fmt::Display for Escaped<'_> {
             rest = characters.as_str();
         }
         f.write_str(rest)
+    }
+}
+
+impl std::error::Error for Error {}
+
+/// What this program found while smtp-core worked for it: it comes back in the same words.
+impl From<Error> for smtp_core::mailer::Error {
+    fn from(error: Error) -> Self {
+        // What may succeed later is tried again in the next round.
+        let kind = if error.exit() == Exit::TEMPORARY { ErrorKind::System } else { ErrorKind::Unsuitable };
+        Self::new(kind).with_source(error)
     }
 }
 

@@ -1,17 +1,16 @@
 //! Provides [`Interrupt`]: whether a signal asked the program to stop.
 //!
-//! Every wait of a run is cut into slices of at most [`SLICE`], and looks here between them: so one mechanism serves
-//! sockets, look-ups, pauses and commands on every system, and costs no system call where an answer comes soon.
+//! A signal sets the flag of a [`Cancel`], which ends every wait of a run: for sockets, look-ups, pauses and commands, on
+//! every system.
 
 use crate::error::Error;
 use crate::exit::Exit;
+use smtp_core::blocking::{Cancel, Wait};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, OnceLock};
-use std::thread;
 use std::time::{Duration, Instant};
 
-/// A wait looks after this time whether it is still wanted.
+/// A wait for input looks after this time whether it is still wanted.
 pub(crate) const SLICE: Duration = Duration::from_millis(100);
 
 /// A request to stop, by a signal or by [`request`](Self::request).
@@ -19,18 +18,18 @@ pub(crate) const SLICE: Duration = Duration::from_millis(100);
 /// Signals count only while something is armed, which a run is: the first one asks it to stop, the second one ends the
 /// process. Otherwise a signal ends the process, as it does without this.
 #[derive(Clone, Debug, Default)]
-pub struct Interrupt(Arc<State>);
+pub struct Interrupt {
+    cancel: Cancel,
+    /// What the signals of the process do, where they are meant.
+    signals: Option<Arc<Signals>>,
+}
 
-#[derive(Debug, Default)]
-struct State {
-    /// Whether the signals of the process are meant.
-    is_of_process: bool,
-    /// The signal that came; 0 until then.
+#[derive(Debug)]
+struct Signals {
+    /// The signal that came; 0 until then. It is the flag of the cancellation.
     signal: Arc<AtomicUsize>,
     /// Whether the next signal ends the process.
     ends_process: Arc<AtomicBool>,
-    /// When it was first seen.
-    seen: OnceLock<Instant>,
 }
 
 /// The number of SIGINT, which stands for every request that no signal makes.
@@ -40,23 +39,29 @@ impl Interrupt {
     /// The one that the signals of this process make.
     #[must_use]
     pub fn system() -> Self {
-        let ends_process = Arc::new(AtomicBool::new(true));
-        Self(Arc::new(State { is_of_process: true, ends_process, ..State::default() }))
+        let cancel = Cancel::default();
+        let signals = Signals { signal: cancel.flag(), ends_process: Arc::new(AtomicBool::new(true)) };
+        Self { cancel, signals: Some(Arc::new(signals)) }
     }
 
     /// Asks the program to stop.
     pub fn request(&self) {
-        self.0.signal.store(BY_HAND, Ordering::SeqCst);
+        self.cancel.flag().store(BY_HAND, Ordering::SeqCst);
+    }
+
+    /// What ends sessions, waits and look-ups.
+    pub(crate) const fn cancel(&self) -> &Cancel {
+        &self.cancel
     }
 
     /// Takes signals as requests until the guard is dropped.
     pub(crate) fn arm(&self) -> Armed<'_> {
-        if self.0.is_of_process {
+        if let Some(signals) = &self.signals {
             static HANDLERS: OnceLock<()> = OnceLock::new();
-            HANDLERS.get_or_init(|| install(&self.0));
-            self.0.ends_process.store(false, Ordering::SeqCst);
+            HANDLERS.get_or_init(|| install(signals));
+            signals.ends_process.store(false, Ordering::SeqCst);
             if self.is_requested() {
-                self.0.ends_process.store(true, Ordering::SeqCst);
+                signals.ends_process.store(true, Ordering::SeqCst);
             }
         }
         Armed(self)
@@ -64,18 +69,12 @@ impl Interrupt {
 
     /// Whether the program is asked to stop.
     pub(crate) fn is_requested(&self) -> bool {
-        self.0.signal.load(Ordering::Relaxed) != 0
-    }
-
-    /// When it was first seen that the program is asked to stop; `None` where it is not.
-    pub(crate) fn seen(&self) -> Option<Instant> {
-        self.is_requested().then(|| *self.0.seen.get_or_init(Instant::now))
+        self.cancel.is_requested()
     }
 
     /// The words for what was not done because of it, which may be tried again.
     pub(crate) fn error(&self) -> Error {
-        let signal = self.0.signal.load(Ordering::Relaxed);
-        Error::new(Exit::TEMPORARY, format!("interrupted by {}", name(signal)))
+        Error::new(Exit::TEMPORARY, format!("interrupted by {}", name(self.signal())))
     }
 
     /// The same as a result, for what is to stop before its next step.
@@ -85,61 +84,21 @@ impl Interrupt {
 
     /// Lets the time pass, or less of it when the program is asked to stop.
     pub(crate) fn sleep(&self, duration: Duration) {
-        let wait = self.until(Instant::now() + duration);
-        while let Some(slice) = wait.slice() {
-            thread::sleep(slice);
-        }
+        self.cancel.sleep(duration);
     }
 
     /// A wait until `deadline`, which ends early when the program is asked to stop.
     pub(crate) fn until(&self, deadline: Instant) -> Wait {
-        Wait { deadline, interrupt: self.clone() }
+        Wait::new(deadline, &self.cancel)
     }
 
     /// Ends the process as the signal does where nobody takes it.
     pub(crate) fn end_process(&self) -> ! {
-        end(self.0.signal.load(Ordering::SeqCst))
-    }
-}
-
-/// A wait that ends at a deadline, or early when the program is asked to stop.
-#[derive(Clone, Debug)]
-pub(crate) struct Wait {
-    deadline: Instant,
-    interrupt: Interrupt,
-}
-
-impl Wait {
-    /// How long to wait before looking again whether it is over; `None` when it is.
-    pub(crate) fn slice(&self) -> Option<Duration> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        (!left.is_zero() && !self.interrupt.is_requested()).then(|| left.min(SLICE))
+        end(self.signal())
     }
 
-    /// When it ends, if nobody asks the program to stop.
-    pub(crate) const fn deadline(&self) -> Instant {
-        self.deadline
-    }
-
-    /// The same, or one that ends after `duration` if that is earlier.
-    pub(crate) fn at_most(&self, duration: Duration) -> Self {
-        Self { deadline: self.deadline.min(Instant::now() + duration), interrupt: self.interrupt.clone() }
-    }
-
-    /// What asks the program to stop.
-    pub(crate) const fn interrupt(&self) -> &Interrupt {
-        &self.interrupt
-    }
-
-    /// Receives what another thread sends; fails by `Timeout` when the wait is over.
-    pub(crate) fn receive<T>(&self, receiver: &Receiver<T>) -> Result<T, RecvTimeoutError> {
-        while let Some(slice) = self.slice() {
-            match receiver.recv_timeout(slice) {
-                Err(RecvTimeoutError::Timeout) => {}
-                result => return result,
-            }
-        }
-        Err(RecvTimeoutError::Timeout)
+    fn signal(&self) -> usize {
+        self.cancel.flag().load(Ordering::SeqCst)
     }
 }
 
@@ -149,14 +108,14 @@ pub(crate) struct Armed<'a>(&'a Interrupt);
 
 impl Drop for Armed<'_> {
     fn drop(&mut self) {
-        if self.0.0.is_of_process {
-            self.0.0.ends_process.store(true, Ordering::SeqCst);
+        if let Some(signals) = &self.0.signals {
+            signals.ends_process.store(true, Ordering::SeqCst);
         }
     }
 }
 
 #[cfg(unix)]
-fn install(state: &State) {
+fn install(state: &Signals) {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     use signal_hook::flag;
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -196,7 +155,7 @@ fn end(signal: usize) -> ! {
 }
 
 #[cfg(windows)]
-fn install(state: &State) {
+fn install(state: &Signals) {
     let (signal, ends_process) = (Arc::clone(&state.signal), Arc::clone(&state.ends_process));
     // A handler that cannot be set leaves the system's way.
     let _ = ctrlc::set_handler(move || {

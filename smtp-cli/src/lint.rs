@@ -22,7 +22,8 @@ pub(crate) fn lint(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
     if args.message.eml.is_empty() {
         let prepared = compose::prepare(args, terminal)?;
         for mail in prepared.mails(args, terminal.outside()) {
-            findings.extend(lint.message(&mail?.message).map_err(|error| Error::of_mime(&error))?);
+            findings
+                .extend(lint.message(&mail?.submission().message).map_err(|error| Error::of_mime(&error))?);
         }
     }
     for path in &args.message.eml {

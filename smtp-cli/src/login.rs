@@ -1,14 +1,12 @@
 //! Provides the login: where the password comes from, and the mechanisms that use it.
 
 use crate::command;
-use crate::destination::Destination;
 use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::terminal::Terminal;
 use smtp_core::Secret;
-use smtp_core::{ChannelBinding, Credentials, Mechanism, MechanismError};
-use std::fmt::Write as _;
+use smtp_core::mailer;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -169,48 +167,17 @@ impl Login {
         self.secret.as_ref().map(|source| source.read(&self.user, limit, terminal)).transpose()
     }
 
-    /// The mechanisms to try, in order, each knowing what it needs to.
-    ///
-    /// `binding` is what binds the login to the TLS session, where there is one.
-    pub(crate) fn mechanisms(
-        &self,
-        secret: Option<&Secret>,
-        binding: Option<ChannelBinding>,
-        destination: &Destination,
-    ) -> Result<Vec<Box<dyn Mechanism>>> {
-        let secret = || secret.cloned().ok_or_else(|| Error::usage("the password or token is missing"));
-        let mut credentials = match self.kind {
-            LoginKind::Password => Credentials::password(&self.user, secret()?).with_nonce(&nonce()?),
-            LoginKind::Token => Credentials::token(&self.user, secret()?),
-            LoginKind::Certificate => Credentials::certificate(),
-            LoginKind::Anonymous => {
-                Credentials::anonymous(Some(&self.user).filter(|user| !user.is_empty()).map(String::as_str))
-            }
+    /// The login of smtp-core with this password or token.
+    pub(crate) fn with_secret(&self, secret: Option<&Secret>) -> mailer::Login {
+        let secret = || secret.cloned().unwrap_or_else(|| Secret::from(""));
+        let login = match self.kind {
+            LoginKind::Password => mailer::Login::password(&self.user, secret()),
+            LoginKind::Token => mailer::Login::token(&self.user, secret()),
+            LoginKind::Certificate => mailer::Login::certificate(),
+            LoginKind::Anonymous => mailer::Login::anonymous(&self.user),
         };
-        if let Some(binding) = binding {
-            credentials = credentials.with_channel_binding(binding);
-        }
-        if let Destination::Host { name, port } = destination {
-            credentials = credentials.with_server(name, *port);
-        }
-        let mechanisms = match self.mechanisms.as_slice() {
-            [] => credentials.mechanisms(),
-            names => names.iter().map(|name| credentials.mechanism(name)).collect(),
-        };
-        mechanisms.map_err(|error: MechanismError| Error::usage(format!("the login cannot be done: {error}")))
+        login.with_mechanisms(&self.mechanisms)
     }
-}
-
-/// Random text for one login.
-fn nonce() -> Result<String> {
-    let mut octets = [0; 18];
-    getrandom::fill(&mut octets)
-        .map_err(|error| Error::new(Exit::OS, format!("the system gives no random octets: {error}")))?;
-    Ok(octets.iter().fold(String::new(), |mut text, octet| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{octet:02x}");
-        text
-    }))
 }
 
 #[cfg(test)]

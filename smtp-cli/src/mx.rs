@@ -5,14 +5,18 @@
 //! cannot be opened, or that ends before the server has decided, leads to the next; a refusal does not.
 
 use crate::args::{ConnectionArgs, SendArgs, Until};
-use crate::delivery::{self, Plan, Supply};
 use crate::dns::{Dns, Exchangers, Failure};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::interrupt::Wait;
-use crate::mail::{Mail, is_for_now};
+use crate::outgoing::{Mail, Outgoing};
+use crate::session;
 use crate::settings::{Route, Settings};
 use crate::terminal::Random;
+use crate::transcript::Observer;
+use crate::words::Words;
+use smtp_core::blocking;
+use smtp_core::blocking::Wait;
+use smtp_core::mailer::{self, Delivery, Own, Reach, Repeat, Until as Opened, wait_before};
 use smtp_core::{Code, DomainPart, Mailbox, Outcome, Reason};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::sync::{Mutex, PoisonError};
@@ -25,6 +29,26 @@ pub(crate) struct Mx<'a> {
     dns: Dns,
     /// How this machine calls itself, in lower case.
     own_name: String,
+}
+
+/// How messages are delivered to mail exchangers.
+pub(crate) struct Plan<'a> {
+    /// What holds for every mail exchanger.
+    pub(crate) settings: &'a Settings,
+    /// Makes the observers of a session by these settings.
+    pub(crate) observers: &'a (dyn Fn(&Settings) -> Vec<Box<dyn Observer>> + Sync),
+    /// Looks at a session that is open, before anything is sent.
+    pub(crate) inspection: &'a (dyn Fn(&blocking::Session) -> Result<()> + Sync),
+    /// Takes each message for which nothing more can be done.
+    pub(crate) finished: &'a (dyn Fn(Mail) + Sync),
+    /// How many more rounds there are for transient failures.
+    pub(crate) retries: u32,
+    /// How far each message goes.
+    pub(crate) reach: Reach,
+    /// Waits between the rounds.
+    pub(crate) wait: &'a (dyn Fn(std::time::Duration) + Sync),
+    /// A number from 0 to 1 that cannot be foreseen.
+    pub(crate) jitter: &'a (dyn Fn() -> f64 + Sync),
 }
 
 /// More addresses of a domain are not tried: nobody waits so long, and the list is the domain's to make.
@@ -88,27 +112,17 @@ impl<'a> Mx<'a> {
         Ok(Self { connection, dns, own_name: name.trim_end_matches('.').to_ascii_lowercase() })
     }
 
-    /// Delivers all that `supply` gives, one domain after the other; the error is why it gave no more.
-    pub(crate) fn deliver(&self, plan: &Plan<'_>, random: &Random, supply: Supply<'_>) -> Option<Error> {
+    /// Delivers all that `supply` gives, one domain after the other.
+    pub(crate) fn deliver(&self, plan: &Plan<'_>, random: &Random, supply: impl Iterator<Item = Mail>) {
         let mut later = Vec::new();
-        let mut failure = None;
         for mail in supply {
-            match mail {
-                Ok(mail) => {
-                    let underway = Underway::new(mail);
-                    later.extend(self.go_round(plan, random, underway, plan.retries > 0));
-                }
-                Err(error) => {
-                    failure = Some(error);
-                    break;
-                }
-            }
+            later.extend(self.go_round(plan, random, Underway::new(mail), plan.retries > 0));
         }
         for round in 1..=plan.retries {
             if later.is_empty() {
                 break;
             }
-            (plan.wait)(delivery::wait_before(round, (plan.jitter)()));
+            (plan.wait)(wait_before(round, (plan.jitter)()));
             if plan.settings.interrupt.is_requested() {
                 break;
             }
@@ -120,9 +134,8 @@ impl<'a> Mx<'a> {
         }
         // Nothing is left here but after an interrupt.
         for underway in later {
-            (plan.finished)(&underway.mail, None);
+            (plan.finished)(underway.mail);
         }
-        failure
     }
 
     /// Tries all domains of a message; gives it back where there is more to do later.
@@ -136,14 +149,13 @@ impl<'a> Mx<'a> {
         let mut later = Vec::new();
         for mut group in std::mem::take(&mut underway.groups) {
             let mail = &mut underway.mail;
-            if mail.unreadable.is_some() {
+            if mail.error().is_some() {
                 break;
             }
             self.reach(plan, random, mail, &group);
             group.recipients.retain(|&index| {
-                let for_now = |error: &Error| error.exit() == Exit::TEMPORARY;
-                mail.outcomes[index].as_ref().is_some_and(is_for_now)
-                    || mail.own(index).left.as_ref().is_some_and(for_now)
+                mail.outcomes()[index].as_ref().is_some_and(mailer::is_transient)
+                    || mail.own(index).error.as_ref().is_some_and(|error| error.repeat() == Repeat::Safe)
             });
             let may_go_on = has_later && !plan.settings.interrupt.is_requested();
             if may_go_on && !group.recipients.is_empty() {
@@ -151,8 +163,8 @@ impl<'a> Mx<'a> {
             }
         }
         underway.groups = later;
-        if underway.groups.is_empty() || underway.mail.unreadable.is_some() {
-            (plan.finished)(&underway.mail, None);
+        if underway.groups.is_empty() || underway.mail.error().is_some() {
+            (plan.finished)(underway.mail);
             return None;
         }
         Some(underway)
@@ -162,12 +174,12 @@ impl<'a> Mx<'a> {
     fn reach(&self, plan: &Plan<'_>, random: &Random, mail: &mut Mail, group: &Group) {
         let mut pending = group.recipients.clone();
         for &index in &pending {
-            mail.outcomes[index] = None;
-            *mail.own_mut(index) = crate::mail::Own::NONE;
+            mail.outcomes_mut()[index] = None;
+            *mail.own_mut(index) = Own::NONE;
         }
         if let Err(error) = plan.settings.interrupt.check() {
             for index in pending {
-                mail.own_mut(index).left = Some(error.clone());
+                mail.own_mut(index).error = Some(error.clone().into());
             }
             return;
         }
@@ -192,7 +204,7 @@ impl<'a> Mx<'a> {
         };
         let error = plan.settings.interrupt.check().err().unwrap_or(error);
         for index in pending {
-            mail.own_mut(index).left = Some(error.clone());
+            mail.own_mut(index).error = Some(error.clone().into());
         }
     }
 
@@ -324,33 +336,50 @@ impl<'a> Mx<'a> {
             Ok(settings) => Settings { interrupt: plan.settings.interrupt.clone(), ..settings },
             Err(error) => return tries.failed(error),
         };
+        let words = Words::new(&settings);
+        let opener = match settings.opener(None) {
+            Ok(opener) => opener,
+            Err(error) => return tries.failed(error),
+        };
         let heard = Mutex::new(None);
-        let finished = |part: &Mail, left: Option<&Error>| {
-            let said = Said {
-                outcomes: part.outcomes.clone(),
-                ending: part.ending.clone(),
-                unreadable: part.unreadable.clone(),
-                left: left.cloned(),
-            };
-            *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((said, part.measure.clone()));
-        };
-        // Where this host is not available, the next one may be.
-        let plan = Plan {
-            settings: &settings,
-            finished: &finished,
+        let attempt = blocking::Plan {
+            open: &|_| {
+                let session = session::open(&opener, Opened::Ready, (plan.observers)(&settings), &words)?;
+                if let Err(error) = (plan.inspection)(&session) {
+                    session.leave();
+                    return Err(error.into());
+                }
+                Ok(session.into())
+            },
+            keep: None,
+            finished: &|part: Delivery<&Outgoing>, left: Option<&mailer::Error>| {
+                *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((part, left.cloned()));
+            },
             connections: 1,
+            in_flight: 1,
             retries: 0,
+            reach: plan.reach,
+            // Where this host is not available, the next one may be.
             may_reconnect: false,
-            ..*plan
+            wait: plan.wait,
+            jitter: plan.jitter,
+            cancel: settings.interrupt.cancel(),
         };
+        let mut measure = mailer::Measure::default();
+        let mut said = Said::default();
         let part = mail.part(pending);
-        let left = delivery::deliver(&plan, Box::new(std::iter::once(Ok(part))));
-        let Some((said, measure)) = heard.into_inner().unwrap_or_else(PoisonError::into_inner) else {
-            return tries.failed(left.unwrap_or_else(|| {
-                Error::new(Exit::SOFTWARE, "a fault of this program: a message was forgotten")
-            }));
-        };
-        mail.measure.join(&measure);
+        let failed = blocking::deliver(&attempt, std::iter::once(part));
+        let failed = failed.map(|error| words.of(&error));
+        if let Some((part, left)) = heard.into_inner().unwrap_or_else(PoisonError::into_inner) {
+            measure.join(part.measure());
+            said = Said {
+                outcomes: part.outcomes().to_vec(),
+                ending: part.ending().cloned(),
+                unreadable: part.error().map(|error| words.of(error)),
+                left: left.map(|error| words.of(&error)),
+            };
+        }
+        mail.measure_mut().join(&measure);
         let server = match address.to_string() {
             address if address == name => settings.destination.to_string(),
             address => format!("{} [{address}]", settings.destination),
@@ -373,22 +402,30 @@ impl<'a> Mx<'a> {
                 }
                 Some(outcome) => {
                     if matches!(outcome, Outcome::Unconfirmed(_)) {
-                        mail.ending.clone_from(&said.ending);
+                        mail.set_ending(said.ending.as_ref().map(|error| words.of(error).into()));
                     }
-                    mail.outcomes[index] = Some(outcome);
+                    mail.outcomes_mut()[index] = Some(outcome);
                     mail.own_mut(index).server = Some(server.clone());
                 }
             }
         }
         if !unsettled.is_empty() {
-            let error = said.left.or(said.ending).or(left).or(unavailable).unwrap_or_else(|| {
-                Error::new(Exit::TEMPORARY, format!("{server} ended the connection before it had decided"))
-            });
+            let error = said
+                .left
+                .or_else(|| said.ending.map(|error| words.of(&error)))
+                .or(failed)
+                .or(unavailable)
+                .unwrap_or_else(|| {
+                    Error::new(
+                        Exit::TEMPORARY,
+                        format!("{server} ended the connection before it had decided"),
+                    )
+                });
             tries.failed(error);
         }
         *pending = unsettled;
-        if said.unreadable.is_some() {
-            mail.unreadable = said.unreadable;
+        if let Some(error) = said.unreadable {
+            mail.fail(error.into());
         }
     }
 
@@ -413,9 +450,10 @@ impl<'a> Mx<'a> {
 }
 
 /// What a session said of the recipients.
+#[derive(Default)]
 struct Said {
     outcomes: Vec<Option<Outcome>>,
-    ending: Option<Error>,
+    ending: Option<mailer::Error>,
     unreadable: Option<Error>,
     left: Option<Error>,
 }
@@ -424,21 +462,22 @@ impl Underway {
     /// A message with its recipients put together by domain.
     fn new(mut mail: Mail) -> Self {
         let mut groups: Vec<Group> = Vec::new();
-        for index in 0..mail.envelope.recipients.len() {
-            match target(mail.envelope.recipients[index].to.mailbox()) {
+        for index in 0..mail.envelope().recipients.len() {
+            match target(mail.envelope().recipients[index].to.mailbox()) {
                 Ok(target) => match groups.iter_mut().find(|group| group.target == target) {
                     Some(group) => group.recipients.push(index),
                     None => groups.push(Group { target, recipients: vec![index] }),
                 },
-                Err(error) => mail.own_mut(index).left = Some(error),
+                Err(error) => mail.own_mut(index).error = Some(error.into()),
             }
         }
-        let has_left = (0..mail.envelope.recipients.len()).any(|index| mail.own(index).left.is_some());
-        if mail.envelope.all_or_nothing && (groups.len() > 1 || has_left) {
+        let has_left = (0..mail.envelope().recipients.len()).any(|index| mail.own(index).error.is_some());
+        if mail.envelope().all_or_nothing && (groups.len() > 1 || has_left) {
             groups.clear();
-            mail.unreadable = Some(Error::usage(
+            let error = Error::usage(
                 "--require-all cannot be kept for recipients of several domains, each of which has servers of its own",
-            ));
+            );
+            mail.fail(error.into());
         }
         Self { mail, groups }
     }
@@ -505,7 +544,7 @@ fn wait(plan: &Plan<'_>) -> Wait {
 
 /// Says something in the transcript, which belongs to no session.
 fn tell(plan: &Plan<'_>, text: &str) {
-    for mut observer in (plan.observers)(0) {
+    for mut observer in (plan.observers)(plan.settings) {
         observer.information(text);
     }
 }
@@ -526,7 +565,7 @@ fn shuffle(names: &mut [String], random: &Random) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::example;
+    use crate::outgoing::example;
     use std::collections::BTreeSet;
 
     fn groups(recipients: &[&str]) -> Vec<(String, Vec<usize>)> {

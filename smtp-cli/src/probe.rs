@@ -25,6 +25,7 @@ use crate::settings::{Encryption, Settings};
 use crate::terminal::Terminal;
 use crate::transcript::Observer;
 use facts::{Facts, Offer};
+use smtp_core::mailer::Until;
 use smtp_core::{Protocol, Reply, Transmit, Verb};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -98,7 +99,7 @@ fn look(settings: &Settings, is_trust_unwanted: bool, now: i64, observers: &Obse
     let mut open = settings.clone();
     open.trust.anything = true;
     open.trust.pin = None;
-    if open.encryption == Encryption::Required {
+    if open.encryption == Encryption::StartTls {
         open.encryption = Encryption::Opportunistic;
     }
     let mut facts = Facts { is_trust_unwanted, ..Facts::new(settings, now) };
@@ -120,7 +121,7 @@ fn see_session(settings: &Settings, facts: &mut Facts, observers: &Observers<'_>
     let mut all = observers();
     all.push(Box::new(notes.clone()));
     let begin = Instant::now();
-    let mut session = Session::greet(settings, all)?;
+    let mut session = Session::open(settings, None, Until::Greeting, all)?;
     facts.greeted_after = begin.elapsed();
     facts.greeting = notes.greeting();
     facts.is_secured = session.is_secured();

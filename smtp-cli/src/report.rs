@@ -6,10 +6,11 @@ mod ledger;
 pub(crate) use json::Decision;
 pub(crate) use ledger::{Form, Ledger};
 
-use crate::delivery::Reach;
 use crate::error::{Error, Escaped};
 use crate::exit::{Exit, is_consequence, phase};
-use crate::mail::{Mail, Own, is_companion};
+use crate::outgoing::Mail;
+use crate::words::Words;
+use smtp_core::mailer::{self, Own, Reach, is_companion};
 use smtp_core::{Cause, Code, ForwardPath, Outcome, Reason, Reply, Verb, Violation};
 use std::fmt::Write as _;
 
@@ -18,15 +19,19 @@ use std::fmt::Write as _;
 pub(crate) struct Report<'a> {
     mail: &'a Mail,
     /// Why nobody took it up, where nobody did.
-    left: Option<&'a Error>,
+    left: Option<Error>,
+    /// Why it could not be sent, to those whom nothing else was decided on.
+    unsent: Option<Error>,
+    words: &'a Words,
     /// How far it was to go.
     reach: Reach,
 }
 
 impl<'a> Report<'a> {
     /// The report of a message; `left` says why it was left, if it was.
-    pub(crate) fn new(mail: &'a Mail, left: Option<&'a Error>) -> Self {
-        Self { mail, left, reach: Reach::Message }
+    pub(crate) fn new(mail: &'a Mail, left: Option<&mailer::Error>, words: &'a Words) -> Self {
+        let unsent = mail.error().map(|error| words.of(error));
+        Self { mail, left: left.map(|error| words.of(error)), unsent, words, reach: Reach::Message }
     }
 
     /// The same of a message that was to go so far.
@@ -38,18 +43,18 @@ impl<'a> Report<'a> {
     /// Whether any recipient was accepted of a message that was sent.
     pub(crate) fn is_delivered(&self) -> bool {
         !self.reach.is_check()
-            && self.mail.outcomes.iter().flatten().any(|outcome| matches!(outcome, Outcome::Accepted(_)))
+            && self.mail.outcomes().iter().flatten().any(|outcome| matches!(outcome, Outcome::Accepted(_)))
     }
 
     /// The exit status that it has.
     pub(crate) fn exit(&self) -> Exit {
         let outcomes = self.told();
         let count = outcomes.clone().count();
-        if count == self.mail.outcomes.len() {
+        if count == self.mail.outcomes().len() {
             return Exit::of_outcomes(outcomes);
         }
         let told = (count > 0).then(|| Exit::of_outcomes(outcomes));
-        let mut apart = told.into_iter().chain(self.left_apart().map(Error::exit));
+        let mut apart = told.into_iter().chain(self.left_apart().map(|error| error.exit()));
         if self.left_apart().next().is_some()
             && !matches!(told, Some(Exit::OK | Exit::PARTLY | Exit::UNKNOWN))
             && let Some(first) = apart.next()
@@ -57,18 +62,18 @@ impl<'a> Report<'a> {
             // One that may succeed later makes the whole worth another try.
             return if apart.any(|exit| exit == Exit::TEMPORARY) { Exit::TEMPORARY } else { first };
         }
-        match (told, &self.mail.unreadable) {
+        match (told, &self.unsent) {
             // Some were told and some were left: as if those had been refused.
             (Some(Exit::OK), _) => Exit::PARTLY,
             (Some(exit @ (Exit::PARTLY | Exit::UNKNOWN)), _) | (Some(exit), None) => exit,
             (_, Some(error)) => error.exit(),
-            (None, None) => self.left.map_or(Exit::SOFTWARE, Error::exit),
+            (None, None) => self.left.as_ref().map_or(Exit::SOFTWARE, Error::exit),
         }
     }
 
     /// Why recipients were left that have an error of their own.
-    fn left_apart(&self) -> impl Iterator<Item = &'a Error> {
-        self.owns().filter_map(|own| own.left.as_ref())
+    fn left_apart(&self) -> impl Iterator<Item = Error> {
+        self.owns().filter_map(|own| own.error.as_ref()).map(|error| self.words.of(error))
     }
 
     /// The servers that decided on the recipients, where each has its own.
@@ -79,30 +84,34 @@ impl<'a> Report<'a> {
     /// What is said of each recipient alone.
     fn owns(&self) -> impl Iterator<Item = &'a Own> + use<'a> {
         let mail = self.mail;
-        (0..mail.envelope.recipients.len()).map(|index| mail.own(index))
+        (0..mail.outcomes().len()).map(|index| mail.own(index))
     }
 
     /// The recipients with what became of them; where the sender alone was asked for, that one.
     fn fates(&self) -> impl Iterator<Item = (String, Fate<'a>)> {
         let mail = self.mail;
-        let left = mail.unreadable.as_ref().or(self.left);
         let of_sender = self.reach == Reach::Sender;
-        let pairs = mail.envelope.recipients.iter().zip(&mail.outcomes).zip(self.owns());
+        let pairs = mail.envelope().recipients.iter().zip(mail.outcomes()).zip(self.owns());
         pairs.take(if of_sender { 1 } else { usize::MAX }).map(move |((recipient, outcome), own)| {
             let fate = match outcome {
-                Some(Outcome::Unconfirmed(cause)) => Fate::Unknown(cause, mail.unreadable.as_ref()),
-                Some(outcome) if !is_left(mail, outcome) => Fate::Told(outcome),
-                _ => Fate::Left(own.left.as_ref().or(left)),
+                Some(Outcome::Unconfirmed(cause)) => Fate::Unknown(cause, self.unsent.clone()),
+                Some(outcome) if !mail.is_left(outcome) => Fate::Told(outcome),
+                _ => Fate::Left(own.error.as_ref().map(|error| self.words.of(error)).or_else(|| self.left())),
             };
-            let address = if of_sender { bare(mail.envelope.from.as_str()) } else { plain(&recipient.to) };
+            let address = if of_sender { bare(mail.envelope().from.as_str()) } else { plain(&recipient.to) };
             (address, fate)
         })
+    }
+
+    /// Why those were left whom nothing was decided on.
+    fn left(&self) -> Option<Error> {
+        self.unsent.clone().or_else(|| self.left.clone())
     }
 
     /// The outcomes that something was decided by.
     fn told(&self) -> impl Iterator<Item = &'a Outcome> + Clone + use<'a> {
         let mail = self.mail;
-        mail.outcomes.iter().flatten().filter(move |outcome| !is_left(mail, outcome))
+        mail.outcomes().iter().flatten().filter(move |outcome| !mail.is_left(outcome))
     }
 
     /// The same in words.
@@ -118,7 +127,7 @@ impl<'a> Report<'a> {
 
     /// What the server calls the message, as far as its last reply says so.
     fn queue_id(&self) -> Option<String> {
-        self.mail.outcomes.iter().flatten().find_map(|outcome| match outcome {
+        self.mail.outcomes().iter().flatten().find_map(|outcome| match outcome {
             Outcome::Accepted(reply) => queue_id(reply.text()),
             _ => None,
         })
@@ -148,10 +157,10 @@ impl<'a> Report<'a> {
         format!(
             "{} {} {} from={} octets={} exit={} {}",
             if self.reach.is_check() { "check of message" } else { "message" },
-            self.mail.number,
-            self.mail.message.message_id().as_ref().map_or("-", smtp_mime::MessageId::as_str),
-            self.mail.envelope.from,
-            self.mail.message.encoded_len(),
+            self.mail.submission().number,
+            self.mail.submission().message.message_id().as_ref().map_or("-", smtp_mime::MessageId::as_str),
+            self.mail.envelope().from,
+            self.mail.submission().message.encoded_len(),
             self.exit().status(),
             fates.join("; ")
         )
@@ -163,11 +172,11 @@ impl<'a> Report<'a> {
         let text = match exit {
             Exit::OK => return None,
             Exit::UNKNOWN => {
-                let cause = self.mail.outcomes.iter().flatten().find_map(|outcome| match outcome {
+                let cause = self.mail.outcomes().iter().flatten().find_map(|outcome| match outcome {
                     Outcome::Unconfirmed(cause) => Some(cause),
                     _ => None,
                 });
-                let ending = self.mail.ending.as_ref().map(ToString::to_string);
+                let ending = self.mail.ending().map(|error| self.words.without_advice(error).to_string());
                 format!(
                     "it is unknown whether the message was delivered, because {}: {}; sending it again may duplicate it",
                     cause.map_or(NO_REPLY, doubt),
@@ -176,7 +185,7 @@ impl<'a> Report<'a> {
             }
             Exit::PARTLY => {
                 let failed = self.failed();
-                let count = self.mail.outcomes.len();
+                let count = self.mail.outcomes().len();
                 let what = if self.reach.is_check() { "would not be taken" } else { "did not get it" };
                 format!("{} of {count} recipients {what}: {}", failed.len(), failed.join("; "))
             }
@@ -189,7 +198,7 @@ impl<'a> Report<'a> {
     fn failure(&self, exit: Exit) -> Error {
         let mut outcomes = self.told();
         if let Some(error) =
-            self.mail.unreadable.as_ref().filter(|_| outcomes.clone().count() < self.mail.outcomes.len())
+            self.unsent.as_ref().filter(|_| outcomes.clone().count() < self.mail.outcomes().len())
         {
             return Error::new(exit, format!("{error}; the message was not sent"));
         }
@@ -200,12 +209,13 @@ impl<'a> Report<'a> {
             };
         }
         let telling = outcomes.find(|outcome| !is_consequence(outcome));
-        let text = match (telling, &self.mail.ending) {
+        let ending = self.mail.ending().map(|error| self.words.of(error));
+        let text = match (telling, &ending) {
             (Some(Outcome::Unsent(Reason::Closed(_))), Some(ending)) => return ending.clone(),
             (Some(Outcome::Refused { verb: Verb::Mail, reply }), _) => {
                 format!(
                     "the sender {} was refused: {reply}{}",
-                    self.mail.envelope.from,
+                    self.mail.envelope().from,
                     advice(Verb::Mail, reply)
                 )
             }
@@ -218,7 +228,7 @@ impl<'a> Report<'a> {
                 format!(
                     "{} of {} recipients {were} refused, so --require-all sent it to none: {}",
                     failed.len(),
-                    self.mail.outcomes.len(),
+                    self.mail.outcomes().len(),
                     failed.join("; ")
                 )
             }
@@ -226,7 +236,7 @@ impl<'a> Report<'a> {
                 format!("no recipient was accepted: {}", self.failed().join("; "))
             }
             (Some(outcome), _) => format!("the message was not sent: {}", words(outcome).1),
-            (None, _) => match self.left {
+            (None, _) => match &self.left {
                 Some(error) => return error.clone(),
                 None => "the message was not sent".to_string(),
             },
@@ -274,21 +284,15 @@ impl Room {
     }
 }
 
-/// Whether an outcome only says that the message was given up, for the reason that the mail bears.
-fn is_left(mail: &Mail, outcome: &Outcome) -> bool {
-    mail.unreadable.is_some()
-        && matches!(outcome, Outcome::Unsent(Reason::Aborted | Reason::Closed(Cause::Aborted)))
-}
-
 /// What became of a recipient.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Fate<'a> {
     /// The protocol machine told it.
     Told(&'a Outcome),
     /// The whole message left, and no reply came; the error says more of why than the machine can.
-    Unknown(&'a Cause, Option<&'a Error>),
+    Unknown(&'a Cause, Option<Error>),
     /// Nobody took the message up.
-    Left(Option<&'a Error>),
+    Left(Option<Error>),
 }
 
 impl Fate<'_> {
@@ -307,7 +311,7 @@ impl Fate<'_> {
             Self::Told(outcome) => words(outcome).1,
             Self::Unknown(cause, Some(error)) => format!("{}: {error}", doubt(cause)),
             Self::Unknown(cause, None) => unconfirmed(cause),
-            Self::Left(error) => error.map(ToString::to_string).unwrap_or_default(),
+            Self::Left(error) => error.as_ref().map(ToString::to_string).unwrap_or_default(),
         }
     }
 

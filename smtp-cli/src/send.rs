@@ -5,19 +5,22 @@ mod part_way;
 use crate::args::{EnvelopeArgs, Format, GlobalArgs, SendArgs, Until};
 use crate::bundled;
 use crate::compose;
-use crate::delivery::{self, Plan, Reach};
-use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers::Program;
-use crate::mail::Mail;
+use crate::measure;
 use crate::mx::{self, Mx};
+use crate::outgoing::Mail;
 use crate::output::Outputs;
 use crate::report::{Form, Ledger, Report};
-use crate::session::Session;
+use crate::session;
+use crate::settings::Destination;
 use crate::settings::{Encryption, Settings};
 use crate::terminal::Terminal;
+use crate::words::Words;
 use smtp_core::Secret;
+use smtp_core::blocking::{self, Plan};
+use smtp_core::mailer::{self, Reach, Until as Opened};
 use std::fmt::Write as _;
 
 /// Composes messages, or takes ready ones, and sends them.
@@ -99,30 +102,57 @@ fn attempt(
     };
     *is_told = true;
     let ledger = Ledger::new(form, reach.is_check(), outputs.beside_bar(terminal.output.clone()));
+    let words = Words::new(&settings);
     let left = {
         let random = &terminal.random;
-        let plan = Plan {
-            settings: &settings,
-            password: password.as_ref(),
-            observers: &|number| outputs.observers(number, &settings),
-            inspection: &|session| needs_offered(&args.envelope, session),
-            finished: &|mail: &Mail, left: Option<&Error>| {
-                let report = Report::new(mail, left).of_reach(reach);
-                outputs.finished(&report);
-                ledger.enter(&report);
-            },
-            connections: usize::from(args.run.connections).min(count),
-            retries: args.run.retry,
-            reach,
-            may_reconnect: true,
-            wait: &terminal.sleep,
-            jitter: &|| fraction(random),
-        };
         let mails = prepared.mails(args, terminal.outside());
-        match &mx {
-            Some(mx) => mx.deliver(&plan, random, mails),
-            None => delivery::deliver(&plan, mails),
-        }
+        let mut supply = Supply { mails, failure: None };
+        let finished = |mail: Mail, left: Option<&mailer::Error>| {
+            let report = Report::new(&mail, left, &words).of_reach(reach);
+            outputs.finished(&report);
+            ledger.enter(&report);
+        };
+        let inspection = |session: &blocking::Session| needs_offered(&args.envelope, session);
+        let jitter = || fraction(random);
+        let failed = if let Some(mx) = &mx {
+            let plan = mx::Plan {
+                settings: &settings,
+                observers: &|settings| outputs.observers(0, settings),
+                inspection: &inspection,
+                finished: &|mail| finished(mail, None),
+                retries: args.run.retry,
+                reach,
+                wait: &terminal.sleep,
+                jitter: &jitter,
+            };
+            mx.deliver(&plan, random, &mut supply);
+            None
+        } else {
+            let opener = settings.opener(password.as_ref())?;
+            let plan = Plan {
+                open: &|number| {
+                    let observers = outputs.observers(number, &settings);
+                    let session = session::open(&opener, Opened::Ready, observers, &words)?;
+                    if let Err(error) = inspection(&session) {
+                        session.leave();
+                        return Err(error.into());
+                    }
+                    Ok(session.into())
+                },
+                keep: None,
+                finished: &finished,
+                connections: usize::from(args.run.connections).min(count),
+                in_flight: settings.in_flight,
+                retries: args.run.retry,
+                reach,
+                may_reconnect: true,
+                wait: &terminal.sleep,
+                jitter: &jitter,
+                cancel: settings.interrupt.cancel(),
+            };
+            blocking::deliver(&plan, &mut supply).map(|error| words.of(&error))
+        };
+        supply.failure.or(failed)
     };
     let mut failures = outputs.end();
     let account = ledger.close();
@@ -133,7 +163,7 @@ fn attempt(
     }
     let mut more = String::new();
     if args.run.stats {
-        more.push_str(&account.measure.text());
+        more.push_str(&measure::text(&account.measure));
         more.push('\n');
     }
     if let Some(mock) = mock {
@@ -142,6 +172,30 @@ fn attempt(
     let delivered = account.delivered;
     failures.extend(account.end(exit, error.as_ref(), &more).err());
     conclude(error.map_or(Ok(exit), Err), failures, delivered, terminal)
+}
+
+/// The messages of a run, until one of them cannot be made.
+struct Supply<'a> {
+    mails: Box<dyn Iterator<Item = Result<Mail>> + Send + 'a>,
+    /// Why there are no more.
+    failure: Option<Error>,
+}
+
+impl Iterator for Supply<'_> {
+    type Item = Mail;
+
+    fn next(&mut self) -> Option<Mail> {
+        if self.failure.is_some() {
+            return None;
+        }
+        match self.mails.next()? {
+            Ok(mail) => Some(mail),
+            Err(error) => {
+                self.failure = Some(error);
+                None
+            }
+        }
+    }
 }
 
 /// How far messages go with `--until`; `None` where it ends before them.
@@ -221,7 +275,7 @@ fn dry_run(
     let encryption = match settings.encryption {
         Encryption::None => "none",
         Encryption::Opportunistic => "opportunistic",
-        Encryption::Required => "starttls",
+        Encryption::StartTls => "starttls",
         Encryption::Implicit => "implicit",
     };
     terminal.print(&format!("=== {server}, TLS {encryption}\n"))?;
@@ -232,11 +286,11 @@ fn dry_run(
         let parameters = |parameters: &[smtp_core::Parameter]| {
             parameters.iter().map(|parameter| format!(" {parameter}")).collect::<Vec<_>>().concat()
         };
-        let envelope = &mail.envelope;
+        let envelope = mail.envelope();
         let mut text = format!(
             "->  MAIL FROM:{} SIZE={}{}\n",
             envelope.from,
-            mail.message.encoded_len(),
+            mail.submission().message.encoded_len(),
             parameters(&envelope.parameters)
         );
         if until == Some(Until::Mail) {
@@ -256,7 +310,7 @@ fn dry_run(
             continue;
         }
         terminal.print(&text)?;
-        compose::print_message(&mail.message, terminal)?;
+        compose::print_message(&mail.submission().message, terminal)?;
     }
     Ok(Exit::OK)
 }
@@ -279,7 +333,7 @@ pub(crate) fn check_require_tls(args: &EnvelopeArgs, settings: &Settings) -> Res
     let hint = match settings.encryption {
         Encryption::None => "--tls none sends in clear; leave it away",
         Encryption::Opportunistic => "opportunistic TLS verifies no certificate; use --tls starttls",
-        Encryption::Required | Encryption::Implicit => {
+        Encryption::StartTls | Encryption::Implicit => {
             "--insecure verifies no certificate; use --tls-pin or --ca-file instead"
         }
     };
@@ -287,7 +341,7 @@ pub(crate) fn check_require_tls(args: &EnvelopeArgs, settings: &Settings) -> Res
 }
 
 /// Delivery reports are asked for by parameters that a server must know (RFC 3461 §4).
-fn needs_offered(args: &EnvelopeArgs, session: &Session<'_>) -> Result<()> {
+fn needs_offered(args: &EnvelopeArgs, session: &blocking::Session) -> Result<()> {
     let wants_reports = !args.notify.is_empty() || args.ret.is_some() || args.envid.is_some();
     if wants_reports && !session.extensions().has("DSN") {
         return Err(Error::new(

@@ -1,25 +1,30 @@
 //! Defines [`Settings`]: what the arguments mean for a connection.
 
-use crate::args::{AuthChoice, ConnectionArgs, Header, ProtocolName, Proxy, Scheme, Server, TlsMode};
-use crate::destination::Destination;
+use crate::args::{AuthChoice, ConnectionArgs, Pin, ProtocolName, Scheme, Server, TlsMode};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::login::{Login, LoginKind, PasswordSource};
-use crate::tls::Trust;
-use smtp_core::{EhloDomain, Protocol, Reveal, Secret, Timeouts, XclientAttribute};
+use crate::words::Words;
+use smtp_core::blocking::{Connector, Opener};
+use smtp_core::mailer::{self, Identity};
+pub(crate) use smtp_core::mailer::{Family, Route, Security as Encryption, Server as Destination};
+use smtp_core::{EhloDomain, Protocol, ProxyHeader, Secret, Timeouts, XclientAttribute};
 use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 
-/// How TLS is used, once `auto` is decided.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Encryption {
-    /// In clear.
-    None,
-    /// STARTTLS where it is offered, without verification.
-    Opportunistic,
-    /// STARTTLS, or no session.
-    Required,
-    /// From the first octet on.
-    Implicit,
+/// What is trusted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Trust {
+    /// Certificates in PEM that are trusted instead of the system's.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// The same, in memory: those of the bundled server.
+    pub(crate) ca_pem: Option<String>,
+    /// Our own certificate and its key, in PEM.
+    pub(crate) identity: Option<(PathBuf, PathBuf)>,
+    /// The public key that the server must have.
+    pub(crate) pin: Option<Pin>,
+    /// Whether nothing is verified.
+    pub(crate) anything: bool,
 }
 
 /// All that a connection needs to know.
@@ -51,30 +56,6 @@ pub(crate) struct Settings {
     pub(crate) xclient: Vec<XclientAttribute>,
     /// What asks the sessions to stop.
     pub(crate) interrupt: Interrupt,
-}
-
-/// The way to a destination.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Route {
-    /// The family of addresses that may be used, if not both.
-    pub(crate) family: Option<Family>,
-    /// The one address to connect to, where the name was looked up already.
-    pub(crate) address: Option<IpAddr>,
-    /// Our own address.
-    pub(crate) bind: Option<IpAddr>,
-    /// Who connects for us.
-    pub(crate) proxy: Option<Proxy>,
-    /// What is said first on the connection.
-    pub(crate) header: Option<Header>,
-}
-
-/// A family of addresses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Family {
-    /// IPv4.
-    V4,
-    /// IPv6.
-    V6,
 }
 
 impl Settings {
@@ -146,7 +127,6 @@ impl Settings {
                 identity: args.client_cert.clone().zip(args.client_key.clone()),
                 pin: args.tls_pin.filter(|_| !args.insecure),
                 anything: encryption == Encryption::Opportunistic || args.insecure || args.tls_pin.is_some(),
-                any_name: false,
             },
             named_trust: named_trust(args),
             tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
@@ -161,17 +141,7 @@ impl Settings {
                 .iter()
                 .map(|keyword| keyword.to_ascii_uppercase())
                 .collect(),
-            route: Route {
-                family: match (args.v4, args.v6) {
-                    (true, _) => Some(Family::V4),
-                    (_, true) => Some(Family::V6),
-                    _ => None,
-                },
-                address: None,
-                bind: args.bind,
-                proxy: args.proxy.clone(),
-                header: args.proxy_header,
-            },
+            route: route(args),
             xclient: args.xclient.as_ref().map(|attributes| attributes.0.clone()).unwrap_or_default(),
             destination,
             interrupt: Interrupt::default(),
@@ -180,28 +150,87 @@ impl Settings {
 
     /// Whether a session is under TLS with a certificate that was verified, by an authority or by its pin.
     pub(crate) const fn verifies(&self) -> bool {
-        matches!(self.encryption, Encryption::Required | Encryption::Implicit)
+        matches!(self.encryption, Encryption::StartTls | Encryption::Implicit)
             && (!self.trust.anything || self.trust.pin.is_some())
     }
 
-    /// Where a password or token may leave by a mechanism that reveals it.
-    pub(crate) const fn reveal(&self) -> Reveal {
-        if self.allow_plaintext_auth || matches!(self.destination, Destination::Unix(_)) {
-            Reveal::Always
-        } else if self.verifies() {
-            Reveal::Secured
-        } else {
-            // Who is at the other end nobody knows.
-            Reveal::Never
+    /// Whether a password or token may leave by a mechanism that reveals it, whoever is at the other end.
+    const fn reveals_secrets(&self) -> bool {
+        self.allow_plaintext_auth || matches!(self.destination, Destination::Unix(_))
+    }
+
+    /// What opens sessions of smtp-core by these settings; a login has that password or token.
+    ///
+    /// # Errors
+    /// When a file of certificates cannot be read.
+    pub(crate) fn opener(&self, password: Option<&Secret>) -> Result<Opener> {
+        let mut settings = mailer::Settings::new(self.destination.clone());
+        settings.route = self.route.clone();
+        settings.protocol = self.protocol;
+        settings.security = self.encryption;
+        if self.encryption != Encryption::None {
+            settings.trust = self.core_trust()?;
+        }
+        settings.login = self.login.as_ref().map(|login| login.with_secret(password));
+        settings.reveals_secrets = self.allow_plaintext_auth;
+        settings.hello.clone_from(&self.helo);
+        settings.xclient.clone_from(&self.xclient);
+        settings.timeouts = self.timeouts;
+        settings.limits.in_flight = self.in_flight;
+        settings.ignored_extensions.clone_from(&self.ignored_extensions);
+        settings.measures = self.accounts;
+        Ok(Opener::new(settings))
+    }
+
+    fn core_trust(&self) -> Result<mailer::Trust> {
+        let read = |what: &str, path: &Path| {
+            std::fs::read(path).map_err(|error| Error::unreadable(what, path, &error))
+        };
+        let mut trust = mailer::Trust::default();
+        trust.authorities = match (&self.trust.ca_file, &self.trust.ca_pem) {
+            (Some(path), _) => Some(read("the certificates of --ca-file", path)?),
+            (None, Some(pem)) => Some(pem.clone().into_bytes()),
+            (None, None) => None,
+        };
+        if let Some((certificate, key)) = &self.trust.identity {
+            let certificate = read("the certificate of --client-cert", certificate)?;
+            let key = Secret::from(read("the key of --client-key", key)?);
+            trust.identity = Some(Identity::new(certificate, key));
+        }
+        trust.name = Some(self.tls_name.clone());
+        trust.pin = self.trust.pin.map(|pin| mailer::Pin::new(pin.0));
+        trust.any_certificate = self.trust.anything;
+        Ok(trust)
+    }
+
+    /// What does a handshake that trusts the authorities alone, whatever name the certificate is for.
+    ///
+    /// # Errors
+    /// When a file of certificates cannot be read or used.
+    pub(crate) fn trusting_any_name(&self) -> Result<Connector> {
+        let mut trust = self.core_trust()?;
+        trust.any_certificate = false;
+        trust.any_name = true;
+        Connector::new(&self.tls_name, &trust).map_err(|error| Words::new(self).of(&error))
+    }
+
+    /// A PROXY header that was sent, in words.
+    pub(crate) fn header_words(&self, header: &ProxyHeader) -> String {
+        let version = if self.route.header.is_some_and(|header| header.is_binary) { 2 } else { 1 };
+        match header.addresses() {
+            Some((source, destination)) => {
+                format!("PROXY header of version {version}: from {source} to {destination}")
+            }
+            None => format!("PROXY header of version {version}"),
         }
     }
 
     /// What to warn of before anything is sent: that `--insecure` is on.
     pub(crate) fn warning(&self) -> Option<String> {
-        let is_switched_off = matches!(self.encryption, Encryption::Required | Encryption::Implicit)
+        let is_switched_off = matches!(self.encryption, Encryption::StartTls | Encryption::Implicit)
             && !self.verifies()
             && !self.is_mock;
-        let at_stake = if self.login.is_some() && self.reveal() == Reveal::Always {
+        let at_stake = if self.login.is_some() && self.reveals_secrets() {
             "the password and the mail"
         } else {
             "the mail"
@@ -216,14 +245,18 @@ impl Settings {
     }
 }
 
-impl Family {
-    /// Whether an address is of this family.
-    pub(crate) const fn has(self, address: IpAddr) -> bool {
-        match self {
-            Self::V4 => address.is_ipv4(),
-            Self::V6 => address.is_ipv6(),
-        }
-    }
+/// The path that connections take.
+fn route(args: &ConnectionArgs) -> Route {
+    let mut route = Route::default();
+    route.family = match (args.v4, args.v6) {
+        (true, _) => Some(Family::V4),
+        (_, true) => Some(Family::V6),
+        _ => None,
+    };
+    route.bind = args.bind;
+    route.proxy = args.proxy.as_ref().map(mailer::Proxy::from);
+    route.header = args.proxy_header.map(mailer::HeaderTemplate::from);
+    route
 }
 
 fn protocol(args: &ConnectionArgs, server: &Server) -> Result<Protocol> {
@@ -253,7 +286,7 @@ fn destination(
         Server::Unix(_) | Server::Mock if args.port.is_some() => {
             Err(Error::usage("--port has no meaning with this --server"))
         }
-        Server::Unix(path) => Ok((Destination::Unix(path), None)),
+        Server::Unix(path) => Ok((Destination::Unix(path.display().to_string()), None)),
         Server::Mock => Ok((Destination::Host { name: "127.0.0.1".to_string(), port: 0 }, None)),
         Server::Host { scheme, user, host, port: named } => {
             let default = match (scheme, args.tls) {
@@ -300,10 +333,10 @@ fn encryption(args: &ConnectionArgs, port: u16, is_wish: bool) -> Result<Encrypt
         (TlsMode::Implicit, _) => Encryption::Implicit,
         (TlsMode::Auto, _) if port == 465 => Encryption::Implicit,
         (TlsMode::Auto, None) if is_wish => Encryption::Opportunistic,
-        (TlsMode::Starttls | TlsMode::Auto, _) => Encryption::Required,
+        (TlsMode::Starttls | TlsMode::Auto, _) => Encryption::StartTls,
     };
     // HELO leads to no STARTTLS.
-    if args.protocol == Some(ProtocolName::Smtp) && encryption == Encryption::Required {
+    if args.protocol == Some(ProtocolName::Smtp) && encryption == Encryption::StartTls {
         let option = named_trust(args).filter(|_| args.tls.is_none()).unwrap_or("this --tls");
         return Err(Error::usage(format!(
             "--protocol smtp has no STARTTLS, which {option} needs; use --tls implicit or --tls none"
@@ -402,7 +435,7 @@ mod tests {
     #[test]
     fn tls_auto_is_what_the_port_and_the_host_say() {
         for (server, encryption) in [
-            ("mx.example.org", Encryption::Required),
+            ("mx.example.org", Encryption::StartTls),
             ("mx.example.org:465", Encryption::Implicit),
             ("smtps://mx.example.org:4650", Encryption::Implicit),
             ("127.0.0.1", Encryption::Opportunistic),
@@ -411,9 +444,9 @@ mod tests {
             ("[::ffff:127.0.0.1]:25", Encryption::Opportunistic),
             ("LocalHost:25", Encryption::Opportunistic),
             ("mx.localhost", Encryption::Opportunistic),
-            ("localhost.example.org", Encryption::Required),
+            ("localhost.example.org", Encryption::StartTls),
             ("unix:/run/lmtp", Encryption::Opportunistic),
-            ("lmtp://mx.example.org", Encryption::Required),
+            ("lmtp://mx.example.org", Encryption::StartTls),
         ] {
             assert_eq!(Settings::new(&args(server), None).unwrap().encryption, encryption, "{server}");
         }
@@ -422,7 +455,7 @@ mod tests {
     #[test]
     fn behind_a_proxy_loopback_is_not_this_machine() {
         let behind = ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("127.0.0.1") };
-        assert_eq!(Settings::new(&behind, None).unwrap().encryption, Encryption::Required);
+        assert_eq!(Settings::new(&behind, None).unwrap().encryption, Encryption::StartTls);
     }
 
     #[test]

@@ -13,8 +13,8 @@ use crate::session::Session;
 use crate::settings::Settings;
 use crate::shown;
 use crate::terminal::Terminal;
-use crate::transaction::{self, Checked};
 use serde::Serialize;
+use smtp_core::mailer::{Delivery, RawMessage, Reach, Until};
 use smtp_core::{Envelope, Explanation, ForwardPath, Outcome, Reply, ReversePath, Verb};
 use std::collections::HashSet;
 use std::fmt::Write as _;
@@ -46,13 +46,13 @@ pub(crate) fn verify(
     let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let interrupt = settings.interrupt.clone();
     let _armed = interrupt.arm();
-    let answers = Session::open(&settings, password.as_ref(), outputs.observers(0, &settings)).and_then(
-        |mut session| {
-            let checked = transaction::check(&mut session, &envelope);
+    let observers = outputs.observers(0, &settings);
+    let answers =
+        Session::open(&settings, password.as_ref(), Until::Ready, observers).and_then(|mut session| {
+            let answers = Answers::ask(&mut session, envelope.clone());
             session.leave();
-            checked.map(|checked| Answers::new(&envelope, checked))
-        },
-    );
+            answers
+        });
     let (exit, error) = match &answers {
         Ok(answers) => (answers.exit(), answers.error()),
         Err(error) => (error.exit(), Some(error.clone())),
@@ -84,13 +84,23 @@ pub(crate) struct Answers {
 }
 
 impl Answers {
-    pub(crate) fn new(envelope: &Envelope, checked: Checked) -> Self {
-        let paths = envelope.recipients.iter().map(|recipient| recipient.to.clone());
-        Self {
-            from: envelope.from.clone(),
-            recipients: paths.zip(checked.outcomes).collect(),
-            ending: checked.ending,
+    /// Asks whether the recipients of an envelope would be accepted, in several transactions if the server accepts no more
+    /// of them in one.
+    ///
+    /// # Errors
+    /// Where the envelope cannot be sent at all.
+    pub(crate) fn ask(session: &mut Session<'_>, envelope: Envelope) -> Result<Self> {
+        let from = envelope.from.clone();
+        let paths: Vec<_> = envelope.recipients.iter().map(|recipient| recipient.to.clone()).collect();
+        let question = Delivery::with_envelope(RawMessage::new(envelope.clone(), ""), 0, envelope);
+        let question = session.inner().transact(question, Reach::Recipients);
+        if let Some(error) = question.error() {
+            return Err(session.words().of(error));
         }
+        let ending = question.ending().map(|error| session.words().of(error));
+        // Each was in a transaction at least once.
+        let recipients = paths.into_iter().zip(question.outcomes().iter().flatten().cloned()).collect();
+        Ok(Self { from, recipients, ending })
     }
 
     /// The exit status: 0 when all would be taken, 79 when some would not; that of the break where not all were asked

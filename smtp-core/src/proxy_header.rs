@@ -57,6 +57,12 @@ impl ProxyHeader {
         Self { addresses: None }
     }
 
+    /// Source and destination; `None` where the proxy does not say for whom it speaks.
+    #[must_use]
+    pub const fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        self.addresses
+    }
+
     /// The octets of version 1, a line of at most 107.
     #[must_use]
     pub fn version_1(&self) -> Vec<u8> {

@@ -21,7 +21,7 @@ pub(crate) use connection::ConnectionArgs;
 pub(crate) use envelope::{EnvelopeArgs, LocalNames};
 pub(crate) use message::{Attachment, MessageArgs};
 pub(crate) use pin::Pin;
-pub(crate) use proxy::{Header, Proxy};
+pub(crate) use proxy::Proxy;
 pub(crate) use run::{FileArgs, RunArgs};
 pub(crate) use server::{Scheme, Server, hello_name};
 #[cfg(test)]

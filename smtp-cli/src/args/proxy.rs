@@ -1,7 +1,7 @@
 //! Defines [`Proxy`] and [`Header`], what `--proxy` and `--proxy-header` take.
 
 use super::server::{NO_PORT, host_and_port};
-use smtp_core::{ProxyHeader, Secret};
+use smtp_core::{ProxyHeader, Secret, mailer};
 use std::fmt;
 use std::net::SocketAddr;
 use std::str::FromStr;
@@ -109,31 +109,24 @@ pub(crate) struct Header {
     destination: Option<SocketAddr>,
 }
 
-impl Header {
-    /// The octets for a connection between these addresses, and the same in words; an address that is not known must
-    /// have been given.
-    pub(crate) fn octets(
-        &self,
-        local: Option<SocketAddr>,
-        peer: Option<SocketAddr>,
-    ) -> Result<(Vec<u8>, String), String> {
-        let source = self.source.or(local);
-        let destination = self.destination.or(peer);
-        let (Some(source), Some(destination)) = (source, destination) else {
-            return Err("the connection has no addresses for a PROXY header, give src= and dst=".to_string());
-        };
-        let (source, destination) = (canonical(source), canonical(destination));
-        let header = ProxyHeader::new(source, destination)
-            .map_err(|error| format!("{error}: here {source} and {destination}, give src= and dst="))?;
-        let (version, octets) =
-            if self.is_binary { (2, header.version_2()) } else { (1, header.version_1()) };
-        Ok((octets, format!("PROXY header of version {version}: from {source} to {destination}")))
+impl From<Header> for mailer::HeaderTemplate {
+    fn from(header: Header) -> Self {
+        let mut template = Self::new();
+        template.is_binary = header.is_binary;
+        template.source = header.source;
+        template.destination = header.destination;
+        template
     }
 }
 
-/// An IPv4 address that a socket of IPv6 shows as one of its own.
-fn canonical(address: SocketAddr) -> SocketAddr {
-    SocketAddr::new(address.ip().to_canonical(), address.port())
+impl From<&Proxy> for mailer::Proxy {
+    fn from(proxy: &Proxy) -> Self {
+        let core = Self::new(mailer::ProxyKind::Socks5, &*proxy.host, proxy.port);
+        match &proxy.login {
+            Some((user, password)) => core.with_login(&**user, password.clone()),
+            None => core,
+        }
+    }
 }
 
 impl FromStr for Header {

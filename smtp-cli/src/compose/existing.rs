@@ -6,7 +6,7 @@ use super::{addresses, context, envelope_of, one_for_standard_input, source};
 use crate::args::{LocalNames, SendArgs};
 use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
-use crate::mail::Mail;
+use crate::outgoing::{Mail, Outgoing};
 use crate::terminal::{Outside, Terminal};
 use smtp_core::{Envelope, Mailbox};
 use smtp_mime::{Edit, ExistingMessage, Message, Source};
@@ -61,10 +61,8 @@ impl Opened {
 
     /// The message of that number; `octets` are its own, where they are at hand.
     pub(super) fn mail(&self, number: usize, octets: Option<Arc<[u8]>>) -> Mail {
-        let mut mail = Mail::new(number, Arc::clone(&self.envelope), Arc::clone(&self.message));
-        mail.octets = octets;
-        mail.edit.clone_from(&self.edit);
-        mail
+        let outgoing = Outgoing::new(number, Arc::clone(&self.envelope), Arc::clone(&self.message));
+        Outgoing { octets, edit: self.edit.clone(), ..outgoing }.into_mail()
     }
 
     /// All octets of a message that is not large; none of one that cannot be read, which who sends it finds out.

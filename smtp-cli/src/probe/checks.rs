@@ -7,8 +7,10 @@ use super::handshake::{is_for_name, shake_hands};
 use super::line::{ENDED, Line, TOO_LONG, reply, words};
 use super::old_tls::{self, Answer};
 use crate::settings::{Encryption, Settings};
+use crate::words::Words;
 use rustls::ProtocolVersion;
-use smtp_core::Code;
+use smtp_core::blocking::TlsFailure;
+use smtp_core::{Code, mailer};
 use std::io::Write;
 use std::time::Instant;
 
@@ -38,7 +40,7 @@ fn connected(settings: &Settings, about: &str, observers: &Observers<'_>) -> Res
     for observer in &mut observers {
         observer.information(about);
     }
-    Line::open(settings, &mut observers)
+    Line::open(settings, observers)
 }
 
 /// A connection that is about to do the handshake.
@@ -88,19 +90,25 @@ fn pinned(settings: &Settings, tls: &Tls) -> Result<(), String> {
 
 /// Whether the platform trusts the authorities of the certificate, whatever its name.
 fn trusted(settings: &Settings, observers: &Observers<'_>) -> Result<Result<(), String>, String> {
-    let mut trust = settings.trust.clone();
-    trust.anything = false;
-    trust.any_name = true;
-    let tls = crate::tls::Tls::new(&settings.tls_name, &trust).map_err(|error| error.to_string())?;
+    let words = Words::new(settings);
+    let connector = settings.trusting_any_name().map_err(|error| error.to_string())?;
     let line = before_tls(settings, "asking whether the certificate is trusted", observers)?;
-    match tls.handshake(line.stream) {
-        Ok(mut secured) => {
-            let _ = secured.write_all(b"QUIT\r\n");
-            let _ = secured.shutdown();
+    let (mut stream, deadline) = line.stream.into_parts();
+    match stream.handshake(&connector, deadline) {
+        Ok(()) => {
+            let _ = stream.try_write(b"QUIT\r\n");
+            stream.close(deadline);
             Ok(Ok(()))
         }
-        Err(failure) if failure.certificate => Ok(Err(failure.reason)),
-        Err(failure) => Err(failure.reason),
+        Err(TlsFailure { fault, source, .. }) => {
+            let error = mailer::Error::new(mailer::ErrorKind::Tls(fault.clone()));
+            let error = match source {
+                Some(source) => error.with_source(source),
+                None => error,
+            };
+            let reason = words.tls_reason(&fault, &error);
+            if fault.is_certificate() { Ok(Err(reason)) } else { Err(reason) }
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::certificate::Certificate;
 use super::old_tls::Answer;
-use crate::destination::Destination;
+use crate::settings::Destination;
 use crate::settings::{Encryption, Settings};
 use smtp_core::{Extensions, Protocol, Reply};
 use std::time::Duration;

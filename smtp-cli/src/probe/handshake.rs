@@ -1,8 +1,7 @@
 //! Provides [`shake_hands`]: a handshake by rustls that trusts everyone and keeps what it saw, because the platform's
 //! library tells neither the version nor the chain.
 
-use super::line::words;
-use crate::timed::Timed;
+use super::line::{Timed, words};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ClientConfig, ClientConnection};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};

@@ -1,8 +1,10 @@
 //! Provides [`Line`], a connection on which a check says what the protocol machine never would.
 
 use crate::settings::{Encryption, Settings};
-use crate::timed::Timed;
 use crate::transcript::Observer;
+use crate::words::Words;
+use smtp_core::blocking::{Stream, connect};
+use smtp_core::mailer::Notice;
 use smtp_core::{Limits, Protocol, Reply};
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -12,6 +14,48 @@ pub(super) const ENDED: &str = "the connection was ended";
 /// What is said where nothing came in time.
 pub(super) const TOO_LONG: &str = "it took too long";
 
+/// A connection whose every read and write ends at one deadline.
+#[derive(Debug)]
+pub(super) struct Timed {
+    stream: Stream,
+    deadline: Instant,
+}
+
+impl Timed {
+    /// Sets the deadline anew.
+    pub(super) const fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// The stream and its deadline.
+    pub(super) fn into_parts(self) -> (Stream, Instant) {
+        (self.stream, self.deadline)
+    }
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buffer, self.deadline)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        loop {
+            match self.stream.try_write(octets) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.stream.wait(self.deadline)?;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// A connection in clear.
 pub(super) struct Line {
     pub(super) stream: Timed,
@@ -19,16 +63,18 @@ pub(super) struct Line {
 }
 
 impl Line {
-    /// Connects; where TLS comes behind STARTTLS, also hears the greeting and says hello.
-    pub(super) fn open(settings: &Settings, observers: &mut [Box<dyn Observer>]) -> Result<Self, String> {
+    /// Connects; where TLS comes after STARTTLS, also hears the greeting and says hello.
+    pub(super) fn open(settings: &Settings, observers: Vec<Box<dyn Observer>>) -> Result<Self, String> {
         let wait = settings.interrupt.until(Instant::now() + settings.timeouts.connect);
-        let mut tell = |text: &str| observers.iter_mut().for_each(|observer| observer.information(text));
-        let socket = crate::connect::connect(&settings.destination, &settings.route, &wait, &mut tell)
-            .map_err(|error| error.to_string())?;
-        let domain =
-            settings.helo.clone().unwrap_or_else(|| crate::session::own_domain(socket.local_address()));
-        let mut line =
-            Self { stream: Timed::new(socket, wait.deadline(), wait.interrupt()), received: Vec::new() };
+        let words = Words::new(settings);
+        let mut observers = words.observers(observers);
+        let mut tell =
+            |notice: &Notice<'_>| observers.iter_mut().for_each(|observer| observer.notice(notice));
+        let stream = connect(&settings.destination, &settings.route, &wait, &mut tell)
+            .map_err(|error| words.of(&error).to_string())?;
+        let opener = settings.opener(None).map_err(|error| error.to_string())?;
+        let domain = opener.hello(stream.local_address());
+        let mut line = Self { stream: Timed { stream, deadline: wait.deadline() }, received: Vec::new() };
         if settings.encryption != Encryption::Implicit {
             let verb = if settings.protocol == Protocol::Lmtp { "LHLO" } else { "EHLO" };
             line.reply("the greeting", settings.timeouts.greeting)?;

@@ -1,13 +1,13 @@
 //! Provides the result as one JSON document for programs.
 
 use super::{Fate, Report};
-use crate::delivery::Reach;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::measure::Measured;
 use crate::shown;
 use crate::transcript::name_of;
 use serde::Serialize;
+use smtp_core::mailer::Reach;
 use smtp_core::{Reply, Verb};
 
 /// The schema of the document; it changes when a program that reads it would have to.
@@ -93,15 +93,15 @@ pub(super) fn message(report: &Report<'_>) -> String {
         .zip(report.servers())
         .map(|((address, fate), server)| recipient(address, &fate, server, is_check));
     let message = Message {
-        number: mail.number,
-        message_id: mail.message.message_id().map(|id| id.as_str().to_string()),
-        from: mail.envelope.from.as_str().to_string(),
+        number: mail.submission().number,
+        message_id: mail.submission().message.message_id().map(|id| id.as_str().to_string()),
+        from: mail.envelope().from.as_str().to_string(),
         exit: report.exit().status(),
         queue_id: if is_check { None } else { report.queue_id() },
-        octets: mail.message.encoded_len(),
+        octets: mail.submission().message.encoded_len(),
         sender: if report.reach == Reach::Sender { fates.next() } else { None },
         recipients: fates.collect(),
-        cost: mail.measure.measured(),
+        cost: mail.measure().into(),
     };
     format!("\n    {}", shown::json_lines(&message).replace('\n', "\n    "))
 }

@@ -2,9 +2,9 @@
 
 use super::json;
 use super::{Error, Exit, Report};
-use crate::measure::Measure;
 use crate::shown;
 use crate::terminal::Stream;
+use smtp_core::mailer::Measure;
 use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::sync::{Mutex, PoisonError};
@@ -67,13 +67,13 @@ impl Ledger {
 
     /// Enters a message for which nothing more can be done.
     pub(crate) fn enter(&self, report: &Report<'_>) {
-        let number = report.mail.number;
+        let number = report.mail.submission().number;
         let exit = report.exit();
         let mut account = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         account.count += 1;
         account.failed += usize::from(!exit.is_ok());
         account.delivered += usize::from(report.is_delivered());
-        account.measure.join(&report.mail.measure);
+        account.measure.join(report.mail.measure());
         let failure = match exit {
             Exit::OK => None,
             Exit::UNKNOWN => Some(&mut account.failures[0]),
@@ -189,7 +189,7 @@ impl Page {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::mail::example;
+    use crate::outgoing::example;
     use smtp_core::{Cause, Code, Outcome, Reply, Verb};
     use std::sync::Arc;
 

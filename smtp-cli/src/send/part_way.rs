@@ -3,17 +3,16 @@
 use super::{conclude, fraction, password};
 use crate::args::{Format, GlobalArgs, SendArgs, Until};
 use crate::bundled;
-use crate::delivery::wait_before;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::files::InUse;
 use crate::log_file::Log;
-use crate::measure::Measure;
 use crate::output::Outputs;
 use crate::session::Session;
 use crate::settings::{Encryption, Settings};
-use crate::shown;
 use crate::terminal::Terminal;
+use crate::{measure, shown};
+use smtp_core::mailer::{Measure, Until as Opened, wait_before};
 
 /// Whether the login belongs to the way up to that phase.
 pub(super) const fn logs_in(until: Until) -> bool {
@@ -44,11 +43,12 @@ pub(super) fn go(
     let _armed = interrupt.arm();
     let attempt = || {
         let observers = outputs.observers(0, &settings);
-        let session = match until {
-            Until::Connect | Until::Greeting => Session::greet(&settings, observers),
-            Until::Tls => Session::secure(&settings, observers),
-            _ => Session::open(&settings, password.as_ref(), observers),
+        let until = match until {
+            Until::Connect | Until::Greeting => Opened::Greeting,
+            Until::Tls => Opened::Secured,
+            _ => Opened::Ready,
         };
+        let session = Session::open(&settings, password.as_ref(), until, observers);
         session.map(|mut session| {
             let reached = (session.state(), session.take_measure());
             session.leave();
@@ -96,14 +96,14 @@ fn print(
                 "exit": Exit::OK.status(),
                 "server": destination.to_string(),
                 "state": state,
-                "cost": measure.measured(),
+                "cost": measure::Measured::from(measure),
             });
             terminal.print(&format!("{}\n", shown::json_lines(&document)))
         }
         (Format::Text, Ok((state, measure))) if !global.quiet => {
             let mut text = format!("{destination} {state}\n");
             if args.run.stats {
-                text.push_str(&measure.text());
+                text.push_str(&measure::text(measure));
                 text.push('\n');
             }
             terminal.print(&text)

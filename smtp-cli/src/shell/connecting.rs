@@ -5,14 +5,15 @@ use super::line::Kind;
 use super::{Connection, Next, Shell, name_of};
 use crate::args::{self, AuthChoice, Command, ConnectionArgs, Parsed, Scheme, Server};
 use crate::bundled;
-use crate::destination::Destination;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers::{self, Setting};
 use crate::login::PasswordSource;
 use crate::login::{Login, LoginKind};
 use crate::session::Session;
+use crate::settings::Destination;
 use crate::settings::Settings;
+use smtp_core::mailer::Until;
 use smtp_core::{EhloDomain, Secret};
 
 impl Shell<'_> {
@@ -39,7 +40,8 @@ impl Shell<'_> {
             // A server that says nothing is waited for as long as RFC 5321 says, which is long to sit there and wonder.
             self.say(&format!("connecting to {}, Ctrl-C gives up and leaves", settings.destination))?;
         }
-        let session = Session::open_without_login(&settings, self.outputs.observers(0, &settings))?;
+        let observers = self.outputs.observers(0, &settings);
+        let session = Session::open(&settings, None, Until::Hello, observers)?;
         let name = name_of(&settings);
         self.say(&format!("{} {}", settings.destination, session.state()))?;
         self.complaint.clear();

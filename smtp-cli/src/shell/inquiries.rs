@@ -4,7 +4,6 @@ use super::dialogue::{Asked, Stop};
 use super::{Connection, Shell};
 use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
-use crate::transaction;
 use crate::verify::{Answers, explained, recipients, reverse_path};
 use smtp_core::{Client, Envelope, Goal, Misuse, Occasion, Reply, Text};
 use std::fmt::Write as _;
@@ -129,8 +128,7 @@ impl Connection<'_> {
     /// What the server says of an envelope's recipients.
     pub(super) fn check(&mut self, envelope: &Envelope) -> Result<Answers> {
         self.end_open_transaction()?;
-        let checked = transaction::check(&mut self.session, envelope)?;
-        Ok(Answers::new(envelope, checked))
+        Answers::ask(&mut self.session, envelope.clone())
     }
 
     /// Ends a transaction that was begun by hand, or what follows would be within it.

@@ -8,11 +8,11 @@ use crate::args::{Attachment, ConnectionArgs, EnvelopeArgs, MessageArgs, RunArgs
 use crate::compose::{self, Missing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::mail::Mail;
+use crate::outgoing::Mail;
 use crate::report::Report;
 use crate::send::check_require_tls;
-use crate::transaction;
 use crate::verify::{Answers, explained, recipients, refusal, reverse_path};
+use smtp_core::mailer::Reach;
 use smtp_core::{Envelope, ForwardPath, Outcome};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -46,7 +46,7 @@ impl Shell<'_> {
         let prepared = compose::prepare_with(&args, Missing::Settled, self.terminal)?;
         let mails: Result<Vec<Mail>> = prepared.mails(&args, self.terminal.outside()).collect();
         for mail in mails? {
-            compose::print_message(&mail.message, self.terminal)?;
+            compose::print_message(&mail.submission().message, self.terminal)?;
         }
         Ok(())
     }
@@ -73,7 +73,7 @@ impl Shell<'_> {
         let prepared = compose::prepare_with(args, Missing::Settled, self.terminal)?;
         let mails: Result<Vec<Mail>> = prepared.mails(args, self.terminal.outside()).collect();
         let mut failure = None;
-        for mut mail in mails? {
+        for mail in mails? {
             // While the text was typed the server may have grown tired of waiting.
             if let Some(cause) = connection.session.look() {
                 let error = connection.session.closed(&cause);
@@ -83,10 +83,10 @@ impl Shell<'_> {
                 )));
             }
             connection.end_open_transaction()?;
-            transaction::deliver(&mut connection.session, &mut mail);
-            let report = Report::new(&mail, None);
+            let mail = connection.session.inner().transact(mail, Reach::Message);
+            let report = Report::new(&mail, None, connection.session.words());
             self.print(&report.text())?;
-            self.print(&explanations(&mail.outcomes))?;
+            self.print(&explanations(mail.outcomes()))?;
             self.outputs.finished(&report);
             self.delivered += usize::from(report.is_delivered());
             if let Some(error) = report.error() {

@@ -14,7 +14,6 @@ mod message;
 
 use crate::args::{GlobalArgs, SendArgs, ShellArgs};
 use crate::compose;
-use crate::destination::Destination;
 use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
 use crate::explain;
@@ -23,6 +22,7 @@ use crate::layers::{Program, Setting};
 use crate::output::Outputs;
 use crate::send::conclude;
 use crate::session::Session;
+use crate::settings::Destination;
 use crate::settings::Settings;
 use crate::terminal::Terminal;
 use crate::transcript::Recordings;
@@ -351,6 +351,6 @@ fn name_of(settings: &Settings) -> String {
     match &settings.destination {
         _ if settings.is_mock => "mock".to_string(),
         Destination::Host { name, .. } => name.clone(),
-        Destination::Unix(path) => format!("unix:{}", path.display()),
+        Destination::Unix(path) => format!("unix:{path}"),
     }
 }

@@ -107,9 +107,8 @@ fn with_header(
     tell: &mut dyn FnMut(&Notice<'_>),
 ) -> Result<Socket, Error> {
     let (local, peer) = header_ends(socket.local(), socket.peer(), route);
-    let mixed = |_| Error::from(SettingError::MixedFamilies);
-    let header = template.header(local, peer).map_err(mixed)?;
-    let octets = template.octets(local, peer).map_err(mixed)?;
+    let header = template.header(local, peer)?;
+    let octets = template.octets(local, peer)?;
     tell(&Notice::Header(&header));
     let mut stream = Timed::new(socket, wait.deadline(), wait.cancel());
     match stream.write_all(&octets) {

@@ -3,7 +3,7 @@
 use super::cancel::Cancel;
 use super::session::{Session, SessionStep};
 use crate::mailer::{
-    Batch, Delivery, Error, ErrorKind, Policy, Reach, Submission, Submitted, Work, wait_before,
+    Batch, Delivery, Error, ErrorKind, Notice, Policy, Reach, Submission, Submitted, Work, wait_before,
 };
 use crate::{Cause, Event};
 use std::boxed::Box;
@@ -238,15 +238,19 @@ impl<S: Submission> Run<'_, '_, S> {
     }
 
     fn feed(&mut self, goal: crate::Goal) {
-        let Some(mut source) = self.work.take_source(self.session.connection(), goal) else { return };
-        let fed = self.session.feed(goal, &mut *source);
-        self.work.put_back(goal, source);
-        if let Err(error) = fed {
-            self.work.unreadable(self.session.connection(), goal, error);
-        }
+        self.session.feed_work(&mut self.work, goal);
     }
 
     fn take(&mut self, event: Event) {
+        if let Event::Closed(cause) = &event {
+            let is_abandoned = self.plan.reach == Reach::Data && *cause == Cause::Aborted;
+            let error = self.session.error(cause);
+            match cause {
+                Cause::Quit => {}
+                _ if is_abandoned => self.session.connection().notice(&Notice::ClosedWithoutQuit),
+                _ => self.session.connection().notice(&Notice::Failed(&error)),
+            }
+        }
         let Some((delivery, after)) = self.work.event(self.session.connection(), event) else { return };
         let finished = self.queue.lock().batch.settle(delivery, after);
         if let Some(delivery) = finished {

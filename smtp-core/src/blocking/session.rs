@@ -4,11 +4,14 @@ use super::cancel::{Cancel, Wait};
 use super::connect::connect;
 use super::stream::Stream;
 use crate::mailer::{
-    BoxError, Check, Connection, Demand, Error, ErrorKind, Login, Measure, Notice, Observer, Opening,
-    OpeningStep, SecretRequest, Source, Step, StopReason, TlsFault, Until, misused, undone,
+    After, BoxError, Check, Connection, Delivery, Demand, Error, ErrorKind, Login, Measure, Notice, Observer,
+    Opening, OpeningStep, Policy, Reach, SecretRequest, Source, Step, StopReason, Submission, Submitted,
+    TlsFault, Until, Work, misused, undone,
 };
 use crate::network::{Opener, cause_of, nonce};
-use crate::{Cause, Client, End, Event, Extensions, Goal, Instant, Misuse, Reason, Reply, Verb};
+use crate::{
+    Cause, Client, End, Event, Extensions, Goal, Instant, Misuse, Reason, Reply, Verb, XclientAttribute,
+};
 use std::boxed::Box;
 use std::fmt;
 use std::io;
@@ -217,6 +220,14 @@ impl Session {
         self.do_step(Step::StartTls, Client::start_tls).map(drop)
     }
 
+    /// Sends XCLIENT with these attributes, after which a further hello is due.
+    ///
+    /// # Errors
+    /// If the server refuses it.
+    pub fn xclient(&mut self, attributes: &[XclientAttribute]) -> Result<(), Error> {
+        self.do_step(Step::Xclient, |client| client.xclient(attributes)).map(drop)
+    }
+
     /// Logs in.
     ///
     /// # Errors
@@ -262,6 +273,50 @@ impl Session {
                     return End::Undone(Reason::Closed(cause));
                 }
             }
+        }
+    }
+
+    /// Carries a message as far as `reach`, in several transactions if the server accepts no more recipients in one. What
+    /// became of it stands in the delivery that is returned; nothing is tried again, and the session stays open.
+    #[must_use]
+    pub fn transact<S: Submission>(&mut self, delivery: Delivery<S>, reach: Reach) -> Delivery<S> {
+        let mut work = Work::new(reach, Policy::default());
+        let mut submitted = work.submit(&mut self.connection, delivery);
+        loop {
+            match submitted {
+                Submitted::Underway => {}
+                Submitted::Failed(delivery) => return delivery,
+                Submitted::TurnedDown(mut delivery) => {
+                    delivery.leave(misused(Misuse::Closed));
+                    return delivery;
+                }
+            }
+            submitted = loop {
+                match self.step() {
+                    SessionStep::Body(goal) => self.feed_work(&mut work, goal),
+                    SessionStep::Event(event) => match work.event(&mut self.connection, event) {
+                        Some((delivery, After::Again)) => break work.submit(&mut self.connection, delivery),
+                        Some((delivery, After::Finished | After::Later)) => return delivery,
+                        None => {}
+                    },
+                    // The first promise of the machine leaves none; should it ever, it is not lost.
+                    SessionStep::Idle | SessionStep::Closed => {
+                        if let Some(delivery) = work.drain().pop() {
+                            return delivery;
+                        }
+                    }
+                }
+            };
+        }
+    }
+
+    /// Hands in the next octets of a message of that work.
+    pub(super) fn feed_work<S: Submission>(&mut self, work: &mut Work<S>, goal: Goal) {
+        let Some(mut source) = work.take_source(&mut self.connection, goal) else { return };
+        let fed = self.feed(goal, &mut *source);
+        work.put_back(goal, source);
+        if let Err(error) = fed {
+            work.unreadable(&mut self.connection, goal, error);
         }
     }
 

@@ -117,7 +117,8 @@ impl<S: Submission> Delivery<S> {
         Ok(Self::with_envelope(submission, index, envelope))
     }
 
-    fn with_envelope(submission: S, index: usize, envelope: impl Into<Arc<Envelope>>) -> Self {
+    /// A message that no transaction was tried for, with this envelope instead of its own.
+    pub fn with_envelope(submission: S, index: usize, envelope: impl Into<Arc<Envelope>>) -> Self {
         let envelope = envelope.into();
         Self {
             submission,

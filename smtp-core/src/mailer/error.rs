@@ -47,6 +47,10 @@ pub enum ErrorKind {
         step: Step,
         /// Why it was not done.
         reason: Reason,
+        /// What the server offers for the step: mechanisms of AUTH, attributes of XCLIENT.
+        offered: String,
+        /// Whether TLS was up.
+        is_secured: bool,
     },
     /// The connection ended.
     Closed(Closing),
@@ -105,6 +109,8 @@ pub enum SettingError {
     Bind,
     /// The addresses of the PROXY header are of different families.
     MixedFamilies,
+    /// The connection has no addresses for the PROXY header, and none are given.
+    NoHeaderAddresses,
 }
 
 /// Why a name does not lead to an address.
@@ -445,7 +451,7 @@ impl fmt::Display for ErrorKind {
             Self::Connect(fault) => fault.fmt(f),
             Self::Proxy(fault) => fault.fmt(f),
             Self::Tls(fault) => fault.fmt(f),
-            Self::Undone { step, reason } => match reason {
+            Self::Undone { step, reason, .. } => match reason {
                 Reason::Refused(reply) => write!(f, "{} was refused: {reply}", step.verb()),
                 reason => reason.fmt(f),
             },
@@ -491,6 +497,9 @@ impl fmt::Display for SettingError {
             }
             Self::Bind => f.write_str("the local address cannot be used"),
             Self::MixedFamilies => MIXED.fmt(f),
+            Self::NoHeaderAddresses => {
+                f.write_str("the connection has no addresses for the PROXY header, and none are given")
+            }
         }
     }
 }

@@ -78,7 +78,8 @@ impl Error {
 }
 
 /// Whether the same may succeed later without a change: never for what is unconfirmed.
-pub(super) fn is_transient(outcome: &Outcome) -> bool {
+#[must_use]
+pub fn is_transient(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Refused { reply, .. } => reply.is_transient(),
         Outcome::Unsent(reason) => super::error::is_transient(reason),

@@ -100,8 +100,8 @@ impl Login {
 
     /// The same by these mechanisms only, in this order; without any, the strongest that the server offers come first.
     #[must_use]
-    pub fn with_mechanisms<M: Into<String>>(mut self, names: impl IntoIterator<Item = M>) -> Self {
-        self.mechanisms = names.into_iter().map(Into::into).collect();
+    pub fn with_mechanisms<M: AsRef<str>>(mut self, names: impl IntoIterator<Item = M>) -> Self {
+        self.mechanisms = names.into_iter().map(|name| name.as_ref().to_string()).collect();
         self
     }
 

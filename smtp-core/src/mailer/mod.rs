@@ -37,7 +37,7 @@ pub use delivery::{After, Delivery, Own, Policy, Progress, is_companion};
 pub use error::{
     BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, SettingError, Step, TlsFault,
 };
-pub use fate::{Fate, RecipientReport, Repeat, Report};
+pub use fate::{Fate, RecipientReport, Repeat, Report, is_transient};
 pub use login::{Login, LoginKind, SecretRequest};
 pub use measure::Measure;
 pub use observer::{Notice, Observer};

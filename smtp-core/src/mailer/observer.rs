@@ -43,6 +43,8 @@ pub enum Notice<'a> {
     Secured,
     /// The server refused STARTTLS, and the session goes on in clear.
     StartTlsRefused(&'a Reply),
+    /// The connection is closed without QUIT, which would be a line of the message that the server awaits.
+    ClosedWithoutQuit,
     /// The server ended the connection.
     Ended,
     /// Something failed.

@@ -8,7 +8,7 @@ use super::security::Security;
 use super::settings::Settings;
 use crate::{Cause, EhloDomain, End, Event, Goal, Mechanism, Misuse, Reason, XclientAttribute};
 use alloc::boxed::Box;
-use alloc::string::ToString;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 /// The steps from a connection to a session that is ready to send: hello, TLS, XCLIENT, login.
@@ -240,18 +240,32 @@ fn is_refused_for_good(reason: &Reason) -> bool {
 pub fn undone(step: Step, end: End, connection: &Connection) -> Error {
     match end {
         End::Undone(Reason::Closed(cause)) => connection.error(&cause),
-        End::Undone(reason) => ErrorKind::Undone { step, reason }.into(),
-        _ => ErrorKind::Undone { step, reason: Reason::Prerequisite }.into(),
+        End::Undone(reason) => not_done(step, reason, connection),
+        _ => not_done(step, Reason::Prerequisite, connection),
     }
+}
+
+fn not_done(step: Step, reason: Reason, connection: &Connection) -> Error {
+    let client = connection.client();
+    let offered = match step {
+        Step::Login => client.extensions().mechanisms().collect::<Vec<_>>().join(" "),
+        Step::Xclient => client.extensions().parameters("XCLIENT").unwrap_or_default().to_string(),
+        _ => String::new(),
+    };
+    ErrorKind::Undone { step, reason, offered, is_secured: client.is_secured() }.into()
 }
 
 /// The error of a call that the machine refused.
 #[must_use]
 pub fn misused(misuse: Misuse) -> Error {
     match misuse {
-        Misuse::Closed | Misuse::AfterQuit => {
-            ErrorKind::Undone { step: Step::Command, reason: Reason::Closed(Cause::Quit) }.into()
+        Misuse::Closed | Misuse::AfterQuit => ErrorKind::Undone {
+            step: Step::Command,
+            reason: Reason::Closed(Cause::Quit),
+            offered: String::new(),
+            is_secured: false,
         }
+        .into(),
         Misuse::NoMechanism => ErrorKind::Login(misuse.to_string()).into(),
         misuse => ErrorKind::Envelope(misuse).into(),
     }

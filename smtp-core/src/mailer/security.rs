@@ -7,7 +7,7 @@ use core::str::FromStr;
 
 /// How a connection uses TLS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_enums)] // there are four
 pub enum Security {
     /// No TLS.
     None,

@@ -1,6 +1,7 @@
 //! Defines [`Server`], the address of a mail server, and [`Route`], the path that a connection to it takes.
 
-use crate::{MixedFamilies, ProxyHeader, Secret};
+use super::error::SettingError;
+use crate::{ProxyHeader, Secret};
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -9,7 +10,7 @@ use core::net::{IpAddr, SocketAddr};
 
 /// The address of a mail server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
+#[allow(clippy::exhaustive_enums)] // there are two
 pub enum Server {
     /// A host that listens on a TCP port.
     Host {
@@ -171,15 +172,13 @@ impl HeaderTemplate {
 
     /// The octets for a connection between these addresses.
     ///
-    /// A connection without addresses sends what stands for «unknown», unless both are given.
-    ///
     /// # Errors
-    /// If one address is IPv4 and the other IPv6.
+    /// As [`header`](Self::header).
     pub fn octets(
         &self,
         local: Option<SocketAddr>,
         peer: Option<SocketAddr>,
-    ) -> Result<Vec<u8>, MixedFamilies> {
+    ) -> Result<Vec<u8>, SettingError> {
         let header = self.header(local, peer)?;
         Ok(if self.is_binary { header.version_2() } else { header.version_1() })
     }
@@ -187,15 +186,17 @@ impl HeaderTemplate {
     /// The header for a connection between these addresses.
     ///
     /// # Errors
-    /// If one address is IPv4 and the other IPv6.
+    /// If an address is neither given nor known, or one is IPv4 and the other IPv6.
     pub fn header(
         &self,
         local: Option<SocketAddr>,
         peer: Option<SocketAddr>,
-    ) -> Result<ProxyHeader, MixedFamilies> {
+    ) -> Result<ProxyHeader, SettingError> {
         match (self.source.or(local), self.destination.or(peer)) {
-            (Some(source), Some(destination)) => ProxyHeader::new(source, destination),
-            _ => Ok(ProxyHeader::unknown()),
+            (Some(source), Some(destination)) => {
+                ProxyHeader::new(source, destination).map_err(|_| SettingError::MixedFamilies)
+            }
+            _ => Err(SettingError::NoHeaderAddresses),
         }
     }
 }

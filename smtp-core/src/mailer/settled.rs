@@ -5,6 +5,7 @@ use super::delivery::Delivery;
 use super::error::{Error, ErrorKind, Step};
 use super::fate::{Fate, Report};
 use crate::Outcome;
+use alloc::string::String;
 
 /// What an application gets for a message: its report; the error where the server accepted it for no recipient, refused it
 /// for none, and cannot have it.
@@ -19,8 +20,12 @@ pub fn settled<S>(delivery: &Delivery<S>, server: &str, left: Option<&Error>) ->
     for recipient in report.recipients() {
         match &recipient.fate {
             Fate::Decided { outcome: Outcome::Unsent(reason), .. } => {
-                unsent
-                    .get_or_insert_with(|| ErrorKind::Undone { step: Step::Message, reason: reason.clone() });
+                unsent.get_or_insert_with(|| ErrorKind::Undone {
+                    step: Step::Message,
+                    reason: reason.clone(),
+                    offered: String::new(),
+                    is_secured: false,
+                });
             }
             Fate::Decided { .. } => return Ok(report),
             Fate::NotAttempted(error) => return Err(error.clone()),

@@ -47,7 +47,8 @@ impl Opener {
     }
 
     /// The name of this machine in EHLO, on a connection from this address.
-    pub(crate) fn hello(&self, local: Option<IpAddr>) -> EhloDomain {
+    #[must_use]
+    pub fn hello(&self, local: Option<IpAddr>) -> EhloDomain {
         self.0.settings.hello.clone().unwrap_or_else(|| own_name(local))
     }
 }
