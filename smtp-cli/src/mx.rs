@@ -565,11 +565,11 @@ fn shuffle(names: &mut [String], random: &Random) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outgoing::example;
+    use crate::outgoing::{example, example_of};
     use std::collections::BTreeSet;
 
     fn groups(recipients: &[&str]) -> Vec<(String, Vec<usize>)> {
-        let underway = Underway::new(example(recipients));
+        let underway = Underway::new(example(1, recipients));
         let name = |target| match target {
             Target::Domain(domain) => domain,
             Target::Address(address) => format!("[{address}]"),
@@ -597,13 +597,11 @@ mod tests {
 
     #[test]
     fn all_or_nothing_holds_for_one_domain_alone() {
-        let mut mail = example(&["a@example.org", "b@example.net"]);
-        std::sync::Arc::make_mut(&mut mail.envelope).all_or_nothing = true;
+        let mail = example_of(1, &["a@example.org", "b@example.net"], true);
         let underway = Underway::new(mail);
         assert!(underway.groups.is_empty());
-        assert_eq!(underway.mail.unreadable.unwrap().exit(), Exit::USAGE);
-        let mut mail = example(&["a@example.org", "b@example.org"]);
-        std::sync::Arc::make_mut(&mut mail.envelope).all_or_nothing = true;
+        assert!(underway.mail.error().is_some());
+        let mail = example_of(1, &["a@example.org", "b@example.org"], true);
         assert_eq!(Underway::new(mail).groups.len(), 1);
     }
 

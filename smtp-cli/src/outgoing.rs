@@ -75,9 +75,15 @@ fn encoded_anew(edit: Edit, envelope: &Envelope) -> crate::error::Result<Box<dyn
     Ok(Box::new(Outgoing::new(0, envelope, message)))
 }
 
-/// A small message to these recipients, for tests.
+/// A small message of that number to these recipients, for tests.
 #[cfg(test)]
-pub(crate) fn example(recipients: &[&str]) -> Mail {
+pub(crate) fn example(number: usize, recipients: &[&str]) -> Mail {
+    example_of(number, recipients, false)
+}
+
+/// The same, to all of them or, when one is refused, to none.
+#[cfg(test)]
+pub(crate) fn example_of(number: usize, recipients: &[&str], all_or_nothing: bool) -> Mail {
     let context = smtp_mime::Context::new(
         smtp_mime::Date::from_unix(0, 0).expect("1970 is a year"),
         [0; smtp_mime::Context::SEED],
@@ -86,5 +92,7 @@ pub(crate) fn example(recipients: &[&str]) -> Mail {
     let message = Message::builder().from(from).without_recipients().build(&context).expect("it is complete");
     let recipients = recipients.iter().map(|address| address.parse().expect("these are addresses"));
     let from = "you@example.org".parse().expect("this is an address");
-    Outgoing::new(1, Envelope::new(from, recipients), message).into_mail()
+    let mut envelope = Envelope::new(from, recipients);
+    envelope.all_or_nothing = all_or_nothing;
+    Outgoing::new(number, envelope, message).into_mail()
 }

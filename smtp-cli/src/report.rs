@@ -405,14 +405,20 @@ mod tests {
     }
 
     fn mail(outcomes: Vec<Outcome>) -> Mail {
-        let mut mail = crate::mail::example(&["a@example.org", "long@example.org"][..outcomes.len()]);
-        mail.outcomes = outcomes.into_iter().map(Some).collect();
-        mail.ending = Some(Error::new(Exit::TEMPORARY, "the words of the session"));
+        let mut mail = crate::outgoing::example(1, &["a@example.org", "long@example.org"][..outcomes.len()]);
+        for (place, outcome) in mail.outcomes_mut().iter_mut().zip(outcomes) {
+            *place = Some(outcome);
+        }
+        mail.set_ending(Some(Error::new(Exit::TEMPORARY, "the words of the session").into()));
         mail
     }
 
+    fn words() -> Words {
+        Words::new(&crate::settings::example("mx.example.org"))
+    }
+
     fn error(outcomes: Vec<Outcome>) -> String {
-        Report::new(&mail(outcomes), None).error().unwrap().to_string()
+        Report::new(&mail(outcomes), None, &words()).error().unwrap().to_string()
     }
 
     #[test]
@@ -422,7 +428,7 @@ mod tests {
             Outcome::Refused { verb: Verb::Rcpt, reply: reply(550, "5.1.1 none") },
         ]);
         assert_eq!(
-            Report::new(&mail, None).text(),
+            Report::new(&mail, None, &words()).text(),
             "accepted  a@example.org     250 2.0.0 queued / as \\u{1b}[2J7\n\
              refused   long@example.org  at RCPT: 550 5.1.1 none\n"
         );
@@ -445,9 +451,10 @@ mod tests {
     fn what_cannot_be_read_decides_only_on_those_who_were_not_settled() {
         let said = |first: Outcome, second: Option<Outcome>| {
             let mut mail = mail(vec![first, Outcome::Unsent(Reason::Aborted)]);
-            mail.outcomes[1] = second;
-            mail.unreadable = Some(Error::new(Exit::NO_INPUT, "x.pdf has shrunk"));
-            let report = Report::new(&mail, None);
+            mail.outcomes_mut()[1] = second;
+            mail.fail(Error::new(Exit::NO_INPUT, "x.pdf has shrunk").into());
+            let words = words();
+            let report = Report::new(&mail, None, &words);
             (report.exit().status(), report.error().map(|error| error.to_string()).unwrap_or_default())
         };
         let aborted = || Some(Outcome::Unsent(Reason::Aborted));
@@ -485,6 +492,8 @@ mod tests {
         );
         assert_eq!(error(vec![Outcome::Unsent(Reason::Closed(Cause::Lost))]), "the words of the session");
         assert!(error(vec![Outcome::Unconfirmed(Cause::Lost)]).contains("unknown"));
-        assert!(Report::new(&mail(vec![Outcome::Accepted(reply(250, "ok"))]), None).error().is_none());
+        assert!(
+            Report::new(&mail(vec![Outcome::Accepted(reply(250, "ok"))]), None, &words()).error().is_none()
+        );
     }
 }

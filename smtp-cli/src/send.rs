@@ -128,11 +128,12 @@ fn attempt(
             mx.deliver(&plan, random, &mut supply);
             None
         } else {
-            let opener = settings.opener(password.as_ref())?;
+            let opener = settings.opener(password.as_ref());
             let plan = Plan {
                 open: &|number| {
                     let observers = outputs.observers(number, &settings);
-                    let session = session::open(&opener, Opened::Ready, observers, &words)?;
+                    let opener = opener.as_ref().map_err(Clone::clone)?;
+                    let session = session::open(opener, Opened::Ready, observers, &words)?;
                     if let Err(error) = inspection(&session) {
                         session.leave();
                         return Err(error.into());

@@ -424,6 +424,16 @@ fn login(
     }
 }
 
+/// The settings of a server, for tests.
+#[cfg(test)]
+pub(crate) fn example(server: &str) -> Settings {
+    let args = ConnectionArgs {
+        server: Some(server.parse().expect("this is a server")),
+        ..ConnectionArgs::default()
+    };
+    Settings::new(&args, None).expect("these go together")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

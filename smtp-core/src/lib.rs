@@ -180,6 +180,9 @@ mod secret;
 mod shown;
 mod text;
 mod time;
+#[cfg(feature = "tokio")]
+#[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
+pub mod tokio;
 mod transmit;
 mod transparency;
 mod xclient;

@@ -212,8 +212,9 @@ mod tests {
     #[test]
     fn a_header_takes_the_addresses_of_the_connection_where_none_are_given() {
         let local = Some("127.0.0.1:40000".parse().unwrap());
-        let peer = Some("[::ffff:127.0.0.1]:25".parse().unwrap());
-        let octets = |text: &str| text.parse::<Header>().unwrap().octets(local, peer).unwrap().0;
+        let peer = Some("127.0.0.1:25".parse().unwrap());
+        let template = |text: &str| mailer::HeaderTemplate::from(text.parse::<Header>().unwrap());
+        let octets = |text: &str| template(text).octets(local, peer).unwrap();
         assert_eq!(octets("v1"), b"PROXY TCP4 127.0.0.1 127.0.0.1 40000 25\r\n");
         assert_eq!(octets("v1;src=192.0.2.1:7"), b"PROXY TCP4 192.0.2.1 127.0.0.1 7 25\r\n");
         assert_eq!(
@@ -221,9 +222,8 @@ mod tests {
             b"PROXY TCP6 2001:db8::1 2001:db8::2 7 25\r\n"
         );
         assert_eq!(octets("v2;src=192.0.2.1:7;dst=192.0.2.2:25").len(), 28);
-        let error = "v1;src=[::1]:7".parse::<Header>().unwrap().octets(local, peer).unwrap_err();
-        assert!(error.contains("dst="), "{error}");
-        assert!("v2".parse::<Header>().unwrap().octets(None, None).is_err());
+        assert!(template("v1;src=[::1]:7").octets(local, peer).is_err());
+        assert!(template("v2").octets(None, None).is_err());
     }
 
     #[test]

@@ -219,10 +219,16 @@ mod tests {
     }
 
     fn enter(ledger: &Ledger, number: usize, outcome: Outcome) {
-        let mut mail = example(&["a@example.org"]);
-        mail.number = number;
-        mail.outcomes = vec![Some(outcome)];
-        ledger.enter(&Report::new(&mail, None));
+        enter_all(ledger, number, vec![outcome]);
+    }
+
+    fn enter_all(ledger: &Ledger, number: usize, outcomes: Vec<Outcome>) {
+        let mut mail = example(number, &["a@example.org", "b@example.org"][..outcomes.len()]);
+        for (place, outcome) in mail.outcomes_mut().iter_mut().zip(outcomes) {
+            *place = Some(outcome);
+        }
+        let words = crate::words::Words::new(&crate::settings::example("mx.example.org"));
+        ledger.enter(&Report::new(&mail, None, &words));
     }
 
     fn accepted() -> Outcome {
@@ -267,10 +273,7 @@ mod tests {
         let printed = Printed::default();
         let ledger = printed.ledger(Form::Json);
         enter(&ledger, 2, refused(550));
-        let mut mail = example(&["a@example.org", "b@example.org"]);
-        mail.number = 3;
-        mail.outcomes = vec![Some(accepted()), Some(refused(550))];
-        ledger.enter(&Report::new(&mail, None));
+        enter_all(&ledger, 3, vec![accepted(), refused(550)]);
         enter(&ledger, 1, accepted());
         let account = ledger.close();
         assert_eq!((account.verdict().0, account.delivered), (Exit::PARTLY, 2));

@@ -7,6 +7,8 @@
 mod cancel;
 mod connect;
 mod deliver;
+#[cfg(feature = "mx")]
+mod dns;
 mod mailer;
 mod session;
 mod slots;
@@ -17,10 +19,14 @@ mod timed;
 pub use crate::mailer::{
     Error, ErrorKind, Fate, Login, Options, RawMessage, RecipientReport, Report, Server, Submission,
 };
+#[cfg(feature = "mx")]
+pub use crate::network::Exchangers;
 pub use crate::network::{Connector, FileMessage, Opener, ReaderMessage, TlsFailure};
 pub use cancel::{Cancel, Wait};
 pub use connect::connect;
 pub use deliver::{Finished, Keep, Open, Opened, Plan, deliver};
+#[cfg(feature = "mx")]
+pub use dns::Dns;
 pub use mailer::{Mailer, SendAll, Sent};
 pub use session::{Session, SessionStep};
 pub use stream::Stream;

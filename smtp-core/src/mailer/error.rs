@@ -125,6 +125,8 @@ pub enum LookUpFault {
     NoAddressOfFamily,
     /// The resolver did not answer in time.
     TimedOut,
+    /// The name servers cannot tell: see the source.
+    Unavailable,
     /// The name does not exist.
     NoDomain,
     /// The domain accepts no mail (RFC 7505).
@@ -340,7 +342,7 @@ impl ErrorKind {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::LookUp { fault, .. } => matches!(fault, LookUpFault::TimedOut),
+            Self::LookUp { fault, .. } => matches!(fault, LookUpFault::TimedOut | LookUpFault::Unavailable),
             Self::Connect(_) | Self::DeadlinePassed | Self::Cancelled | Self::System => true,
             Self::Proxy(fault) => {
                 matches!(
@@ -443,6 +445,7 @@ impl fmt::Display for ErrorKind {
                     LookUpFault::NoAddress => "has no address",
                     LookUpFault::NoAddressOfFamily => "has no address of the family that is wanted",
                     LookUpFault::TimedOut => "could not be looked up in time",
+                    LookUpFault::Unavailable => "cannot be looked up",
                     LookUpFault::NullMx => "accepts no mail (null MX)",
                     LookUpFault::Loop => "leads back to this machine",
                 };

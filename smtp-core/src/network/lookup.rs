@@ -91,6 +91,7 @@ impl LookUp {
     }
 
     /// Waits so long for the answer.
+    #[cfg(feature = "blocking")]
     pub(crate) fn wait(&self, limit: Duration) -> Option<Answer> {
         let state = lock(&self.0.state);
         let waited = self.0.is_answered.wait_timeout_while(state, limit, |state| state.answer.is_none());

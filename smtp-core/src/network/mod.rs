@@ -1,6 +1,8 @@
 //! What both drivers share of the world outside: TLS, the look-up of names, the order of addresses, files.
 
 mod addresses;
+#[cfg(feature = "mx")]
+mod dns;
 mod failure;
 mod lookup;
 mod name;
@@ -10,6 +12,8 @@ mod tls;
 mod witness;
 
 pub(crate) use addresses::{STAGGER, connect_error, found, header_ends, look_up_error, proxy_error, select};
+#[cfg(feature = "mx")]
+pub use dns::{Dns, Exchangers};
 pub(crate) use failure::cause_of;
 pub(crate) use lookup::LookUp;
 pub(crate) use name::{jitter, nonce};

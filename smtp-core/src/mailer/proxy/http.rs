@@ -13,6 +13,7 @@ use zeroize::Zeroizing;
 const LONGEST: usize = 16 * 1024;
 
 const VERSION: &[u8] = b"HTTP/1.";
+const LOGIN: &[u8] = b"Proxy-Authorization: Basic ";
 
 pub(super) struct Dialogue {
     has_login: bool,
@@ -52,9 +53,8 @@ impl Dialogue {
             // As long as it gets, so that no part of it stays where it outgrew its place.
             let mut encoded = Zeroizing::new(String::with_capacity(login.len().div_ceil(3) * 4));
             STANDARD.encode_string(&*login, &mut encoded);
-            const NAME: &[u8] = b"Proxy-Authorization: Basic ";
-            request.reserve_exact(head.len() + NAME.len() + encoded.len() + 4);
-            for part in [head.as_bytes(), NAME, encoded.as_bytes(), b"\r\n"] {
+            request.reserve_exact(head.len() + LOGIN.len() + encoded.len() + 4);
+            for part in [head.as_bytes(), LOGIN, encoded.as_bytes(), b"\r\n"] {
                 request.extend_from_slice(part);
             }
         } else {
@@ -115,7 +115,7 @@ impl Dialogue {
         let [_, b' ', digits @ ..] = self.status_line.strip_prefix(VERSION).unwrap_or_default() else {
             return Err(broken);
         };
-        let (digits, rest) = digits.split_at_checked(3).ok_or(broken.clone())?;
+        let (digits, rest) = digits.split_at_checked(3).ok_or_else(|| broken.clone())?;
         if !digits.iter().all(u8::is_ascii_digit) || !matches!(rest.first(), None | Some(b' ' | b'\r')) {
             return Err(broken);
         }

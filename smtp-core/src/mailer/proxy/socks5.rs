@@ -17,6 +17,9 @@ const IPV4: u8 = 1;
 const NAME: u8 = 3;
 const IPV6: u8 = 4;
 
+/// What is written, which may hold a password.
+type Output = Zeroizing<Vec<u8>>;
+
 pub(super) struct Dialogue {
     login: Option<(String, Secret)>,
     /// The last request, which waits for the proxy's choice of a login.
@@ -56,11 +59,7 @@ impl State {
 
 impl Dialogue {
     /// The dialogue, and what it begins with.
-    pub(super) fn new(
-        proxy: &Proxy,
-        host: &str,
-        port: u16,
-    ) -> Result<(Self, Zeroizing<Vec<u8>>), ProxyFault> {
+    pub(super) fn new(proxy: &Proxy, host: &str, port: u16) -> Result<(Self, Output), ProxyFault> {
         if let Some((user, password)) = &proxy.login
             && user.len().max(password.expose().len()) > 255
         {
@@ -99,7 +98,7 @@ impl Dialogue {
     }
 
     /// Takes octets of an answer; gives what to write after a whole one.
-    pub(super) fn received(&mut self, octets: &[u8]) -> Result<Option<Zeroizing<Vec<u8>>>, ProxyFault> {
+    pub(super) fn received(&mut self, octets: &[u8]) -> Result<Option<Output>, ProxyFault> {
         if octets.len() > self.wanted() {
             return Err(TOO_MUCH);
         }
@@ -117,10 +116,10 @@ impl Dialogue {
         Ok(output)
     }
 
-    fn next(&mut self, answer: &[u8]) -> Result<(State, Option<Zeroizing<Vec<u8>>>), ProxyFault> {
+    fn next(&mut self, answer: &[u8]) -> Result<(State, Option<Output>), ProxyFault> {
         let request = |dialogue: &mut Self| Some(Zeroizing::new(core::mem::take(&mut dialogue.request)));
         Ok(match (self.state, answer) {
-            (State::Choice, [_, NO_LOGIN]) => (State::Reply, request(self)),
+            (State::Choice, [_, NO_LOGIN]) | (State::Login, [_, 0]) => (State::Reply, request(self)),
             (State::Choice, [_, USER_AND_PASSWORD]) if self.login.is_some() => {
                 (State::Login, self.login.take().map(login))
             }
@@ -129,7 +128,6 @@ impl Dialogue {
             }
             (State::Choice, [_, NO_METHOD]) => return Err(ProxyFault::LoginRequired),
             (State::Choice, _) => return Err(ProxyFault::Violation("chose a login that it was not offered")),
-            (State::Login, [_, 0]) => (State::Reply, request(self)),
             (State::Login, _) => return Err(ProxyFault::LoginRefused),
             (State::Reply, [VERSION, 0, _, IPV4]) => (State::Rest(4 + 2), None),
             (State::Reply, [VERSION, 0, _, IPV6]) => (State::Rest(16 + 2), None),

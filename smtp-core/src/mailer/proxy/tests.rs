@@ -215,7 +215,7 @@ fn no_debug_output_shows_the_password() {
         if kind == ProxyKind::Socks5 {
             exchange.received(b"\x05\x02").unwrap();
         }
-        shown += &alloc::format!("{exchange:?} {:?}", exchange.step());
+        shown.extend([alloc::format!("{exchange:?} {:?}", exchange.step())]);
         assert!(
             !shown.contains("s3cr3t") && !shown.contains("MzY3IzdA") && !shown.contains("115"),
             "{shown}"

@@ -51,6 +51,12 @@ impl TlsFailure {
     }
 }
 
+impl From<TlsFault> for TlsFailure {
+    fn from(fault: TlsFault) -> Self {
+        Self::new(fault)
+    }
+}
+
 impl From<TlsFailure> for Error {
     fn from(failure: TlsFailure) -> Self {
         let error = Self::new(crate::mailer::ErrorKind::Tls(failure.fault));
@@ -58,12 +64,6 @@ impl From<TlsFailure> for Error {
             Some(source) => error.with_source(source),
             None => error,
         }
-    }
-}
-
-impl From<TlsFault> for TlsFailure {
-    fn from(fault: TlsFault) -> Self {
-        Self { fault, source: None }
     }
 }
 
@@ -106,7 +106,7 @@ impl Connector {
     fn concluded<S: Read + Write>(&self, begun: library::Handshake<S>, witness: &Witness) -> Handshake<S> {
         match begun {
             library::Handshake::Done(stream) => match self.check_pin(&stream) {
-                Ok(()) => Handshake::Done(TlsStream(stream)),
+                Ok(()) => Handshake::Done(TlsStream { stream, is_closed: false }),
                 Err(failure) => Handshake::Failed(failure),
             },
             library::Handshake::Waits(stream) => {
@@ -203,48 +203,62 @@ impl<S: Read + Write> Unfinished<S> {
     pub(crate) fn get_mut(&mut self) -> &mut S {
         self.stream.get_mut()
     }
+
+    /// The failure of a handshake that this error ended while it waited.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn failed(self, error: io::Error) -> TlsFailure {
+        diagnosed(TlsFailure::with_source(TlsFault::Protocol, error), &self.witness)
+    }
 }
 
 /// A stream under TLS.
 #[derive(Debug)]
-pub(crate) struct TlsStream<S>(library::TlsStream<S>);
+pub(crate) struct TlsStream<S> {
+    stream: library::TlsStream<S>,
+    /// Whether `close_notify` has left.
+    is_closed: bool,
+}
 
 impl<S: Read + Write> TlsStream<S> {
     /// The stream beneath.
     pub(crate) fn get_ref(&self) -> &S {
-        self.0.get_ref()
+        self.stream.get_ref()
     }
 
     /// The stream beneath.
     pub(crate) fn get_mut(&mut self) -> &mut S {
-        self.0.get_mut()
+        self.stream.get_mut()
     }
 
     /// What binds a login to this session (RFC 5929 §4), if the certificate has a hash for it.
     pub(crate) fn channel_binding(&self) -> Option<ChannelBinding> {
-        ChannelBinding::tls_server_end_point(self.0.server_end_point()?).ok()
+        ChannelBinding::tls_server_end_point(self.stream.server_end_point()?).ok()
     }
 
-    /// Sends `close_notify`, which tells the peer that nothing was cut off; it does not wait for the peer's.
+    /// Sends `close_notify` once, which tells the peer that nothing was cut off; it does not wait for the peer's.
     pub(crate) fn shutdown(&mut self) -> io::Result<()> {
-        self.0.shutdown()
+        if !self.is_closed {
+            self.stream.shutdown()?;
+            self.is_closed = true;
+        }
+        Ok(())
     }
 }
 
 impl<S: Read + Write> Read for TlsStream<S> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.read(buffer)
+        self.stream.read(buffer)
     }
 }
 
 /// After `WouldBlock` the same octets must be written again.
 impl<S: Read + Write> Write for TlsStream<S> {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.0.write(octets)
+        self.stream.write(octets)
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush()
+        self.stream.flush()
     }
 }
 
@@ -264,5 +278,6 @@ fn at_least_one<T>(certificates: Option<Vec<T>>) -> Result<Vec<T>, Error> {
 }
 
 // The servers of the tests are OpenSSL's.
-#[cfg(all(test, not(any(windows, target_vendor = "apple"))))]
+#[cfg(test)]
+#[cfg(not(any(windows, target_vendor = "apple")))]
 mod tests;

@@ -7,8 +7,8 @@ use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{
-    self, ErrorCode, HandshakeError, MidHandshakeSslStream, ShutdownState, Ssl, SslContext,
-    SslContextBuilder, SslMethod, SslMode, SslOptions, SslStream, SslVerifyMode, SslVersion,
+    self, ErrorCode, HandshakeError, MidHandshakeSslStream, Ssl, SslContext, SslContextBuilder, SslMethod,
+    SslMode, SslOptions, SslStream, SslVerifyMode, SslVersion,
 };
 use openssl::x509::verify::X509CheckFlags;
 use openssl::x509::{X509, X509VerifyResult};
@@ -307,10 +307,6 @@ impl<S: Read + Write> TlsStream<S> {
     }
 
     pub(super) fn shutdown(&mut self) -> io::Result<()> {
-        // A second call would wait for the peer's.
-        if self.0.get_shutdown().contains(ShutdownState::SENT) {
-            return Ok(());
-        }
         match self.0.shutdown() {
             Ok(_) => Ok(()),
             Err(error) if error.code() == ErrorCode::ZERO_RETURN => Ok(()),

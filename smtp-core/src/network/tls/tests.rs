@@ -350,7 +350,7 @@ fn a_login_is_bound_to_the_hash_of_the_certificate() {
     let stream = handshake_with(&connector, greeting(acceptor(&chain))).unwrap();
     let certificate = X509::from_pem(chain.certificates_pem.as_bytes()).unwrap();
     let wanted = Sha256::digest(certificate.to_der().unwrap()).to_vec();
-    assert_eq!(stream.0.server_end_point(), Some(wanted));
+    assert_eq!(stream.stream.server_end_point(), Some(wanted));
     assert!(stream.channel_binding().is_some());
 }
 
