@@ -90,8 +90,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The crate's examples have three complete programs: `blocking` for `std::net`, `tokio` which reads while it writes,
-//! and `in_memory`, a client and a server in one thread.
+//! The crate's examples have three complete drivers: `driver_blocking` for `std::net`, `driver_tokio` which reads while it
+//! writes, and `in_memory`, a client and a server in one thread.
 //!
 //! # Deadlines
 //!

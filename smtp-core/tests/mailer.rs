@@ -13,6 +13,9 @@ mod batch;
 mod construction;
 #[path = "mailer/deadlines.rs"]
 mod deadlines;
+#[cfg(feature = "mx")]
+#[path = "mailer/dns.rs"]
+mod dns;
 #[path = "mailer/login.rs"]
 mod login;
 #[path = "mailer/net.rs"]
@@ -37,9 +40,6 @@ mod stale;
 mod stopping;
 #[path = "mailer/streams.rs"]
 mod streams;
-#[cfg(feature = "mx")]
-#[path = "mailer/dns.rs"]
-mod dns;
 // its servers are OpenSSL's
 #[cfg(not(any(windows, target_vendor = "apple")))]
 #[path = "mailer/tls.rs"]

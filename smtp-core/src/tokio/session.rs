@@ -7,7 +7,7 @@ use crate::mailer::{
     SecretRequest, Source, StopReason, TlsFault, Until, misused, undone,
 };
 use crate::network::{Opener, cause_of, nonce};
-use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply};
+use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply, Secret};
 use std::boxed::Box;
 use std::fmt;
 use std::io;
@@ -119,7 +119,8 @@ impl Session {
                 OpeningStep::Done => return Ok(()),
                 OpeningStep::Secret(request) => {
                     let Some(login) = self.opener.settings().login.clone() else { return Ok(()) };
-                    let mechanisms = self.mechanisms(login, request).await?;
+                    let secret = secret_of(&login, request, self.deadline).await?;
+                    let mechanisms = self.mechanisms(&login, secret.as_ref())?;
                     opening.log_in(&mut self.connection, mechanisms)?;
                 }
                 OpeningStep::Drive => match self.step().await {
@@ -132,26 +133,13 @@ impl Session {
         }
     }
 
-    async fn mechanisms(
+    fn mechanisms(
         &self,
-        login: Login,
-        request: SecretRequest,
+        login: &Login,
+        secret: Option<&Secret>,
     ) -> Result<Vec<Box<dyn crate::Mechanism>>, Error> {
-        let secret = if login.may_wait() {
-            let waiting = login.clone();
-            let secret = tokio::task::spawn_blocking(move || waiting.secret(request));
-            let secret = match self.deadline {
-                Some(deadline) => {
-                    timeout_at(deadline.into(), secret).await.map_err(|_| ErrorKind::DeadlinePassed)?
-                }
-                None => secret.await,
-            };
-            secret.map_err(|error| Error::new(ErrorKind::Secret).with_source(error))??
-        } else {
-            login.secret(request)?
-        };
         let server = &self.opener.settings().server;
-        login.mechanisms(secret.as_ref(), &nonce()?, self.stream.channel_binding(), server)
+        login.mechanisms(secret, &nonce()?, self.stream.channel_binding(), server)
     }
 
     /// Does what is due until there is something that it cannot do.
@@ -205,7 +193,9 @@ impl Session {
             (source, buffer, read)
         });
         let reading = match self.deadline {
-            Some(deadline) => timeout_at(deadline.into(), reading).await.map_err(|_| ErrorKind::DeadlinePassed),
+            Some(deadline) => {
+                timeout_at(deadline.into(), reading).await.map_err(|_| ErrorKind::DeadlinePassed)
+            }
             None => Ok(reading.await),
         };
         let Ok(reading) = reading else {
@@ -418,6 +408,24 @@ impl Session {
             Err(_) => {}
         }
     }
+}
+
+/// The secret of a login; a function that may wait is called on a thread of its own.
+async fn secret_of(
+    login: &Login,
+    request: SecretRequest,
+    deadline: Option<std::time::Instant>,
+) -> Result<Option<Secret>, Error> {
+    if !login.may_wait() {
+        return login.secret(request);
+    }
+    let waiting = login.clone();
+    let secret = tokio::task::spawn_blocking(move || waiting.secret(request));
+    let secret = match deadline {
+        Some(deadline) => timeout_at(deadline.into(), secret).await.map_err(|_| ErrorKind::DeadlinePassed)?,
+        None => secret.await,
+    };
+    secret.map_err(|error| Error::new(ErrorKind::Secret).with_source(error))?
 }
 
 impl fmt::Debug for Session {

@@ -19,6 +19,8 @@ pub(crate) struct Connections {
     pub(crate) acceptors: Acceptors,
     /// How long a client may be silent, where that is limited.
     idle: Option<Duration>,
+    /// Whether what was read is acknowledged at once.
+    acknowledges: bool,
     epoch: Instant,
     /// How many may be open at once.
     limit: usize,
@@ -39,16 +41,29 @@ struct State {
 }
 
 impl Connections {
-    pub(crate) fn new(acceptors: Acceptors, idle: Option<Duration>, limit: usize) -> Self {
+    pub(crate) fn new(
+        acceptors: Acceptors,
+        idle: Option<Duration>,
+        acknowledges: bool,
+        limit: usize,
+    ) -> Self {
         Self {
             acceptors,
             idle,
+            acknowledges,
             epoch: Instant::now(),
             limit: limit.max(1),
             state: Mutex::default(),
             stopping: Condvar::new(),
             room: Condvar::new(),
             next: AtomicU64::new(0),
+        }
+    }
+
+    /// Acknowledges what was just read, where the scenario wants that at once.
+    pub(crate) fn acknowledge(&self, socket: &Socket) {
+        if self.acknowledges {
+            socket.acknowledge();
         }
     }
 

@@ -170,6 +170,13 @@ impl Builder {
         self
     }
 
+    /// Acknowledges at once what a client sends (`TCP_QUICKACK`, on Linux).
+    #[must_use]
+    pub fn quick_ack(mut self) -> Self {
+        self.scenario.quick_ack = true;
+        self
+    }
+
     /// The seed of everything random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -296,7 +303,9 @@ impl Builder {
             server.set_store(store);
         }
         let acceptors = Acceptors::new(Arc::clone(&authority), self.chain);
-        let connections = Connections::new(acceptors, server.scenario().limits.idle(), self.sessions);
+        let scenario = server.scenario();
+        let connections =
+            Connections::new(acceptors, scenario.limits.idle(), scenario.quick_ack, self.sessions);
         let dispatcher = Arc::new(Dispatcher::new(server.clone(), connections));
         let open = |place: Place, implicit: bool| {
             Listener::open(&place, implicit, narrow, &dispatcher).map_err(|error| StartError::Bind {

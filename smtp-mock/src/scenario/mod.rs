@@ -61,6 +61,9 @@ pub struct Scenario {
     pub magic: bool,
     /// Whether messages are counted but neither kept nor logged, for load.
     pub sink: bool,
+    /// Whether what a client sends is acknowledged at once (`TCP_QUICKACK`, on Linux), so that one that waits for the
+    /// acknowledgement does not stall.
+    pub quick_ack: bool,
     /// Whether transcripts show what AUTH carries.
     pub show_secrets: bool,
     /// What kind of server it is.
