@@ -66,7 +66,12 @@ impl Words {
             }
             ErrorKind::Closed(closing) => self.closed(closing, error),
             ErrorKind::Cancelled => self.settings.interrupt.error(),
-            ErrorKind::Unreadable => Error::new(Exit::NO_INPUT, source_words(error)),
+            ErrorKind::Unreadable => {
+                match error.source().and_then(|source| source.downcast_ref::<smtp_mime::Error>()) {
+                    Some(error) => Error::new(Exit::NO_INPUT, Error::of_mime(error).to_string()),
+                    None => Error::new(Exit::NO_INPUT, source_words(error)),
+                }
+            }
             ErrorKind::Envelope(misuse) => turned_down(misuse),
             ErrorKind::Login(why) => Error::usage(format!("the login cannot be done: {why}")),
             ErrorKind::System => {
@@ -118,7 +123,8 @@ impl Words {
                 self.settings.tls_name
             )),
             SettingError::SocketPathTooLong => {
-                Error::usage(format!("the path of the socket is too long: {}", self.path()))
+                let server = &self.settings.destination;
+                Error::usage(format!("the path of the socket is too long: {server}"))
             }
             SettingError::NoUnixSockets => Error::usage(format!(
                 "{} needs a system with unix sockets, use --server host:port",
@@ -197,13 +203,6 @@ impl Words {
             (mailer::Server::Host { name, port }, Some(address)) => format!("{name} [{address}] port {port}"),
             (mailer::Server::Host { name, port }, None) => format!("{name} port {port}"),
             (mailer::Server::Unix(path), _) => format!("unix:{path}"),
-        }
-    }
-
-    fn path(&self) -> &str {
-        match &self.settings.destination {
-            mailer::Server::Unix(path) => path,
-            mailer::Server::Host { .. } => "",
         }
     }
 
@@ -470,7 +469,7 @@ impl Words {
             },
             TlsFault::Pin(None) => "the server showed no certificate".to_string(),
             TlsFault::Version => "the server offers no TLS 1.2 or newer".to_string(),
-            TlsFault::NotTls(_) => "the server does not speak TLS here".to_string(),
+            TlsFault::NotTls(_) => "the answer was not TLS".to_string(),
             TlsFault::CertificateRequired => "certificate required".to_string(),
             TlsFault::Closed => "the server ended the connection".to_string(),
             TlsFault::TimedOut => "it took too long".to_string(),
@@ -624,7 +623,9 @@ impl mailer::Observer for Telling {
                 "closing without QUIT, which would be a line of the message".to_string()
             }
             Notice::Ended => return self.inner.ended(),
-            Notice::Failed(error) => return self.inner.error(&self.words.of(error).to_string()),
+            Notice::Failed(error) => {
+                return self.inner.error(&self.words.without_advice(error).to_string());
+            }
             _ => return,
         };
         self.inner.information(&text);

@@ -89,7 +89,11 @@ impl Opening {
         };
         Self {
             hello,
-            security: settings.security,
+            security: match (until, settings.security) {
+                // TLS is what was asked for.
+                (Until::Secured, Security::Opportunistic) => Security::StartTls,
+                (_, security) => security,
+            },
             xclient: settings.xclient.clone(),
             login: settings.login.clone().filter(|_| until == Until::Ready),
             until,
