@@ -271,11 +271,8 @@ mod tests {
             let octets = vec![0; 1 << 20];
             let mut written = 0;
             tokio::task::yield_now().await;
-            loop {
-                match near.try_write(&octets) {
-                    Ok(count) => written += count,
-                    Err(_) => break,
-                }
+            while let Ok(count) = near.try_write(&octets) {
+                written += count;
             }
             io::copy(&mut (&mut far).take(written as u64), &mut io::sink()).unwrap();
             let socket = near.socket_mut().unwrap();
