@@ -38,7 +38,10 @@ fn time_of_messages(server: &Mock, count: u32) -> Duration {
 fn a_client_that_waits_for_acknowledgements_does_not_stall() {
     const COUNT: u32 = 20;
     let stalling = time_of_messages(&Mock::builder().start(), COUNT);
-    assert!(stalling >= COUNT * Duration::from_millis(30), "without it there is nothing to see: {stalling:?}");
+    assert!(
+        stalling >= COUNT * Duration::from_millis(30),
+        "without it there is nothing to see: {stalling:?}"
+    );
     let quick = time_of_messages(&Mock::builder().quick_ack().start(), COUNT);
     assert!(quick < stalling / 4, "{quick:?} instead of {stalling:?}");
 }

@@ -78,11 +78,7 @@ pub(super) async fn deliver<S: Submission>(plan: Plan<'_, S>, supply: Supply<'_,
 }
 
 /// One round over all sessions; returns why the last session that failed did.
-async fn run_round<S: Submission>(
-    plan: &Plan<'_, S>,
-    queue: &Queue<'_, S>,
-    policy: Policy,
-) -> Option<Error> {
+async fn run_round<S: Submission>(plan: &Plan<'_, S>, queue: &Queue<'_, S>, policy: Policy) -> Option<Error> {
     let mut sessions: FuturesUnordered<_> =
         plan.lanes.iter().map(|lane| work(plan, queue, policy, lane)).collect();
     let mut error = None;

@@ -48,9 +48,9 @@ impl Slots {
     ) -> Result<(Slot, Option<(Session, Check)>), Error> {
         let permit = Arc::clone(&self.permits).acquire_owned();
         let permit = match deadline {
-            Some(deadline) => {
-                tokio::time::timeout_at(deadline.into(), permit).await.map_err(|_| ErrorKind::DeadlinePassed)?
-            }
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), permit)
+                .await
+                .map_err(|_| ErrorKind::DeadlinePassed)?,
             None => permit.await,
         };
         let permit = permit.map_err(|_| ErrorKind::MailerClosed)?;
