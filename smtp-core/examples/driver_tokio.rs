@@ -1,4 +1,4 @@
-//! A driver over tokio that reads while it writes: sends one message, in clear.
+//! A driver for tokio that reads while it writes: sends one message, without TLS.
 //!
 //! ```text
 //! cargo run -p smtp-core --example driver_tokio -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends `message`; gives one outcome for each of `to`.
+/// Sends `message`; returns one outcome for each of `to`.
 async fn send(server: &str, from: &str, to: &[&str], message: &[u8]) -> Result<Vec<Outcome>, Box<dyn Error>> {
     let config = Config::default();
     let stream = timeout(config.timeouts.connect, TcpStream::connect(server)).await??;
@@ -63,7 +63,7 @@ struct Driver {
     writer: WriteHalf<TcpStream>,
     epoch: tokio::time::Instant,
     transmit: Transmit,
-    /// How much of the write that is under way has left.
+    /// How much of the current write was written.
     written: usize,
     octets: Vec<u8>,
 }
@@ -79,7 +79,7 @@ impl Driver {
         Instant::from_epoch(self.epoch.elapsed())
     }
 
-    /// Writes on, until something comes first; the core then answers with the same write again.
+    /// Continues the write until other input arrives; the client then returns the same write again.
     async fn write(&mut self, client: &mut Client, until: Instant) {
         tokio::select! {
             result = self.writer.write(&self.transmit.octets()[self.written..]) => match result {

@@ -10,6 +10,8 @@ mod opener;
 pub(crate) mod scratch;
 mod source;
 mod tls;
+#[cfg(unix)]
+mod unix_path;
 mod witness;
 
 pub(crate) use addresses::{STAGGER, connect_error, found, header_ends, look_up_error, proxy_error, select};
@@ -22,4 +24,6 @@ pub use opener::Opener;
 pub use source::{FileMessage, ReaderMessage};
 pub use tls::{Connector, TlsFailure};
 pub(crate) use tls::{Handshake, TlsStream};
+#[cfg(unix)]
+pub(crate) use unix_path::path_of;
 pub(crate) use witness::Witness;

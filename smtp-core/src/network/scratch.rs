@@ -40,6 +40,7 @@ mod tests {
         assert!(second.as_ptr() != place && second.len() == SIZE);
         give(second);
         give(first);
-        assert_eq!(take().as_ptr(), place);
+        let third = take();
+        assert_eq!(third.as_ptr(), place);
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use super::{Mock, StartError};
 use crate::{
     capture::{CaptureLimits, Store},
-    driver::listener::{Listener, Place, Shared},
+    driver::{Connections, Dispatcher, Listener, Place},
     scenario::{Certificate, Dialogue, Mechanism, Protocol, Rule, Scenario, ScenarioError, TlsMode},
     server::Server,
     tls::{Acceptors, Authority, Chain},
@@ -303,9 +303,10 @@ impl Builder {
             server.set_store(store);
         }
         let acceptors = Acceptors::new(Arc::clone(&authority), self.chain);
-        let shared = Shared::new(server.clone(), acceptors, self.sessions);
+        let connections = Connections::new(acceptors, server.scenario(), self.sessions);
+        let dispatcher = Arc::new(Dispatcher::new(server.clone(), connections));
         let open = |place: Place, implicit: bool| {
-            Listener::open(&place, implicit, narrow, &shared).map_err(|error| StartError::Bind {
+            Listener::open(&place, implicit, narrow, &dispatcher).map_err(|error| StartError::Bind {
                 place: match &place {
                     Place::Tcp(address) => address.to_string(),
                     Place::Unix(path) => path.display().to_string(),
@@ -319,7 +320,7 @@ impl Builder {
         let addr = tcp.address().unwrap_or(self.tcp);
         Ok(Mock {
             server,
-            shared,
+            dispatcher,
             authority,
             tcp,
             addr,

@@ -13,11 +13,11 @@ use std::{
 pub use self::builder::Builder;
 use crate::{
     capture::{Message, Transcript},
-    driver::listener::{Blackhole, Listener, Shared},
+    driver::{Blackhole, Dispatcher, Listener},
     report::{Failure, Report},
     scenario::{Protocol, Rule, Scenario, ScenarioError, TlsMode, print_duration},
     server::Server,
-    signal::Change,
+    sync::Change,
     tls::Authority,
 };
 
@@ -80,7 +80,7 @@ impl core::error::Error for StartError {
 #[derive(Debug)]
 pub struct Mock {
     server: Server,
-    shared: Arc<Shared>,
+    dispatcher: Arc<Dispatcher>,
     authority: Arc<Authority>,
     tcp: Listener,
     addr: SocketAddr,
@@ -110,17 +110,7 @@ impl Mock {
     /// # Errors
     /// When the file cannot be read or is refused, as text with file, line and column.
     pub fn scenario(path: impl AsRef<Path>) -> Result<Builder, String> {
-        let path = path.as_ref();
-        let source = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let name = path.display().to_string();
-        let is_dialogue = path.extension().is_some_and(|extension| extension == "smtp");
-        let scenario = if is_dialogue {
-            Scenario::parse_dialogue(&name, &source)
-        } else {
-            Scenario::parse(&name, &source)
-        };
-        Ok(Builder::default().scenario(scenario.map_err(|error| error.to_string())?))
+        Ok(Builder::default().scenario(Scenario::read(path.as_ref())?))
     }
 
     /// Starts a server that plays a dialogue on every connection.
@@ -343,9 +333,9 @@ impl Mock {
 
     fn shut_down(&mut self) {
         // The sessions first: what they hold may be what a listener waits for.
-        self.shared.stop();
+        self.dispatcher.stop();
         self.pause();
-        self.shared.join();
+        self.dispatcher.join();
     }
 }
 

@@ -10,7 +10,7 @@ use std::{
 use native_tls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::Recording;
-use crate::server::lock;
+use crate::sync::lock;
 
 /// How the relay reaches the real server and shows itself to the client.
 pub(crate) struct Relay {

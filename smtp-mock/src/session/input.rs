@@ -2,15 +2,13 @@
 
 use super::{
     LINE_LIMIT, Phase, Session,
+    apply::expected_size,
     body::Body,
     command::{Command, secret_of_auth},
-    conclude::expected_size,
-    offers::Extension,
 };
 use crate::{
-    capture::Kind,
-    report::Fault,
-    scenario::{On, escape},
+    capture::{Fault, Kind},
+    scenario::{Extension, On, escape},
 };
 
 impl Session {
@@ -35,7 +33,7 @@ impl Session {
             self.find(Fault::LongCommand, "");
             self.phase = Phase::Command;
             let reply = self.answer(500, "5.5.2", "line too long");
-            self.say_plain(&reply);
+            self.send_reply(&reply);
             return true;
         }
         self.take_line(&line);
@@ -231,7 +229,7 @@ impl Session {
             return self.refuse_unstored(count);
         }
         // The replies decide for whom the message is stored, and leave when it is.
-        self.collect_said();
+        self.collect_sent();
         let (outbox, page, entries) = (self.outbox.mark(), self.page.mark(), self.entry_count);
         let mut taken = Vec::new();
         for index in 0..count {
@@ -254,7 +252,7 @@ impl Session {
     fn refuse_unstored(&mut self, count: usize) {
         for _ in 0..count {
             let reply = self.not_stored();
-            self.say_plain(&reply);
+            self.send_reply(&reply);
         }
     }
 

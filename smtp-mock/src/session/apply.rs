@@ -8,7 +8,7 @@ use crate::{
     auth::{Context, Exchange},
     capture::{Message, Path},
     scenario::TlsMode,
-    signal::Change,
+    sync::Change,
 };
 
 /// The most room that is made for mail data that has not come: who promises much need not send it.
@@ -18,7 +18,7 @@ impl Session {
     /// The command got this code: the state goes the way that a server which said so would go.
     ///
     /// With `last`, nobody looks at the command afterwards: the state takes its arguments, which are copied otherwise.
-    pub(super) fn conclude(
+    pub(super) fn apply(
         &mut self,
         command: &mut Command,
         code: u16,
@@ -33,7 +33,7 @@ impl Session {
                 self.needs_hello_after_tls = false;
             }
             Command::Starttls { .. } if code == 220 => return self.note_tls(),
-            Command::Auth { .. } | Command::Response(_) => self.conclude_auth(command, code),
+            Command::Auth { .. } | Command::Response(_) => self.apply_to_auth(command, code),
             Command::Mail(path) if taken => {
                 self.begun += 1;
                 let reverse_path = path.as_mut().map(|path| taken_or_copied(path, last)).unwrap_or_default();
@@ -140,7 +140,7 @@ impl Session {
         Ok(())
     }
 
-    fn conclude_auth(&mut self, command: &Command, code: u16) {
+    fn apply_to_auth(&mut self, command: &Command, code: u16) {
         let verdict = self.verdict.take();
         match code {
             235 => {

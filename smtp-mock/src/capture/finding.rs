@@ -1,4 +1,4 @@
-//! Defines [`Finding`], a rule of the protocol that the client broke.
+//! Defines [`Finding`], a rule of the protocol that the client broke, and [`Mismatch`], a line that its dialogue does not have.
 
 use core::fmt;
 
@@ -99,4 +99,21 @@ impl fmt::Display for Finding {
         }
         Ok(())
     }
+}
+
+/// A client that left its dialogue.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mismatch {
+    /// The connection, counted from 1.
+    pub connection: u64,
+    /// The entry of the connection's transcript, counted from 1.
+    pub entry: usize,
+    /// The line of the script, counted from 1.
+    pub line: usize,
+    /// What the script expected.
+    pub expected: String,
+    /// What came instead, for eyes, secrets masked.
+    pub got: String,
+    /// Where the two part, in characters of `got`.
+    pub differs_at: usize,
 }

@@ -1,10 +1,15 @@
-//! Wakes those who wait for what was captured, and costs nothing while nobody does.
+//! Provides locks, and a signal for those who wait for what was captured, which costs nothing while nobody does.
 
 use core::time::Duration;
 use std::sync::{
-    Condvar, MutexGuard, PoisonError,
+    Condvar, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicUsize, Ordering},
 };
+
+/// Locks. A poisoned lock only says that some thread of the test panicked; what it guards is whole after every statement.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
 
 /// What has changed, or what a waiter wants to hear of; each includes those behind it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

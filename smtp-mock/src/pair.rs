@@ -84,7 +84,7 @@ pub enum Ending {
 
 /// A client core and a session, joined.
 #[derive(Debug)]
-pub struct Duet<C> {
+pub struct Pair<C> {
     client: C,
     session: Session,
     now: Duration,
@@ -115,7 +115,7 @@ enum Server {
     Rst,
 }
 
-impl<C: ClientCore> Duet<C> {
+impl<C: ClientCore> Pair<C> {
     /// Joins the two at time zero.
     pub fn new(client: C, session: Session) -> Self {
         Self {
