@@ -34,6 +34,8 @@ struct State {
 pub(super) struct Slot {
     slots: Arc<Slots>,
     process: u32,
+    /// Whether it was returned with its session.
+    is_returned: bool,
     /// What the reuse of its connection depends on.
     pub(super) tenure: Tenure,
 }
@@ -79,8 +81,7 @@ impl Slots {
             };
             if let Some(why) = why {
                 state.queue.retain(|other| *other != ticket);
-                drop(state);
-                self.freed.notify_all();
+                self.wake(state);
                 return Err(why.into());
             }
             if state.queue.front() == Some(&ticket) && state.used < state.idle.limits().connections {
@@ -97,13 +98,12 @@ impl Slots {
         let expired = state.idle.expire(now);
         let idle = state.idle.take(now);
         let process = state.process;
-        drop(state);
         // The next one may find a slot too.
-        self.freed.notify_all();
+        self.wake(state);
         // What is too old is closed without a word, which no server minds and nobody waits for.
         drop(expired);
         let tenure = idle.as_ref().map_or_else(|| Tenure::new(now), |(_, tenure, _)| *tenure);
-        let slot = Slot { slots: Arc::clone(self), process, tenure };
+        let slot = Slot { slots: Arc::clone(self), process, is_returned: false, tenure };
         Ok((slot, idle.map(|(session, _, check)| (session, check))))
     }
 
@@ -112,9 +112,17 @@ impl Slots {
         let mut state = self.lock();
         state.is_closed = true;
         let sessions = state.idle.drain();
-        drop(state);
-        self.freed.notify_all();
+        self.wake(state);
         sessions
+    }
+
+    /// Wakes those who wait, which takes a system call where there are some.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let anyone_waits = !state.queue.is_empty();
+        drop(state);
+        if anyone_waits {
+            self.freed.notify_all();
+        }
     }
 
     fn now(&self) -> Instant {
@@ -137,13 +145,19 @@ impl Slots {
 
 impl Slot {
     /// Puts a session back that may be used again, and returns the slot; gives the session back if it is to be closed.
-    pub(super) fn put(self, session: Session) -> Option<Session> {
+    pub(super) fn put(mut self, session: Session) -> Option<Session> {
         let now = self.slots.now();
         let mut state = self.slots.lock();
         if state.is_closed || state.process != self.process {
             return Some(session);
         }
-        state.idle.put(session, self.tenure, now)
+        let spent = state.idle.put(session, self.tenure, now);
+        if spent.is_none() {
+            state.used = state.used.saturating_sub(1);
+            self.is_returned = true;
+            self.slots.wake(state);
+        }
+        spent
     }
 
     /// Its connection is a new one.
@@ -154,11 +168,13 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if self.is_returned {
+            return;
+        }
         let mut state = self.slots.lock();
         if state.process == self.process {
             state.used = state.used.saturating_sub(1);
         }
-        drop(state);
-        self.slots.freed.notify_all();
+        self.slots.wake(state);
     }
 }

@@ -7,6 +7,7 @@ mod failure;
 mod lookup;
 mod name;
 mod opener;
+pub(crate) mod scratch;
 mod source;
 mod tls;
 #[cfg(unix)]

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::socket::Socket;
-use crate::{sync::lock, tls::Acceptors};
+use crate::{scenario::Scenario, sync::lock, tls::Acceptors};
 
 /// The open connections of one mock.
 #[derive(Debug)]
@@ -41,16 +41,11 @@ struct State {
 }
 
 impl Connections {
-    pub(crate) fn new(
-        acceptors: Acceptors,
-        idle: Option<Duration>,
-        acknowledges: bool,
-        limit: usize,
-    ) -> Self {
+    pub(crate) fn new(acceptors: Acceptors, scenario: &Scenario, limit: usize) -> Self {
         Self {
             acceptors,
-            idle,
-            acknowledges,
+            idle: scenario.limits.idle(),
+            acknowledges: scenario.quick_ack,
             epoch: Instant::now(),
             limit: limit.max(1),
             state: Mutex::default(),
@@ -60,16 +55,16 @@ impl Connections {
         }
     }
 
+    /// How long a client may be silent, where that is limited.
+    pub(crate) fn idle(&self) -> Option<Duration> {
+        self.idle
+    }
+
     /// Acknowledges what was just read, where the scenario wants that at once.
     pub(crate) fn acknowledge(&self, socket: &Socket) {
         if self.acknowledges {
             socket.acknowledge();
         }
-    }
-
-    /// How long a client may be silent, where that is limited.
-    pub(crate) fn idle(&self) -> Option<Duration> {
-        self.idle
     }
 
     /// The moment from which the time of all sessions counts.

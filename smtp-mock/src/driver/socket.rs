@@ -72,7 +72,7 @@ impl Socket {
     pub(crate) fn reset_on_close(&self) {
         match self {
             Self::Tcp(stream) => {
-                // Should it fail, the close is an orderly one.
+                // Should it fail, the close is an orderly one; there is nobody to tell.
                 let _ = SockRef::from(&**stream).set_linger(Some(Duration::ZERO));
             }
             #[cfg(unix)]

@@ -303,9 +303,7 @@ impl Builder {
             server.set_store(store);
         }
         let acceptors = Acceptors::new(Arc::clone(&authority), self.chain);
-        let scenario = server.scenario();
-        let connections =
-            Connections::new(acceptors, scenario.limits.idle(), scenario.quick_ack, self.sessions);
+        let connections = Connections::new(acceptors, server.scenario(), self.sessions);
         let dispatcher = Arc::new(Dispatcher::new(server.clone(), connections));
         let open = |place: Place, implicit: bool| {
             Listener::open(&place, implicit, narrow, &dispatcher).map_err(|error| StartError::Bind {

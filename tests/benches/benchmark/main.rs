@@ -15,6 +15,7 @@ mod growth;
 mod large;
 mod latency;
 mod load;
+mod mailers;
 mod process;
 mod relay;
 mod servers;
@@ -22,6 +23,7 @@ mod single;
 
 use clients::{Lettre, Programs};
 use document::{Document, Section};
+use mailers::sender::Job;
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, io};
@@ -30,8 +32,10 @@ use std::{env, io};
 type Part = (&'static str, fn(&Programs) -> io::Result<Section>);
 
 /// In the order in which they are written.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 8] = [
     ("Messages per second", load::measure),
+    ("Mailers of applications", mailers::measure),
+    ("Memory of open connections", mailers::memory::measure),
     ("System calls and instructions", counts::measure),
     ("A round trip of 20 ms", latency::measure),
     ("Large messages", large::measure),
@@ -45,6 +49,8 @@ fn main() -> ExitCode {
         // This program is also what measures one process, and one of the peers.
         Some(process::LAUNCH) => process::launch(&arguments[1..]),
         Some(clients::LETTRE) => Lettre::parse(&arguments[1..]).and_then(|run| run.send()),
+        Some(mailers::sender::SENDER) => Job::parse(&arguments[1..]).and_then(|job| job.run()),
+        Some(mailers::memory::HOLDER) => mailers::memory::hold(&arguments[1..]),
         _ if arguments.iter().any(|argument| argument == "--bench") => {
             let wanted: Vec<_> =
                 arguments.iter().filter(|argument| *argument != "--bench").cloned().collect();

@@ -110,8 +110,11 @@ impl Holder {
             },
             mib(before),
             mib(with),
-            format!("{:.1}", f64::from(u32::try_from(with.saturating_sub(before)).unwrap_or(u32::MAX))
-                / f64::from(u32::try_from(self.count).unwrap_or(u32::MAX))),
+            format!(
+                "{:.1}",
+                f64::from(u32::try_from(with.saturating_sub(before)).unwrap_or(u32::MAX))
+                    / f64::from(u32::try_from(self.count).unwrap_or(u32::MAX))
+            ),
             threads.to_string(),
         ]);
         Ok(())

@@ -7,11 +7,9 @@ use futures_util::stream::StreamExt as _;
 use lettre::address::Envelope as LettreEnvelope;
 use lettre::transport::smtp::client::{Certificate, Tls, TlsParameters};
 use lettre::transport::smtp::{AsyncSmtpTransportBuilder, PoolConfig, SmtpTransportBuilder};
-use lettre::{
-    AsyncSmtpTransport, AsyncTransport as _, SmtpTransport, Tokio1Executor, Transport as _,
-};
-use mail_send::{SmtpClient, SmtpClientBuilder};
+use lettre::{AsyncSmtpTransport, AsyncTransport as _, SmtpTransport, Tokio1Executor, Transport as _};
 use mail_send::smtp::message::Message as MailSendMessage;
+use mail_send::{SmtpClient, SmtpClientBuilder};
 use smtp_core::Envelope;
 use smtp_core::mailer::{Options, RawMessage, Report};
 use std::future::Future;
@@ -328,7 +326,7 @@ impl Sender for Lettre {
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send + 'static> Sender for MailSend<T> {
     async fn send(&mut self) -> io::Result<()> {
-        let message = MailSendMessage::new("alice@example.org", "bob@example.net", octets());
+        let message = MailSendMessage::new("alice@example.org", ["bob@example.net"], octets());
         done(self.0.send(message).await)
     }
 }
