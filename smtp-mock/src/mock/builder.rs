@@ -1,4 +1,4 @@
-//! Defines [`Builder`], which says what a mock shall be.
+//! Defines [`Builder`], the configuration of a mock.
 
 use core::{panic::Location, time::Duration};
 use std::{
@@ -16,7 +16,7 @@ use crate::{
     tls::{Acceptors, Authority, Chain},
 };
 
-/// Says what a mock shall be; [`start`](Self::start) makes it so.
+/// Configures a mock; [`start`](Self::start) starts it.
 #[derive(Clone, Debug)]
 pub struct Builder {
     scenario: Scenario,

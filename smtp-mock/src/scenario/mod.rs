@@ -29,11 +29,13 @@ pub use self::{
 };
 pub(crate) use self::{
     glob::match_items,
-    offers::{Extension, Offers, check_keyword},
+    offers::{Extension, Offers},
     reply::append_code,
     rule::reply_steps,
-    step::{ACTIONS, Action, LARGEST},
+    step::{Action, LARGEST},
 };
+#[cfg(feature = "program")]
+pub(crate) use self::{offers::check_keyword, step::ACTIONS};
 
 /// Everything that decides what the server does: with no rule and no dialogue, a correct server.
 ///
