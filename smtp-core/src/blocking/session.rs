@@ -410,6 +410,7 @@ impl Session {
     /// Prepares it for its next use: another handle that cancels, another deadline.
     pub fn begin(&mut self, cancel: &Cancel, deadline: Option<std::time::Instant>) {
         self.cancel = cancel.clone();
+        self.stream.set_cancel(cancel);
         self.deadline = deadline;
         self.connection.reuse();
     }

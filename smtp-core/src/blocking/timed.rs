@@ -17,7 +17,8 @@ pub(super) struct Timed {
     pub(super) waits: bool,
     /// Whether a write that did not wait found no room since this was reset.
     pub(super) lacks_room: bool,
-    cancel: Cancel,
+    /// What ends waits early.
+    pub(super) cancel: Cancel,
     /// For how long waits may go on after a cancellation.
     pub(super) patience: Duration,
     /// What came, to tell what a peer speaks that is not what was expected.
