@@ -17,7 +17,6 @@ mod command;
 mod compose;
 mod config;
 mod configure;
-mod dns;
 mod error;
 mod exit;
 mod explain;

@@ -26,7 +26,6 @@ pub(crate) use server::{Scheme, Server, hello_name};
 pub(crate) use switches::is_switch;
 pub(crate) use switches::{Undo, is_undo, negative};
 pub(crate) use values::*;
-pub(crate) use xclient::DnsServer;
 
 use crate::error::Error;
 use crate::exit::Exit;

@@ -13,6 +13,7 @@ mod batch;
 mod connection;
 mod delivery;
 mod error;
+mod exchangers;
 mod fate;
 mod login;
 mod mail_data;
@@ -37,6 +38,7 @@ pub use delivery::{After, Delivery, Own, Policy, Progress, is_companion};
 pub use error::{
     BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, SettingError, Step, TlsFault,
 };
+pub use exchangers::{Destination, DestinationError, Destinations, shuffle};
 pub use fate::{Fate, RecipientReport, Repeat, Report, is_transient};
 pub use login::{Login, LoginKind, SecretRequest};
 pub use measure::Measure;
