@@ -121,7 +121,7 @@ impl Holder {
     }
 
     fn words(&self) -> Vec<String> {
-        let authority = self.authority.as_deref().map_or("-".into(), Path::to_string_lossy);
+        let authority = self.authority.as_deref().map_or_else(|| "-".into(), Path::to_string_lossy);
         vec![
             HOLDER.to_string(),
             if self.face == Face::Blocking { "blocking" } else { "tokio" }.to_string(),
