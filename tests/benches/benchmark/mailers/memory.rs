@@ -121,7 +121,7 @@ impl Holder {
     }
 
     fn words(&self) -> Vec<String> {
-        let authority = self.authority.as_deref().map_or("-".into(), Path::to_string_lossy);
+        let authority = self.authority.as_deref().map_or_else(|| "-".into(), Path::to_string_lossy);
         vec![
             HOLDER.to_string(),
             if self.face == Face::Blocking { "blocking" } else { "tokio" }.to_string(),
@@ -207,8 +207,12 @@ impl Holder {
 
 /// Opens connections, and prints what that takes: KiB before and with them, and threads.
 pub(crate) fn hold(words: &[String]) -> io::Result<()> {
-    let limit = rustix::process::Rlimit { current: Some(DESCRIPTORS), maximum: Some(DESCRIPTORS) };
-    rustix::process::setrlimit(rustix::process::Resource::Nofile, limit)?;
+    let descriptors = rustix::process::Resource::Nofile;
+    let mut limit = rustix::process::getrlimit(descriptors);
+    if limit.current.is_some_and(|current| current < DESCRIPTORS) {
+        limit.current = Some(limit.maximum.map_or(DESCRIPTORS, |maximum| maximum.min(DESCRIPTORS)));
+        rustix::process::setrlimit(descriptors, limit)?;
+    }
     let (before, with) = Holder::parse(words)?.hold()?;
     println!("{} {} {}", before.resident, with.resident, with.threads);
     // What is under way is abandoned.

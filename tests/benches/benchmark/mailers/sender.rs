@@ -81,12 +81,12 @@ impl Mailer {
         }
     }
 
-    /// How many messages show what it does, in about half a second.
+    /// How many messages show what it does, in a fraction of a second.
     pub(crate) const fn messages(self) -> usize {
         match self {
-            Self::Blocking | Self::Tokio => 16_000,
-            Self::BlockingAll | Self::TokioAll => 64_000,
-            Self::Lettre | Self::LettreTokio | Self::MailSend => 4_000,
+            Self::Blocking | Self::Tokio => 8_000,
+            Self::BlockingAll | Self::TokioAll => 32_000,
+            Self::Lettre | Self::LettreTokio | Self::MailSend => 2_000,
         }
     }
 }
@@ -112,7 +112,7 @@ pub(crate) struct Spent {
 impl Job {
     /// The words that ask a process of this program for it.
     pub(crate) fn words(&self) -> Vec<String> {
-        let authority = self.authority.as_deref().map_or("-".into(), Path::to_string_lossy);
+        let authority = self.authority.as_deref().map_or_else(|| "-".into(), Path::to_string_lossy);
         let place = Mailer::ALL.iter().position(|mailer| *mailer == self.mailer).unwrap_or_default();
         let numbers = [place, self.connections, self.messages].map(|number| number.to_string());
         [SENDER.to_string()]
@@ -275,9 +275,9 @@ impl Job {
                         let warm = (0..WARM_UP).try_for_each(|_| send());
                         barrier.wait();
                         barrier.wait();
-                        let sent = (0..share).try_for_each(|_| send());
+                        let measured = (0..share).try_for_each(|_| send());
                         barrier.wait();
-                        warm.and(sent)
+                        warm.and(measured)
                     })
                 })
                 .collect();
@@ -286,7 +286,7 @@ impl Job {
             barrier.wait();
             barrier.wait();
             let spent = clock.stop();
-            let results = threads.into_iter().map(|thread| thread.join().unwrap_or(Err(panicked())));
+            let results = threads.into_iter().map(|thread| thread.join().unwrap_or_else(|_| Err(panicked())));
             results.collect::<io::Result<Vec<_>>>()?;
             Ok(spent)
         })
@@ -363,7 +363,7 @@ impl Clock {
     }
 
     fn stop(&self) -> Spent {
-        Spent { wall: self.begin.elapsed(), cpu: cpu_time() - self.cpu }
+        Spent { wall: self.begin.elapsed(), cpu: cpu_time().saturating_sub(self.cpu) }
     }
 }
 
