@@ -316,7 +316,7 @@ impl Client {
 
     /// All RCPT are out: goes on to the mail data, waits for the replies, or ends.
     fn step_gate(&mut self, goal: Goal, may_put_out: bool) -> bool {
-        let (is_lmtp, is_chunking) = (self.is_lmtp(), self.extensions.chunking);
+        let (is_lmtp, is_chunking, is_suspect) = (self.is_lmtp(), self.extensions.chunking, self.is_suspect);
         let Some(transaction) = self.transaction(goal) else { return false };
         if transaction.is_check {
             return self.end_check(goal, may_put_out);
@@ -328,7 +328,7 @@ impl Client {
         }
         // a message that does not fit one chunk is not sent into the blue
         let waits = transaction.envelope.all_or_nothing
-            || (is_chunking && (is_lmtp || !transaction.is_body_complete));
+            || (is_chunking && (is_lmtp || is_suspect || !transaction.is_body_complete));
         if waits && !transaction.is_answered() {
             return false;
         }

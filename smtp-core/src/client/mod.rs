@@ -69,6 +69,8 @@ pub struct Client {
     is_group_ended: bool,
     /// The window was full; it is filled again when half of it is free, not reply by reply.
     is_window_full: bool,
+    /// The connection was idle and may be gone: mail data waits for a reply.
+    is_suspect: bool,
     /// Whose transaction the server may hold unfinished.
     open_transaction: Option<Goal>,
     /// That transaction may have recipients, who would get the next message: nothing rides with the RSET before it.
@@ -146,6 +148,7 @@ impl Client {
             owed_final: 0,
             is_group_ended: false,
             is_window_full: false,
+            is_suspect: false,
             open_transaction: None,
             has_open_recipients: false,
             chunk: Vec::new(),
@@ -182,6 +185,14 @@ impl Client {
             Input::Secured => self.secure(),
             Input::Lost => self.close(Cause::Lost),
         }
+    }
+
+    /// Says that the connection was idle, so that it may be gone without a sign: until the next reply no mail data leaves.
+    ///
+    /// A message whose end leaves on a dead connection ends as [`Unconfirmed`](crate::Outcome::Unconfirmed), while commands
+    /// alone may be repeated on a new one.
+    pub const fn suspect(&mut self) {
+        self.is_suspect = true;
     }
 
     /// Gives what to do next.

@@ -93,6 +93,7 @@ impl Client {
     fn take_reply(&mut self, reply: &Reply, challenge: Option<&str>) {
         // what is owed for a command that has not been handed out cannot have been replied to
         let owed = if self.owed_handed_out > 0 { self.owed.front().copied() } else { None };
+        self.is_suspect = false;
         if self.config.report_replies {
             let wanted = is_wanted(owed, self.phase, reply);
             let verb = owed.map(|owed| owed.expect.verb());
