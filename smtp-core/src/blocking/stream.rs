@@ -180,6 +180,13 @@ impl Stream {
         }
     }
 
+    /// Lets this end waits from now on.
+    pub(super) fn set_cancel(&mut self, cancel: &Cancel) {
+        if let Some(stream) = self.timed_mut() {
+            stream.cancel = cancel.clone();
+        }
+    }
+
     /// Lets waits go on for so long after a cancellation.
     pub fn set_patience(&mut self, patience: Duration) {
         if let Some(stream) = self.timed_mut() {

@@ -17,7 +17,7 @@ pub(super) struct Timed {
     pub(super) waits: bool,
     /// Whether the last write that did not wait found no room.
     lacks_room: bool,
-    cancel: Cancel,
+    pub(super) cancel: Cancel,
     /// For how long waits may go on after a cancellation.
     pub(super) patience: Duration,
     /// What came, to tell what a peer speaks that is not what was expected.
