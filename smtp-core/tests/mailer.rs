@@ -13,10 +13,17 @@ mod batch;
 mod construction;
 #[path = "mailer/deadlines.rs"]
 mod deadlines;
+#[cfg(feature = "mx")]
+#[path = "mailer/dns.rs"]
+mod dns;
+#[path = "mailer/dropping.rs"]
+mod dropping;
 #[path = "mailer/login.rs"]
 mod login;
 #[path = "mailer/net.rs"]
 mod net;
+#[path = "mailer/opening.rs"]
+mod opening;
 #[path = "mailer/outcomes.rs"]
 mod outcomes;
 #[path = "mailer/pool.rs"]
@@ -29,6 +36,8 @@ mod secrets;
 mod security;
 #[path = "mailer/sending.rs"]
 mod sending;
+#[path = "mailer/settling.rs"]
+mod settling;
 #[path = "mailer/sources.rs"]
 mod sources;
 #[path = "mailer/stale.rs"]
@@ -37,9 +46,6 @@ mod stale;
 mod stopping;
 #[path = "mailer/streams.rs"]
 mod streams;
-#[cfg(feature = "mx")]
-#[path = "mailer/dns.rs"]
-mod dns;
 // its servers are OpenSSL's
 #[cfg(not(any(windows, target_vendor = "apple")))]
 #[path = "mailer/tls.rs"]

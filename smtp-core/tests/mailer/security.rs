@@ -67,7 +67,13 @@ fn wrong_modes_bad_certificates_and_no_starttls_have_kinds_of_their_own<F: Face>
         kinds.push(kind);
     }
     let kind = failure::<F>(under(&clear, Security::StartTls));
-    assert_eq!(kind, ErrorKind::Undone { step: Step::StartTls, reason: Reason::NotOffered("STARTTLS") });
+    assert!(
+        matches!(
+            kind,
+            ErrorKind::Undone { step: Step::StartTls, reason: Reason::NotOffered("STARTTLS"), .. }
+        ),
+        "{kind:?}"
+    );
     kinds.push(kind);
     for (at, kind) in kinds.iter().enumerate() {
         assert!(!kinds[..at].contains(kind), "{kind:?} is there twice");
@@ -102,7 +108,7 @@ fn opportunistic_tls_goes_on_in_clear_where_it_is_refused<F: Face>() {
     assert!(!mock.messages()[0].envelope.secure);
     let kind = failure::<F>(under(&mock, Security::StartTls));
     assert!(
-        matches!(kind, ErrorKind::Undone { step: Step::StartTls, reason: Reason::Refused(_) }),
+        matches!(kind, ErrorKind::Undone { step: Step::StartTls, reason: Reason::Refused(_), .. }),
         "{kind:?}"
     );
 }
