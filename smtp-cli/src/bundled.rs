@@ -7,25 +7,29 @@ use crate::settings::{Encryption, Settings};
 use smtp_core::{Protocol, Secret};
 use smtp_mock::{Certificate, Mock};
 
-/// Starts the bundled server as the settings want it, and makes the settings lead to it.
+/// Starts the bundled server where the settings want it, and gives the settings that lead to it.
 ///
 /// With a login it takes just that user, and over TLS: its certificate is made for this run, and trusted.
-pub(crate) fn start(settings: &mut Settings, password: Option<&Secret>) -> Result<Mock> {
+pub(crate) fn start(settings: Settings, password: Option<&Secret>) -> Result<(Settings, Option<Mock>)> {
+    if !settings.is_mock {
+        return Ok((settings, None));
+    }
+    let Settings { mut encryption, mut trust, .. } = settings.clone();
     let mut builder = Mock::builder().hostname("mock.localhost").certificate_name(&settings.tls_name);
     if settings.protocol == Protocol::Lmtp {
         builder = builder.lmtp();
     }
     if let (Some(login), Some(password)) = (&settings.login, password) {
         builder = builder.user(&login.user, String::from_utf8_lossy(password.expose()).into_owned());
-        if settings.encryption == Encryption::Opportunistic {
-            settings.encryption = Encryption::StartTls;
-            settings.trust.anything = false;
+        if encryption == Encryption::Opportunistic {
+            encryption = Encryption::StartTls;
+            trust.anything = false;
         }
         if settings.allow_plaintext_auth {
             builder = builder.plaintext_auth();
         }
     }
-    builder = match settings.encryption {
+    builder = match encryption {
         Encryption::StartTls => builder.starttls(Certificate::Good),
         Encryption::Implicit => builder.implicit_tls(Certificate::Good),
         Encryption::None | Encryption::Opportunistic => builder,
@@ -33,16 +37,16 @@ pub(crate) fn start(settings: &mut Settings, password: Option<&Secret>) -> Resul
     let mock = builder
         .try_start()
         .map_err(|error| Error::new(Exit::OS, format!("the bundled server cannot be started: {error}")))?;
-    if settings.trust.ca_file.is_none() {
-        settings.trust.ca_pem = Some(mock.ca_pem());
+    if trust.ca_file.is_none() {
+        trust.ca_pem = Some(mock.ca_pem());
         // Whose certificate it is is known, whatever the options say of others.
-        if settings.encryption != Encryption::Opportunistic && settings.trust.pin.is_none() {
-            settings.trust.anything = false;
+        if encryption != Encryption::Opportunistic && trust.pin.is_none() {
+            trust.anything = false;
         }
     }
     let address = mock.addr();
-    settings.destination = Destination::Host { name: address.ip().to_string(), port: address.port() };
-    Ok(mock)
+    let destination = Destination::Host { name: address.ip().to_string(), port: address.port() };
+    Ok((Settings { destination, encryption, trust, ..settings }, Some(mock)))
 }
 
 /// What the server received, in words.

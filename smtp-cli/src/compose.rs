@@ -4,7 +4,7 @@ mod bare_text;
 mod existing;
 mod signing;
 
-use crate::args::{Attachment, EnvelopeArgs, MessageArgs, SendArgs};
+use crate::args::{Attachment, ComposeArgs, EnvelopeArgs, MessageArgs, Notify, SendArgs, keyword};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::outgoing::{Mail, Outgoing};
@@ -19,16 +19,17 @@ use std::collections::HashSet;
 use std::path::Path;
 
 /// Composes the messages and prints them.
-pub(crate) fn print(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
-    let prepared = prepare(args, terminal)?;
-    let messages: Vec<_> = prepared
-        .mails(args, terminal.outside())
-        .map(|mail| mail.map(|mail| mail.into_submission().message))
-        .collect();
-    for message in messages {
-        print_message(message?.as_ref(), terminal)?;
-    }
+pub(crate) fn print(args: ComposeArgs, terminal: &mut Terminal) -> Result<Exit> {
+    let args = SendArgs { message: args.message, fix: args.fix, ..SendArgs::default() };
+    let prepared = prepare(&args, terminal)?;
+    print_all(prepared, &args, terminal)?;
     Ok(Exit::OK)
+}
+
+/// Prints messages that are ready, once all of them are made.
+pub(crate) fn print_all(prepared: Prepared, args: &SendArgs, terminal: &mut Terminal) -> Result<()> {
+    let mails: Result<Vec<Mail>> = prepared.mails(args, terminal.outside()).collect();
+    mails?.iter().try_for_each(|mail| print_message(&mail.submission().message, terminal))
 }
 
 /// Prints a message: octet for octet, but to a terminal.
@@ -158,13 +159,13 @@ pub(crate) fn draft(
     one_for_standard_input(message)?;
     let asked = missing == Missing::Asked;
     let mut builder = Message::builder();
-    let from = match &envelope.from {
+    let from = match &message.from {
         Some(from) => from.clone(),
         None if asked => terminal.ask("From: ")?,
         None => return Err(Error::usage("the author is missing, use --from ADDR")),
     };
     builder = builder.from(addresses("--from", &from)?);
-    for (option, values) in [("--to", &envelope.to), ("--cc", &envelope.cc), ("--bcc", &envelope.bcc)] {
+    for (option, values) in [("--to", &message.to), ("--cc", &message.cc), ("--bcc", &message.bcc)] {
         for value in values {
             let list = addresses(option, value)?;
             builder = match option {
@@ -174,12 +175,12 @@ pub(crate) fn draft(
             };
         }
     }
-    if envelope.to.is_empty() && envelope.cc.is_empty() && envelope.bcc.is_empty() {
+    if message.to.is_empty() && message.cc.is_empty() && message.bcc.is_empty() {
         builder = match (envelope.rcpt.is_empty(), asked) {
             (false, _) => builder.without_recipients(),
             (true, true) => builder.to(addresses("--to", &terminal.ask("To: ")?)?),
             (true, false) => {
-                return Err(Error::usage("there is no recipient, use --to, --cc, --bcc or --rcpt ADDR"));
+                return Err(Error::usage("there is no recipient, use --to, --cc or --bcc ADDR"));
             }
         };
     }
@@ -251,7 +252,7 @@ fn subject(message: &MessageArgs, missing: Missing, terminal: &mut Terminal) -> 
     if !given.trim().is_empty() || missing == Missing::Settled {
         return Ok(given);
     }
-    terminal.warn("the subject is empty, the message may be taken for spam; use --subject TEXT");
+    terminal.warnings.warn("the subject is empty, the message may be taken for spam; use --subject TEXT");
     if missing == Missing::Asked { terminal.ask_for_any("Subject: ") } else { Ok(given) }
 }
 
@@ -382,7 +383,7 @@ fn envelope_of(
     sender: Option<&Mailbox>,
     recipients: &[Mailbox],
 ) -> Result<Envelope> {
-    let from = match (&args.envelope_from, sender) {
+    let from = match (&args.sender.envelope_from, sender) {
         (Some(path), _) => path.clone(),
         (None, Some(sender)) => ReversePath::new(on_the_wire(sender)?),
         (None, None) => ReversePath::null(),
@@ -416,7 +417,7 @@ pub(crate) fn complete(args: &EnvelopeArgs, envelope: &mut Envelope) -> Result<(
         made.map_err(|error| Error::usage(format!("{option}: {error}")))
     };
     if let Some(part) = args.ret {
-        envelope.parameters.push(parameter("--ret", Parameter::new("RET", Some(part.keyword())))?);
+        envelope.parameters.push(parameter("--ret", Parameter::new("RET", Some(&keyword(&part))))?);
     }
     if let Some(name) = &args.envid {
         envelope.parameters.push(parameter("--envid", Parameter::with_xtext("ENVID", name))?);
@@ -424,8 +425,8 @@ pub(crate) fn complete(args: &EnvelopeArgs, envelope: &mut Envelope) -> Result<(
     envelope.parameters.extend(args.mail_param.iter().cloned());
     let mut parameters = Vec::new();
     if !args.notify.is_empty() {
-        let keywords: Vec<_> = args.notify.iter().map(|notify| notify.keyword()).collect();
-        if keywords.len() > 1 && keywords.contains(&"NEVER") {
+        let keywords: Vec<_> = args.notify.iter().map(keyword).collect();
+        if keywords.len() > 1 && args.notify.contains(&Notify::Never) {
             return Err(Error::usage("--notify never excludes success, failure and delay (RFC 3461)"));
         }
         parameters.push(parameter("--notify", Parameter::new("NOTIFY", Some(&keywords.join(","))))?);

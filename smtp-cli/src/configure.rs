@@ -3,9 +3,9 @@
 mod import;
 mod init;
 
-use crate::args::{self, ConfigAction, ConfigArgs, GlobalArgs, ShowArgs};
-use crate::config;
-use crate::error::Result;
+use crate::args::{self, ConfigAction, ConfigArgs, GlobalArgs, Parsed, Rows, ShowArgs};
+use crate::config::{self, Configuration};
+use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers::{self, Layers};
 use crate::terminal::Terminal;
@@ -34,55 +34,32 @@ pub(crate) fn configure(args: &ConfigArgs, global: &GlobalArgs, terminal: &mut T
     Ok(Exit::OK)
 }
 
-/// Settings that stand when no layer says anything.
-const BUILT_IN: [(&str, &str); 5] = [
-    ("auth", "auto"),
-    ("port", "587, or 465 for smtps, or 24 for LMTP"),
-    ("protocol", "esmtp"),
-    (
-        "timeout",
-        "connect=5m,greeting=5m,hello=5m,tls=2m,auth=2m,mail=5m,rcpt=5m,data=2m,block=3m,end=10m,other=5m,quit=1m",
-    ),
-    ("tls", "auto"),
-];
-
-/// Options whose value must not be seen.
-const SECRETS: [&str; 1] = ["password"];
-
 /// Shows the effective settings, each with its source.
 fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result<()> {
     let configuration = layers::load(global, terminal)?;
-    let options = args::options("send");
-    // As if these had been options of `send`.
-    let mut words: Vec<OsString> = vec!["smtp-cli".into(), "send".into()];
-    for (option, value) in [("--account", &show.account), ("--from", &show.from)] {
-        words.extend(value.iter().map(|value| format!("{option}={value}").into()));
-    }
-    let matches = match args::parse(words)? {
-        args::Parsed::Args(_, matches) => matches,
-        args::Parsed::Text(text) => return terminal.print(&text),
-    };
-    let Some((command, matches)) = matches.subcommand() else { return Ok(()) };
-    let layers = Layers::new(command, &options, matches, &configuration, terminal)?;
+    let options = args::rows("send");
+    let given = [("--account", show.account.account.as_deref()), ("--from", show.from.as_deref())];
+    let layers = of_send(given, &options, &configuration, terminal)?;
     let mut rows: Vec<(String, String, String)> = Vec::new();
     for setting in &layers.settings {
-        let values: Vec<_> =
-            setting.values.iter().map(|value| value.to_string_lossy().into_owned()).collect();
-        let values = match setting.option.as_str() {
-            "proxy" => values.iter().map(|value| args::Proxy::masked(value)).collect(),
-            _ => values,
+        let may_hold_password = options.has(&setting.option, args::Rule::MayHoldPassword);
+        let shown = |value: &OsString| match value.to_string_lossy() {
+            value if may_hold_password => args::Proxy::masked(&value),
+            value => value.into_owned(),
         };
+        let values: Vec<_> = setting.values.iter().map(shown).collect();
         let value = if setting.values.is_empty() { "true".to_string() } else { values.join(", ") };
         rows.push((setting.option.clone(), value, setting.source.to_string()));
     }
     if layers.password.is_some() {
         rows.push(("password".to_string(), "***".to_string(), "the configuration file".to_string()));
     }
-    for (option, value) in BUILT_IN {
-        if !rows.iter().any(|(known, ..)| known == option) {
-            rows.push((option.to_string(), value.to_string(), "built in".to_string()));
-        }
-    }
+    let unsaid = options.iter().filter(|row| !rows.iter().any(|(known, ..)| known == row.name));
+    let built_in = |row: args::Row<'_>| {
+        Some((row.name.to_string(), row.built_in()?.to_string(), "built in".to_string()))
+    };
+    let built_in: Vec<_> = unsaid.filter_map(built_in).collect();
+    rows.extend(built_in);
     for key in config::PROGRAM_KEYS {
         if let Some(found) = configuration.program(key) {
             let value = match found.entry.value {
@@ -101,27 +78,36 @@ fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result
     };
     let (first, second) = (width(|row| &row.0), width(|row| &row.1).min(48));
     for (option, value, source) in &rows {
-        let value = if SECRETS.contains(&option.as_str()) { "***" } else { value };
         let line = format!("{option:<first$}  {value:<second$}  # {source}");
         terminal.print(&format!("{}\n", crate::error::Escaped(&line)))?;
     }
     Ok(())
 }
 
+/// The layers as if these had been options of `send`.
+fn of_send<'r, const N: usize>(
+    given: [(&str, Option<&str>); N],
+    options: &'r Rows,
+    configuration: &Configuration,
+    terminal: &Terminal,
+) -> Result<Layers<'r>> {
+    let given = given.into_iter().filter_map(|(option, value)| Some(format!("{option}={}", value?).into()));
+    let words = ["smtp-cli".into(), "send".into()].into_iter().chain(given);
+    if let Parsed::Args(_, matches) = args::parse(words)?
+        && let Some((command, matches)) = matches.subcommand()
+    {
+        return Layers::new(command, options, matches, configuration, terminal);
+    }
+    Err(Error::new(Exit::SOFTWARE, "a fault of this program: settings ask for help"))
+}
+
 /// Reads every file and every account, so that what is wrong is said.
 fn check(global: &GlobalArgs, terminal: &mut Terminal) -> Result<()> {
     let configuration = layers::load(global, terminal)?;
-    let options = args::options("send");
-    let accounts: Vec<Option<String>> =
-        std::iter::once(None).chain(configuration.accounts().map(|name| Some(name.to_string()))).collect();
+    let options = args::rows("send");
+    let accounts: Vec<_> = std::iter::once(None).chain(configuration.accounts().map(Some)).collect();
     for account in &accounts {
-        let mut words: Vec<OsString> = vec!["smtp-cli".into(), "send".into()];
-        words.extend(account.iter().map(|name| format!("--account={name}").into()));
-        if let args::Parsed::Args(_, matches) = args::parse(words)?
-            && let Some((command, matches)) = matches.subcommand()
-        {
-            Layers::new(command, &options, matches, &configuration, terminal)?;
-        }
+        of_send([("--account", *account)], &options, &configuration, terminal)?;
     }
     let files: Vec<_> = configuration.files().map(|path| path.display().to_string()).collect();
     if files.is_empty() {

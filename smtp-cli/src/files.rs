@@ -11,24 +11,28 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Files that a run has a use for besides the one that is to be written, each with its name for people.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct InUse(Vec<(&'static str, PathBuf)>);
+pub(crate) struct InUse(Vec<(String, PathBuf)>);
 
 impl InUse {
     /// Adds a file; standard input (`-`) is none.
-    pub(crate) fn add(&mut self, what: &'static str, path: &Path) {
-        if path != Path::new("-") && !self.0.iter().any(|(_, known)| known == path) {
-            self.0.push((what, path.to_path_buf()));
+    pub(crate) fn add(&mut self, what: impl Into<String>, path: impl Into<PathBuf>) {
+        let path = path.into();
+        if path != Path::new("-") && !self.0.iter().any(|(_, known)| *known == path) {
+            self.0.push((what.into(), path));
         }
     }
 
     /// Adds several.
-    pub(crate) fn extend<'a>(&mut self, files: impl IntoIterator<Item = (&'static str, &'a Path)>) {
+    pub(crate) fn extend(
+        &mut self,
+        files: impl IntoIterator<Item = (impl Into<String>, impl Into<PathBuf>)>,
+    ) {
         files.into_iter().for_each(|(what, path)| self.add(what, path));
     }
 
     /// Adds those of another.
     pub(crate) fn join(&mut self, other: &Self) {
-        self.extend(other.0.iter().map(|(what, path)| (*what, path.as_path())));
+        self.extend(other.0.iter().cloned());
     }
 
     /// Refuses a file that is one of them, under whatever name.
@@ -41,7 +45,7 @@ impl InUse {
         let is_file = |path: &Path| std::fs::metadata(path).is_ok_and(|metadata| metadata.is_file());
         let is_same =
             |path: &Path| is_file(path) && Handle::from_path(path).is_ok_and(|other| other == handle);
-        let named = self.0.iter().find(|(_, path)| is_same(path)).map(|(what, _)| *what);
+        let named = self.0.iter().find(|(_, path)| is_same(path)).map(|(what, _)| what.as_str());
         let is_input = || Handle::stdin().is_ok_and(|input| input == handle);
         match named.or_else(|| is_input().then_some("standard input")) {
             Some(what) => Err(format!("it is the file of {what}, which it would destroy: name another one")),

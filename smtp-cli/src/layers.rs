@@ -3,7 +3,7 @@
 //! All of them speak the language of the options: a setting of a file or an environment variable becomes the option of
 //! its name, so that one parser checks every value, whoever wrote it.
 
-use crate::args::{self, Args, GlobalArgs, Parsed};
+use crate::args::{self, Args, GlobalArgs, Parsed, Row, Rows, Rule};
 use crate::config::{Configuration, Found, Value};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -14,13 +14,16 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches};
 use smtp_core::Secret;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// The prefix of environment variables that stand for options.
 pub(crate) const PREFIX: &str = "SMTP_CLI_";
 
 /// What all layers together say.
 #[derive(Debug)]
-pub(crate) struct Layers {
+pub(crate) struct Layers<'r> {
+    /// The options of the command.
+    rows: &'r Rows,
     /// The settings, one for each option that any layer gives, in the order of the options.
     pub(crate) settings: Vec<Setting>,
     /// Switches that a layer says to be off, which silences those below it.
@@ -82,152 +85,108 @@ impl Source {
     }
 }
 
-/// Options of which one excludes the others: what a stronger layer says silences the weaker layers' others.
-const EXCLUSIVE: [&[&str]; 12] = [
-    &["server", "mx"],
-    &["lmtp", "mx"],
-    &["server", "dns"],
-    &["lmtp", "dns"],
-    &["password-env", "password-file", "password-command", "password"],
-    &["token-env", "token-command"],
-    &["body", "body-file"],
-    &["lmtp", "protocol"],
-    &["ipv4", "ipv6"],
-    &["verbose", "quiet"],
-    &["text-from-html", "body"],
-    &["text-from-html", "body-file"],
-];
+/// The key of a password that stands in a file itself, which is no option.
+const PASSWORD: &str = "password";
 
-/// Options that name what is to be verified. Over `--insecure` of a weaker layer they switch verification on again; under
-/// that of a stronger one they still ask for TLS.
-const NAMED_TRUST: [&str; 4] = ["ca-file", "client-cert", "tls-name", "tls-pin"];
-/// Those of them that say nothing besides, so that `--insecure` beside them contradicts them.
-const TRUST_ALONE: [&str; 2] = ["ca-file", "tls-pin"];
-
-/// Options that say how another one is done, and mean nothing without it: in a file they wait for a run that has it.
-const DEPENDENT: [(&str, &str); 3] = [("no-fix", "eml"), ("text-from-html", "html-file"), ("dns", "mx")];
-
-/// Options of a message that is composed, which mean nothing for one that exists.
-const OF_A_DRAFT: [&str; 10] = [
-    "subject",
-    "body",
-    "body-file",
-    "html-file",
-    "text-from-html",
-    "attach",
-    "inline",
-    "reply-to",
-    "sender",
-    "header",
-];
-
-/// Settings of a file that belong to its server, also where the file does not name it: with another server they would be
-/// wrong, and a password would go to a stranger.
-const OF_THE_SERVER: [&str; 8] =
-    ["port", "lmtp", "protocol", "tls", "insecure", "auth", "user", "allow-plaintext-auth"];
-/// Settings that belong to the server only where the file names one; else they hold for every server, for what they do
-/// there is to verify.
-const TRUST_OF_THE_SERVER: [&str; 5] = ["ca-file", "client-cert", "client-key", "tls-name", "tls-pin"];
-/// The same for the user: another's password is of no use.
-const OF_THE_USER: [&str; 6] =
-    ["password-env", "password-file", "password-command", "password", "token-env", "token-command"];
-
-impl Layers {
-    /// Puts the layers together for a command whose options are `options`, of which `matches` were typed.
+impl<'r> Layers<'r> {
+    /// Puts the layers together for a command whose options are `rows`, of which `matches` were typed.
     pub(crate) fn new(
         command: &str,
-        options: &[Arg],
+        rows: &'r Rows,
         matches: &ArgMatches,
         configuration: &Configuration,
         terminal: &Terminal,
     ) -> Result<Self> {
-        let undoes = |setting: &Setting| {
-            options.iter().any(|arg| arg.get_long() == Some(&setting.option) && args::is_undo(arg))
-        };
-        let (undone, settings): (Vec<_>, Vec<_>) = typed(options, matches).into_iter().partition(undoes);
-        let mut layers = Self {
-            settings,
-            off: undone.iter().map(|setting| args::negative(&setting.option)).collect(),
-            password: None,
-            account: None,
-        };
-        for arg in options.iter().filter(|arg| !args::is_undo(arg)) {
-            let Some(option) = arg.get_long() else { continue };
-            let name = variable(option);
+        let undoes = |setting: &Setting| rows.find(&setting.option).is_some_and(|row| args::is_undo(row.arg));
+        let (undone, settings): (Vec<_>, Vec<_>) = typed(rows, matches).into_iter().partition(undoes);
+        check_exclusions(rows, &settings)?;
+        let off = undone.iter().map(|setting| args::negative(&setting.option)).collect();
+        let mut layers = Self { rows, settings, off, password: None, account: None };
+        for row in rows.settable() {
+            let name = variable(row.name);
             if let Some(value) = (terminal.environment)(&name) {
-                layers.add(command, arg, Given::Variable(value), Source::Variable(name))?;
+                layers.add(command, row, Given::Variable(value), Source::Variable(name))?;
             }
         }
-        let named = layers.text("account");
-        let from = layers.text("from").or_else(|| layers.text("envelope-from"));
+        let value = |rule| rows.settable().find_map(|row| layers.text(row).filter(|_| row.has(rule)));
+        let (named, from) = (value(Rule::NamesAccount), value(Rule::ChoosesAccount));
         layers.account = configuration.choose(named.as_deref(), from.as_deref())?;
-        let found = configuration.settings(layers.account.as_deref())?;
-        let server_is_given = layers.has("server") || layers.has("mx");
-        let user_is_given = layers.has("user");
+        layers.add_files(command, configuration.settings(layers.account.as_deref())?)?;
+        layers.drop_idle();
+        layers.check_trust()?;
+        layers.check_needs()?;
+        let order = |option: &str| rows.iter().position(|row| row.name == option);
+        layers.settings.sort_by_key(|setting| order(&setting.option));
+        Ok(layers)
+    }
+
+    /// Adds what files say, but for what belongs to another server or user than the one that is named.
+    fn add_files(&mut self, command: &str, found: Vec<Found>) -> Result<()> {
+        let server_is_given = self.given(Rule::NamesServer).next().is_some();
+        let user_is_given = self.given(Rule::NamesUser).next().is_some();
         let names_server = |found: &Found| {
-            ["server", "mx"].contains(&found.entry.key.as_str()) && found.entry.value != Value::Flag(false)
+            self.rows.has(&found.entry.key, Rule::NamesServer) && found.entry.value != Value::Flag(false)
         };
         let is_other_server = server_is_given && found.iter().any(names_server);
         // The strongest first: what is there already stays.
         for found in found.into_iter().rev() {
             let key = found.entry.key.as_str();
-            if layers.has(key)
-                || layers.off.iter().any(|off| off == key)
-                || (is_other_server && TRUST_OF_THE_SERVER.contains(&key))
-                || (server_is_given && (OF_THE_SERVER.contains(&key) || OF_THE_USER.contains(&key)))
-                || (user_is_given && OF_THE_USER.contains(&key))
+            let source = Source::File(found.layer, found.source);
+            if key == PASSWORD {
+                let is_given = self.password.is_some() || self.given(Rule::GivesPassword).next().is_some();
+                if server_is_given || user_is_given || is_given {
+                    continue;
+                }
+                let Value::Text(password) = found.entry.value else {
+                    return Err(wrong(&source, "password takes a text"));
+                };
+                self.password = Some(Secret::from(password));
+                continue;
+            }
+            let Some(row) = self.rows.find(key) else { continue };
+            if self.is_settled(key)
+                || (is_other_server && row.has(Rule::OfNamedServer))
+                || (server_is_given && (row.has(Rule::OfServer) || row.has(Rule::OfUser)))
+                || (user_is_given && row.has(Rule::OfUser))
             {
                 continue;
             }
-            let source = Source::File(found.layer, found.source);
-            if key == "password" {
-                if layers.password.is_none() && !layers.has_exclusive(key) {
-                    let Value::Text(password) = found.entry.value else {
-                        return Err(wrong(&source, "password takes a text"));
-                    };
-                    layers.password = Some(Secret::from(password));
-                }
-                continue;
-            }
-            let Some(arg) = options.iter().find(|arg| arg.get_long() == Some(key)) else { continue };
             if found.entry.value == Value::Flag(false) {
                 // Said to be off: what a weaker layer says of it no longer counts.
-                layers.off.push(key.to_string());
+                self.off.push(key.to_string());
                 continue;
             }
-            layers.add(command, arg, Given::File(found.entry.value), source)?;
+            self.add(command, row, Given::File(found.entry.value), source)?;
         }
-        for (option, base) in DEPENDENT {
-            if !layers.has(base) {
-                layers
-                    .settings
-                    .retain(|setting| setting.option != option || setting.source == Source::Option);
-            }
-        }
-        // What leads out of this machine leads to no server on it, and was not said of that one.
-        if layers.text("server").is_some_and(|server| server == "mock" || server.starts_with("unix:")) {
-            let is_way_out = |setting: &Setting| ["proxy", "bind"].contains(&setting.option.as_str());
-            layers.settings.retain(|setting| setting.source == Source::Option || !is_way_out(setting));
-        }
-        layers.check_trust()?;
-        layers.check_needs()?;
-        let order = |option: &str| options.iter().position(|arg| arg.get_long() == Some(option));
-        layers.settings.sort_by_key(|setting| order(&setting.option));
-        Ok(layers)
+        Ok(())
+    }
+
+    /// Drops what means nothing in this run, where it was not typed.
+    fn drop_idle(&mut self) {
+        let is_here = |server: &str| server == "mock" || server.starts_with("unix:");
+        let stays_here = self
+            .given(Rule::NamesServer)
+            .any(|setting| setting.values.iter().any(|value| is_here(&value.to_string_lossy())));
+        let is_idle = |setting: &Setting| {
+            let Some(row) = self.rows.find(&setting.option) else { return false };
+            setting.source != Source::Option
+                && (row.waits_for().is_some_and(|base| !self.has(base))
+                    || (stays_here && row.has(Rule::LeadsOut)))
+        };
+        let kept = self.settings.iter().filter(|setting| !is_idle(setting)).cloned().collect();
+        self.settings = kept;
     }
 
     /// Checks that no layer says both that any certificate is trusted and which one is.
     fn check_trust(&self) -> Result<()> {
-        let find = |option: &str| self.settings.iter().find(|setting| setting.option == option);
-        if let Some(insecure) = find("insecure")
-            && let Some(other) = TRUST_ALONE
-                .into_iter()
-                .filter_map(find)
-                .find(|other| other.source.layer() == insecure.source.layer())
+        if let Some(any) = self.given(Rule::TrustsAnything).next()
+            && let Some(other) =
+                self.given(Rule::IsOnlyTrust).find(|other| other.source.layer() == any.source.layer())
         {
             return Err(Error::usage(format!(
-                "--insecure{} trusts any certificate, and --{} says which; use one of them",
-                insecure.source.place(),
+                "--{}{} trusts any certificate, and --{} says which; use one of them",
+                any.option,
+                any.source.place(),
                 other.option
             )));
         }
@@ -236,11 +195,11 @@ impl Layers {
 
     /// Checks that no setting wants for another without which it means nothing.
     fn check_needs(&self) -> Result<()> {
-        for (option, needed) in args::NEEDS {
-            let setting = self.settings.iter().find(|setting| setting.option == option);
-            let Some(setting) = setting.filter(|_| !self.has(needed)) else { continue };
+        for setting in &self.settings {
+            let needed = self.rows.find(&setting.option).and_then(|row| row.needs());
+            let Some(needed) = needed.filter(|needed| !self.has(needed)) else { continue };
             let place = setting.source.place();
-            return Err(Error::usage(format!("--{option}{place} needs --{needed} as well")));
+            return Err(Error::usage(format!("--{}{place} needs --{needed} as well", setting.option)));
         }
         Ok(())
     }
@@ -261,38 +220,35 @@ impl Layers {
         self.settings.iter().any(|setting| setting.option == option)
     }
 
-    /// Whether an option is given that excludes this one.
-    fn has_exclusive(&self, option: &str) -> bool {
-        let mut groups = EXCLUSIVE.iter().filter(|group| group.contains(&option));
-        groups.any(|group| {
-            group.iter().any(|&other| other != option && self.has(other))
-                || (group.contains(&"password") && self.password.is_some())
-        })
+    /// Whether a stronger layer says something of an option, or that it is off.
+    fn is_settled(&self, option: &str) -> bool {
+        self.has(option) || self.off.iter().any(|off| off == option)
+    }
+
+    /// The settings of options with this rule.
+    fn given(&self, rule: Rule) -> impl Iterator<Item = &Setting> {
+        self.settings.iter().filter(move |setting| self.rows.has(&setting.option, rule))
     }
 
     /// The value of an option that has one.
-    fn text(&self, option: &str) -> Option<String> {
-        let setting = self.settings.iter().find(|setting| setting.option == option)?;
+    fn text(&self, row: Row<'_>) -> Option<String> {
+        let setting = self.settings.iter().find(|setting| setting.option == row.name)?;
         setting.values.first().map(|value| value.to_string_lossy().into_owned())
     }
 
     /// Adds a setting of a weaker layer, checked by the parser of the options.
-    fn add(&mut self, command: &str, arg: &Arg, given: Given, source: Source) -> Result<()> {
-        let Some(option) = arg.get_long() else { return Ok(()) };
-        let is_other_message = (self.has("eml") && OF_A_DRAFT.contains(&option))
-            || (option == "eml" && OF_A_DRAFT.iter().any(|other| self.has(other)));
-        let is_verified = |setting: &Setting| {
-            NAMED_TRUST.contains(&setting.option.as_str()) && setting.source.layer() > source.layer()
-        };
-        if self.has(option)
-            || self.off.iter().any(|off| off == option)
-            || self.has_exclusive(option)
-            || is_other_message
-            || (option == "insecure" && self.settings.iter().any(is_verified))
+    fn add(&mut self, command: &str, row: Row<'_>, given: Given, source: Source) -> Result<()> {
+        let option = row.name;
+        let is_verified = |setting: &Setting| setting.source.layer() > source.layer();
+        if self.is_settled(option)
+            || self.settings.iter().any(|other| self.rows.exclude(option, &other.option))
+            || (row.has(Rule::GivesPassword) && self.password.is_some())
+            || (row.has(Rule::TrustsAnything) && self.given(Rule::NamesTrust).any(is_verified))
         {
             return Ok(());
         }
-        let Some(values) = values(arg, given).map_err(|why| wrong(&source, &format!("{option} {why}")))?
+        let Some(values) =
+            values(row.arg, given).map_err(|why| wrong(&source, &format!("{option} {why}")))?
         else {
             // What a weaker layer says of it no longer counts.
             self.off.push(option.to_string());
@@ -336,9 +292,10 @@ pub(crate) fn settle(
     let Some((command, matches)) = matches.subcommand() else {
         return Err(Error::new(Exit::SOFTWARE, "a fault of this program: the command is gone"));
     };
+    terminal.obey(&args.global);
     let configuration = load(&args.global, terminal)?;
-    let options = args::options(command);
-    let layers = Layers::new(command, &options, matches, &configuration, terminal)?;
+    let rows = args::rows(command);
+    let layers = Layers::new(command, &rows, matches, &configuration, terminal)?;
     let args = if layers.arguments().is_empty() {
         args
     } else {
@@ -350,40 +307,62 @@ pub(crate) fn settle(
             }
         }
     };
+    terminal.obey(&args.global);
     let mut in_use = InUse::default();
     in_use.extend(configuration.files().map(|file| ("the configuration", file)));
-    in_use.extend(args.global.inputs());
-    in_use.extend(args.command.inputs());
+    in_use.extend(inputs(&rows, &layers.settings));
     let program = Program { password: layers.password, log: Log::new(&configuration)?, in_use };
     Ok(Settled { args, program })
 }
 
-/// The settings that were typed behind a command.
+/// The settings that were typed after a command.
 pub(crate) fn typed_of(matches: &ArgMatches) -> Vec<Setting> {
-    let typed = matches.subcommand().map(|(command, matches)| typed(&args::options(command), matches));
+    let typed = matches.subcommand().map(|(command, matches)| typed(&args::rows(command), matches));
     typed.unwrap_or_default()
 }
 
-/// The arguments of what was typed before, and of what is typed now over it, which silences what it excludes: with
-/// another server, what was said of the one before, and with another user that one's password.
-pub(crate) fn arguments_over(before: &[Setting], now: &[Setting]) -> Vec<OsString> {
+/// Refuses options that exclude each other if clap cannot see it, because a positional argument stands for one of them.
+fn check_exclusions(rows: &Rows, typed: &[Setting]) -> Result<()> {
+    let typed = if rows.iter().any(|row| row.arg.is_positional()) { typed } else { &[] };
+    let mut pairs = typed.iter().flat_map(|one| typed.iter().map(move |other| (&one.option, &other.option)));
+    match pairs.find(|(one, other)| rows.exclude(one, other)) {
+        Some((one, other)) => {
+            Err(Error::usage(format!("--{one} and --{other} exclude each other, use one of them")))
+        }
+        None => Ok(()),
+    }
+}
+
+/// The files that settings name to be read, each with its option.
+pub(crate) fn inputs(rows: &Rows, settings: &[Setting]) -> impl Iterator<Item = (String, PathBuf)> {
+    settings.iter().flat_map(|setting| {
+        let row = rows.find(&setting.option);
+        let paths = setting.values.iter().filter_map(move |value| row?.reads(value));
+        paths.map(|path| (format!("--{}", setting.option), path))
+    })
+}
+
+/// The arguments of what was typed before and of what is typed now over it: a new server drops the old server's settings,
+/// and a new user the old one's password.
+pub(crate) fn arguments_over(rows: &Rows, before: &[Setting], now: &[Setting]) -> Vec<OsString> {
     let says = |option: &str| now.iter().any(|setting| setting.option == option);
-    let is_other_server = says("server") || says("account");
-    let is_silent = |option: &str| {
+    let any = |settings: &[Setting], rule| settings.iter().any(|setting| rows.has(&setting.option, rule));
+    let is_other_server = any(now, Rule::NamesServer) || any(now, Rule::NamesAccount);
+    let named_server = any(before, Rule::NamesServer);
+    let is_silent = |setting: &&Setting| {
+        let option = setting.option.as_str();
+        let has = |rule| rows.has(option, rule);
+        let is_of_server = || [Rule::OfServer, Rule::OfNamedServer, Rule::OfUser].into_iter().any(has);
         says(option)
             || says(&args::negative(option))
-            || option == "insecure" && NAMED_TRUST.iter().any(|named| says(named))
-            || TRUST_ALONE.contains(&option) && says("insecure")
-            || EXCLUSIVE.iter().any(|group| group.contains(&option) && group.iter().any(|other| says(other)))
+            || now.iter().any(|other| rows.exclude(option, &other.option))
+            || has(Rule::TrustsAnything) && any(now, Rule::NamesTrust)
+            || has(Rule::IsOnlyTrust) && any(now, Rule::TrustsAnything)
+            || has(Rule::OfUser) && any(now, Rule::NamesUser)
             || is_other_server
-                && (["server", "account"].contains(&option)
-                    || before.iter().any(|setting| setting.option == "server")
-                        && [&OF_THE_SERVER[..], &TRUST_OF_THE_SERVER, &OF_THE_USER]
-                            .concat()
-                            .contains(&option))
-            || says("user") && OF_THE_USER.contains(&option)
+                && (has(Rule::NamesServer) || has(Rule::NamesAccount) || named_server && is_of_server())
     };
-    let kept = before.iter().filter(|setting| !is_silent(&setting.option));
+    let kept = before.iter().filter(|setting| !is_silent(setting));
     kept.chain(now).flat_map(|setting| words(&setting.option, &setting.values)).collect()
 }
 
@@ -395,9 +374,9 @@ pub(crate) fn load(global: &GlobalArgs, terminal: &mut Terminal) -> Result<Confi
 
 /// The keys that a configuration may have: all options of `send` that make sense for more than one run.
 pub(crate) fn keys() -> Vec<String> {
-    let options = args::options("send").into_iter().filter(|arg| !args::is_undo(arg));
-    let names = options.filter_map(|arg| arg.get_long().map(String::from));
-    names.filter(|name| !matches!(name.as_str(), "config" | "account")).collect()
+    let rows = args::rows(args::WITH_SETTINGS[0]);
+    let keys = rows.settable().filter(|row| !row.has(Rule::NotInFile)).map(|row| row.name.to_string());
+    keys.collect()
 }
 
 /// The environment variable of an option.
@@ -437,21 +416,20 @@ fn values(arg: &Arg, given: Given) -> std::result::Result<Option<Vec<OsString>>,
 }
 
 /// The settings that were typed.
-pub(crate) fn typed(options: &[Arg], matches: &ArgMatches) -> Vec<Setting> {
+pub(crate) fn typed(rows: &Rows, matches: &ArgMatches) -> Vec<Setting> {
     let mut settings = Vec::new();
-    for arg in options {
-        let id = arg.get_id().as_str();
-        let Some(option) = arg.get_long() else { continue };
+    for row in rows.iter() {
+        let id = row.arg.get_id().as_str();
         if matches.try_contains_id(id).is_err() || matches.value_source(id) != Some(ValueSource::CommandLine)
         {
             continue;
         }
-        let values = if arg.get_action().takes_values() {
+        let values = if row.arg.get_action().takes_values() {
             matches.get_raw(id).map(|values| values.map(OsString::from).collect()).unwrap_or_default()
         } else {
             Vec::new()
         };
-        settings.push(Setting { option: option.to_string(), values, source: Source::Option });
+        settings.push(Setting { option: row.name.to_string(), values, source: Source::Option });
     }
     settings
 }

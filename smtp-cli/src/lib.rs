@@ -50,7 +50,7 @@ pub use exit::Exit;
 pub use interrupt::Interrupt;
 pub use terminal::{Ask, Clock, Environment, Random, Sleep, Stream, Terminal};
 
-use args::{Command, Parsed};
+use args::{Args, Command, Parsed};
 use std::ffi::OsString;
 use std::io::Write;
 
@@ -80,6 +80,7 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
             return Ok(Exit::OK);
         }
     };
+    terminal.obey(&args.global);
     match args.command {
         Command::Send(_)
         | Command::Compose(_)
@@ -88,21 +89,17 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         | Command::Probe(_)
         | Command::Verify(_) => {
             let settled = layers::settle(arguments, args, &matches, terminal)?;
-            match settled.args.command {
+            let Args { global, command } = *settled.args;
+            match command {
                 Command::Shell(shell) => {
                     let typed = layers::typed_of(&matches);
-                    shell::shell(&shell, &settled.args.global, settled.program, typed, terminal)
+                    shell::shell(&shell, &global, settled.program, typed, terminal)
                 }
-                Command::Probe(probe) => {
-                    let typed = layers::typed_of(&matches);
-                    probe::probe(&probe, &settled.args.global, settled.program, &typed, terminal)
-                }
-                Command::Verify(verify) => {
-                    verify::verify(&verify, &settled.args.global, settled.program, terminal)
-                }
-                Command::Send(send) => send::send(&send, &settled.args.global, settled.program, terminal),
-                Command::Compose(send) => compose::print(&send, terminal),
-                Command::Lint(send) => lint::lint(&send, terminal),
+                Command::Probe(probe) => probe::probe(&probe, &global, settled.program, terminal),
+                Command::Verify(verify) => verify::verify(&verify, &global, settled.program, terminal),
+                Command::Send(send) => send::send(&send, &global, settled.program, terminal),
+                Command::Compose(compose) => compose::print(*compose, terminal),
+                Command::Lint(lint) => lint::lint(*lint, terminal),
                 _ => Ok(Exit::SOFTWARE),
             }
         }
@@ -112,5 +109,9 @@ fn carry_out(arguments: Vec<OsString>, terminal: &mut Terminal) -> error::Result
         Command::Sendmail(_) => Err(error::Error::usage("sendmail stands before its own options")),
         Command::Completions(completions) => manual::completions(&completions, terminal),
         Command::Man(man) => manual::man(&man, terminal),
+        Command::Help(help) => {
+            let words = help.command.into_iter().chain(["--help".to_string()]).map(OsString::from);
+            carry_out(std::iter::once("smtp-cli".into()).chain(words).collect(), terminal)
+        }
     }
 }

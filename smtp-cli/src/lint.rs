@@ -1,6 +1,6 @@
 //! Provides the command `lint`: what a receiver may mistake for spam or cannot read.
 
-use crate::args::{Format, SendArgs};
+use crate::args::{Format, LintArgs, SendArgs};
 use crate::compose;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -10,23 +10,25 @@ use serde_json::json;
 use smtp_mime::{Finding, Lint, Severity};
 
 /// Looks at the messages, and prints what there is to say.
-pub(crate) fn lint(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
+pub(crate) fn lint(args: LintArgs, terminal: &mut Terminal) -> Result<Exit> {
     let (seconds, offset) = (terminal.clock)();
     let date = smtp_mime::Date::from_unix(seconds, offset)
         .map_err(|error| Error::new(Exit::OS, format!("the clock of this machine is wrong: {error}")))?;
     let mut lint = Lint::new().at(date);
-    if let Some(mailbox) = args.envelope.envelope_from.as_ref().and_then(|path| path.mailbox()) {
+    if let Some(mailbox) = args.sender.envelope_from.as_ref().and_then(|path| path.mailbox()) {
         lint = lint.reverse_path(mailbox.clone());
     }
     let mut findings = Vec::new();
-    if args.message.eml.is_empty() {
-        let prepared = compose::prepare(args, terminal)?;
-        for mail in prepared.mails(args, terminal.outside()) {
+    let files = [args.files.as_slice(), &args.message.eml].concat();
+    if files.is_empty() {
+        let args = SendArgs { message: args.message, ..SendArgs::default() };
+        let prepared = compose::prepare(&args, terminal)?;
+        for mail in prepared.mails(&args, terminal.outside()) {
             findings
                 .extend(lint.message(&mail?.submission().message).map_err(|error| Error::of_mime(&error))?);
         }
     }
-    for path in &args.message.eml {
+    for path in &files {
         let source = compose::source(path, terminal)?;
         let found = lint.source(&source).map_err(|error| match Error::of_mime(&error) {
             error if error.exit() == Exit::USAGE => Error::new(Exit::DATA, error.to_string()),
@@ -36,7 +38,7 @@ pub(crate) fn lint(args: &SendArgs, terminal: &mut Terminal) -> Result<Exit> {
     }
     let is_broken = findings.iter().any(|finding| finding.severity() == Severity::Broken);
     let exit = if is_broken { Exit::DATA } else { Exit::OK };
-    match args.run.format.unwrap_or_default() {
+    match args.result.format {
         Format::Text => text(&findings, terminal)?,
         Format::Json => json(&findings, exit, terminal)?,
     }
@@ -66,8 +68,8 @@ fn json(findings: &[Finding], exit: Exit, terminal: &mut Terminal) -> Result<()>
                 "severity": severity(finding),
                 "rule": finding.rule(),
                 "place": finding.place(),
-                "what": finding.what(),
-                "why": finding.why(),
+                "what": finding.problem(),
+                "why": finding.reason(),
                 "advice": finding.advice(),
             })
         })

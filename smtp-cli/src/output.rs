@@ -1,7 +1,7 @@
 //! Provides [`Outputs`]: all that looks on while sessions go their way, to the terminal, to files and to the log.
 
 use crate::args::{FileArgs, GlobalArgs};
-use crate::error::{Error, Escaped, Result, Reworded};
+use crate::error::{Error, Result, Reworded};
 use crate::exit::Exit;
 use crate::files::{self, Failing, InUse};
 use crate::log_file::Log;
@@ -76,7 +76,7 @@ impl Outputs {
             None => None,
         };
         Ok(Self {
-            warnings: terminal.error.clone(),
+            warnings: terminal.warnings.clone(),
             terminal: global.verbose.then(|| terminal.error.clone()),
             file,
             recordings: args.record.is_some().then(Recordings::default),
@@ -198,7 +198,7 @@ impl Outputs {
     }
 
     /// From now on these files are in use, too.
-    pub(crate) fn reads<'a>(&mut self, files: impl IntoIterator<Item = (&'static str, &'a Path)>) {
+    pub(crate) fn reads(&mut self, files: impl IntoIterator<Item = (impl Into<String>, impl Into<PathBuf>)>) {
         self.in_use.extend(files);
     }
 
@@ -214,8 +214,7 @@ impl Outputs {
                 "the login by {mechanism} in the recording {} cannot be replayed, record one by --auth plain or none",
                 path.display()
             );
-            // What cannot be written is no reason to fail.
-            let _ = writeln!(self.warnings.clone(), "smtp-cli: warning: {}", Escaped(&text));
+            self.warnings.clone().warn(&text);
         }
     }
 }

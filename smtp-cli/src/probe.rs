@@ -13,15 +13,15 @@ mod line;
 mod old_tls;
 mod report;
 
-use crate::args::{Format, GlobalArgs, ProbeArgs};
+use crate::args::{Format, GlobalArgs, LoginArgs, ProbeArgs};
 use crate::bundled;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
-use crate::layers::{Program, Setting};
+use crate::layers::Program;
 use crate::output::Outputs;
 use crate::send::conclude;
 use crate::session::Session;
-use crate::settings::{Encryption, Settings};
+use crate::settings::{Encryption, Run, Settings};
 use crate::terminal::Terminal;
 use crate::transcript::Observer;
 use facts::{Facts, Offer};
@@ -30,44 +30,24 @@ use smtp_core::{Protocol, Reply, Transmit, Verb};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-/// Options of a login, which a probe does not do.
-const OF_A_LOGIN: [&str; 8] = [
-    "auth",
-    "user",
-    "password-env",
-    "password-file",
-    "password-command",
-    "token-env",
-    "token-command",
-    "allow-plaintext-auth",
-];
-
-/// Looks at a server, and prints what there is to see; `typed` are the options that were typed.
+/// Looks at a server, and prints what there is to see.
 pub(crate) fn probe(
     args: &ProbeArgs,
     global: &GlobalArgs,
     program: Program,
-    typed: &[Setting],
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    if let Some(setting) = typed.iter().find(|setting| OF_A_LOGIN.contains(&setting.option.as_str())) {
-        return Err(Error::usage(format!(
-            "--{} has no meaning with probe, which does not log in; send --until auth does",
-            setting.option
-        )));
-    }
-    let mut settings = Settings::new(&args.connection, program.password)?;
+    let run = Run { interrupt: terminal.interrupt.clone(), logs_in: false, ..Run::default() };
+    let settings = Settings::new(&args.connection, &LoginArgs::default(), None)?.for_run(run);
     if settings.protocol == Protocol::Smtp {
         return Err(Error::usage(
             "--protocol smtp leaves nothing to probe: with HELO a server offers nothing",
         ));
     }
-    settings.login = None;
-    settings.interrupt = terminal.interrupt.clone();
     if let Some(log) = &program.log {
         log.check(&program.in_use)?;
     }
-    let _mock = if settings.is_mock { Some(bundled::start(&mut settings, None)?) } else { None };
+    let (settings, _mock) = bundled::start(settings, None)?;
     let (now, _) = (terminal.clock)();
     let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let interrupt = settings.interrupt.clone();
@@ -80,7 +60,7 @@ pub(crate) fn probe(
         Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
     }
     let mut failures = outputs.end();
-    let text = match (args.format.unwrap_or_default(), &seen) {
+    let text = match (args.result.format, &seen) {
         (Format::Json, seen) => report::json(&settings.destination.to_string(), seen.as_ref()),
         (Format::Text, Ok(facts)) if global.quiet => report::findings(facts),
         (Format::Text, Ok(facts)) => report::text(facts),
@@ -96,12 +76,7 @@ type Observers<'a> = dyn Fn() -> Vec<Box<dyn Observer>> + 'a;
 /// Connects, and finds out all that there is; the error is that nobody greeted.
 fn look(settings: &Settings, is_trust_unwanted: bool, now: i64, observers: &Observers<'_>) -> Result<Facts> {
     // What is wrong with a certificate is to be told, and is no reason to see nothing else.
-    let mut open = settings.clone();
-    open.trust.anything = true;
-    open.trust.pin = None;
-    if open.encryption == Encryption::StartTls {
-        open.encryption = Encryption::Opportunistic;
-    }
+    let open = settings.unverified();
     let mut facts = Facts { is_trust_unwanted, ..Facts::new(settings, now) };
     see_session(&open, &mut facts, observers)?;
     if facts.is_secured {

@@ -2,7 +2,7 @@
 
 mod part_way;
 
-use crate::args::{EnvelopeArgs, Format, GlobalArgs, SendArgs, Until};
+use crate::args::{ConnectionArgs, EnvelopeArgs, Format, GlobalArgs, SendArgs, Until};
 use crate::bundled;
 use crate::compose;
 use crate::error::{Error, Result};
@@ -14,8 +14,7 @@ use crate::outgoing::Mail;
 use crate::output::Outputs;
 use crate::report::{Form, Ledger, Report};
 use crate::session;
-use crate::settings::Destination;
-use crate::settings::{Encryption, Settings};
+use crate::settings::{Destination, Encryption, Run, Settings, refuse_login};
 use crate::terminal::Terminal;
 use crate::words::Words;
 use smtp_core::Secret;
@@ -30,7 +29,7 @@ pub(crate) fn send(
     program: Program,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let mut is_told = args.run.dry_run || args.run.format != Some(Format::Json);
+    let mut is_told = args.run.dry_run || args.run.result.format != Format::Json;
     let result = attempt(args, global, program, &mut is_told, terminal);
     match &result {
         // A program that reads the document finds one, whatever failed.
@@ -51,51 +50,56 @@ fn attempt(
     is_told: &mut bool,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let mut settings = if args.connection.mx {
+    let reach = args.run.until.map_or(Some(Reach::Message), reach);
+    let settings = if args.mx.mx {
+        refuse_login(&args.login)?;
         mx::settings(args)?
     } else {
-        Settings::new(&args.connection, program.password)?
+        Settings::new(&args.connection, &args.login, program.password)?
     };
-    settings.in_flight = usize::from(args.run.in_flight);
+    let settings = settings.for_run(Run {
+        interrupt: terminal.interrupt.clone(),
+        in_flight: usize::from(args.run.in_flight),
+        // Where only the outcomes are told, no reply need be; after DATA its reply is the outcome.
+        accounts: matches!(reach, None | Some(Reach::Data))
+            || args.run.stats
+            || args.run.result.format == Format::Json,
+        // Its commands do not wait for the server to await the message.
+        without: (reach == Some(Reach::Data)).then_some("CHUNKING"),
+        logs_in: args.run.until.is_none_or(part_way::logs_in),
+    });
     check_require_tls(&args.envelope, &settings)?;
-    settings.interrupt = terminal.interrupt.clone();
     let (log, in_use) = (program.log, program.in_use);
     if let Some(log) = &log {
         log.check(&in_use)?;
     }
-    let reach = args.run.until.map_or(Some(Reach::Message), reach);
     if args.run.dry_run {
         let prepared = reach.map(|_| compose::prepare(args, terminal)).transpose()?;
         return dry_run(args, &settings, prepared, terminal);
     }
-    if let Some(warning) = settings.warning().filter(|_| !global.quiet) {
-        terminal.warn(&warning);
+    if let Some(warning) = settings.warning() {
+        terminal.warnings.warn(&warning);
     }
     let Some(reach) = reach else {
         *is_told = true;
         return part_way::go(args, global, settings, (log, in_use), terminal);
     };
-    // Where only the outcomes are told, no reply need be; behind DATA its reply is the outcome.
-    settings.accounts = args.run.stats || args.run.format == Some(Format::Json) || reach == Reach::Data;
-    if reach == Reach::Data {
-        // Its commands do not wait for the server to await the message.
-        settings.ignored_extensions.push("CHUNKING".to_string());
-    }
     let prepared = compose::prepare(args, terminal)?;
     if global.verbose {
         warn_of_another_sender(&settings, &prepared, terminal);
     }
     let password = password(&settings, terminal)?;
-    let mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-    let mx = args.connection.mx.then(|| Mx::new(&args.connection)).transpose()?;
+    let (settings, mock) = bundled::start(settings, password.as_ref())?;
+    // The look-ups read it from there.
+    let connection = ConnectionArgs { dns: args.mx.dns, ..args.connection.clone() };
+    let mx = args.mx.mx.then(|| Mx::new(&connection)).transpose()?;
     let count = prepared.count(args.run.repeat);
     let mut outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
     // From here on; a FIFO without a reader would hold the run otherwise, signal or not.
     let interrupt = settings.interrupt.clone();
     let _armed = interrupt.arm();
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
-    let format = args.run.format.unwrap_or_default();
-    let form = match format {
+    let form = match args.run.result.format {
         Format::Json => Form::Json,
         Format::Text if global.quiet => Form::Nothing,
         Format::Text => Form::Text,
@@ -223,7 +227,8 @@ pub(crate) fn conclude(
         result
     };
     for failure in failures {
-        terminal.warn(&match delivered {
+        // Told also where only errors are wanted: it is one but for the status.
+        terminal.error.warn(&match delivered {
             0 => failure.to_string(),
             1 => format!("{failure}; the message was sent"),
             count => format!("{failure}; {count} messages were sent"),
@@ -239,6 +244,7 @@ fn warn_of_another_sender(settings: &Settings, prepared: &compose::Prepared, ter
         && !user.eq_ignore_ascii_case(&sender)
     {
         terminal
+            .warnings
             .warn(&format!("the sender {sender} is not the login name {user}, which the server may refuse"));
     }
 }
@@ -267,7 +273,7 @@ fn dry_run(
     };
     let server = match &settings.destination {
         _ if settings.is_mock => "the bundled server".to_string(),
-        Destination::Host { port, .. } if args.connection.mx => {
+        Destination::Host { port, .. } if args.mx.mx => {
             format!("the mail exchangers of each domain, port {port}")
         }
         destination => destination.to_string(),
@@ -280,7 +286,7 @@ fn dry_run(
         Encryption::Implicit => "implicit",
     };
     terminal.print(&format!("=== {server}, TLS {encryption}\n"))?;
-    if let Some(login) = settings.login.as_ref().filter(|_| until.is_none_or(part_way::logs_in)) {
+    if let Some(login) = &settings.login {
         terminal.print(&format!("=== login as {}\n", crate::error::Escaped(&login.user)))?;
     }
     for mail in mails {

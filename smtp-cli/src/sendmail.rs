@@ -1,6 +1,6 @@
 //! Provides the sendmail personality: what programs that call `sendmail` expect, with msmtp's options.
 
-use crate::args::{self, Command, EnvelopeArgs, LocalNames, Parsed, SendArgs};
+use crate::args::{self, Command, LocalNames, Parsed, SendArgs};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers;
@@ -105,17 +105,16 @@ pub(crate) fn sendmail(called: Called, terminal: &mut Terminal) -> Result<Exit> 
     };
     let local = local_domain(&send);
     let domain = local.as_ref().map(Domain::as_str);
-    let envelope = &mut send.envelope;
     if let Some(sender) = local_sender {
         let path = format!("<{}>", qualified(sender, domain)?);
         let path = path.parse().map_err(|error| Error::usage(format!("sendmail: -f {sender}: {error}")))?;
-        envelope.envelope_from = Some(path);
+        send.envelope.sender.envelope_from = Some(path);
     }
-    for recipient in &mut envelope.to {
+    for recipient in &mut send.message.to {
         *recipient = qualified(recipient, domain)?;
     }
-    envelope.local_names = local.clone().map_or(LocalNames::Nowhere, LocalNames::Qualified);
-    envelope.from = author(envelope, request.sender.is_some(), request.full_name.as_deref())?;
+    send.envelope.local_names = local.clone().map_or(LocalNames::Nowhere, LocalNames::Qualified);
+    send.message.from = author(&send, request.sender.is_some(), request.full_name.as_deref())?;
     send::send(&send, &settled.args.global, settled.program, terminal)
 }
 
@@ -125,16 +124,16 @@ Usage: sendmail [OPTION]... [--] [RECIPIENT]...
 
 Sends the message of standard input.
 
-  -t, --read-recipients  Take the recipients from To, Cc and Bcc, besides those named
-  -f ADDR, -r ADDR       Send in the name of this address; '' for nobody's
-  -F NAME                The author's name, for a message without From
+  -t, --read-recipients  Send to the recipients in To, Cc and Bcc too
+  -f ADDR, -r ADDR       Set the sender; '' for none
+  -F NAME                Set the author's name of a message without From
   -a NAME                Use this account of the configuration file
-  -N WHEN                When reports about delivery are wanted: never, or success,failure,delay
-  -R PART                What such a report contains of the message: full or hdrs
-  -V ID                  A name of this envelope that such a report repeats
+  -N WHEN                Request reports about delivery: never, or success,failure,delay
+  -R PART                Request this part of the message in reports: full or hdrs
+  -V ID                  Add this identifier of the envelope to reports
   -v                     Show the session on standard error
-  -bm, -i                What is done anyway: send, and let no lone dot end the message
-      --help             Print this
+  -bm, -i                Send, and do not end the message at a lone dot: always done
+      --help             Print this help
       --version          Print the version
 
 -A, -B, -d, -e, -G, -h, -L, -m, -n, -o, -p and -U are taken, and change nothing. Everything else is said by the
@@ -313,15 +312,16 @@ fn qualified(address: &str, domain: Option<&str>) -> Result<String> {
 }
 
 /// The author of a message without From: the address of `-f`, or the configured one, under the name of `-F`.
-fn author(envelope: &EnvelopeArgs, names_sender: bool, full_name: Option<&str>) -> Result<Option<String>> {
-    let sender = envelope.envelope_from.as_ref().filter(|_| names_sender).and_then(ReversePath::mailbox);
-    let configured = || envelope.from.as_ref()?.parse::<NameAddr>().ok();
+fn author(send: &SendArgs, names_sender: bool, full_name: Option<&str>) -> Result<Option<String>> {
+    let sender =
+        send.envelope.sender.envelope_from.as_ref().filter(|_| names_sender).and_then(ReversePath::mailbox);
+    let configured = || send.message.from.as_ref()?.parse::<NameAddr>().ok();
     let author = match (sender, full_name) {
-        (None, None) => return Ok(envelope.from.clone()),
+        (None, None) => return Ok(send.message.from.clone()),
         (Some(sender), _) => sender.clone(),
         (None, Some(_)) => match configured() {
             Some(configured) => configured.mailbox().clone(),
-            None => return Ok(envelope.from.clone()),
+            None => return Ok(send.message.from.clone()),
         },
     };
     let author = NameAddr::new(full_name.unwrap_or_default().to_owned(), author)

@@ -1,6 +1,6 @@
 //! Defines [`Settings`]: what the arguments mean for a connection.
 
-use crate::args::{AuthChoice, ConnectionArgs, Pin, ProtocolName, Scheme, Server, TlsMode};
+use crate::args::{AuthChoice, ConnectionArgs, LoginArgs, Pin, ProtocolName, Scheme, Server, TlsMode};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::login::{Login, LoginKind, PasswordSource};
@@ -58,12 +58,31 @@ pub(crate) struct Settings {
     pub(crate) interrupt: Interrupt,
 }
 
+/// What a run asks of its sessions.
+#[derive(Clone, Debug)]
+pub(crate) struct Run {
+    /// What asks them to stop.
+    pub(crate) interrupt: Interrupt,
+    /// How many messages may await their final reply at once on a connection.
+    pub(crate) in_flight: usize,
+    /// Whether somebody wants to know how long each phase took.
+    pub(crate) accounts: bool,
+    /// An extension that it cannot use.
+    pub(crate) without: Option<&'static str>,
+    /// Whether it goes as far as the login.
+    pub(crate) logs_in: bool,
+}
+
+/// Messages one after the other, and all that is to be known of them.
+impl Default for Run {
+    fn default() -> Self {
+        Self { interrupt: Interrupt::default(), in_flight: 1, accounts: true, without: None, logs_in: true }
+    }
+}
+
 impl Settings {
     /// What these arguments mean.
-    pub(crate) fn new(args: &ConnectionArgs, password: Option<Secret>) -> Result<Self> {
-        if args.mx {
-            return Err(Error::usage("--mx is for messages, name the mail exchanger by --server host:25"));
-        }
+    pub(crate) fn new(args: &ConnectionArgs, of_login: &LoginArgs, password: Option<Secret>) -> Result<Self> {
         let server = args.server.clone().ok_or_else(|| {
             Error::usage("no server is named, use --server host[:port] or an account, for which smtp-cli config path says where files \
                  are looked for; --server mock is for a try")
@@ -78,8 +97,9 @@ impl Settings {
         if args.bind.is_some() && matches!(destination, Destination::Unix(_)) {
             return Err(Error::usage("--bind has no meaning with a unix socket"));
         }
-        let login = login(args, user, password)?;
-        Ok(Self { is_mock, ..Self::of(args, destination, protocol, encryption, login) })
+        let login = login(of_login, user, password)?;
+        let allow_plaintext_auth = of_login.allow_plaintext_auth;
+        Ok(Self { is_mock, login, allow_plaintext_auth, ..Self::of(args, destination, protocol, encryption) })
     }
 
     /// What these arguments mean for a mail exchanger: the host `name` at `address`.
@@ -96,13 +116,34 @@ impl Settings {
         };
         let port = args.port.unwrap_or(25);
         let encryption = encryption(args, port, true)?;
-        if login(args, None, None)?.is_some() {
-            return Err(Error::usage("mail exchangers take no login, leave --user away or name a --server"));
-        }
         let destination = Destination::Host { name: name.to_string(), port };
-        let mut settings = Self::of(args, destination, protocol, encryption, None);
-        settings.route.address = Some(address);
-        Ok(settings)
+        let settings = Self::of(args, destination, protocol, encryption);
+        let mut route = settings.route.clone();
+        route.address = Some(address);
+        Ok(Self { route, ..settings })
+    }
+
+    /// The same, for a run.
+    pub(crate) fn for_run(self, run: Run) -> Self {
+        let Run { interrupt, in_flight, accounts, without, logs_in } = run;
+        let ignored = self.ignored_extensions.into_iter().chain(without.map(String::from));
+        Self {
+            interrupt,
+            in_flight,
+            accounts,
+            ignored_extensions: ignored.collect(),
+            login: self.login.filter(|_| logs_in),
+            ..self
+        }
+    }
+
+    /// The same without verification, so that what is wrong with a certificate ends no session.
+    pub(crate) fn unverified(&self) -> Self {
+        let encryption = match self.encryption {
+            Encryption::StartTls => Encryption::Opportunistic,
+            encryption => encryption,
+        };
+        Self { encryption, trust: Trust { anything: true, pin: None, ..self.trust.clone() }, ..self.clone() }
     }
 
     fn of(
@@ -110,7 +151,6 @@ impl Settings {
         destination: Destination,
         protocol: Protocol,
         encryption: Encryption,
-        login: Option<Login>,
     ) -> Self {
         let mut timeouts = Timeouts::default();
         if let Some(changes) = &args.timeout {
@@ -130,8 +170,8 @@ impl Settings {
             },
             named_trust: named_trust(args),
             tls_name: args.tls_name.clone().unwrap_or_else(|| destination.certificate_name().to_string()),
-            login,
-            allow_plaintext_auth: args.allow_plaintext_auth,
+            login: None,
+            allow_plaintext_auth: false,
             helo: args.helo.clone(),
             timeouts,
             in_flight: 1,
@@ -259,6 +299,14 @@ fn route(args: &ConnectionArgs) -> Route {
     route
 }
 
+/// Refuses a login where mail exchangers are the way.
+pub(crate) fn refuse_login(args: &LoginArgs) -> Result<()> {
+    match login(args, None, None)? {
+        Some(_) => Err(Error::usage("mail exchangers take no login, leave --user away or name a --server")),
+        None => Ok(()),
+    }
+}
+
 fn protocol(args: &ConnectionArgs, server: &Server) -> Result<Protocol> {
     let by_url = matches!(server, Server::Host { scheme: Some(Scheme::Lmtp), .. });
     match args.protocol {
@@ -286,7 +334,7 @@ fn destination(
         Server::Unix(_) | Server::Mock if args.port.is_some() => {
             Err(Error::usage("--port has no meaning with this --server"))
         }
-        Server::Unix(path) => Ok((Destination::Unix(path.display().to_string()), None)),
+        Server::Unix(path) => Ok((Destination::unix(path.into_os_string().into_encoded_bytes()), None)),
         Server::Mock => Ok((Destination::Host { name: "127.0.0.1".to_string(), port: 0 }, None)),
         Server::Host { scheme, user, host, port: named } => {
             let default = match (scheme, args.tls) {
@@ -360,11 +408,7 @@ const fn named_trust(args: &ConnectionArgs) -> Option<&'static str> {
     }
 }
 
-fn login(
-    args: &ConnectionArgs,
-    user_of_url: Option<String>,
-    password: Option<Secret>,
-) -> Result<Option<Login>> {
+fn login(args: &LoginArgs, user_of_url: Option<String>, password: Option<Secret>) -> Result<Option<Login>> {
     let password = match (&args.password_env, &args.password_file, &args.password_command, password) {
         (Some(name), ..) => Some(PasswordSource::Variable(name.clone())),
         (_, Some(path), ..) => Some(PasswordSource::File(path.clone())),
@@ -431,95 +475,5 @@ pub(crate) fn example(server: &str) -> Settings {
         server: Some(server.parse().expect("this is a server")),
         ..ConnectionArgs::default()
     };
-    Settings::new(&args, None).expect("these go together")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn args(server: &str) -> ConnectionArgs {
-        ConnectionArgs { server: Some(server.parse().unwrap()), ..ConnectionArgs::default() }
-    }
-
-    #[test]
-    fn tls_auto_is_what_the_port_and_the_host_say() {
-        for (server, encryption) in [
-            ("mx.example.org", Encryption::StartTls),
-            ("mx.example.org:465", Encryption::Implicit),
-            ("smtps://mx.example.org:4650", Encryption::Implicit),
-            ("127.0.0.1", Encryption::Opportunistic),
-            ("127.8.9.1:465", Encryption::Implicit),
-            ("[::1]:25", Encryption::Opportunistic),
-            ("[::ffff:127.0.0.1]:25", Encryption::Opportunistic),
-            ("LocalHost:25", Encryption::Opportunistic),
-            ("mx.localhost", Encryption::Opportunistic),
-            ("localhost.example.org", Encryption::StartTls),
-            ("unix:/run/lmtp", Encryption::Opportunistic),
-            ("lmtp://mx.example.org", Encryption::StartTls),
-        ] {
-            assert_eq!(Settings::new(&args(server), None).unwrap().encryption, encryption, "{server}");
-        }
-    }
-
-    #[test]
-    fn behind_a_proxy_loopback_is_not_this_machine() {
-        let behind = ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("127.0.0.1") };
-        assert_eq!(Settings::new(&behind, None).unwrap().encryption, Encryption::StartTls);
-    }
-
-    #[test]
-    fn mail_exchangers_are_at_port_25_and_take_no_login() {
-        let settings =
-            |args: &ConnectionArgs| Settings::for_exchanger(args, "mx.example.net", [192, 0, 2, 1].into());
-        let mx = settings(&ConnectionArgs::default()).unwrap();
-        assert_eq!(mx.destination.to_string(), "mx.example.net:25");
-        assert_eq!(mx.encryption, Encryption::Opportunistic);
-        for contradiction in [
-            ConnectionArgs { protocol: Some(ProtocolName::Lmtp), ..ConnectionArgs::default() },
-            ConnectionArgs { user: Some("you".into()), ..ConnectionArgs::default() },
-            ConnectionArgs {
-                protocol: Some(ProtocolName::Smtp),
-                tls: Some(TlsMode::Starttls),
-                ..ConnectionArgs::default()
-            },
-        ] {
-            assert_eq!(settings(&contradiction).unwrap_err().exit(), crate::Exit::USAGE, "{contradiction:?}");
-        }
-    }
-
-    #[test]
-    fn the_port_follows_protocol_and_scheme() {
-        for (server, text) in [
-            ("mx.example.org", "mx.example.org:587"),
-            ("smtp://mx.example.org:25", "mx.example.org:25"),
-            ("smtps://mx.example.org", "mx.example.org:465"),
-            ("lmtp://::1", "[::1]:24"),
-        ] {
-            assert_eq!(Settings::new(&args(server), None).unwrap().destination.to_string(), text);
-        }
-        let implicit = ConnectionArgs { tls: Some(TlsMode::Implicit), ..args("mx") };
-        assert_eq!(Settings::new(&implicit, None).unwrap().destination.to_string(), "mx:465");
-    }
-
-    #[test]
-    fn contradictions_are_usage_errors() {
-        for contradiction in [
-            ConnectionArgs::default(),
-            ConnectionArgs { port: Some(26), ..args("mx:25") },
-            ConnectionArgs { port: Some(25), ..args("unix:/run/lmtp") },
-            ConnectionArgs { tls: Some(TlsMode::None), ..args("smtps://mx") },
-            ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("lmtp://mx") },
-            ConnectionArgs { protocol: Some(ProtocolName::Smtp), ..args("mx") },
-            ConnectionArgs { user: Some("other".into()), ..args("smtp://you@mx") },
-            ConnectionArgs { password_env: Some("P".into()), ..args("mx") },
-            ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("unix:/run/lmtp") },
-            ConnectionArgs { proxy: Some("socks5://proxy".parse().unwrap()), ..args("mock") },
-            ConnectionArgs { bind: Some([127, 0, 0, 2].into()), ..args("unix:/run/lmtp") },
-            ConnectionArgs { auth: Some(AuthChoice::Mechanisms(vec!["PLAIN".into()])), ..args("mx") },
-        ] {
-            let error = Settings::new(&contradiction, None).unwrap_err();
-            assert_eq!(error.exit(), crate::Exit::USAGE, "{contradiction:?}");
-        }
-    }
+    Settings::new(&args, &LoginArgs::default(), None).expect("these go together")
 }

@@ -1,5 +1,6 @@
 //! Defines [`Terminal`], all of the outside that a command talks to besides files and the network.
 
+use crate::args::GlobalArgs;
 use crate::error::Error;
 use crate::interrupt::{Interrupt, SLICE};
 use crate::shown;
@@ -32,6 +33,8 @@ pub struct Terminal {
     pub output: Stream,
     /// Standard error: transcript and errors.
     pub error: Stream,
+    /// Warnings: standard error, or nowhere with `--quiet`.
+    pub warnings: Stream,
     /// Whether standard input is a terminal, so that somebody can be asked.
     pub input_is_terminal: bool,
     /// Whether standard output is a terminal, which would obey what stands in a message.
@@ -77,6 +80,7 @@ impl Terminal {
             input: Box::new(BufReader::new(io::stdin())),
             output: Stream::new(io::stdout()),
             error: Stream::new(io::stderr()),
+            warnings: Stream::new(io::stderr()),
             input_is_terminal: io::stdin().is_terminal(),
             output_is_terminal: io::stdout().is_terminal(),
             error_is_terminal: io::stderr().is_terminal(),
@@ -99,6 +103,7 @@ impl Terminal {
         Self {
             input: Box::new(io::empty()),
             output,
+            warnings: error.clone(),
             error,
             input_is_terminal: false,
             output_is_terminal: false,
@@ -152,10 +157,9 @@ impl Terminal {
         printed(written)
     }
 
-    /// Warns of something that does not keep the command from being carried out.
-    pub(crate) fn warn(&mut self, text: &str) {
-        // What cannot be written is no reason to stop.
-        let _ = writeln!(self.error, "smtp-cli: warning: {}", crate::error::Escaped(text));
+    /// Prints no warnings from now on, where only errors are wanted.
+    pub(crate) fn obey(&mut self, global: &GlobalArgs) {
+        self.warnings = if global.quiet { Stream::new(io::sink()) } else { self.error.clone() };
     }
 
     /// Asks for a line, which must not be empty; a question is put to a terminal only.
@@ -303,6 +307,12 @@ impl Stream {
     /// One that writes to `writer`.
     pub fn new(writer: impl Write + Send + 'static) -> Self {
         Self(Arc::new(Mutex::new(writer)))
+    }
+
+    /// Warns of something that does not keep the command from being carried out.
+    pub(crate) fn warn(&mut self, text: &str) {
+        // What cannot be written is no reason to stop.
+        let _ = writeln!(self, "smtp-cli: warning: {}", crate::error::Escaped(text));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::output::Outputs;
 use crate::report::{Decision, Room, plain, words};
 use crate::send::{conclude, password};
 use crate::session::Session;
-use crate::settings::Settings;
+use crate::settings::{Run, Settings};
 use crate::shown;
 use crate::terminal::Terminal;
 use serde::Serialize;
@@ -26,14 +26,14 @@ pub(crate) fn verify(
     program: Program,
     terminal: &mut Terminal,
 ) -> Result<Exit> {
-    let mut settings = Settings::new(&args.connection, program.password)?;
-    if let Some(warning) = settings.warning().filter(|_| !global.quiet) {
-        terminal.warn(&warning);
+    let run = Run { interrupt: terminal.interrupt.clone(), ..Run::default() };
+    let settings = Settings::new(&args.connection, &args.login, program.password)?.for_run(run);
+    if let Some(warning) = settings.warning() {
+        terminal.warnings.warn(&warning);
     }
-    settings.interrupt = terminal.interrupt.clone();
     let recipients = recipients(&args.addresses)?;
     let user = settings.login.as_ref().map(|login| login.user.as_str());
-    let from = match &args.envelope_from {
+    let from = match &args.sender.envelope_from {
         Some(path) => path.clone(),
         None => reverse_path(args.from.as_deref(), user)?,
     };
@@ -42,7 +42,7 @@ pub(crate) fn verify(
         log.check(&program.in_use)?;
     }
     let password = password(&settings, terminal)?;
-    let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
+    let (settings, _mock) = bundled::start(settings, password.as_ref())?;
     let outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
     let interrupt = settings.interrupt.clone();
     let _armed = interrupt.arm();
@@ -62,7 +62,7 @@ pub(crate) fn verify(
         Err(error) => outputs.log(false, &format!("verify from={}: {error}", envelope.from)),
     }
     let mut failures = outputs.end();
-    let text = match args.format.unwrap_or_default() {
+    let text = match args.result.format {
         Format::Json => {
             let server = settings.destination.to_string();
             document(&server, &envelope.from, answers.as_ref().ok(), exit, error.as_ref())

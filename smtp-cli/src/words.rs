@@ -123,7 +123,8 @@ impl Words {
                 self.settings.tls_name
             )),
             SettingError::SocketPathTooLong => {
-                Error::usage(format!("the path of the socket is too long: {}", self.path()))
+                let server = &self.settings.destination;
+                Error::usage(format!("the path of the socket is too long: {server}"))
             }
             SettingError::NoUnixSockets => Error::usage(format!(
                 "{} needs a system with unix sockets, use --server host:port",
@@ -202,13 +203,6 @@ impl Words {
             (mailer::Server::Host { name, port }, Some(address)) => format!("{name} [{address}] port {port}"),
             (mailer::Server::Host { name, port }, None) => format!("{name} port {port}"),
             (mailer::Server::Unix(path), _) => format!("unix:{path}"),
-        }
-    }
-
-    fn path(&self) -> &str {
-        match &self.settings.destination {
-            mailer::Server::Unix(path) => path,
-            mailer::Server::Host { .. } => "",
         }
     }
 

@@ -1,19 +1,19 @@
-//! Measures what runs inside a process, each beside the crate that does the same: `cargo bench -p smtp-core`.
+//! Measures the protocol within a process, next to crates with the same purpose: `cargo bench -p smtp-core`.
 //!
-//! The names say who is measured: `ours`, or the peer's name; `copy` is the memory alone, which is the bar.
+//! The names are `ours` or the other crate's; `copy` copies the memory only and is the lower bound.
 
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{Bencher, black_box};
 use smtp_core::{Client, Config, End, Envelope, Event, Input, Instant, Limits, Outcome, Output, Transmit};
 
 fn main() {
-    // it measures for seconds: nothing for a run that only looks whether all tests pass
+    // a measurement takes seconds, so skip it when a test run only checks that it starts
     if std::env::args().any(|argument| argument == "--bench") {
         divan::main();
     }
 }
 
-/// A reply of one line and one of ten, as servers write them.
+/// A reply of one line and one of ten, as servers send them.
 const REPLIES: [(&str, &[u8]); 2] = [
     ("one line", b"250 2.0.0 Ok: queued as 4XyZ1dQbTkz1Vh\r\n"),
     (
@@ -34,10 +34,10 @@ fn reply_of(name: &str) -> &'static [u8] {
 mod reply {
     use super::{Bencher, LINES, Limits, black_box, reply_of};
 
-    /// So many at once, since one takes no longer than a look at the clock.
+    /// The number of iterations per sample, because one is too short for the clock.
     const SAMPLE: u32 = 1000;
 
-    /// Where it borrows the octets in which it came.
+    /// Borrows the received octets.
     #[divan::bench(args = LINES, sample_size = SAMPLE)]
     fn ours_borrowed(bencher: Bencher<'_, '_>, name: &str) {
         let reply = reply_of(name);
@@ -48,7 +48,7 @@ mod reply {
         });
     }
 
-    /// As the value that an event holds.
+    /// Copies the reply, as events hold it.
     #[divan::bench(args = LINES, sample_size = SAMPLE)]
     fn ours_owned(bencher: Bencher<'_, '_>, name: &str) {
         let reply = reply_of(name);
@@ -78,7 +78,7 @@ mod reply {
 mod ehlo {
     use super::{Bencher, REPLIES, black_box, greeted};
 
-    /// With all that goes with it: a client made, greeted, and its hello said.
+    /// The whole cost: makes a client, greets it, and completes its hello.
     #[divan::bench]
     fn ours_from_the_greeting(bencher: Bencher<'_, '_>) {
         bencher.bench(|| greeted(black_box(REPLIES[1].1)));
@@ -103,14 +103,14 @@ mod ehlo {
 mod transaction {
     use super::{Bencher, BytesCount, Envelope, ItemsCount, black_box, greeted, send};
 
-    /// What the server offers, and what it is called here.
+    /// The server's offers and their names here.
     const OFFERS: [(&str, &[u8]); 3] = [
         ("alone", b"250 mx\r\n"),
         ("PIPELINING", b"250-mx\r\n250 PIPELINING\r\n"),
         ("CHUNKING", b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n"),
     ];
 
-    /// One message of 1 KiB, from the goal to its outcomes. No peer has a protocol without a socket.
+    /// Sends one message of 1 KiB, from the goal to its outcomes. No other crate has a protocol without a socket.
     #[divan::bench(args = [("alone", 1), ("PIPELINING", 1), ("PIPELINING", 50), ("CHUNKING", 1), ("CHUNKING", 50)])]
     fn ours(bencher: Bencher<'_, '_>, (offer, recipients): (&str, usize)) {
         let (_, offer) = OFFERS.iter().find(|(name, _)| *name == offer).expect("it is one of them");
@@ -130,21 +130,21 @@ mod transparency {
         Bencher, BytesCount, Client, Envelope, Input, Instant, Output, Transmit, black_box, greeted,
     };
 
-    /// Mail data that is handed in at once: it stays in the cache.
+    /// The size of a piece of mail data, which stays in the cache.
     const PIECE: usize = 32 * 1024;
 
     fn text(line: &str) -> Vec<u8> {
         line.bytes().cycle().take(PIECE / line.len() * line.len()).collect()
     }
 
-    /// A client that streams a message, and asks for more of it.
+    /// Makes a client that streams a message and requests more of it.
     fn streaming() -> (Client, Transmit) {
         let (mut client, mut transmit) = greeted(b"250 mx\r\n");
         let envelope = Envelope::new(
             "alice@example.org".parse().expect("an address"),
             ["bob@example.net".parse().expect("an address")],
         );
-        client.send(envelope).expect("it is taken");
+        client.send(envelope).expect("accepted");
         loop {
             match client.poll(Instant::EPOCH, &mut transmit) {
                 Output::Write { .. } => client.handle(Input::Sent),
@@ -174,7 +174,7 @@ mod transparency {
         });
     }
 
-    /// Text whose line ends are CRLF, without a dot at the begin of a line.
+    /// Text with CRLF line ends, without a dot at the start of a line.
     #[divan::bench]
     fn ours_clean(bencher: Bencher<'_, '_>) {
         stream(bencher, "This line is as long as the lines of a text are, or a little longer than that.\r\n");
@@ -204,10 +204,10 @@ mod transparency {
     }
 }
 
-/// A client that has said hello to a server that offers that.
+/// Makes a client after its hello to a server with this offer.
 fn greeted(offer: &[u8]) -> (Client, Transmit) {
     let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
-    client.hello("client.example".parse().expect("a domain")).expect("it is taken");
+    client.hello("client.example".parse().expect("a domain")).expect("accepted");
     for reply in [b"220 mx\r\n", offer] {
         client.handle(Input::Received(reply));
         while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
@@ -217,10 +217,10 @@ fn greeted(offer: &[u8]) -> (Client, Transmit) {
     (client, transmit)
 }
 
-/// Sends a message to a server that takes everything.
+/// Sends a message to a server that accepts everything.
 fn send(client: &mut Client, transmit: &mut Transmit, envelope: Envelope, message: &[u8]) -> Vec<Outcome> {
     let recipients = envelope.recipients.len();
-    client.send(envelope).expect("it is taken");
+    client.send(envelope).expect("accepted");
     let mut rest = message;
     loop {
         match client.poll(Instant::EPOCH, transmit) {
@@ -251,7 +251,7 @@ fn send(client: &mut Client, transmit: &mut Transmit, envelope: Envelope, messag
     }
 }
 
-/// How many replies of 250 these commands are owed: those of MAIL, of each RCPT and of BDAT.
+/// Counts the expected replies to these commands: those to MAIL, to each RCPT and to BDAT.
 fn replies_to(octets: &[u8], recipients: usize) -> usize {
     if octets.starts_with(b"RCPT") {
         return 1;

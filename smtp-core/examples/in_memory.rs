@@ -1,5 +1,6 @@
-//! A client and a server joined by two buffers in one thread, with a network between them that exists only as time:
-//! counts the round trips of a hundred messages.
+//! A client and a server in one thread, connected by two buffers and a simulated network.
+//!
+//! It counts the round trips of a hundred messages.
 //!
 //! ```text
 //! cargo run -p smtp-core --example in_memory
@@ -9,7 +10,7 @@ use smtp_core::{Client, Config, End, Envelope, Event, Input, Instant, Outcome, O
 use std::error::Error;
 use std::time::Duration;
 
-/// From one end to the other and back.
+/// The time of a round trip.
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -20,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends `count` messages to a server that offers `extensions`; says how many were taken, and how long that takes.
+/// Sends `count` messages to a server that offers `extensions`; returns the number accepted and the time.
 fn send(count: usize, extensions: &[&str]) -> Result<(usize, Duration), Box<dyn Error>> {
     let mut client = Client::new(Config::default());
     client.hello("client.example".parse()?)?;
@@ -58,7 +59,7 @@ fn send(count: usize, extensions: &[&str]) -> Result<(usize, Duration), Box<dyn 
     }
 }
 
-/// A server that takes everything.
+/// A server that accepts everything.
 struct Server {
     offer: Vec<u8>,
     replies: Vec<u8>,
@@ -105,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_number_of_round_trips_is_what_the_extensions_allow() {
+    fn the_extensions_determine_the_number_of_round_trips() {
         let turns = |extensions: &[&str]| {
             let (delivered, time) = send(100, extensions).unwrap();
             assert_eq!(delivered, 100);

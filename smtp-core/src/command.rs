@@ -1,6 +1,6 @@
-//! Provides the one place where command lines are put together (RFC 5321 §4.1.1).
+//! Writes all command lines (RFC 5321 §4.1.1).
 //!
-//! Arguments are values that hold neither CR, LF nor NUL, so that a line cannot hold two commands.
+//! The arguments are values that hold no CR, LF or NUL, so that a line cannot contain two commands.
 
 use crate::envelope::{BodyType, Envelope, Recipient};
 use crate::extensions::Extensions;
@@ -9,16 +9,16 @@ use crate::parameter::Parameter;
 use crate::transmit::{Content, Transmit};
 use core::fmt::Write as _;
 
-/// The longest command line: the 512 octets of RFC 5321 §4.5.3.1.4 and what extensions add to MAIL and RCPT.
+/// The maximum length of a command line: 512 octets (RFC 5321 §4.5.3.1.4) and what extensions add to MAIL and RCPT.
 const LINE_LIMIT: usize = 2048;
 
-/// The longest command line that no extension lengthens (RFC 5321 §4.5.3.1.4).
+/// The maximum length of a command line that no extension lengthens (RFC 5321 §4.5.3.1.4).
 const PLAIN_LINE_LIMIT: usize = 512;
 
-/// The longest AUTH command (RFC 4954 §4: it is subject to the limit of RFC 5321).
+/// The maximum length of the AUTH command (RFC 4954 §4 applies the limit of RFC 5321).
 pub(crate) const AUTH_LINE_LIMIT: usize = 512;
 
-/// Puts `parts` out as one command line.
+/// Writes `parts` as one command line.
 pub(crate) fn line(transmit: &mut Transmit, parts: &[&str]) {
     for part in parts {
         debug_assert!(!part.contains(['\r', '\n', '\0']), "a command argument that ends the line");
@@ -27,7 +27,7 @@ pub(crate) fn line(transmit: &mut Transmit, parts: &[&str]) {
     transmit.push(Content::Command, b"\r\n");
 }
 
-/// Puts out MAIL with the parameters that the message needs and the server offers.
+/// Writes MAIL with the parameters that the message needs and the server offers.
 pub(crate) fn mail(transmit: &mut Transmit, envelope: &Envelope, extensions: &Extensions) {
     let before = transmit.octets.len();
     let out = &mut transmit.octets;
@@ -52,7 +52,7 @@ pub(crate) fn mail(transmit: &mut Transmit, envelope: &Envelope, extensions: &Ex
     transmit.mark(Content::Command, transmit.octets.len() - before);
 }
 
-/// Puts out RCPT.
+/// Writes RCPT.
 pub(crate) fn rcpt(transmit: &mut Transmit, recipient: &Recipient) {
     let before = transmit.octets.len();
     transmit.octets.extend_from_slice(b"RCPT TO:");
@@ -62,14 +62,14 @@ pub(crate) fn rcpt(transmit: &mut Transmit, recipient: &Recipient) {
     transmit.mark(Content::Command, transmit.octets.len() - before);
 }
 
-/// Puts out BDAT (RFC 3030 §2), without the chunk.
+/// Writes BDAT (RFC 3030 §2) without the chunk.
 pub(crate) fn bdat(transmit: &mut Transmit, length: usize, is_last: bool) {
     let mut digits = Digits::default();
     write!(digits, "{length}").expect("a number of 64 bits has at most 20 digits");
     line(transmit, &["BDAT ", digits.as_str(), if is_last { " LAST" } else { "" }]);
 }
 
-/// Turns down an XCLIENT of these attributes when it is too long.
+/// Refuses an XCLIENT command that is too long.
 pub(crate) fn check_xclient(attributes: &[Parameter]) -> Result<(), Misuse> {
     let length: usize = attributes.iter().map(|attribute| attribute.as_str().len() + 1).sum();
     if "XCLIENT\r\n".len() + length > PLAIN_LINE_LIMIT {
@@ -78,7 +78,7 @@ pub(crate) fn check_xclient(attributes: &[Parameter]) -> Result<(), Misuse> {
     Ok(())
 }
 
-/// Puts out XCLIENT.
+/// Writes XCLIENT.
 pub(crate) fn xclient(transmit: &mut Transmit, attributes: &[Parameter]) {
     let before = transmit.octets.len();
     transmit.octets.extend_from_slice(b"XCLIENT");
@@ -87,15 +87,15 @@ pub(crate) fn xclient(transmit: &mut Transmit, attributes: &[Parameter]) {
     transmit.mark(Content::Command, transmit.octets.len() - before);
 }
 
-/// Turns down a command line of these lengths when it is too long.
+/// Refuses a command line whose parts have these lengths if it is too long.
 pub(crate) fn check_length(lengths: impl IntoIterator<Item = usize>) -> Result<(), Misuse> {
-    // the longest verb and the parameters that the core adds itself
+    // the longest verb and the parameters that the client adds
     const OWN: usize = 80;
     let length: usize = lengths.into_iter().sum();
     if length + OWN > LINE_LIMIT { Err(Misuse::CommandTooLong { limit: LINE_LIMIT }) } else { Ok(()) }
 }
 
-/// Turns down an envelope one of whose lines would be too long, or hold a parameter twice.
+/// Refuses an envelope if a command line would be too long or have a parameter twice.
 pub(crate) fn check_envelope(envelope: &Envelope) -> Result<(), Misuse> {
     let of = |parameters: &[Parameter]| {
         parameters.iter().map(|parameter| parameter.as_str().len() + 1).sum::<usize>()
@@ -118,9 +118,9 @@ pub(crate) fn check_envelope(envelope: &Envelope) -> Result<(), Misuse> {
     Ok(())
 }
 
-/// A server that takes one of two is as likely to take the wrong one.
+/// Refuses a parameter that is given twice, because a server could use either one.
 fn check_repetition(parameters: &[Parameter]) -> Result<(), Misuse> {
-    // RFC 4865 §4: of these two a message has one
+    // RFC 4865 §4: a message has at most one of these two
     let is_hold = |keyword: &str| matches!(keyword, "HOLDFOR" | "HOLDUNTIL");
     let is_same = |a: &str, b: &str| a == b || (is_hold(a) && is_hold(b));
     let is_repeated = |(at, parameter): (usize, &Parameter)| {
@@ -136,7 +136,7 @@ fn parameters(transmit: &mut Transmit, parameters: &[Parameter]) {
     }
 }
 
-/// A number in decimal without an allocation.
+/// Formats a number in decimal without an allocation.
 #[derive(Default)]
 struct Digits {
     octets: [u8; 20],

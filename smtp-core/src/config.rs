@@ -1,4 +1,4 @@
-//! Defines [`Config`] and the tables that it holds: [`Timeouts`] and [`Limits`].
+//! Defines [`Config`] and its tables [`Timeouts`] and [`Limits`].
 
 #[cfg(feature = "serde")]
 mod duration;
@@ -11,53 +11,54 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::time::Duration;
 
-/// Which protocol is spoken.
+/// The protocol to use.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Protocol {
-    /// EHLO, and HELO where the server refuses it for good (RFC 5321 §3.2).
+    /// EHLO, then HELO if the server refuses EHLO with a permanent error (RFC 5321 §3.2).
     #[default]
     Esmtp,
-    /// HELO only: no extension is used.
+    /// HELO only, without extensions.
     Smtp,
     /// LHLO, and one reply for each recipient after the mail data (RFC 2033).
     Lmtp,
 }
 
-/// When a mechanism that reveals the password or token to the server may be used.
+/// The condition for mechanisms that reveal the password or token to the server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reveal {
-    /// Over TLS only.
+    /// Only over TLS.
     #[default]
     Secured,
-    /// In clear too.
+    /// Always, also in clear.
     Always,
-    /// Not at all: for TLS whose certificate nobody checked.
+    /// Never: for TLS with an unverified certificate.
     Never,
 }
 
-/// What a [`Client`](crate::Client) is to do; plain data with the defaults of the RFCs.
+/// The configuration of a [`Client`](crate::Client): plain data, with the defaults of the RFCs.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// Which protocol is spoken.
+    /// The protocol to use.
     pub protocol: Protocol,
-    /// TLS from the first octet on (RFC 8314 §3.3): the first output is a handshake.
+    /// Whether TLS starts at once (RFC 8314 §3.3); the first output is then a handshake.
     pub implicit_tls: bool,
-    /// When a mechanism that reveals the password may be used.
+    /// When mechanisms that reveal the password may be used.
     pub reveal: Reveal,
-    /// Extensions to be treated as not offered, by their EHLO keywords in upper case.
+    /// Extensions to ignore, by their EHLO keywords in upper case.
     pub ignored_extensions: Vec<String>,
-    /// Whether to give every reply as [`Event::Reply`](crate::Event::Reply), for a transcript.
+    /// Whether to report every reply as [`Event::Reply`](crate::Event::Reply), for a transcript.
     pub report_replies: bool,
-    /// Whether to give the reply to each recipient as [`Event::Recipient`](crate::Event::Recipient), as it comes; on by
-    /// default. Without it and [`report_replies`](Self::report_replies) the text of a reply that takes a recipient is not
-    /// kept, which is the cheapest where only the outcomes count.
+    /// Whether to report the reply to each recipient as [`Event::Recipient`](crate::Event::Recipient).
+    ///
+    /// The default is `true`. If this and [`report_replies`](Self::report_replies) are off, the texts of replies that
+    /// accept a recipient are not kept, which is the fastest when only the outcomes matter.
     pub report_recipients: bool,
-    /// How long each phase may take.
+    /// The maximum duration of each phase.
     pub timeouts: Timeouts,
-    /// What a server may make the client hold.
+    /// Bounds for what a server can make the client store.
     pub limits: Limits,
 }
 
@@ -76,14 +77,15 @@ impl Default for Config {
     }
 }
 
-/// How long to wait for what (RFC 5321 §4.5.3.2).
+/// The maximum duration of each phase (RFC 5321 §4.5.3.2).
 ///
-/// What runs is the limit of the oldest reply that is owed; it starts anew with each whole reply and each write that is
-/// done, never with a part of either. `Timeouts::all(Duration::MAX)` is for ever: an `until` so far away does not fit
-/// every clock, so reckon with [`Instant::saturating_since`](crate::Instant::saturating_since).
+/// The limit of the oldest outstanding reply applies. It restarts with each complete reply and each finished write,
+/// never with a part of either. `Timeouts::all(Duration::MAX)` waits forever: such an `until` may overflow the
+/// driver's clock, so use [`Instant::saturating_since`](crate::Instant::saturating_since).
 ///
-/// In a file (feature `serde`) a timeout is a string of a number and a unit, `ms`, `s`, `m` or `h`, or a number of
-/// seconds; more than zero, a week at most. What is not named keeps its default, an unknown name is an error.
+/// In a file (feature `serde`) a timeout is a number of seconds, or a string of a number and one of the units `ms`,
+/// `s`, `m` and `h`. It must be more than zero and at most a week. Missing timeouts have their default values;
+/// unknown names are an error.
 #[cfg_attr(
     feature = "serde",
     doc = r#"
@@ -106,7 +108,7 @@ assert_eq!(timeouts.mail, Timeouts::default().mail);
 )]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// The connection; the driver's, the core never uses it; 5 minutes.
+    /// Establishing the connection; for the driver, the client does not use it; 5 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub connect: Duration,
     /// The greeting; 5 minutes.
@@ -130,7 +132,7 @@ pub struct Timeouts {
     /// The reply to DATA; 2 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub data: Duration,
-    /// The sending of each block of mail data; 3 minutes.
+    /// Sending each block of mail data; 3 minutes.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub block: Duration,
     /// The reply to the end of the mail data; 10 minutes.
@@ -148,13 +150,13 @@ pub struct Timeouts {
     /// The reply to QUIT; 1 minute.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub quit: Duration,
-    /// After a write that failed, a 421 or a refused chunk: how long to wait for what no message hangs on; 2 seconds.
+    /// Replies that affect no message, after a failed write, a 421 or a refused chunk; 2 seconds.
     #[cfg_attr(feature = "serde", serde(with = "duration"))]
     pub last_words: Duration,
 }
 
 impl Timeouts {
-    /// The same limit for every phase.
+    /// Makes a table with the same limit for every phase.
     #[must_use]
     pub const fn all(limit: Duration) -> Self {
         Self {
@@ -176,7 +178,7 @@ impl Timeouts {
         }
     }
 
-    /// The limit of one timer.
+    /// Returns the limit of a timer.
     #[must_use]
     pub const fn limit(&self, timer: Timer) -> Duration {
         match timer {
@@ -228,7 +230,7 @@ impl Default for Timeouts {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timer {
-    /// The connection; the driver's.
+    /// Establishing the connection, which is the driver's task.
     Connect,
     /// The greeting.
     Greeting,
@@ -244,7 +246,7 @@ pub enum Timer {
     Rcpt,
     /// DATA.
     Data,
-    /// The sending of a block of mail data.
+    /// Sending a block of mail data.
     Block,
     /// The end of the mail data.
     End,
@@ -256,12 +258,12 @@ pub enum Timer {
     Other,
     /// QUIT.
     Quit,
-    /// What no message hangs on after a failed write, a 421 or a refused chunk.
+    /// Replies that affect no message, after a failed write, a 421 or a refused chunk.
     LastWords,
 }
 
 impl Timer {
-    /// What is waited for, in words for people.
+    /// The name of the phase, for messages.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -284,10 +286,10 @@ impl Timer {
     }
 }
 
-/// What a server may make the client hold, and how far ahead of its replies the client goes.
+/// Bounds for what a server can make the client store, and for commands sent ahead of replies.
 ///
-/// In a file (feature `serde`) each is a number of at least 1, `in_flight` of at most 64. What is not named keeps its
-/// default, an unknown name is an error.
+/// In a file (feature `serde`) each is a number of at least 1; `in_flight` is at most 64. Missing limits have their
+/// default values; unknown names are an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[cfg_attr(
     feature = "serde",
@@ -296,7 +298,7 @@ impl Timer {
 )]
 #[non_exhaustive]
 pub struct Limits {
-    /// Octets in one line of a reply, its line end included. RFC 5321 §4.5.3.1.5 says 512; servers exceed it.
+    /// Octets in a reply line, line end included; RFC 5321 §4.5.3.1.5 allows 512, but servers exceed it.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub reply_line: usize,
     /// Lines in one reply.
@@ -305,14 +307,16 @@ pub struct Limits {
     /// Octets in one reply.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub reply_octets: usize,
-    /// Replies owed at once under PIPELINING: 128 of them fit the smallest socket buffers in use, so that a
-    /// driver that does not read while it writes cannot deadlock (RFC 2920 §3.1). 1 switches PIPELINING off.
+    /// Outstanding replies with PIPELINING; 1 disables PIPELINING.
+    ///
+    /// 128 replies fit in the smallest socket buffers in use, so that a driver that does not read while it writes
+    /// cannot deadlock (RFC 2920 §3.1).
     #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub window: usize,
-    /// Octets of mail data that are held at once: one block of DATA or one chunk of BDAT.
+    /// Octets of mail data stored at once: one block of DATA or one chunk of BDAT.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::at_least_one"))]
     pub chunk: usize,
-    /// Messages that may await their final reply at once under CHUNKING, 1 to 64.
+    /// Messages that may await their final reply at once with CHUNKING, 1 to 64.
     #[cfg_attr(feature = "serde", serde(deserialize_with = "limit::in_flight"))]
     pub in_flight: usize,
     /// Challenges in one AUTH exchange.

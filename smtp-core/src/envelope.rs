@@ -1,28 +1,31 @@
-//! Defines [`Envelope`]: who sends to whom (RFC 5321 §2.3.1), and what the server must know of the message.
+//! Defines [`Envelope`]: the sender and recipients of a message (RFC 5321 §2.3.1), and its properties for the server.
 
 use crate::address::{ForwardPath, ReversePath};
 use crate::parameter::Parameter;
 use alloc::vec::Vec;
 
-/// Who sends to whom, and what the server must know of the message beforehand.
+/// The sender and recipients of a message, and its properties that the server needs in advance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Envelope {
-    /// Where failures are reported to.
+    /// The reverse-path, to which failures are reported.
     pub from: ReversePath,
-    /// Parameters of MAIL besides those that the core sets itself (SIZE, BODY, SMTPUTF8). Those of extensions are checked
-    /// against what the server offers before MAIL leaves.
+    /// Parameters of MAIL besides those that the client sets (SIZE, BODY, SMTPUTF8).
+    ///
+    /// Before MAIL is sent, parameters of extensions are checked against the server's offer.
     pub parameters: Vec<Parameter>,
-    /// Who receives; at least one.
+    /// The recipients; at least one.
     pub recipients: Vec<Recipient>,
-    /// Send to all recipients or, when one is refused, to none.
+    /// Whether to send to no recipient when one is refused.
     pub all_or_nothing: bool,
-    /// Octets of the message as they leave: with CRLF line ends, doubled dots not counted. Declared where SIZE is offered,
-    /// and compared with the server's limit (RFC 1870), not with the body.
+    /// The size of the message as sent: with CRLF line ends, without doubled dots.
+    ///
+    /// It is declared if the server offers SIZE, and compared with the server's limit (RFC 1870), but not with the
+    /// body.
     pub size: Option<u64>,
-    /// Which octets the message has; the core does not look.
+    /// The kind of octets in the message; the client does not check it.
     pub body: BodyType,
-    /// Whether its header section holds UTF-8 (RFC 6532), which needs SMTPUTF8 like an address that is not ASCII.
+    /// Whether the header section has UTF-8 (RFC 6532), which needs SMTPUTF8 as do addresses that are not ASCII.
     pub utf8_headers: bool,
 }
 
@@ -30,28 +33,29 @@ pub struct Envelope {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Recipient {
-    /// Whom to.
+    /// The address.
     pub to: ForwardPath,
-    /// Parameters of RCPT, checked as those of MAIL are.
+    /// Parameters of RCPT, checked like those of MAIL.
     pub parameters: Vec<Parameter>,
 }
 
-/// Which octets a message has.
+/// The kind of octets in a message.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyType {
-    /// ASCII only, lines of at most 998 octets.
+    /// ASCII only, in lines of at most 998 octets.
     #[default]
     SevenBit,
-    /// Octets above 127 too: needs 8BITMIME (RFC 6152).
+    /// Octets above 127 are included; needs 8BITMIME (RFC 6152).
     EightBitMime,
-    /// Any octets in lines of any length: needs BINARYMIME and CHUNKING (RFC 3030), and leaves by BDAT as it is, without
-    /// a repair of line ends.
+    /// Any octets, in lines of any length; needs BINARYMIME and CHUNKING (RFC 3030).
+    ///
+    /// The message is sent unchanged with BDAT; line ends are not repaired.
     Binary,
 }
 
 impl Envelope {
-    /// An envelope from `from` to `recipients`, 7-bit and of unknown size.
+    /// Makes an envelope from `from` to `recipients`, 7-bit and of unknown size.
     pub fn new(from: ReversePath, recipients: impl IntoIterator<Item = ForwardPath>) -> Self {
         Self {
             from,
@@ -64,7 +68,7 @@ impl Envelope {
         }
     }
 
-    /// Whether it can be sent only where SMTPUTF8 is offered (RFC 6531 §3.4).
+    /// Returns whether it can be sent only if SMTPUTF8 is offered (RFC 6531 §3.4).
     #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
         self.utf8_headers

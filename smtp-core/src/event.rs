@@ -1,152 +1,160 @@
-//! Defines what goes in and out of a [`Client`](crate::Client): [`Input`], [`Output`] and [`Event`].
+//! Defines the input and output of a [`Client`](crate::Client): [`Input`], [`Output`] and [`Event`].
 
 use crate::fault::{Cause, Reason};
 use crate::reply::Reply;
 use crate::time::Instant;
 use alloc::vec::Vec;
 
-/// The name of a goal that was taken; it comes back in its events.
+/// The identifier of an accepted goal; events refer to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Goal(pub(crate) u64);
 
-/// What the world did.
+/// A report from the driver to the client.
 #[derive(Clone, Copy, Debug)]
-#[allow(clippy::exhaustive_enums)] // a driver names all that it can say
+#[allow(clippy::exhaustive_enums)] // a driver names every variant that it can report
 pub enum Input<'a> {
-    /// These octets came. Welcome at any time but between [`Output::Handshake`] and [`Secured`](Self::Secured): what comes
-    /// then belongs to TLS, and octets in clear are taken for an attack.
+    /// These bytes were received.
+    ///
+    /// They are accepted at any time except between [`Output::Handshake`] and [`Secured`](Self::Secured): bytes
+    /// received then belong to TLS, and bytes in clear are treated as an attack.
     Received(&'a [u8]),
-    /// All of the transmit buffer left.
+    /// The whole transmit buffer was sent.
     Sent,
-    /// The write failed, for another reason than that `until` has come; what came before may still be read.
+    /// The write failed, other than by reaching `until`; replies that were received before may still be read.
     WriteFailed,
-    /// The TLS handshake is done and the certificate is trusted.
+    /// The TLS handshake succeeded and the certificate is trusted.
     Secured,
-    /// The transport ended: end of file, reset, or a handshake that failed. Why it failed the core cannot know: keep the
-    /// error, and show it.
+    /// The transport ended: end of file, reset, or a failed handshake.
+    ///
+    /// The client does not know the reason: keep the error, and show it.
     Lost,
 }
 
-/// What to do next.
+/// The next action for the driver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[allow(clippy::exhaustive_enums)] // a driver that forgets an arm must not compile
 pub enum Output {
-    /// Write all of the transmit buffer, then say [`Input::Sent`]; poll again at `until` if it takes that long.
+    /// Write the whole transmit buffer, then report [`Input::Sent`]; poll again at `until` if that takes so long.
     ///
-    /// Octets that come meanwhile are welcome. When the answer to the next poll is no longer this one, the write is given
-    /// up: nothing of the buffer may be written any more.
+    /// The driver may read meanwhile. If the next poll returns another output, the write is abandoned: nothing more
+    /// of the buffer may be written.
     Write {
-        /// When the timer runs out.
+        /// When the timer expires.
         until: Instant,
     },
-    /// Read; poll again when something came, or at `until`.
+    /// Read; poll again when bytes were received, or at `until`.
     Read {
-        /// When the timer runs out.
+        /// When the timer expires.
         until: Instant,
     },
-    /// Do the TLS handshake, then say [`Input::Secured`], or [`Input::Lost`] when it failed.
+    /// Do the TLS handshake, then report [`Input::Secured`], or [`Input::Lost`] if it failed.
     Handshake {
-        /// When the timer runs out.
+        /// When the timer expires.
         until: Instant,
     },
-    /// Hand in octets of this goal's message by [`Client::body`](crate::Client::body), or end it.
+    /// Provide octets of this goal's message with [`Client::body`](crate::Client::body), or end it.
     ///
-    /// Find the message by its goal: it may be asked for before a recipient was taken (CHUNKING), before the message
-    /// before it is done, or not at all.
+    /// Look the message up by its goal: it may be requested before a recipient was accepted (CHUNKING), before the
+    /// previous message is done, or not at all.
     Body(Goal),
-    /// Something to tell the application.
+    /// An event for the application.
     Event(Event),
-    /// Nothing is due: set a goal. Reading is welcome, there is no deadline.
+    /// Nothing to do: set a goal. Reading is allowed, and there is no deadline.
     ///
-    /// On a connection that has rested, read what is there before the next goal: the server may have said 421 or closed
-    /// it, and a message that is handed out to nobody ends as unconfirmed.
+    /// On a connection that was idle, read all pending input before the next goal: the server may have sent 421 or
+    /// closed the connection, and a message written to a dead connection ends as [`Outcome::Unconfirmed`].
     Idle,
-    /// All is said; close the transport (over TLS with a `close_notify`, which is the driver's).
+    /// Everything is reported; close the transport (over TLS with a `close_notify`, which the driver sends).
     Closed,
 }
 
-/// What the application is told.
+/// A report to the application.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
     /// The server's greeting, which was positive.
     Greeting(Reply),
-    /// A reply came; given only when [`Config::report_replies`](crate::Config::report_replies) asks for it.
+    /// A reply, reported only if [`Config::report_replies`](crate::Config::report_replies) is set.
     Reply {
-        /// The command that it replies to; `None` for a greeting and what nothing had asked for.
+        /// The command that it belongs to; `None` for a greeting or an unexpected reply.
         verb: Option<Verb>,
-        /// What came.
+        /// The reply.
         reply: Reply,
-        /// Whether it is what was hoped for.
+        /// Whether it is the expected success.
         wanted: bool,
     },
-    /// The reply to one recipient of a message or check, as it came; left out where
-    /// [`Config::report_recipients`](crate::Config::report_recipients) is off. What counts in the end is its [`Outcome`].
+    /// The reply to one recipient of a message or check; [`Outcome`] is what counts in the end.
+    ///
+    /// It is not reported if [`Config::report_recipients`](crate::Config::report_recipients) is off.
     Recipient {
-        /// Which message or check.
+        /// The message or check.
         goal: Goal,
-        /// Which of the envelope's recipients, from 0.
+        /// The index of the recipient in the envelope.
         index: usize,
-        /// What the server says of it.
+        /// The server's reply.
         reply: Reply,
     },
-    /// A goal ended. Each that is taken ends once, in the order in which they were set.
+    /// A goal ended; each accepted goal ends once, in the order in which the goals were set.
     Done {
-        /// Which.
+        /// The goal.
         goal: Goal,
-        /// How.
+        /// Its result.
         end: End,
     },
-    /// The connection is over. Comes once, and last.
+    /// The connection is over; comes exactly once, as the last event.
     Closed(Cause),
 }
 
-/// How a goal ended. A message always ends as [`Delivered`](Self::Delivered) and a check as [`Checked`](Self::Checked),
-/// even when it was never begun.
+/// The result of a goal.
+///
+/// A message always ends as [`Delivered`](Self::Delivered) and a check as [`Checked`](Self::Checked), even if it was
+/// never begun.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum End {
-    /// The server replied; of hello it is the positive reply, of the others any.
+    /// The server replied; a hello ends with a positive reply only, the other commands with any.
     Replied(Reply),
-    /// TLS is up; a new hello is due (RFC 3207 §4.2).
+    /// TLS is active; a new hello is required (RFC 3207 §4.2).
     Secured,
     /// The login was accepted.
     Authenticated(Reply),
     /// A message: one outcome for each recipient, in the envelope's order.
     Delivered(Vec<Outcome>),
-    /// A check: one outcome for each recipient, in the envelope's order; or one for the sender, if that was asked for.
+    /// A check: one outcome for each recipient, in the envelope's order, or one for the sender.
     Checked(Vec<Outcome>),
-    /// It was not done; never of a message or check.
+    /// It was not done; a message or check never ends so.
     Undone(Reason),
 }
 
-/// What became of one recipient.
+/// The result for one recipient.
 ///
-/// A refusal may be for now only: see [`Reply::is_transient`]. That something is unsent means that sending it again
-/// cannot duplicate it, not that it will help.
+/// A refusal may be transient: see [`Reply::is_transient`]. An unsent message can be sent again without duplicating
+/// it, though it may fail again.
 ///
-/// Replies to single recipients keep their texts whole up to 4 MiB in a transaction; after that, each keeps its first
-/// [`Reply::SHOWN`] octets. [`Event::Reply`] always has the whole.
+/// The replies to single recipients keep up to 4 MiB of text in a transaction; beyond that, each keeps its first
+/// [`Reply::SHOWN`] octets. [`Event::Reply`] always has the whole text.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // there are four, and an application must tell them apart
+#[allow(clippy::exhaustive_enums)] // there are four, and an application must distinguish them
 pub enum Outcome {
-    /// The server took responsibility, by any reply of 2yz but 220 and 221; of a check: it would take the recipient.
+    /// The server accepted responsibility with 2yz, except 220 and 221; in a check: it would accept the recipient.
     Accepted(Reply),
     /// The server refused the recipient or the message.
     Refused {
-        /// At which command.
+        /// The command that was refused.
         verb: Verb,
-        /// By which reply.
+        /// The server's reply.
         reply: Reply,
     },
-    /// [`Client::poll`](crate::Client::poll) handed out the end of the mail data and no reply came, whatever became of the
-    /// write: it may have been delivered, and a retry may duplicate it.
+    /// The end of the mail data was transmitted, but no reply received: the message may have been delivered.
+    ///
+    /// [`Client::poll`](crate::Client::poll) had passed the end to the driver; whether the write succeeded makes no
+    /// difference. A retry may duplicate the message.
     Unconfirmed(Cause),
-    /// Not sent as a whole: safe to send again.
+    /// The message was not sent completely; it is safe to send it again.
     Unsent(Reason),
 }
 
-/// The command of a reply (RFC 5321 §4.1.1 and extensions).
+/// The command that a reply belongs to (RFC 5321 §4.1.1 and extensions).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Verb {
@@ -158,7 +166,7 @@ pub enum Verb {
     Lhlo,
     /// STARTTLS (RFC 3207).
     StartTls,
-    /// AUTH and what follows it (RFC 4954).
+    /// AUTH and the responses after it (RFC 4954).
     Auth,
     /// XCLIENT (Postfix).
     Xclient,
@@ -168,9 +176,9 @@ pub enum Verb {
     Rcpt,
     /// DATA.
     Data,
-    /// BDAT that is not the last (RFC 3030).
+    /// A BDAT that is not the last (RFC 3030).
     Bdat,
-    /// The end of the mail data: the lone dot of DATA, or BDAT LAST.
+    /// The end of the mail data: the final dot of DATA, or BDAT LAST.
     Message,
     /// RSET.
     Rset,
@@ -189,7 +197,7 @@ pub enum Verb {
 }
 
 impl Verb {
-    /// As it is written on the wire; in words where it is more than a command.
+    /// The verb as sent; a description where the variant is not a single command.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -221,7 +229,7 @@ impl core::fmt::Display for Verb {
     }
 }
 
-/// In words for people.
+/// Prints the outcome for people.
 impl core::fmt::Display for Outcome {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         match self {

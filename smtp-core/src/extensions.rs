@@ -1,4 +1,4 @@
-//! Defines [`Extensions`], what the server offered in its reply to EHLO (RFC 5321 §4.1.1.1).
+//! Defines [`Extensions`], the server's offer in its reply to EHLO (RFC 5321 §4.1.1.1).
 
 mod explanation;
 mod limits;
@@ -9,7 +9,7 @@ use crate::reply::Reply;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// What the server offers: EHLO keywords with their parameters, known and unknown alike.
+/// The extensions that a server offers: EHLO keywords with their parameters, known and unknown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Extensions {
     offered: Vec<Extension>,
@@ -20,7 +20,7 @@ pub struct Extensions {
     pub(crate) starttls: bool,
     pub(crate) binary_mime: bool,
     pub(crate) size: bool,
-    /// What SIZE names as the limit, if anything.
+    /// The limit announced with SIZE, if any.
     size_limit: Option<u64>,
 }
 
@@ -30,17 +30,17 @@ pub struct Extensions {
 pub struct Extension {
     /// The EHLO keyword, in upper case.
     pub keyword: String,
-    /// What stands behind it, parted by blanks.
+    /// The parameters, separated by spaces.
     pub parameters: String,
 }
 
 impl Extensions {
-    /// Reads the lines behind the first; those named in `ignored` are left out.
+    /// Parses the lines after the first, without the keywords in `ignored`.
     pub(crate) fn from_reply(reply: &Reply, ignored: &[String]) -> Self {
         let mut found = Self::default();
         for line in reply.lines().skip(1) {
             let line = line.trim_matches(|c: char| c == ' ' || c == '\t');
-            // `AUTH=LOGIN PLAIN` is how the draft before RFC 2554 wrote it, and some servers write both
+            // the draft before RFC 2554 used the form `AUTH=LOGIN PLAIN`; some servers send both forms
             let end = line.find([' ', '\t', '=']).unwrap_or(line.len());
             let (keyword, parameters) = line.split_at(end);
             let keyword = keyword.to_ascii_uppercase();
@@ -62,36 +62,36 @@ impl Extensions {
         found
     }
 
-    /// Whether `keyword` is offered; case does not matter.
+    /// Returns whether `keyword` is offered, in any case.
     #[must_use]
     pub fn has(&self, keyword: &str) -> bool {
         self.parameters(keyword).is_some()
     }
 
-    /// What stands behind `keyword`, if it is offered; empty where nothing does.
+    /// The parameters of `keyword`, if it is offered; may be empty.
     #[must_use]
     pub fn parameters(&self, keyword: &str) -> Option<&str> {
         let found = self.offered.iter().find(|extension| extension.keyword.eq_ignore_ascii_case(keyword));
         found.map(|extension| extension.parameters.as_str())
     }
 
-    /// The octets that a message may have (RFC 1870); `None` where the server names no limit.
+    /// The maximum size of a message in octets (RFC 1870); `None` if the server announces no limit.
     #[must_use]
     pub fn size_limit(&self) -> Option<u64> {
         self.size_limit
     }
 
-    /// The names of the SASL mechanisms offered (RFC 4954 §3).
+    /// The names of the offered SASL mechanisms (RFC 4954 §3).
     pub fn mechanisms(&self) -> impl Iterator<Item = &str> {
         self.parameters("AUTH").unwrap_or_default().split_ascii_whitespace()
     }
 
-    /// All that is offered, in the server's order.
+    /// All extensions, in the server's order.
     pub fn iter(&self) -> impl Iterator<Item = &Extension> {
         self.offered.iter()
     }
 
-    /// Adds one; of a keyword that comes twice the parameters are joined.
+    /// Adds an extension; if its keyword is present, joins the parameters.
     fn add(&mut self, extension: Extension) {
         match self.offered.iter_mut().find(|known| known.keyword == extension.keyword) {
             Some(known) if !extension.parameters.is_empty() => {
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_line_is_the_servers_name_and_no_extension() {
+    fn the_first_line_is_the_servers_name_not_an_extension() {
         assert!(!parsed("PIPELINING", &[]).has("PIPELINING"));
     }
 

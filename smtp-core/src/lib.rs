@@ -1,9 +1,9 @@
-//! The SMTP client protocol (RFC 5321) **without I/O**: reply octets in, command octets and events out.
+//! A sans-IO SMTP client (RFC 5321): reply bytes in, command bytes and events out.
 //!
-//! There is no socket here, no clock, no thread, no log and no randomness. A [`Client`] is a state machine that a
-//! *driver* joins to a transport of any kind: blocking or async, TCP, TLS, a unix socket or two buffers in a test.
+//! The crate has no sockets, clock, threads, logging or randomness. A [`Client`] is a state machine; a *driver*
+//! connects it to a transport of any kind: blocking or async, TCP, TLS, a unix socket or two buffers in a test.
 //!
-//! # The shape
+//! # Overview
 //!
 //! ```text
 //!             goals                                  Output::Event → the application
@@ -13,18 +13,18 @@
 //!                        poll(now, &mut transmit)
 //! ```
 //!
-//! 1. The application sets **goals**; they queue up, and each ends in exactly one [`Event::Done`].
-//! 2. The driver asks [`Client::poll`] what to do and does it.
-//! 3. The driver says by [`Client::handle`] what came of it.
+//! 1. The application sets **goals**; they are queued, and each ends in exactly one [`Event::Done`].
+//! 2. The driver calls [`Client::poll`] for the next action and performs it.
+//! 3. The driver reports the result with [`Client::handle`].
 //!
-//! What the application gets in the end is an [`Outcome`] for each recipient, and it never lies: *accepted*,
-//! *refused* (and at which command), *unsent* (safe to send again) or *unconfirmed* (the end of the message was handed out
-//! and no reply came: it may have been delivered).
+//! The application receives an [`Outcome`] for each recipient: *accepted*, *refused* (and at which command), *unsent*
+//! (safe to send again) or *unconfirmed* (the end of the message was transmitted but no reply received, so it may
+//! have been delivered).
 //!
 //! # A complete driver
 //!
-//! This one is for any blocking stream that has its own deadline. It has a single `match`, and keeps no buffer of replies
-//! of its own, so that nothing can hide in one while the stream is secured.
+//! This driver works with any blocking stream that has a deadline of its own. It has a single `match`, and no read
+//! buffer, so that no bytes received in clear can remain in one during a TLS handshake.
 //!
 //! ```
 //! use smtp_core::{Client, Config, End, Envelope, Event, Input, Instant, Outcome, Output, Transmit};
@@ -41,16 +41,16 @@
 //!     let (mut transmit, mut outcomes, mut rest) = (Transmit::new(), Vec::new(), message);
 //!     let began = std::time::Instant::now();
 //!     loop {
-//!         // 2. what to do; time enters here
+//!         // 2. the next action; time enters here
 //!         match client.poll(Instant::from_epoch(began.elapsed()), &mut transmit) {
 //!             Output::Write { .. } => match stream.write_all(transmit.octets()) {
 //!                 Ok(()) => client.handle(Input::Sent),
 //!                 Err(_) => client.handle(Input::WriteFailed),
 //!             },
-//!             // a driver for sockets waits no longer than `until`, and then polls again
+//!             // a driver for sockets waits until `until` at the latest, then polls again
 //!             Output::Read { .. } => {
 //!                 let mut octets = [0; 4096];
-//!                 // 3. what came of it
+//!                 // 3. the result
 //!                 match stream.read(&mut octets) {
 //!                     Ok(0) | Err(_) => client.handle(Input::Lost),
 //!                     Ok(count) => client.handle(Input::Received(&octets[..count])),
@@ -60,9 +60,9 @@
 //!             Output::Body(_) => rest = &rest[client.body(rest)..],
 //!             Output::Event(Event::Done { end: End::Delivered(found), .. }) => outcomes = found,
 //!             Output::Event(_) => {}
-//!             // STARTTLS and implicit TLS: do the handshake, say Input::Secured, go on with the secured stream
+//!             // STARTTLS and implicit TLS: do the handshake, report Input::Secured, continue with the secured stream
 //!             Output::Handshake { .. } => unreachable!("no goal has asked for TLS"),
-//!             // every goal is done and QUIT was not among them: an application would set the next goal here
+//!             // all goals are done and QUIT was not among them: an application would set the next goal here
 //!             Output::Idle => unreachable!("QUIT was asked for"),
 //!             Output::Closed => return Ok(outcomes),
 //!         }
@@ -90,12 +90,14 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The crate's examples hold three whole programs: `blocking` for `std::net`, `tokio` with reading while writing, and
-//! `in_memory`, a client and a server in one thread.
+//! The crate's examples have three complete drivers: `driver_blocking` for `std::net`, `driver_tokio` which reads while it
+//! writes, and `in_memory`, a client and a server in one thread. Applications that send with the mailers of the features
+//! `blocking` and `tokio` are the examples `send`, `web_handler` (axum, a deadline, a status for each kind of error),
+//! `batch`, `test_with_mock` and `token_login`.
 //!
 //! # Deadlines
 //!
-//! A driver for sockets turns `until` into a timeout, and takes what a timeout makes of a read for what it is:
+//! A driver for sockets converts `until` to a timeout, and ignores the error of a read that reaches it:
 //!
 //! ```
 //! use smtp_core::{Client, Input, Instant};
@@ -104,13 +106,13 @@
 //! use std::time::Duration;
 //!
 //! fn read(stream: &mut TcpStream, client: &mut Client, now: Instant, until: Instant) -> std::io::Result<()> {
-//!     // a socket takes no zero for a timeout
+//!     // a socket does not accept a timeout of zero
 //!     stream.set_read_timeout(Some(until.saturating_since(now).max(Duration::from_millis(1))))?;
 //!     let mut octets = [0; 4096];
 //!     match stream.read(&mut octets) {
 //!         Ok(0) => client.handle(Input::Lost),
 //!         Ok(count) => client.handle(Input::Received(&octets[..count])),
-//!         // nothing to say: the next poll sees that `until` has come
+//!         // nothing to report: the next poll sees that `until` has come
 //!         Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted) => {}
 //!         Err(_) => client.handle(Input::Lost),
 //!     }
@@ -118,25 +120,25 @@
 //! }
 //! ```
 //!
-//! A write that was cut short by its timeout is no [`Input::WriteFailed`]: poll, and go on behind what has left, or be told
-//! that the time is over. Who can read without waiting does so before each write of mail data, and so learns of a refusal
-//! before the rest is sent.
+//! A write that reaches its timeout is not an [`Input::WriteFailed`]: poll, and either continue after the bytes
+//! already written or learn that the time is over. A driver that can read without blocking does so before each write
+//! of mail data, so that it learns about a refusal before it sends the rest.
 //!
-//! # What it does by itself
+//! # Behaviour
 //!
-//! * **One round trip.** Where the server offers PIPELINING, a message's commands leave together, and the next
-//!   message's with the end of the one before; where it offers CHUNKING, a small message leaves as a whole. A server
-//!   that offers neither gets one command at a time.
-//! * **Line ends and dots.** A body is octets in any pieces; what leaves has CRLF line ends only, and dots are doubled
-//!   (RFC 5321 §4.5.2).
-//! * **Timers.** Every output that waits says until when; the table is [`Timeouts`] (RFC 5321 §4.5.3.2).
-//! * **A closing server.** After a 421 no command, mail data or end leaves; replies are read until the connection ends, as a
-//!   message whose end had left may still get its own (RFC 5321 §3.8).
-//! * **Bounds.** What a server can make grow is in [`Limits`].
-//! * **Secrets.** A log is made from [`Transmit::spans`] and [`Event::Reply`]: the former say what is
-//!   [`Content::Secret`], in the latter the core has masked what it knows to be secret.
-//! * **Injection** is not checked for, it cannot be expressed: [`Mailbox`], [`Domain`], [`Parameter`] and [`Text`] hold
-//!   nothing that ends a line or an argument.
+//! * **One round trip.** With PIPELINING, a message's commands are sent together, and the next message's commands
+//!   with the end of the previous message; with CHUNKING, a small message is sent in one group. A server that offers
+//!   neither gets one command at a time.
+//! * **Line ends and dots.** A body may be supplied in any pieces; it is sent with CRLF line ends only, and with dots
+//!   doubled (RFC 5321 §4.5.2).
+//! * **Timers.** Every output that waits has a deadline; [`Timeouts`] has the table (RFC 5321 §4.5.3.2).
+//! * **A closing server.** After a 421 the client sends no command, mail data or end; it reads replies until the
+//!   connection ends, because a message whose end was sent may still get its reply (RFC 5321 §3.8).
+//! * **Bounds.** [`Limits`] bounds everything that a server can make grow.
+//! * **Secrets.** A log is made from [`Transmit::spans`] and [`Event::Reply`]: spans are marked as
+//!   [`Content::Secret`] if they hold a secret, and the client masks known secrets in replies.
+//! * **Injection** is impossible by construction: [`Mailbox`], [`Domain`], [`Parameter`] and [`Text`] cannot hold
+//!   characters that end a line or an argument.
 //!
 //! # Features
 //!

@@ -1,4 +1,4 @@
-//! Provides [`Mask`], which takes secrets out of replies that echo them.
+//! Provides [`Mask`], which removes secrets from replies that echo them.
 
 use crate::reply::{BorrowedReply, Reply};
 use crate::secret::Secret;
@@ -7,36 +7,36 @@ use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 
-/// What stands where a secret stood.
+/// The replacement for a secret.
 pub(crate) const MASKED: &str = "***";
 
-/// A shorter run of characters that a secret also holds is taken for chance.
-const SHORTEST: usize = 4;
+/// The minimum length of a match; shorter ones are regarded as coincidence.
+const MIN_LENGTH: usize = 4;
 
-/// All that must not be seen on this connection.
+/// All secrets of this connection.
 #[derive(Debug, Default)]
 pub(crate) struct Mask {
     secrets: Vec<Secret>,
-    /// What base64 makes of a secret wherever it stands in what is encoded: no word that holds one is shown.
+    /// The base64 digits of each secret at each alignment: words that contain them are masked.
     digits: Vec<Secret>,
 }
 
 impl Mask {
-    /// Hides `secret` from now on.
+    /// Masks `secret` from now on.
     pub(crate) fn add(&mut self, secret: Secret) {
         if secret.is_empty() || self.secrets.contains(&secret) {
             return;
         }
         for offset in 0..3 {
             let digits = digits_at(&secret, offset);
-            if digits.expose().len() >= SHORTEST {
+            if digits.expose().len() >= MIN_LENGTH {
                 self.digits.push(digits);
             }
         }
         self.secrets.push(secret);
     }
 
-    /// The reply as a value of its own, without what is secret.
+    /// Copies the reply with secrets masked.
     pub(crate) fn reply(&self, reply: &BorrowedReply<'_>) -> Reply {
         if self.secrets.is_empty() {
             return reply.to_reply();
@@ -51,12 +51,12 @@ impl Mask {
         Reply::from_text(reply.code(), reply.enhanced(), &text)
     }
 
-    /// One line without what is secret: whole secrets anywhere, and words that are a part of one.
+    /// Masks a line: whole secrets anywhere, and words that are part of one.
     pub(crate) fn line(&self, line: &str) -> String {
         let mut line = String::from(line);
         for secret in &self.secrets {
             if let Ok(secret) = core::str::from_utf8(secret.expose())
-                && secret.len() >= SHORTEST
+                && secret.len() >= MIN_LENGTH
             {
                 line = line.replace(secret, MASKED);
             }
@@ -65,11 +65,11 @@ impl Mask {
         let mut rest = line.as_str();
         while !rest.is_empty() {
             let length = rest.find(|c| !is_of_a_word(c)).unwrap_or(rest.len());
-            let (word, behind) = rest.split_at(length);
+            let (word, after) = rest.split_at(length);
             shown.push_str(if self.hides(word) { MASKED } else { word });
-            let separator = behind.find(is_of_a_word).unwrap_or(behind.len());
-            shown.push_str(&behind[..separator]);
-            rest = &behind[separator..];
+            let separator = after.find(is_of_a_word).unwrap_or(after.len());
+            shown.push_str(&after[..separator]);
+            rest = &after[separator..];
         }
         shown
     }
@@ -81,12 +81,12 @@ impl Mask {
         }
         self.secrets.iter().any(|secret| {
             let secret = secret.expose();
-            word == secret || (word.len() >= SHORTEST && memchr::memmem::find(secret, word).is_some())
+            word == secret || (word.len() >= MIN_LENGTH && memchr::memmem::find(secret, word).is_some())
         })
     }
 }
 
-/// The base64 digits that depend on `secret` alone when `offset` octets, modulo three, stand before it.
+/// Returns the base64 digits that depend on `secret` alone when it starts at `offset` octets modulo three.
 fn digits_at(secret: &Secret, offset: usize) -> Secret {
     let mut octets = Vec::with_capacity(offset + secret.expose().len());
     octets.resize(offset, 0);
@@ -94,12 +94,12 @@ fn digits_at(secret: &Secret, offset: usize) -> Secret {
     let whole = octets.len() * 8 / 6;
     let encoded = Secret::from(STANDARD_NO_PAD.encode(&octets));
     zeroize::Zeroize::zeroize(&mut octets);
-    // the first digits hold bits of what stands before, the last one bits of what follows
+    // the first digits include bits of the preceding octets, the last one bits of the following octets
     let first = (offset * 8).div_ceil(6);
     Secret::from(encoded.expose().get(first..whole).unwrap_or_default().to_vec())
 }
 
-/// Whether base64 or a password could hold it; what a server writes around an echo is not.
+/// Returns whether base64 or a password may have the character; the delimiters around an echo are excluded.
 fn is_of_a_word(c: char) -> bool {
     !c.is_whitespace() && !matches!(c, '<' | '>' | '(' | ')' | '"' | '\'' | ',' | ':' | ';' | '[' | ']')
 }
@@ -125,7 +125,7 @@ mod tests {
             ("password s3cret pass is wrong", "password *** is wrong"),
             ("xs3cret passx", "x***x"),
             ("abc", "***"),
-            // other strings that hold the password, at each of the three alignments
+            // other strings that contain the password, at each of the three alignments
             ("is AHgAczNjcmV0IHBhc3M= it", "is *** it"),
             ("is AHh4AHMzY3JldCBwYXNz it", "is *** it"),
             ("is AHh4eABzM2NyZXQgcGFzcw== it", "is *** it"),

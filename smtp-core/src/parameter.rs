@@ -5,9 +5,9 @@ use alloc::{boxed::Box, string::String};
 use crate::address::{SyntaxError, is_utf8_non_ascii, text_forms};
 use crate::xtext;
 
-/// An ESMTP parameter: a keyword, with a value or without, as in `SIZE=1000` or `SMTPUTF8`.
+/// An ESMTP parameter: a keyword, optionally with a value, as in `SIZE=1000` or `SMTPUTF8`.
 ///
-/// Keywords have no case (RFC 5321 §4.1.1.11), and are kept in capitals.
+/// Keywords are case-insensitive (RFC 5321 §4.1.1.11) and stored in upper case.
 ///
 /// ```
 /// use smtp_core::Parameter;
@@ -24,14 +24,14 @@ pub struct Parameter {
 }
 
 impl Parameter {
-    /// How many octets it may have: the longest that is defined, ORCPT, has 500 (RFC 3461 §5.2).
+    /// The maximum length in octets: ORCPT, the longest that is defined, has 500 (RFC 3461 §5.2).
     pub const LIMIT: usize = 512;
 
-    /// The parameter of a keyword and, if it has one, a value.
+    /// Makes a parameter of a keyword and an optional value.
     ///
     /// # Errors
-    /// When the keyword is not made of letters, digits and hyphens, the value is empty or holds a blank, `=` or a
-    /// control character, or both together are too long.
+    /// When the keyword has characters other than letters, digits and hyphens, the value is empty or has a space, `=`
+    /// or a control character, or both together are too long.
     pub fn new(keyword: &str, value: Option<&str>) -> Result<Self, SyntaxError> {
         check_keyword(keyword)?;
         let mut printed: String = keyword.to_ascii_uppercase();
@@ -46,11 +46,11 @@ impl Parameter {
         Ok(Self { printed: printed.into_boxed_str(), keyword: keyword.len() })
     }
 
-    /// The parameter whose value is `text` in the encoding xtext (RFC 3461 §4), as ENVID and AUTH have it.
+    /// Makes a parameter with `text` in the encoding xtext (RFC 3461 §4), as ENVID and AUTH use it.
     ///
     /// # Errors
-    /// When `text` is empty or not ASCII; CR, LF and NUL are refused too, though xtext could carry them, because
-    /// servers decode the value before they log or forward it.
+    /// When `text` is empty or not ASCII, or has CR, LF or NUL: xtext could encode those, but servers decode the
+    /// value before they log or forward it.
     pub fn with_xtext(keyword: &str, text: &str) -> Result<Self, SyntaxError> {
         Self::new(keyword, Some(&xtext::encode(text, VALUE)?))
     }
@@ -61,7 +61,7 @@ impl Parameter {
         &self.printed
     }
 
-    /// The keyword, in capitals.
+    /// The keyword, in upper case.
     #[must_use]
     pub fn keyword(&self) -> &str {
         &self.printed[..self.keyword]
@@ -73,7 +73,7 @@ impl Parameter {
         self.printed[self.keyword..].strip_prefix('=')
     }
 
-    /// Whether it can be sent without SMTPUTF8.
+    /// Returns whether it can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.printed.is_ascii()
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_would_end_it_early() {
+    fn refuses_characters_that_would_end_it_early() {
         for text in
             ["", "=", "SIZE=", "=1", "-SIZE=1", "SIZE=1 2", "SIZE=1\r\nQUIT", "SIZE=1=2", "S\0", "A B"]
         {
@@ -154,7 +154,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_parsed_again(text in "[A-Za-z0-9][A-Za-z0-9-]{0,9}(=[!-<>-~é漢]{1,40})?") {
+        fn printed_values_parse_to_the_same_value(text in "[A-Za-z0-9][A-Za-z0-9-]{0,9}(=[!-<>-~é漢]{1,40})?") {
             let parameter = Parameter::try_from(text.as_str()).unwrap();
             prop_assert_eq!(&Parameter::try_from(parameter.as_str()).unwrap(), &parameter);
         }

@@ -1,4 +1,4 @@
-//! Defines [`ProxyHeader`], what a proxy says before everything else about whom it speaks for.
+//! Defines [`ProxyHeader`], with which a proxy tells the server about the client.
 
 use alloc::format;
 use alloc::vec::Vec;
@@ -7,7 +7,7 @@ use core::net::{IpAddr, SocketAddr};
 
 /// A header of the PROXY protocol, version 1 or 2 (defined in `doc/proxy-protocol.txt` of `HAProxy`).
 ///
-/// It is the driver's: it leaves before the TLS handshake of implicit TLS and before the greeting is read.
+/// The driver sends it, before the TLS handshake of implicit TLS and before it reads the greeting.
 ///
 /// ```
 /// use smtp_core::ProxyHeader;
@@ -23,7 +23,7 @@ pub struct ProxyHeader {
     addresses: Option<(SocketAddr, SocketAddr)>,
 }
 
-/// The two addresses of a [`ProxyHeader`] are of different families.
+/// The error for two addresses of different families in a [`ProxyHeader`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MixedFamilies;
@@ -36,11 +36,11 @@ impl fmt::Display for MixedFamilies {
 
 impl core::error::Error for MixedFamilies {}
 
-/// What version 2 begins with; no command of any protocol does.
+/// The signature of version 2, which is not a valid command in any protocol.
 const SIGNATURE: [u8; 12] = *b"\r\n\r\n\0\r\nQUIT\n";
 
 impl ProxyHeader {
-    /// A TCP connection from `source` to `destination`.
+    /// Describes a TCP connection from `source` to `destination`.
     ///
     /// # Errors
     /// When one is IPv4 and the other IPv6.
@@ -51,7 +51,7 @@ impl ProxyHeader {
         Ok(Self { addresses: Some((source, destination)) })
     }
 
-    /// The proxy speaks for itself, or does not know for whom: the server uses the addresses of the connection.
+    /// Describes no connection: the server uses the addresses of the actual one.
     #[must_use]
     pub const fn unknown() -> Self {
         Self { addresses: None }
@@ -63,7 +63,7 @@ impl ProxyHeader {
         self.addresses
     }
 
-    /// The octets of version 1, a line of at most 107.
+    /// The header in version 1, a line of at most 107 octets.
     #[must_use]
     pub fn version_1(&self) -> Vec<u8> {
         let Some((source, destination)) = self.addresses else { return b"PROXY UNKNOWN\r\n".to_vec() };
@@ -72,13 +72,13 @@ impl ProxyHeader {
         format!("PROXY {family} {from} {to} {} {}\r\n", source.port(), destination.port()).into_bytes()
     }
 
-    /// The octets of version 2.
+    /// The header in version 2.
     #[must_use]
     pub fn version_2(&self) -> Vec<u8> {
-        /// Version 2 in the high half; in the low one whether it is LOCAL or PROXY.
+        /// The version in the high four bits, and the command LOCAL or PROXY in the low ones.
         const LOCAL: u8 = 0x20;
         const PROXY: u8 = 0x21;
-        /// Family and transport: not said, TCP over IPv4, TCP over IPv6.
+        /// The address family and transport: unspecified, TCP over IPv4, TCP over IPv6.
         const UNSPECIFIED: u8 = 0x00;
         const TCP4: u8 = 0x11;
         const TCP6: u8 = 0x21;
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(ProxyHeader::new(four, six), Err(MixedFamilies));
     }
 
-    /// Reads a header of either version back, as a server would.
+    /// Parses a header of either version, like a server.
     fn read(octets: &[u8]) -> (SocketAddr, SocketAddr) {
         if let Some(rest) = octets.strip_prefix(&SIGNATURE[..]) {
             let (head, body) = rest.split_at(4);
@@ -157,7 +157,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_is_read_again(
+        fn printed_values_parse_to_the_same_value(
             four in any::<[[u8; 4]; 2]>(), six in any::<[[u8; 16]; 2]>(), ports in any::<[u16; 2]>(), is_four in any::<bool>()
         ) {
             let address = |at: usize| {

@@ -1,11 +1,11 @@
-//! Provides [`Secret`], octets that cannot be printed and are wiped when they are dropped.
+//! Provides [`Secret`], bytes that cannot be printed and are wiped on drop.
 
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 use zeroize::Zeroizing;
 
-/// A password, a token or what was made from one.
+/// A password, a token or a value derived from one.
 ///
 /// ```
 /// let secret = smtp_core::Secret::from("hunter2");
@@ -16,13 +16,13 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    /// The octets themselves.
+    /// The bytes.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// Whether it is empty.
+    /// Returns whether it is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -47,7 +47,7 @@ impl From<&str> for Secret {
     }
 }
 
-/// Shows that there is something, never what.
+/// Shows that there is a secret, not its bytes.
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret(***)")

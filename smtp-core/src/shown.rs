@@ -1,10 +1,10 @@
-//! Defines [`is_shown`], which says what a terminal shows and what it would obey.
+//! Defines [`is_shown`], which tells printable characters from those that control a terminal.
 
-/// Whether a character from elsewhere can be shown as it is: it is no control character (C0, DEL and C1), does not change
-/// the direction of the text after it, with which a name can be made to look like another, and ends no line or
-/// paragraph.
+/// Returns whether a character from an untrusted source can be shown unchanged.
 ///
-/// All words for people of this workspace escape the others.
+/// Such a character is no control character (C0, DEL and C1), does not change the direction of the following text,
+/// which can disguise a name, and ends no line or paragraph. All messages of this workspace escape the other
+/// characters.
 ///
 /// ```
 /// assert!(smtp_core::is_shown('ü') && smtp_core::is_shown(' '));
@@ -29,12 +29,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_terminal_obeys_is_not_shown() {
+    fn characters_that_control_a_terminal_are_not_shown() {
         assert!(('\0'..=char::MAX).all(|character| !character.is_control() || !is_shown(character)));
         let marks = "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
                      \u{2066}\u{2067}\u{2068}\u{2069}";
         assert!(marks.chars().all(|mark| !is_shown(mark)));
-        // letters that join, and what joins them: a name is to stay readable
+        // joiners and joining letters are shown, so that names remain readable
         assert!("ü 漢字 \u{200c}\u{200d}🙂".chars().all(is_shown));
     }
 }

@@ -1,11 +1,12 @@
-//! Defines the free argument of a command: VRFY, EXPN, HELP and commands given by hand.
+//! Defines [`Text`], the free argument of VRFY, EXPN and HELP, or a whole raw command.
 
 use alloc::boxed::Box;
 
 use crate::address::{SyntaxError, is_utf8_non_ascii, text_forms};
 
-/// One line of printable characters, at most 505 octets: with a verb of four letters, a blank and CRLF it fills the
-/// 512 octets of a command line (RFC 5321 §4.5.3.1.4).
+/// One line of printable characters, at most 505 octets.
+///
+/// With a verb of four letters, a space and CRLF it fills the 512 octets of a command line (RFC 5321 §4.5.3.1.4).
 ///
 /// ```
 /// use smtp_core::Text;
@@ -20,13 +21,13 @@ pub struct Text {
 }
 
 impl Text {
-    /// How many octets it may have.
+    /// The maximum length in octets.
     pub const LIMIT: usize = 505;
 
-    /// Takes a text that is not empty, is not too long and holds no control character, a tab included.
+    /// Makes a text; tabs and other control characters are not allowed.
     ///
     /// # Errors
-    /// When it is not so.
+    /// When the text is empty, too long or has a control character.
     pub fn new(text: &str) -> Result<Self, SyntaxError> {
         Self::parse(text)
     }
@@ -37,7 +38,7 @@ impl Text {
         &self.printed
     }
 
-    /// Whether it can be sent without SMTPUTF8.
+    /// Returns whether it can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.printed.is_ascii()

@@ -1,33 +1,33 @@
-//! Provides [`Instant`], the only way in which time enters the core.
+//! Provides [`Instant`], the time that a driver passes to the client.
 
 use core::fmt;
 use core::ops::Add;
 use core::time::Duration;
 
-/// A point in time: the duration since an epoch of the driver's choosing.
+/// A point in time, as the duration since an epoch that the driver chooses.
 ///
-/// A driver takes its own monotonic clock, picks an epoch (the moment of the connection, say) and
-/// hands in what has passed since. Tests hand in what they like.
+/// A driver with a monotonic clock chooses an epoch, such as the start of the connection, and passes the time since
+/// then. Tests pass any values.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Instant(Duration);
 
 impl Instant {
-    /// The driver's epoch itself.
+    /// The epoch.
     pub const EPOCH: Self = Self(Duration::ZERO);
 
-    /// The point that lies `elapsed` after the epoch.
+    /// The point `elapsed` after the epoch.
     #[must_use]
     pub const fn from_epoch(elapsed: Duration) -> Self {
         Self(elapsed)
     }
 
-    /// How long after the epoch this point lies.
+    /// The time since the epoch.
     #[must_use]
     pub const fn since_epoch(self) -> Duration {
         self.0
     }
 
-    /// How long after `earlier` this point lies; zero when it does not.
+    /// The time since `earlier`, or zero if that is later.
     #[must_use]
     pub const fn saturating_since(self, earlier: Self) -> Duration {
         self.0.saturating_sub(earlier.0)
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn a_later_point_is_no_time_before_an_earlier_one() {
+    fn the_time_since_a_later_point_is_zero() {
         let later = Instant::EPOCH + Duration::from_secs(3);
         assert_eq!(Instant::EPOCH.saturating_since(later), Duration::ZERO);
         assert_eq!(later.saturating_since(Instant::EPOCH), Duration::from_secs(3));

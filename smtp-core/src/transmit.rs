@@ -1,25 +1,24 @@
-//! Provides [`Transmit`], the caller's buffer of octets that are to be written.
+//! Provides [`Transmit`], the caller's buffer for output.
 
 use alloc::vec::Vec;
 use core::fmt;
 
-/// What a span of [`Transmit`] holds, so that a log can decide what to show.
+/// The content of a span of [`Transmit`], so that a log can decide what to show.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)] // a log that forgets a kind must not compile
 pub enum Content {
     /// Command lines.
     Command,
-    /// What no log may ever show: the exchange of AUTH.
+    /// The exchange of AUTH, which no log may show.
     Secret,
     /// Mail data.
     Message,
 }
 
-/// Octets to be written, with what they are; reused from one write to the next.
+/// Bytes to write, with their kinds; reused for every write.
 ///
-/// [`Client::poll`](crate::Client::poll) fills it when it answers
-/// [`Output::Write`](crate::Output::Write); the driver writes all of [`octets`](Self::octets) and
-/// says [`Input::Sent`](crate::Input::Sent).
+/// [`Client::poll`](crate::Client::poll) fills it when it returns [`Output::Write`](crate::Output::Write); the driver
+/// writes all of [`octets`](Self::octets) and reports [`Input::Sent`](crate::Input::Sent).
 #[derive(Clone, Default)]
 pub struct Transmit {
     pub(crate) octets: Vec<u8>,
@@ -27,29 +26,29 @@ pub struct Transmit {
 }
 
 impl Transmit {
-    /// An empty buffer.
+    /// Makes an empty buffer.
     #[must_use]
     pub const fn new() -> Self {
         Self { octets: Vec::new(), spans: Vec::new() }
     }
 
-    /// All octets, in the order in which they must leave.
+    /// All bytes, in the order in which they must be written.
     #[must_use]
     pub fn octets(&self) -> &[u8] {
         &self.octets
     }
 
-    /// The same octets cut into spans of one kind each; a line that holds a secret is cut within.
+    /// The same bytes in spans of one kind each; a line that contains a secret has several.
     pub fn spans(&self) -> impl Iterator<Item = (Content, &[u8])> {
         let mut rest = self.octets.as_slice();
         self.spans.iter().map(move |&(content, length)| {
-            let (span, behind) = rest.split_at(length.min(rest.len()));
-            rest = behind;
+            let (span, after) = rest.split_at(length.min(rest.len()));
+            rest = after;
             (content, span)
         })
     }
 
-    /// Whether there is nothing to write.
+    /// Returns whether there is nothing to write.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.octets.is_empty()
@@ -64,7 +63,7 @@ impl Transmit {
         self.mark(content, octets.len());
     }
 
-    /// Says that the last `length` octets, appended to `octets` directly, are `content`.
+    /// Marks the last `length` octets, which were appended to `octets` directly, as `content`.
     pub(crate) fn mark(&mut self, content: Content, length: usize) {
         if length == 0 {
             return;
@@ -84,7 +83,7 @@ impl Transmit {
     }
 }
 
-/// Says how much of what it holds; shows none of it, because it may be secret.
+/// Shows the number of bytes only, because they may be secret.
 impl fmt::Debug for Transmit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Transmit").field("octets", &self.octets.len()).field("spans", &self.spans).finish()

@@ -1,15 +1,15 @@
 //! Provides [`LineEnds`], which repairs line ends and makes mail data transparent (RFC 5321 §4.5.2).
 //!
-//! What leaves has CRLF line ends only: a lone CR or LF becomes CRLF *before* dots are doubled, so that no
-//! lenient receiver can see an end of the mail data where there is none. The state holds across any cut.
+//! Output has CRLF line ends only: a lone CR or LF becomes CRLF *before* dots are doubled, so that no lenient
+//! receiver can see an end of the mail data within the message. Input may be divided at any point.
 
 use alloc::vec::Vec;
 use memchr::memchr2;
 
-/// Octets looked at together; small enough to stay in the first-level cache while they are copied.
+/// The number of octets checked together; small enough to stay in the L1 cache while they are copied.
 const BLOCK: usize = 4096;
 
-/// Pairs of octets that are compared at once.
+/// The number of pairs compared at once.
 const STRIDE: usize = 64;
 
 /// The state between two pieces of one message.
@@ -23,32 +23,32 @@ enum At {
     #[default]
     LineStart,
     InLine,
-    /// A CR has come and was not put out yet.
-    BehindCr,
+    /// A CR was read but not yet written.
+    AfterCr,
 }
 
 impl LineEnds {
-    /// Puts `octets` out with their line ends repaired; with `DOTS` a dot that begins a line is doubled.
+    /// Writes `octets` with line ends repaired, and with `DOTS` doubles each dot at the start of a line.
     pub(crate) fn encode<const DOTS: bool>(&mut self, mut octets: &[u8], out: &mut Vec<u8>) {
         out.reserve(octets.len());
         while !octets.is_empty() {
-            if self.at == At::BehindCr {
+            if self.at == At::AfterCr {
                 out.extend_from_slice(b"\r\n");
                 self.at = At::LineStart;
                 octets = octets.strip_prefix(b"\n").unwrap_or(octets);
                 continue;
             }
-            let (block, behind) = octets.split_at(octets.len().min(BLOCK));
+            let (block, following) = octets.split_at(octets.len().min(BLOCK));
             if self.is_clean::<DOTS>(block) {
                 self.copy(block, out);
             } else {
                 self.repair::<DOTS>(block, out);
             }
-            octets = behind;
+            octets = following;
         }
     }
 
-    /// Ends the message: completes its last line, and adds no other.
+    /// Completes the last line, if it has no line end.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if self.at != At::LineStart {
             out.extend_from_slice(b"\r\n");
@@ -56,9 +56,10 @@ impl LineEnds {
         }
     }
 
-    /// Whether `block` can leave as it is. Each octet is looked at with the one behind it, without a branch within
-    /// [`STRIDE`] pairs, which the compiler makes vector instructions of: of this function alone it does so whoever
-    /// calls it.
+    /// Returns whether `block` can be copied unchanged.
+    ///
+    /// It compares each octet with the next one, without a branch within [`STRIDE`] pairs, so that the compiler can
+    /// vectorize it; that worked reliably only in a function of its own, not inlined.
     #[inline(never)]
     fn is_clean<const DOTS: bool>(self, block: &[u8]) -> bool {
         let first = block[0];
@@ -66,35 +67,39 @@ impl LineEnds {
             return false;
         }
         let (strides, rest) = block[..block.len() - 1].as_chunks::<STRIDE>();
-        let (strides_behind, rest_behind) = block[1..].as_chunks::<STRIDE>();
-        if strides.iter().zip(strides_behind).any(|(octets, behind)| faults::<DOTS>(octets, behind) != 0) {
+        let (following_strides, following_rest) = block[1..].as_chunks::<STRIDE>();
+        if strides
+            .iter()
+            .zip(following_strides)
+            .any(|(octets, following)| faults::<DOTS>(octets, following) != 0)
+        {
             return false;
         }
-        // what is left is looked at in a last stride, together with what was looked at already
-        if let (Some(octets), Some(behind)) = (block[..block.len() - 1].last_chunk(), block.last_chunk()) {
-            return faults::<DOTS>(octets, behind) == 0;
+        // the remaining pairs are compared in a last stride that overlaps the previous one
+        if let (Some(octets), Some(following)) = (block[..block.len() - 1].last_chunk(), block.last_chunk()) {
+            return faults::<DOTS>(octets, following) == 0;
         }
-        let (mut octets, mut behind) = ([0; STRIDE], [0; STRIDE]);
+        let (mut octets, mut following) = ([0; STRIDE], [0; STRIDE]);
         octets[..rest.len()].copy_from_slice(rest);
-        behind[..rest.len()].copy_from_slice(rest_behind);
-        faults::<DOTS>(&octets, &behind) == 0
+        following[..rest.len()].copy_from_slice(following_rest);
+        faults::<DOTS>(&octets, &following) == 0
     }
 
-    /// Puts out a clean block; a CR at its end waits for what follows.
+    /// Copies a clean block; a CR at its end waits for the next octet.
     fn copy(&mut self, block: &[u8], out: &mut Vec<u8>) {
         let rest = block.strip_suffix(b"\r");
         out.extend_from_slice(rest.unwrap_or(block));
         self.at = match rest {
-            Some(_) => At::BehindCr,
+            Some(_) => At::AfterCr,
             None if block.ends_with(b"\n") => At::LineStart,
             None => At::InLine,
         };
     }
 
-    /// Puts out any block, line by line.
+    /// Repairs any block, line by line.
     fn repair<const DOTS: bool>(&mut self, mut block: &[u8], out: &mut Vec<u8>) {
         while let Some(&first) = block.first() {
-            if self.at == At::BehindCr {
+            if self.at == At::AfterCr {
                 out.extend_from_slice(b"\r\n");
                 self.at = At::LineStart;
                 if first == b'\n' {
@@ -115,19 +120,18 @@ impl LineEnds {
                 out.extend_from_slice(b"\r\n");
                 self.at = At::LineStart;
             } else {
-                self.at = At::BehindCr;
+                self.at = At::AfterCr;
             }
             block = &block[end + 1..];
         }
     }
 }
 
-/// Not zero when an octet and the one behind it, of any of these pairs, cannot leave as they are: half a line end, or a
-/// dot that begins a line.
+/// Returns non-zero when a pair of octets needs a repair: half a line end, or a dot at the start of a line.
 #[inline]
-fn faults<const DOTS: bool>(octets: &[u8; STRIDE], behind: &[u8; STRIDE]) -> u8 {
+fn faults<const DOTS: bool>(octets: &[u8; STRIDE], following: &[u8; STRIDE]) -> u8 {
     let mut fault = 0;
-    for (&a, &b) in octets.iter().zip(behind) {
+    for (&a, &b) in octets.iter().zip(following) {
         fault |= u8::from(a == b'\r') ^ u8::from(b == b'\n');
         if DOTS {
             fault |= u8::from(a == b'\n') & u8::from(b == b'.');
@@ -141,7 +145,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What the RFC says, octet by octet, as slowly as can be.
+    /// A slow reference implementation of the RFC, octet by octet.
     fn reference(octets: &[u8], dots: bool) -> Vec<u8> {
         let mut lines: Vec<Vec<u8>> = alloc::vec![Vec::new()];
         let mut previous = 0;
@@ -222,7 +226,7 @@ mod tests {
         }
 
         #[test]
-        fn no_lone_cr_or_lf_and_no_early_end_ever_leaves(message: Vec<u8>) {
+        fn output_has_no_lone_cr_or_lf_and_no_early_end(message: Vec<u8>) {
             let out = encoded::<true>(&[&message]);
             prop_assert!(!out.windows(5).any(|five| five == b"\r\n.\r\n") && !out.starts_with(b".\r\n"));
             let bare = out.iter().enumerate().any(|(at, &octet)| match octet {

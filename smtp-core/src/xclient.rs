@@ -1,4 +1,4 @@
-//! Defines [`XclientAttribute`], what XCLIENT tells a server about the client that it is to believe in.
+//! Defines [`XclientAttribute`], an attribute of the client that XCLIENT passes to the server.
 
 use crate::address::{Domain, EhloDomain, SyntaxError};
 use crate::parameter::Parameter;
@@ -6,9 +6,9 @@ use alloc::boxed::Box;
 use alloc::string::{String, ToString};
 use core::net::IpAddr;
 
-/// One attribute of XCLIENT, Postfix's extension by which a proxy or a test passes on, or makes up, who the client is.
+/// One attribute of XCLIENT, Postfix's extension with which a proxy or a test sets the client's identity.
 ///
-/// Where it holds `None`, the server is told that the thing is not known: `[UNAVAILABLE]`.
+/// `None` is sent as `[UNAVAILABLE]`: the value is not known.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum XclientAttribute {
@@ -18,9 +18,9 @@ pub enum XclientAttribute {
     Address(Option<IpAddr>),
     /// PORT: the client's port.
     Port(Option<u16>),
-    /// PROTO: ESMTP, or SMTP where it is `false`.
+    /// PROTO: ESMTP, or SMTP if `false`.
     IsExtended(bool),
-    /// HELO: what the client said in its hello.
+    /// HELO: the client's argument of EHLO or HELO.
     Hello(Option<EhloDomain>),
     /// LOGIN: the user name of a login that succeeded.
     Login(Option<XclientLogin>),
@@ -30,22 +30,22 @@ pub enum XclientAttribute {
     DestinationPort(Option<u16>),
 }
 
-/// A user name that XCLIENT can carry.
+/// A user name that XCLIENT can transmit.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct XclientLogin(Box<str>);
 
 impl XclientLogin {
-    /// Takes visible ASCII characters and blanks.
+    /// Accepts visible ASCII characters and spaces.
     ///
     /// # Errors
-    /// When it is empty or too long, or holds other characters.
+    /// When the name is empty or too long, or has other characters.
     pub fn new(user: &str) -> Result<Self, SyntaxError> {
         Parameter::with_xtext("LOGIN", user).map(|_| Self(user.into()))
     }
 }
 
 impl XclientAttribute {
-    /// How it is named where a server does not take it.
+    /// The name for errors, when the server does not accept the attribute.
     pub(crate) const fn name(&self) -> &'static str {
         match self {
             Self::Name(_) => "XCLIENT NAME",
@@ -64,10 +64,10 @@ impl XclientAttribute {
         self.name().trim_start_matches("XCLIENT ")
     }
 
-    /// The attribute as it is sent, its value in xtext (RFC 3461 §4).
+    /// Returns the attribute as it is sent, its value in xtext (RFC 3461 §4).
     ///
     /// # Errors
-    /// A domain in another script, which xtext cannot say: give its A-labels.
+    /// When a domain has non-ASCII characters, which xtext cannot encode: use its A-labels.
     pub fn to_parameter(&self) -> Result<Parameter, SyntaxError> {
         let value = match self {
             Self::Name(name) => name.as_ref().map(ToString::to_string),
@@ -92,7 +92,7 @@ mod tests {
     use alloc::vec::Vec;
 
     #[test]
-    fn attributes_are_printed_as_postfix_reads_them() {
+    fn attributes_have_the_form_that_postfix_parses() {
         let printed: Vec<String> = [
             XclientAttribute::Name(Some("spike.porcupine.org".parse().unwrap())),
             XclientAttribute::Name(None),

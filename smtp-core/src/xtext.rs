@@ -1,15 +1,15 @@
-//! Provides the encodings of text in parameters: xtext (RFC 3461 §4) and its form for addresses in UTF-8 (RFC 6533 §3).
+//! Provides encodings of text in parameters: xtext (RFC 3461 §4) and its form for UTF-8 addresses (RFC 6533 §3).
 
 use crate::address::SyntaxError;
 use alloc::string::String;
 use core::fmt::Write as _;
 
-/// Whether it may stand for itself: visible, and neither `+` nor `=`.
+/// Returns whether a character needs no encoding: it is visible, and neither `+` nor `=`.
 const fn is_plain(character: char) -> bool {
     matches!(character, '!'..='~') && !matches!(character, '+' | '=')
 }
 
-/// Encodes visible ASCII characters and blanks.
+/// Encodes visible ASCII characters and spaces.
 pub(crate) fn encode(text: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut encoded = String::with_capacity(text.len());
     for (position, character) in text.char_indices() {
@@ -26,7 +26,7 @@ pub(crate) fn encode(text: &str, value: &'static str) -> Result<String, SyntaxEr
     Ok(encoded)
 }
 
-/// Decodes what [`encode`] makes.
+/// Decodes the output of [`encode`].
 pub(crate) fn decode(encoded: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut text = String::with_capacity(encoded.len());
     let mut rest = encoded;
@@ -46,7 +46,7 @@ pub(crate) fn decode(encoded: &str, value: &'static str) -> Result<String, Synta
     Ok(text)
 }
 
-/// Encodes any character but controls, so that the address passes where SMTPUTF8 is not offered.
+/// Encodes any character except controls, so that the address can be sent without SMTPUTF8.
 pub(crate) fn encode_utf8(text: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut encoded = String::with_capacity(text.len());
     for (position, character) in text.char_indices() {
@@ -61,16 +61,16 @@ pub(crate) fn encode_utf8(text: &str, value: &'static str) -> Result<String, Syn
     Ok(encoded)
 }
 
-/// Decodes what [`encode_utf8`] makes, and what stands there as it is under SMTPUTF8.
+/// Decodes the output of [`encode_utf8`], and the unencoded form that SMTPUTF8 allows.
 pub(crate) fn decode_utf8(encoded: &str, value: &'static str) -> Result<String, SyntaxError> {
     let mut text = String::with_capacity(encoded.len());
     let mut rest = encoded;
     while let Some(character) = rest.chars().next() {
-        if let Some(behind) = rest.strip_prefix("\\x{") {
-            let (digits, behind) =
-                behind.split_once('}').ok_or(SyntaxError::Incomplete { value, missing: "a brace" })?;
+        if let Some(after) = rest.strip_prefix("\\x{") {
+            let (digits, after) =
+                after.split_once('}').ok_or(SyntaxError::Incomplete { value, missing: "a brace" })?;
             text.push(hexadecimal(digits, value)?);
-            rest = behind;
+            rest = after;
         } else if character == '\\' || (character.is_ascii() && !is_plain(character)) {
             let position = encoded.len() - rest.len();
             return Err(SyntaxError::Unexpected { value, character, position });
@@ -82,15 +82,14 @@ pub(crate) fn decode_utf8(encoded: &str, value: &'static str) -> Result<String, 
     Ok(text)
 }
 
-/// The character of two to six digits in capitals; a control is none, because it might end up in a log.
+/// Decodes two to six upper-case hexadecimal digits; refuses control characters, which could end up in a log.
 fn hexadecimal(digits: &str, value: &'static str) -> Result<char, SyntaxError> {
     let is_digit = |octet: u8| octet.is_ascii_digit() || matches!(octet, b'A'..=b'F');
     let found = (2..=6).contains(&digits.len()) && digits.bytes().all(is_digit);
     let code = if found { u32::from_str_radix(digits, 16).ok() } else { None };
-    code.and_then(char::from_u32).filter(|character| !character.is_control()).ok_or(SyntaxError::Malformed {
-        value,
-        rule: "it holds what is no hexadecimal number of a character",
-    })
+    code.and_then(char::from_u32)
+        .filter(|character| !character.is_control())
+        .ok_or(SyntaxError::Malformed { value, rule: "it has an invalid hexadecimal character number" })
 }
 
 #[cfg(test)]
@@ -99,7 +98,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_is_no_xtext_is_refused() {
+    fn invalid_xtext_is_refused() {
         for text in ["+", "+2", "+2b", "+GG", "a=b", "a b", "+0D", "+80", "é", "+\u{e9}"] {
             assert!(decode(text, "x").is_err(), "{text}");
         }
@@ -112,14 +111,14 @@ mod tests {
 
     proptest! {
         #[test]
-        fn xtext_goes_there_and_back(text in "[ -~]{0,40}") {
+        fn xtext_round_trips(text in "[ -~]{0,40}") {
             let encoded = encode(&text, "x").unwrap();
             prop_assert!(!encoded.contains([' ', '=']));
             prop_assert_eq!(decode(&encoded, "x").unwrap(), text);
         }
 
         #[test]
-        fn utf_8_goes_there_and_back(text in "\\PC{0,40}") {
+        fn utf_8_round_trips(text in "\\PC{0,40}") {
             let Ok(encoded) = encode_utf8(&text, "x") else { return Ok(()) };
             prop_assert!(encoded.is_ascii() && !encoded.contains([' ', '=', '+']));
             prop_assert_eq!(decode_utf8(&encoded, "x").unwrap(), text);

@@ -1,6 +1,6 @@
-//! The engine from outside: what octets leave, what is told, and when. No test opens a socket or sleeps.
+//! Tests the client from outside: the octets sent, the events and their times. No test opens a socket or sleeps.
 
-#![allow(clippy::unwrap_used)] // what a test takes for granted is allowed to fail it
+#![allow(clippy::unwrap_used)] // an assumption of a test may fail it
 
 mod pair;
 

@@ -1,15 +1,15 @@
-//! Counts what is allocated; in a program of its own because the allocator is the whole program's.
+//! Counts allocations; in a program of its own because the allocator is global.
 
 use smtp_core::*;
 
 #[global_allocator]
 static ALLOCATOR: dhat::Alloc = dhat::Alloc;
 
-/// What the scripted server of this test offers.
+/// The server's replies to EHLO.
 const OFFERS: [&[u8]; 3] =
     [b"250 mx\r\n", b"250-mx\r\n250 PIPELINING\r\n", b"250-mx\r\n250-PIPELINING\r\n250 CHUNKING\r\n"];
 
-/// Sends `count` messages of `length` octets each to one recipient; gives the number of allocations.
+/// Sends `count` messages of `length` octets each to one recipient; returns the number of allocations.
 fn send(client: &mut Client, transmit: &mut Transmit, count: usize, length: u64) -> u64 {
     const BLOCK: [u8; 16 * 1024] = [b'x'; 16 * 1024];
     let envelopes = vec![
@@ -21,7 +21,7 @@ fn send(client: &mut Client, transmit: &mut Transmit, count: usize, length: u64)
     ];
     let before = dhat::HeapStats::get().total_blocks;
     for envelope in envelopes {
-        client.send(envelope).expect("taken");
+        client.send(envelope).expect("accepted");
         let mut left = length;
         let mut data_ends = false;
         loop {
@@ -61,10 +61,10 @@ fn send(client: &mut Client, transmit: &mut Transmit, count: usize, length: u64)
     dhat::HeapStats::get().total_blocks - before
 }
 
-/// A client that has said hello.
+/// Makes a client after its hello.
 fn greeted(offer: &[u8]) -> (Client, Transmit) {
     let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
-    client.hello("client.example".parse().expect("valid")).expect("taken");
+    client.hello("client.example".parse().expect("valid")).expect("accepted");
     for text in [b"220 mx\r\n", offer] {
         client.handle(Input::Received(text));
         while let Output::Event(_) | Output::Write { .. } = client.poll(Instant::EPOCH, &mut transmit) {
@@ -74,7 +74,7 @@ fn greeted(offer: &[u8]) -> (Client, Transmit) {
     (client, transmit)
 }
 
-/// One test, because the counts are the whole program's.
+/// One test, because the counts are those of the whole program.
 #[test]
 fn a_message_costs_a_handful_of_allocations_and_a_gigabyte_one_chunk() {
     const GIGABYTE: u64 = 1 << 30;

@@ -1,4 +1,4 @@
-//! AUTH (RFC 4954): which mechanism, what leaves, what a hostile server can do, and that no secret is shown.
+//! Tests AUTH (RFC 4954): the choice of mechanism, the octets sent, hostile servers, and that no secret is shown.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -81,7 +81,7 @@ fn a_long_initial_response_follows_the_334() {
 }
 
 #[test]
-fn a_504_goes_to_the_next_mechanism_and_a_535_does_not() {
+fn a_504_continues_with_the_next_mechanism_and_a_535_does_not() {
     for (refusal, goes_on) in [
         ("504 no\r\n", true),
         ("534 weak\r\n", true),
@@ -100,7 +100,7 @@ fn a_504_goes_to_the_next_mechanism_and_a_535_does_not() {
     }
 }
 
-/// Hides the password, as SCRAM does.
+/// A mechanism that hides the password, like SCRAM.
 #[derive(Debug)]
 struct Hiding;
 
@@ -146,7 +146,7 @@ fn a_mechanism_that_hides_the_password_never_leads_to_one_that_reveals_it() {
 }
 
 #[test]
-fn a_235_before_the_proof_is_not_believed() {
+fn a_235_before_the_proof_is_not_accepted() {
     let run = play(
         || logging_in(clear(), vec![Box::new(Hiding)]),
         &[say("220 mx\r\n"), say("250-mx\r\n250 AUTH X-HIDING\r\n"), say("235 welcome\r\n")],
@@ -162,7 +162,7 @@ fn a_235_before_the_proof_is_not_believed() {
 }
 
 #[test]
-fn no_password_leaves_in_clear() {
+fn no_password_is_sent_in_clear() {
     for reveal in [Reveal::Secured, Reveal::Never] {
         let mut config = Config::default();
         config.reveal = reveal;
@@ -175,7 +175,7 @@ fn no_password_leaves_in_clear() {
 }
 
 #[test]
-fn asked_to_log_in_and_cannot_is_an_error_and_no_mail_follows() {
+fn a_login_that_is_not_possible_is_an_error_and_no_mail_follows() {
     for (offer, reason) in
         [("250 mx\r\n", Reason::NotOffered("AUTH")), ("250-mx\r\n250 AUTH GSSAPI\r\n", Reason::NoMechanism)]
     {
@@ -254,12 +254,12 @@ fn a_challenge_that_is_too_long_and_rounds_without_end_are_cancelled() {
     assert_eq!(run.writes.last().unwrap(), "*\r\n");
     assert_eq!(
         ends(&run.events)[1],
-        End::Undone(Reason::Mechanism("the server sent challenge upon challenge".into()))
+        End::Undone(Reason::Mechanism("the server sent too many challenges".into()))
     );
 }
 
 #[test]
-fn success_or_more_behind_a_cancellation_is_a_violation() {
+fn success_or_a_challenge_after_a_cancellation_is_a_violation() {
     for odd in ["235 welcome\r\n", "334 QUFB\r\n"] {
         let run = play(
             || logging_in(clear(), mechanisms()),
@@ -273,7 +273,7 @@ fn success_or_more_behind_a_cancellation_is_a_violation() {
 }
 
 #[test]
-fn what_is_secret_is_marked_and_replies_that_echo_it_are_masked() {
+fn secrets_are_marked_and_replies_that_echo_them_are_masked() {
     let mut client = Client::new(clear());
     let mut transmit = Transmit::new();
     client.hello(domain()).unwrap();
@@ -308,7 +308,7 @@ fn what_is_secret_is_marked_and_replies_that_echo_it_are_masked() {
 }
 
 #[test]
-fn what_a_password_could_be_guessed_from_is_not_shown() {
+fn challenges_that_help_to_guess_a_password_are_not_shown() {
     let run = play(
         || logging_in(clear(), vec![Box::new(Hiding)]),
         &[

@@ -1,10 +1,10 @@
-//! Mail data: however it is handed in, it leaves the same, in constant memory.
+//! Tests mail data: it is sent the same however it is supplied, in constant memory.
 
 use crate::pair::*;
 use smtp_core::*;
 
 #[test]
-fn a_message_ends_where_it_ended() {
+fn a_repaired_message_ends_at_the_same_position() {
     for (body, leaves) in [
         ("", ".\r\n"),
         ("a", "a\r\n.\r\n"),
@@ -23,7 +23,7 @@ fn a_message_ends_where_it_ended() {
     }
 }
 
-/// Sends `length` octets of text; gives the largest write and all that left behind the replies.
+/// Sends `length` octets of text; returns the size of the largest write and of all writes after the replies.
 fn stream(offers: &str, length: usize) -> (usize, usize) {
     let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
     client.hello(domain()).unwrap();
@@ -74,7 +74,7 @@ fn a_large_message_is_never_held_whole() {
 }
 
 #[test]
-fn octets_that_nobody_asked_for_are_not_taken() {
+fn octets_that_were_not_requested_are_not_accepted() {
     let mut client = Client::new(Config::default());
     assert_eq!(client.body(b"x"), 0);
     client.end_of_body();

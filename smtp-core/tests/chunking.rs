@@ -1,4 +1,4 @@
-//! CHUNKING (RFC 3030): one group for a small message, chunks for a large one, and what a refusal does to the next.
+//! Tests CHUNKING (RFC 3030): one group for a small message, chunks for a large one, refusals and their effects.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -12,7 +12,7 @@ fn bdat() -> String {
 }
 
 #[test]
-fn a_small_message_leaves_in_one_write() {
+fn a_small_message_is_sent_in_one_write() {
     let run = play(
         || {
             let mut pair = sending(Config::default(), &[&["bob@example.net"]]);
@@ -26,7 +26,7 @@ fn a_small_message_leaves_in_one_write() {
 }
 
 #[test]
-fn the_size_of_a_chunk_is_that_after_line_end_repair_and_dots_are_left_alone() {
+fn the_chunk_size_is_counted_after_line_end_repair_and_dots_are_not_doubled() {
     let start = || {
         let mut pair = Pair::new(Config::default());
         pair.client.hello(domain()).unwrap();
@@ -38,7 +38,7 @@ fn the_size_of_a_chunk_is_that_after_line_end_repair_and_dots_are_left_alone() {
 }
 
 #[test]
-fn a_large_message_waits_for_the_recipients_and_goes_chunk_by_chunk() {
+fn a_large_message_waits_for_the_recipients_and_is_sent_in_chunks() {
     let mut config = Config::default();
     config.limits.chunk = 8;
     let start = || {
@@ -62,7 +62,7 @@ fn a_large_message_waits_for_the_recipients_and_goes_chunk_by_chunk() {
 }
 
 #[test]
-fn a_large_message_for_nobody_is_not_sent() {
+fn a_large_message_without_accepted_recipients_is_not_sent() {
     let mut config = Config::default();
     config.limits.chunk = 8;
     let start = || {
@@ -93,7 +93,7 @@ fn all_refused_then_503_to_bdat_with_the_next_message_in_flight() {
     pair.say("220 mx\r\n");
     pair.written();
     pair.say(CHUNKING);
-    // RSET, or the second message would go out under the first one's sender
+    // without RSET, the second message would be sent with the first one's sender
     assert_eq!(pair.written(), format!("{MAIL}{BOB}{}RSET\r\n{MAIL}{EVE}{}", bdat(), bdat()));
     pair.say("250 ok\r\n550 no\r\n503 no recipients\r\n250 reset\r\n250 ok\r\n250 ok\r\n250 queued\r\n");
     assert_eq!(
@@ -128,7 +128,7 @@ fn a_message_refused_at_its_end_is_reset_before_the_next() {
 }
 
 #[test]
-fn a_reset_that_is_refused_is_a_violation() {
+fn a_refused_reset_before_mail_is_a_violation() {
     let start = || sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]);
     let run = play(
         start,
@@ -144,7 +144,7 @@ fn a_reset_that_is_refused_is_a_violation() {
 }
 
 #[test]
-fn a_250_to_bdat_with_nobody_accepted_is_a_violation() {
+fn a_250_to_bdat_without_accepted_recipients_is_a_violation() {
     for replies in [
         "250 ok\r\n550 no\r\n250 queued\r\n",
         "550 not you\r\n503 no\r\n250 queued\r\n",
@@ -160,7 +160,7 @@ fn a_250_to_bdat_with_nobody_accepted_is_a_violation() {
 }
 
 #[test]
-fn a_refused_chunk_refuses_the_message_and_the_rest_is_not_sent() {
+fn a_refused_chunk_refuses_the_message_and_stops_it() {
     let mut config = Config::default();
     config.limits.chunk = 4;
     config.limits.window = 1;
@@ -185,10 +185,10 @@ fn a_refused_chunk_refuses_the_message_and_the_rest_is_not_sent() {
 }
 
 #[test]
-fn a_chunk_refused_before_the_connection_ends_refuses_a_message_whose_end_has_left() {
+fn a_refused_chunk_refuses_a_message_whose_end_was_sent_when_the_connection_ends() {
     let mut config = Config::default();
     config.limits.chunk = 16;
-    // Exim runs what stands behind a refused chunk as commands, and Dovecot counts it as such: they end the connection
+    // Exim runs octets after a refused chunk as commands, Dovecot counts them as commands: both end the connection
     for last_words in ["554 synchronization error\r\n", "503 no\r\n421 too many invalid commands\r\n", ""] {
         let start = || {
             let mut pair = sending(config.clone(), &[&["bob@example.net"]]);
@@ -210,7 +210,7 @@ fn a_chunk_refused_before_the_connection_ends_refuses_a_message_whose_end_has_le
 }
 
 #[test]
-fn an_end_taken_behind_a_refused_chunk_is_unconfirmed() {
+fn a_message_accepted_after_a_refused_chunk_is_unconfirmed() {
     let mut config = Config::default();
     config.limits.chunk = 16;
     let run = play(
@@ -252,12 +252,12 @@ fn chunking_without_pipelining_is_lock_step() {
 }
 
 #[test]
-fn after_a_refused_chunk_nothing_is_awaited_for_long() {
+fn after_a_refused_chunk_the_timer_is_short() {
     let mut config = Config::default();
     config.limits.chunk = 8;
     let last_words = config.timeouts.last_words;
     let refused = End::Delivered(vec![refused(Verb::Message, "552 5.3.4 too much")]);
-    // the replies to the chunks that had left
+    // the replies to the chunks that were sent
     let mut pair = sending(config.clone(), &[&["bob@example.net"]]);
     pair.settle();
     pair.say("220 mx\r\n");

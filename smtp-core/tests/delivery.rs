@@ -1,4 +1,4 @@
-//! One message and its recipients, in lock step: who was taken, who was refused, and at which command.
+//! Tests one message and its recipients, in lock step: who was accepted, who was refused, and at which command.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -30,7 +30,7 @@ fn outcomes(run: &Run) -> Vec<Outcome> {
 }
 
 #[test]
-fn a_lock_step_server_gets_lock_step() {
+fn a_server_without_extensions_gets_one_command_at_a_time() {
     let run = play(
         two,
         &greeted(&[
@@ -62,8 +62,9 @@ fn one_refused_recipient_does_not_stop_the_other() {
         ]),
     );
     assert_eq!(outcomes(&run), [refused(Verb::Rcpt, "550 5.1.1 who?"), accepted("250 queued")]);
-    let told: Vec<_> = run.events.iter().filter(|event| matches!(event, Event::Recipient { .. })).collect();
-    assert_eq!(told.len(), 2, "each recipient is told as it comes");
+    let reported: Vec<_> =
+        run.events.iter().filter(|event| matches!(event, Event::Recipient { .. })).collect();
+    assert_eq!(reported.len(), 2, "each recipient is reported as it comes");
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn without_reports_of_recipients_the_outcomes_are_the_same() {
     let run = play(|| sending(quiet(), &[&["bob@example.net", "eve@example.net"]]), &script);
     assert_eq!(outcomes(&run), [accepted("250 queued"), refused(Verb::Rcpt, "550 5.1.1 who?")]);
     assert!(!run.events.iter().any(|event| matches!(event, Event::Recipient { .. })));
-    // of a check the reply is the outcome, with its text
+    // in a check the reply is the outcome, with its text
     let check = || {
         let mut pair = Pair::new(quiet());
         pair.client.hello(domain()).unwrap();
@@ -110,7 +111,7 @@ fn without_reports_of_recipients_the_outcomes_are_the_same() {
 }
 
 #[test]
-fn a_refused_sender_ends_the_message_and_no_more_is_said_of_it() {
+fn a_refused_sender_ends_the_message_without_further_commands() {
     let run = play(two, &greeted(&[expect(MAIL), say("550 5.7.1 not you\r\n"), expect("")]));
     assert_eq!(
         outcomes(&run),
@@ -152,7 +153,7 @@ fn data_refused() {
 }
 
 #[test]
-fn message_refused_behind_the_dot() {
+fn message_refused_after_the_dot() {
     let run = play(
         one,
         &greeted(&[say("250 ok\r\n"), say("250 ok\r\n"), say("354 go\r\n"), say("554 5.6.0 spam\r\n")]),
@@ -161,7 +162,7 @@ fn message_refused_behind_the_dot() {
 }
 
 #[test]
-fn too_many_recipients_leaves_those_unsent_for_a_further_transaction() {
+fn too_many_recipients_are_unsent_and_fit_another_transaction() {
     for reply_text in [
         "452 4.5.3 too many recipients\r\n",
         "450 4.5.3 too many recipients\r\n",
@@ -186,7 +187,7 @@ fn too_many_recipients_leaves_those_unsent_for_a_further_transaction() {
 }
 
 #[test]
-fn a_full_mailbox_is_refused_and_not_too_many() {
+fn a_full_mailbox_is_not_mistaken_for_too_many_recipients() {
     let run = play(
         two,
         &greeted(&[
@@ -255,7 +256,7 @@ fn all_or_nothing_with_no_refusal_is_sent() {
 }
 
 #[test]
-fn a_check_asks_and_sends_nothing() {
+fn a_check_sends_no_message() {
     for (hello, exchange) in [
         (
             "250 mx\r\n",
@@ -292,7 +293,7 @@ fn a_check_asks_and_sends_nothing() {
 }
 
 #[test]
-fn a_check_keeps_what_was_said_when_the_connection_is_lost() {
+fn a_check_keeps_its_replies_when_the_connection_is_lost() {
     let start = || {
         let mut pair = Pair::new(Config::default());
         pair.client.hello(domain()).unwrap();
@@ -305,7 +306,7 @@ fn a_check_keeps_what_was_said_when_the_connection_is_lost() {
 }
 
 #[test]
-fn a_check_of_the_sender_asks_for_no_recipient() {
+fn a_check_of_the_sender_sends_no_rcpt() {
     for (hello, exchange, outcome) in [
         (
             "250 mx\r\n",
@@ -340,7 +341,7 @@ fn a_check_of_the_sender_asks_for_no_recipient() {
 }
 
 #[test]
-fn what_the_server_does_not_offer_is_said_before_mail() {
+fn a_missing_extension_is_reported_before_mail() {
     type Change = fn(&mut Envelope);
     let cases: [(&'static str, Change, Reason); 5] = [
         ("250 mx\r\n", |envelope| envelope.body = BodyType::EightBitMime, Reason::NotOffered("8BITMIME")),
@@ -375,7 +376,7 @@ fn what_the_server_does_not_offer_is_said_before_mail() {
 }
 
 #[test]
-fn what_is_offered_and_needed_is_declared() {
+fn needed_extensions_are_declared_if_offered() {
     let start = || {
         let mut pair = Pair::new(Config::default());
         pair.client.hello(domain()).unwrap();

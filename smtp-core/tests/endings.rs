@@ -1,4 +1,4 @@
-//! How connections end, and what that makes of what was on its way: unsent, refused or unconfirmed.
+//! Tests the ends of connections, and the outcomes of messages in progress: unsent, refused or unconfirmed.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -19,7 +19,7 @@ fn unsent(cause: Cause) -> Outcome {
 }
 
 #[test]
-fn loss_before_the_end_of_the_mail_data_is_unsent_and_behind_it_unconfirmed() {
+fn loss_before_the_end_of_the_mail_data_is_unsent_and_after_it_unconfirmed() {
     let lock_step = ["220 mx\r\n", "250 mx\r\n", "250 ok\r\n", "250 ok\r\n", "354 go\r\n", "250 queued\r\n"];
     for said in 2..=lock_step.len() {
         let mut script: Vec<Step> = lock_step[..said].iter().map(|text| Step::Say(text)).collect();
@@ -36,7 +36,7 @@ fn loss_before_the_end_of_the_mail_data_is_unsent_and_behind_it_unconfirmed() {
 }
 
 #[test]
-fn a_group_with_its_end_is_unconfirmed_as_soon_as_it_was_handed_out() {
+fn a_group_with_its_end_is_unconfirmed_once_transmitted() {
     let start = || sending(Config::default(), &[&["bob@example.net", "eve@example.net"]]);
     let run = play(start, &[say("220 mx\r\n"), say(CHUNKING), Step::Lose]);
     assert_eq!(delivered(&run), [Outcome::Unconfirmed(Cause::Lost), Outcome::Unconfirmed(Cause::Lost)]);
@@ -63,7 +63,7 @@ fn no_more_messages_are_unconfirmed_than_may_be_in_flight() {
 }
 
 #[test]
-fn a_write_that_fails_when_the_dot_was_handed_out_is_unconfirmed() {
+fn a_failed_write_after_the_dot_was_transmitted_is_unconfirmed() {
     let run = play(
         one,
         &[
@@ -80,7 +80,7 @@ fn a_write_that_fails_when_the_dot_was_handed_out_is_unconfirmed() {
 }
 
 #[test]
-fn after_a_failed_write_the_reply_that_explains_it_is_still_taken() {
+fn after_a_failed_write_the_reply_that_explains_it_is_still_read() {
     for (last_words, cause) in [
         ("421 4.3.2 shutting down\r\n", Cause::Unavailable(reply("421 4.3.2 shutting down"))),
         ("552 5.3.4 too much\r\n", Cause::Lost),
@@ -104,7 +104,7 @@ fn after_a_failed_write_the_reply_that_explains_it_is_still_taken() {
 }
 
 #[test]
-fn a_421_inside_a_group_is_that_commands_reply_and_the_end() {
+fn a_421_within_a_group_is_the_reply_to_its_command_and_ends_the_connection() {
     let start = || sending(Config::default(), &[&["bob@example.net", "eve@example.net"]]);
     let gone = "421 4.3.2 shutting down";
     let run = play(
@@ -120,7 +120,7 @@ fn a_421_inside_a_group_is_that_commands_reply_and_the_end() {
 }
 
 #[test]
-fn a_421_behind_the_dot_refuses_the_message() {
+fn a_421_after_the_dot_refuses_the_message() {
     let run = play(
         one,
         &[
@@ -134,7 +134,7 @@ fn a_421_behind_the_dot_refuses_the_message() {
     assert_eq!(delivered(&run), [refused(Verb::Message, "421 4.3.0 no")]);
 }
 
-/// A client whose body has begun and not ended.
+/// Makes a client in the middle of a body.
 fn streaming() -> (Client, Transmit) {
     let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
     client.hello(domain()).unwrap();
@@ -206,7 +206,7 @@ fn a_body_that_breaks_off_under_data_closes_without_the_dot() {
 }
 
 #[test]
-fn a_body_that_breaks_off_under_bdat_never_says_last() {
+fn an_aborted_body_with_bdat_never_sends_last() {
     let mut config = Config::default();
     config.limits.chunk = 8;
     for (body, closes) in [("Sub", false), ("Subject: x\r\n\r\nhal", true)] {
@@ -236,7 +236,7 @@ fn a_body_that_breaks_off_under_bdat_never_says_last() {
 }
 
 #[test]
-fn what_was_queued_ends_with_the_connection_in_order() {
+fn queued_goals_end_with_the_connection_in_order() {
     let mut pair = sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]);
     let noop = pair.client.noop().unwrap();
     pair.settle();
@@ -251,7 +251,7 @@ fn what_was_queued_ends_with_the_connection_in_order() {
 }
 
 #[test]
-fn what_quit_does_then_does_not_matter_to_the_message() {
+fn the_end_of_quit_does_not_change_the_message() {
     let start = || {
         let mut pair = one();
         pair.client.quit().unwrap();
@@ -273,7 +273,7 @@ fn what_quit_does_then_does_not_matter_to_the_message() {
 }
 
 #[test]
-fn a_reply_that_speaks_of_the_connection_delivers_nothing() {
+fn a_reply_that_concerns_the_connection_delivers_nothing() {
     for odd in ["220 mx\r\n", "221 2.0.0 closing\r\n"] {
         let run = play(
             one,
@@ -285,7 +285,7 @@ fn a_reply_that_speaks_of_the_connection_delivers_nothing() {
 }
 
 #[test]
-fn limits_of_zero_are_taken_for_one() {
+fn limits_of_zero_count_as_one() {
     let mut config = Config::default();
     (config.limits.chunk, config.limits.window, config.limits.in_flight) = (0, 0, 0);
     let run = play(
@@ -303,7 +303,7 @@ fn limits_of_zero_are_taken_for_one() {
 }
 
 #[test]
-fn a_421_in_a_group_with_its_end_leaves_unconfirmed_what_gets_no_final_reply() {
+fn a_421_in_a_group_with_its_end_makes_it_unconfirmed_without_a_final_reply() {
     let start = || {
         let mut config = Config::default();
         config.limits.in_flight = 2;
@@ -326,7 +326,7 @@ fn a_421_in_a_group_with_its_end_leaves_unconfirmed_what_gets_no_final_reply() {
 }
 
 #[test]
-fn a_group_with_its_end_that_was_not_handed_out_is_unsent() {
+fn a_group_with_its_end_that_was_not_transmitted_is_unsent() {
     let mut config = Config::default();
     config.limits.in_flight = 2;
     let (mut client, mut transmit) = (Client::new(config), Transmit::new());
@@ -337,7 +337,7 @@ fn a_group_with_its_end_that_was_not_handed_out_is_unsent() {
     assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(first));
     client.body(MESSAGE.as_bytes());
     client.end_of_body();
-    // the first message waits for the second one, with which it leaves
+    // the end of the first message waits for the second one, to be sent with it
     assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(second));
     client.handle(Input::Lost);
     let outcome = Outcome::Unsent(Reason::Closed(Cause::Lost));

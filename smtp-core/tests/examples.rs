@@ -1,4 +1,4 @@
-//! The dialogues of the RFCs, octet for octet.
+//! Tests the dialogues of the RFCs, octet for octet.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -131,7 +131,7 @@ fn rfc_2920_section_4_all_recipients_refused() {
 
 #[test]
 fn rfc_3030_section_4_1_bdat() {
-    // the example of the RFC announces 86 octets, which this message has
+    // the example of the RFC announces 86 octets, the size of this message
     let body = "To: Susan@random.com\r\nFrom: Sam@random.com\r\nSubject: This is a bodyless test message\r\n";
     assert_eq!(body.len(), 86);
     let run = play(

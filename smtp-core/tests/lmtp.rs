@@ -1,4 +1,4 @@
-//! LMTP (RFC 2033): one reply for each recipient that was taken.
+//! Tests LMTP (RFC 2033): one reply for each accepted recipient.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -21,7 +21,7 @@ fn delivered(run: &Run) -> Vec<Outcome> {
 }
 
 #[test]
-fn some_accepted_means_one_reply_for_each_of_them() {
+fn each_accepted_recipient_has_a_final_reply() {
     let run = play(
         three,
         &[
@@ -60,7 +60,7 @@ fn all_accepted_and_the_connection_lost_between_the_replies() {
 }
 
 #[test]
-fn none_accepted_means_no_reply_is_owed() {
+fn no_accepted_recipient_means_no_final_reply() {
     let run = play(
         three,
         &[
@@ -78,7 +78,7 @@ fn none_accepted_means_no_reply_is_owed() {
 }
 
 #[test]
-fn none_accepted_and_354_all_the_same_gets_a_lone_dot_and_owes_nothing() {
+fn a_354_without_accepted_recipients_gets_a_lone_dot_and_expects_no_reply() {
     let run = play(
         three,
         &[
@@ -118,7 +118,7 @@ fn lhlo_has_no_fallback() {
 }
 
 #[test]
-fn a_421_between_the_final_replies_is_one_recipients_and_the_rest_are_read() {
+fn a_421_between_the_final_replies_counts_for_one_recipient_and_the_rest_are_read() {
     let cause = Cause::Unavailable(reply("421 4.3.2 going down"));
     for (last, outcome) in [
         (say("250 delivered too\r\n"), accepted("250 delivered too")),

@@ -1,4 +1,4 @@
-//! The mechanisms by the examples of their RFCs, octet for octet, each as the dialogue that it is over SMTP.
+//! Tests the mechanisms with the examples of their RFCs, octet for octet, as dialogues over SMTP.
 
 use crate::pair::*;
 use base64::Engine as _;
@@ -7,7 +7,7 @@ use smtp_core::*;
 
 pub(crate) type Mechanisms = Vec<Box<dyn Mechanism>>;
 
-/// A pair whose client was greeted and logs in, in clear.
+/// Makes a pair whose client was greeted and logs in, in clear.
 pub(crate) fn logging_in(mechanisms: Mechanisms) -> Pair {
     let mut config = Config::default();
     config.reveal = Reveal::Always;
@@ -20,17 +20,17 @@ pub(crate) fn logging_in(mechanisms: Mechanisms) -> Pair {
     pair
 }
 
-/// A challenge of these octets.
+/// Makes a challenge of these octets.
 pub(crate) fn challenge(octets: impl AsRef<[u8]>) -> Step {
     Step::Say(Box::leak(format!("334 {}\r\n", STANDARD.encode(octets)).into_boxed_str()))
 }
 
-/// What a server says that offers these mechanisms.
+/// Makes the reply of a server that offers these mechanisms.
 pub(crate) fn offers(names: &str) -> Step {
     Step::Say(Box::leak(format!("250-mx\r\n250 AUTH {names}\r\n").into_boxed_str()))
 }
 
-/// Plays it whole and octet by octet; hashing is too slow for every cut.
+/// Plays the script whole and octet by octet; hashing is too slow to divide it at every octet.
 pub(crate) fn play_twice(start: impl Fn() -> Pair, script: &[Step]) -> Run {
     let whole = start().play(script);
     let cut = start().with_cuts(Cuts::Octets).play(script);
@@ -42,7 +42,7 @@ pub(crate) fn last_end(run: &Run) -> End {
     ends(&run.events).last().cloned().unwrap()
 }
 
-/// One login: the mechanism's name, then challenges and responses in turn, beginning with AUTH.
+/// Plays one login: the mechanism's name, then challenges and responses in turn, starting with AUTH.
 fn succeeds(mechanism: impl Fn() -> Box<dyn Mechanism>, first: &str, rounds: &[(&str, &str)]) {
     let name = mechanism().name();
     let mut script = vec![offers(name), expect(format!("EHLO client.example\r\nAUTH {name}{first}\r\n"))];
@@ -225,7 +225,7 @@ mod scram {
     }
 
     #[test]
-    fn rfc_5802_section_5_the_server_says_what_is_wrong() {
+    fn rfc_5802_section_5_the_server_reports_the_error() {
         let run = play_twice(
             || logging_in(vec![scram(ScramHash::Sha1, "fyko+d2lbbFgONRv9qkxdawL")]),
             &[

@@ -1,4 +1,4 @@
-//! What a hostile or broken server can do within each mechanism: each ends as it should, and no secret is shown.
+//! Tests hostile and broken servers within each mechanism: the exchange ends properly, and no secret is shown.
 
 use crate::mechanisms::*;
 use crate::pair::*;
@@ -9,7 +9,7 @@ const TOKEN: &str = "ya29.vF9dft4qmTc2Nvb";
 
 type Make = fn() -> Box<dyn Mechanism>;
 
-/// Every mechanism there is, by its name.
+/// Returns every mechanism by its name.
 fn every_mechanism() -> Vec<(&'static str, Make)> {
     vec![
         ("PLAIN", || Box::new(Plain::new("alice", Secret::from(PASSWORD)).unwrap())),
@@ -27,7 +27,7 @@ fn every_mechanism() -> Vec<(&'static str, Make)> {
     ]
 }
 
-/// Why the exchange was given up, behind a `*` that the server took.
+/// Returns the reason for a cancellation, which the server confirmed.
 fn cancelled(run: &Run) -> String {
     assert_eq!(run.writes.last().unwrap(), "*\r\n", "{run:#?}");
     match last_end(run) {
@@ -87,7 +87,7 @@ fn a_challenge_where_none_belongs_is_cancelled() {
 }
 
 #[test]
-fn success_before_its_time_is_a_violation() {
+fn early_success_is_a_violation() {
     for (name, mechanism) in every_mechanism() {
         if !(name.starts_with("SCRAM") || name == "CRAM-MD5") {
             continue;
@@ -95,12 +95,12 @@ fn success_before_its_time_is_a_violation() {
         let run = play_twice(|| logging_in(vec![mechanism()]), &[offers(name), say("235 2.7.0 welcome\r\n")]);
         assert!(is_violation(&run), "{name}");
         let End::Undone(Reason::Mechanism(why)) = &ends(&run.events)[1] else { panic!("{run:?}") };
-        assert!(why.starts_with("the server said success before"), "{name}: {why}");
+        assert!(why.starts_with("the server reported success before"), "{name}: {why}");
     }
 }
 
 #[test]
-fn success_behind_a_refused_token_is_a_violation() {
+fn success_after_a_refused_token_is_a_violation() {
     for (name, mechanism) in every_mechanism() {
         if !name.contains("OAUTH") {
             continue;
@@ -114,7 +114,7 @@ fn success_behind_a_refused_token_is_a_violation() {
 }
 
 #[test]
-fn what_a_server_says_within_the_exchange_shows_no_secret_and_no_control_character() {
+fn server_text_within_the_exchange_shows_no_secret_and_no_control_character() {
     for (name, mechanism) in every_mechanism() {
         if !name.contains("OAUTH") {
             continue;
@@ -148,7 +148,7 @@ fn no_mechanism_shows_its_secret() {
 }
 
 #[test]
-fn only_what_hands_a_password_or_token_over_reveals_it() {
+fn only_mechanisms_that_transmit_a_password_or_token_reveal_it() {
     for (name, mechanism) in every_mechanism() {
         let reveals = matches!(name, "PLAIN" | "LOGIN" | "XOAUTH2" | "OAUTHBEARER");
         assert_eq!(mechanism().reveals_password(), reveals, "{name}");
@@ -185,7 +185,7 @@ mod scram {
         for iterations in ["1", "4095", "2000001", "4294967295"] {
             let why = refuses(&format!("r={NONCE}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i={iterations}"));
             let expected =
-                format!("the server asks for {iterations} iterations, and 4096 to 2000000 are taken");
+                format!("the server asks for {iterations} iterations, and 4096 to 2000000 are accepted");
             assert_eq!(why, expected);
         }
         let why = refuses(&format!("r={NONCE}x,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=99999999999999999999"));
@@ -246,13 +246,13 @@ mod scram {
         assert_eq!(
             ends(&run.events)[1],
             End::Undone(Reason::Mechanism(
-                "the server said success before it proved that it knows the password".into()
+                "the server reported success before it proved that it knows the password".into()
             ))
         );
     }
 
     #[test]
-    fn success_behind_an_error_is_a_violation() {
+    fn success_after_an_error_is_a_violation() {
         let run = play_twice(
             || logging_in(vec![of(ScramHash::Sha256)]),
             &[offers("SCRAM-SHA-256"), challenge(FIRST), challenge("e=unknown-user"), say("235 ok\r\n")],
@@ -261,7 +261,7 @@ mod scram {
     }
 
     #[test]
-    fn refused_it_never_leads_to_plain() {
+    fn a_refused_scram_login_never_leads_to_plain() {
         for refusal in ["504 5.5.4 no\r\n", "534 5.7.9 weak\r\n", "535 5.7.8 no\r\n"] {
             let start = || {
                 let credentials = Credentials::password("user", Secret::from(PASSWORD)).with_nonce(NONCE);
@@ -295,7 +295,7 @@ mod scram {
     }
 
     #[test]
-    fn the_flag_says_what_is_known_of_channel_binding() {
+    fn the_flag_declares_channel_binding() {
         let binding = ChannelBinding::tls_server_end_point([7; 32]).unwrap();
         let with = || {
             let credentials = Credentials::password("user", Secret::from("pencil")).with_nonce(NONCE);
@@ -317,14 +317,14 @@ mod scram {
         );
         assert_eq!(message(with(), "SCRAM-SHA-256 PLAIN"), named("SCRAM-SHA-256", "y,,"));
         assert_eq!(message(without(), "SCRAM-SHA-256-PLUS SCRAM-SHA-256"), named("SCRAM-SHA-256", "n,,"));
-        // -PLUS was offered and refused: to say y would be a lie, and the server would take it for an attack
+        // -PLUS was offered and refused: y would be wrong, and the server would treat it as an attack
         let run = logging_in(with().mechanisms().unwrap())
             .play(&[offers("SCRAM-SHA-256-PLUS SCRAM-SHA-256"), say("504 no\r\n")]);
         assert!(run.writes.last().unwrap().starts_with("AUTH SCRAM-SHA-256 biwsbj"), "{:?}", run.writes);
     }
 
     #[test]
-    fn a_nonce_serves_one_login() {
+    fn a_nonce_is_used_for_one_login_only() {
         let mut mechanism = of(ScramHash::Sha1);
         mechanism.initial_response().unwrap();
         assert!(mechanism.initial_response().is_err());

@@ -1,4 +1,4 @@
-//! SCRAM against a server that is written here from RFC 5802 and shares nothing with the client.
+//! Tests SCRAM against a server that is implemented here from RFC 5802 and shares no code with the client.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,7 +15,7 @@ fn hmac(key: &[u8], text: &[u8]) -> Vec<u8> {
     mac.finalize().into_bytes().to_vec()
 }
 
-/// What a server stores of a user (RFC 5802 §3), and what it knows of the channel.
+/// The data that a server stores about a user (RFC 5802 §3), and its view of the channel.
 struct Server {
     stored_key: Vec<u8>,
     proving_key: Vec<u8>,
@@ -39,7 +39,7 @@ impl Server {
         }
     }
 
-    /// Takes the client's first message: gives who it is, whom it acts as, and the challenge.
+    /// Handles the client's first message; returns the user, the authorization identity and the challenge.
     fn begin(&mut self, message: &[u8]) -> (String, String, String) {
         let message = std::str::from_utf8(message).unwrap();
         let parts: Vec<&str> = message.splitn(3, ',').collect();
@@ -54,7 +54,7 @@ impl Server {
         (user, identity, self.first.clone())
     }
 
-    /// Takes the client's final message: the server's signature if the proof is right.
+    /// Handles the client's final message; returns the server's signature if the proof is right.
     fn finish(&self, message: &[u8]) -> Option<String> {
         let message = std::str::from_utf8(message).unwrap();
         let (without_proof, proof) = message.rsplit_once(",p=").unwrap();
@@ -81,7 +81,7 @@ fn nonce() -> &'static str {
     "abcdefghijklmnopqrstuvwx"
 }
 
-/// Runs a login: who the server takes it for, whom it acts as; `None` where it refuses.
+/// Runs a login; returns the user and the authorization identity, or `None` if the server refuses.
 fn run(mut scram: Scram, server: &mut Server) -> Option<(String, String)> {
     let first = scram.initial_response().unwrap().unwrap();
     let (user, identity, challenge) = server.begin(first.expose());
@@ -94,7 +94,7 @@ fn run(mut scram: Scram, server: &mut Server) -> Option<(String, String)> {
 }
 
 proptest! {
-    // each case hashes some ten thousand times
+    // each case computes some ten thousand hashes
     #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
@@ -150,7 +150,7 @@ fn another_channel_is_refused() {
 
 #[cfg(feature = "saslprep")]
 #[test]
-fn two_ways_to_type_a_password_are_one() {
+fn two_ways_to_type_a_password_are_equal() {
     for (typed, stored) in
         [("I\u{ad}X", "IX"), ("pa\u{a0}ss", "pa ss"), ("cafe\u{301}", "café"), ("\u{2168}", "IX")]
     {

@@ -1,9 +1,9 @@
-//! The client against a strict server, in random sessions: no outcome lies.
+//! Tests the client against a strict server, in random sessions: every outcome must be true.
 //!
-//! `MODEL_SESSIONS` sets how many sessions are played, `MODEL_SEED` which one alone. Without optimisation a session takes
-//! some twenty times as long, so that the checks of a change play them in a release build.
+//! `MODEL_SESSIONS` sets the number of sessions, `MODEL_SEED` selects a single one. Without optimisation a session
+//! takes about twenty times as long, so CI plays them in a release build.
 
-#![allow(clippy::unwrap_used)] // what a test takes for granted is allowed to fail it
+#![allow(clippy::unwrap_used)] // an assumption of a test may fail it
 
 #[path = "model/mod.rs"]
 mod play;
@@ -12,7 +12,7 @@ use play::{After421, Choices, Session, Transfer, play};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// Sessions that are played unless the environment says otherwise.
+/// The default number of sessions.
 const SESSIONS: u64 = if cfg!(debug_assertions) { 20_000 } else { 2_000_000 };
 
 fn number(name: &str) -> Option<u64> {
@@ -22,7 +22,7 @@ fn number(name: &str) -> Option<u64> {
 }
 
 #[test]
-fn no_outcome_lies() {
+fn every_outcome_is_true() {
     if let Some(seed) = number("MODEL_SEED") {
         println!("{:#?}", play(&mut Choices::Seed(seed)));
         return;
@@ -44,7 +44,7 @@ fn no_outcome_lies() {
         "{} of {sessions} sessions are wrong: run one again with MODEL_SEED=…",
         table.faults.len()
     );
-    // a check that cannot fail is none: each kind of session came to each outcome
+    // each kind of session must have had each outcome, or the test could not fail
     for transfer in [Transfer::Data, Transfer::Bdat, Transfer::Lmtp] {
         for after in [After421::Closes, After421::GoesOn] {
             let rows = table.rows.iter().filter(|(row, _)| (row.0, row.2) == (transfer, after));
@@ -54,11 +54,11 @@ fn no_outcome_lies() {
     }
 }
 
-/// What many sessions came to, by how messages left, how many were in flight, and what followed a 421.
+/// The results of many sessions, by transfer, messages in flight, and behaviour after a 421.
 #[derive(Default)]
 struct Table {
     rows: BTreeMap<(Transfer, usize, After421), Row>,
-    /// The seeds of the sessions that were wrong, and why.
+    /// The seeds of the failed sessions, with the reasons.
     faults: Vec<(u64, String)>,
 }
 
@@ -73,7 +73,7 @@ impl Table {
     fn of(seeds: impl Iterator<Item = u64>) -> Self {
         let mut table = Self::default();
         for seed in seeds {
-            // what a test prints of a panic would be repeated for each
+            // the output of a panic would be repeated for each failure
             match catch_unwind(AssertUnwindSafe(|| play(&mut Choices::Seed(seed)))) {
                 Ok(session) => table.enter(&session),
                 Err(panic) => {

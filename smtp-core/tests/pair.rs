@@ -1,15 +1,15 @@
-//! Provides [`Pair`], a client joined to a scripted peer in memory, with time that only moves when it is told to.
+//! Provides [`Pair`], a client connected to a scripted peer in memory, with simulated time.
 
 use smtp_core::*;
 use std::collections::VecDeque;
 use std::time::Duration;
 
-/// One thing that a scripted peer does.
+/// One step of a scripted peer.
 #[derive(Clone, Debug)]
 pub(crate) enum Step {
     /// Sends these octets.
     Say(&'static str),
-    /// Must have been sent exactly these octets since it last said something.
+    /// Requires exactly these octets since the peer last sent something.
     Expect(String),
     /// The TLS handshake succeeds.
     Secure,
@@ -19,46 +19,46 @@ pub(crate) enum Step {
     FailWrite,
 }
 
-/// What a run gave: everything that an application and a wire can see.
+/// The result of a run: everything that an application and a wire can see.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Run {
-    /// All that the client wrote, write by write.
+    /// All output of the client, write by write.
     pub(crate) writes: Vec<String>,
-    /// All that it told.
+    /// All events.
     pub(crate) events: Vec<Event>,
 }
 
-/// Where the client's bodies come from, one after the other.
+/// The source of a client's bodies, one after the other.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     /// These octets.
     Whole(Vec<u8>),
-    /// These octets, then it cannot be read any further.
+    /// These octets, then a read error.
     Broken(Vec<u8>),
 }
 
-/// A client joined to a script.
+/// A client connected to a script.
 pub(crate) struct Pair {
     pub(crate) client: Client,
     pub(crate) bodies: VecDeque<Body>,
     pub(crate) now: Instant,
     pub(crate) run: Run,
     transmit: Transmit,
-    /// Octets written since the peer last looked.
+    /// Octets written since the peer last checked.
     wire: Vec<u8>,
-    /// How the octets of the peer and of the bodies are cut.
+    /// How the octets of the peer and of the bodies are divided.
     cuts: Cuts,
     body_at: usize,
     fails_writes: bool,
 }
 
-/// How octets are cut on their way to the client.
+/// How octets are divided on their way to the client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cuts {
     Whole,
     /// Every octet alone.
     Octets,
-    /// Once, behind so many octets of all that the peer says.
+    /// Once, after this many octets of all that the peer sends.
     At(usize),
 }
 
@@ -87,7 +87,7 @@ impl Pair {
         self
     }
 
-    /// Lets the client go on until it waits for the peer; gives what it waits for.
+    /// Runs the client until it waits for the peer; returns its last output.
     pub(crate) fn settle(&mut self) -> Output {
         loop {
             match self.client.poll(self.now, &mut self.transmit) {
@@ -113,22 +113,22 @@ impl Pair {
         }
     }
 
-    /// The peer says `text`, cut as the pair was told to.
+    /// Sends `text` from the peer, divided as configured.
     pub(crate) fn say(&mut self, text: &str) {
         let octets = text.as_bytes();
         match self.cuts {
             Cuts::Whole => self.receive(octets),
             Cuts::Octets => octets.chunks(1).for_each(|octet| self.receive(octet)),
             Cuts::At(at) => {
-                let (before, behind) = octets.split_at(at.min(octets.len()));
+                let (before, after) = octets.split_at(at.min(octets.len()));
                 self.cuts = if at > octets.len() { Cuts::At(at - octets.len()) } else { Cuts::Whole };
                 self.receive(before);
-                self.receive(behind);
+                self.receive(after);
             }
         }
     }
 
-    /// What the client wrote since this was last asked.
+    /// Returns what the client wrote since the last call.
     pub(crate) fn written(&mut self) -> String {
         String::from_utf8(std::mem::take(&mut self.wire)).unwrap()
     }
@@ -156,7 +156,7 @@ impl Pair {
         self.run
     }
 
-    /// Lets time pass; gives what the client then waits for.
+    /// Advances the time; returns what the client then waits for.
     pub(crate) fn pass(&mut self, time: Duration) -> Output {
         self.now = self.now + time;
         self.settle()
@@ -196,7 +196,7 @@ impl Pair {
     }
 }
 
-/// The ends among `events`.
+/// Returns the ends among `events`.
 pub(crate) fn ends(events: &[Event]) -> Vec<End> {
     let end = |event: &Event| match event {
         Event::Done { end, .. } => Some(end.clone()),
@@ -205,8 +205,9 @@ pub(crate) fn ends(events: &[Event]) -> Vec<End> {
     events.iter().filter_map(end).collect()
 }
 
-/// Plays `script` against a client that `start` sets up: whole, cut once at every octet, and octet by octet. What the
-/// client tells must be the same every time, and so must be the octets that leave.
+/// Plays `script` against a client from `start`: whole, divided once at every octet, and octet by octet.
+///
+/// The events and the octets sent must be the same every time.
 pub(crate) fn play(start: impl Fn() -> Pair, script: &[Step]) -> Run {
     let length: usize =
         script.iter().map(|step| if let Step::Say(text) = step { text.len() } else { 0 }).sum();
@@ -246,7 +247,7 @@ pub(crate) fn hear(client: &mut Client, transmit: &mut Transmit, replies: &[&str
     }
 }
 
-/// A pair whose client says hello and sends one message for each list of recipients.
+/// Makes a pair whose client sends a hello and one message for each list of recipients.
 pub(crate) fn sending(config: Config, messages: &[&[&str]]) -> Pair {
     let mut pair = Pair::new(config);
     pair.client.hello(domain()).unwrap();
@@ -257,7 +258,7 @@ pub(crate) fn sending(config: Config, messages: &[&[&str]]) -> Pair {
     pair
 }
 
-/// What [`sending`] sends as a message.
+/// The message that [`sending`] sends.
 pub(crate) const MESSAGE: &str = "Subject: x\r\n\r\nhello\r\n";
 
 pub(crate) const PIPELINING: &str = "250-mx.example\r\n250 PIPELINING\r\n";

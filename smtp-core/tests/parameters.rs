@@ -1,10 +1,10 @@
-//! The parameters of extensions: on the wire exactly when offered and asked for, and known to be missing before MAIL.
+//! Tests the parameters of extensions: sent exactly when offered and requested, missing ones detected before MAIL.
 
 use crate::pair::*;
 use proptest::prelude::*;
 use smtp_core::*;
 
-/// A client in TLS that says hello to a server of these extensions, parted by `|`, and sends one message.
+/// Makes a client in TLS that sends a hello and one message; `|` separates the server's extensions.
 fn sending(offer: &str, envelope: &Envelope) -> Pair {
     let mut config = Config::default();
     config.implicit_tls = true;
@@ -20,12 +20,12 @@ fn sending(offer: &str, envelope: &Envelope) -> Pair {
     pair
 }
 
-/// MAIL and RCPT, where that is offered.
+/// Returns MAIL and RCPT as sent with that offer.
 fn written(offer: &str, envelope: &Envelope) -> String {
     sending(offer, envelope).written().trim_end_matches("DATA\r\n").into()
 }
 
-/// Why nothing leaves.
+/// Returns the reason why nothing is sent.
 fn unsent(offer: &str, envelope: &Envelope) -> Reason {
     let mut pair = sending(offer, envelope);
     assert_eq!(pair.written(), "", "an octet left");
@@ -58,7 +58,7 @@ fn date(text: &str) -> DateTime {
     text.parse().unwrap()
 }
 
-/// Every extension: its keyword, what a server offers, an envelope that needs it, and what then leaves.
+/// Returns every extension: its keyword, an offer, an envelope that needs it, and the octets then sent.
 fn every_extension() -> Vec<(&'static str, &'static str, Envelope, &'static str)> {
     let mailbox: Mailbox = "e+mc2@example.com".parse().unwrap();
     let other: Mailbox = "jürgen@bücher.example".parse().unwrap();
@@ -110,7 +110,7 @@ fn every_extension() -> Vec<(&'static str, &'static str, Envelope, &'static str)
 }
 
 #[test]
-fn a_parameter_is_sent_where_it_is_asked_for_and_offered() {
+fn a_parameter_is_sent_if_requested_and_offered() {
     for (_, offer, envelope, expected) in every_extension() {
         let (mail, rcpt) = match expected.strip_prefix('>') {
             Some(of_rcpt) => ("", of_rcpt),
@@ -124,14 +124,14 @@ fn a_parameter_is_sent_where_it_is_asked_for_and_offered() {
 }
 
 #[test]
-fn asked_for_and_not_offered_says_which_before_mail() {
+fn a_requested_extension_that_is_not_offered_is_named_before_mail() {
     for (keyword, _, envelope, expected) in every_extension() {
         assert_eq!(unsent("X-OTHER", &envelope), Reason::NotOffered(keyword), "{expected}");
     }
 }
 
 #[test]
-fn offered_and_not_asked_for_nothing_is_sent() {
+fn an_offered_parameter_that_is_not_requested_is_not_sent() {
     let offer: Vec<&str> = every_extension().into_iter().map(|(_, offer, ..)| offer).collect();
     assert_eq!(
         written(&offer.join("|"), &plain()),
@@ -140,7 +140,7 @@ fn offered_and_not_asked_for_nothing_is_sent() {
 }
 
 #[test]
-fn a_parameter_made_by_hand_is_checked_as_well_and_an_unknown_one_is_the_servers_to_judge() {
+fn a_plain_parameter_is_checked_too_and_an_unknown_one_is_left_to_the_server() {
     for (text, keyword) in [
         ("BODY=8BITMIME", "8BITMIME"),
         ("BODY=BINARYMIME", "BINARYMIME"),
@@ -163,7 +163,7 @@ fn a_parameter_made_by_hand_is_checked_as_well_and_an_unknown_one_is_the_servers
 }
 
 #[test]
-fn what_goes_beyond_the_servers_limit_is_not_sent() {
+fn a_parameter_beyond_the_servers_limit_is_not_sent() {
     let hold_for = |seconds| with_mail(FutureRelease::hold_for(seconds).unwrap());
     let hold_until = |time| with_mail(FutureRelease::hold_until(date(time)));
     let by = |seconds, mode| with_mail(DeliverBy::new(seconds, mode).unwrap());
@@ -191,7 +191,7 @@ fn what_goes_beyond_the_servers_limit_is_not_sent() {
 }
 
 #[test]
-fn requiretls_offered_in_clear_is_not_believed() {
+fn requiretls_offered_in_clear_is_ignored() {
     let mut pair = Pair::new(Config::default());
     pair.client.hello(domain()).unwrap();
     pair.client.send(with_mail(RequireTls)).unwrap();
@@ -205,7 +205,7 @@ fn requiretls_offered_in_clear_is_not_believed() {
 }
 
 #[test]
-fn a_check_declares_what_a_message_would() {
+fn a_check_declares_the_same_parameters_as_a_message() {
     let mut pair = Pair::new(Config::default());
     pair.client.hello(domain()).unwrap();
     pair.client.check(with_rcpt(Notify::default())).unwrap();
@@ -215,7 +215,7 @@ fn a_check_declares_what_a_message_would() {
 }
 
 #[test]
-fn a_parameter_twice_is_turned_down() {
+fn a_repeated_parameter_is_rejected() {
     let mut client = Client::new(Config::default());
     client.hello(domain()).unwrap();
     let mut send = |envelope: &dyn Fn(&mut Envelope)| {
@@ -250,7 +250,7 @@ fn a_parameter_twice_is_turned_down() {
 }
 
 #[test]
-fn a_binary_message_leaves_as_it_is() {
+fn a_binary_message_is_sent_unchanged() {
     let body = b"Content-Type: application/octet-stream\n\n\r.\r\n.\n\0\xff\rno end";
     let start = |offer: &'static str| {
         let mut pair = Pair::new(Config::default());
@@ -281,7 +281,7 @@ fn a_binary_message_leaves_as_it_is() {
 }
 
 #[test]
-fn a_large_binary_message_is_cut_into_chunks_and_nothing_else() {
+fn a_large_binary_message_is_only_divided_into_chunks() {
     let body: Vec<u8> = (0..100u8).flat_map(|number| [number, b'\n', b'\r', b'.']).collect();
     let mut config = Config::default();
     config.limits.chunk = 64;
@@ -332,7 +332,7 @@ mod xclient {
     }
 
     #[test]
-    fn the_session_begins_anew_behind_it() {
+    fn xclient_resets_the_session() {
         play(
             start,
             &[
@@ -342,7 +342,7 @@ mod xclient {
                 expect("XCLIENT NAME=spike.porcupine.org ADDR=168.100.189.2\r\n"),
                 say("220 server.example.com ESMTP\r\n"),
                 expect("EHLO spike.porcupine.org\r\n"),
-                // what was offered before is not offered any more
+                // the earlier offer no longer counts
                 say("250 server.example.com\r\n"),
                 expect("MAIL FROM:<alice@example.org>\r\n"),
             ],
@@ -350,7 +350,7 @@ mod xclient {
     }
 
     #[test]
-    fn not_offered_refused_or_answered_oddly_it_leads_nowhere() {
+    fn starttls_not_offered_refused_or_wrongly_answered_fails() {
         for (offer, reason) in
             [("250 mx\r\n", "XCLIENT"), ("250-mx\r\n250 XCLIENT NAME PORT\r\n", "XCLIENT ADDR")]
         {
@@ -401,7 +401,7 @@ mod xclient {
     }
 
     #[test]
-    fn what_cannot_be_said_is_turned_down() {
+    fn attributes_that_xclient_cannot_transmit_are_rejected() {
         let mut client = Client::new(Config::default());
         assert_eq!(client.xclient(&attributes()), Err(Misuse::HelloFirst));
         client.hello(domain()).unwrap();
@@ -413,8 +413,8 @@ mod xclient {
     }
 }
 
-/// Prints a value, reads it back, and reads it again from what was written by hand in small letters.
-fn goes_there_and_back<T>(value: &T) -> Result<(), TestCaseError>
+/// Prints a value, parses it, and parses it again in lower case.
+fn round_trips<T>(value: &T) -> Result<(), TestCaseError>
 where
     T: Clone + PartialEq + std::fmt::Debug + for<'a> TryFrom<&'a Parameter, Error = SyntaxError>,
     Parameter: From<T>,
@@ -438,7 +438,7 @@ fn any_date() -> impl Strategy<Value = DateTime> {
 
 proptest! {
     #[test]
-    fn what_is_printed_is_read_again(
+    fn printed_values_parse_to_the_same_value(
         flags in any::<[bool; 3]>(),
         envid in "[ -~]{1,30}",
         kind in "[a-zA-Z0-9-]{1,8}",
@@ -449,44 +449,44 @@ proptest! {
         time in any_date(),
         local_part in "[a-z+=]{1,20}",
     ) {
-        goes_there_and_back(&if flags[0] { Ret::Full } else { Ret::Headers })?;
-        goes_there_and_back(&Notify { success: flags[0], failure: flags[1], delay: flags[2] })?;
-        goes_there_and_back(&EnvelopeId::new(&envid).unwrap())?;
-        goes_there_and_back(&OriginalRecipient::new(&kind, &address).unwrap())?;
+        round_trips(&if flags[0] { Ret::Full } else { Ret::Headers })?;
+        round_trips(&Notify { success: flags[0], failure: flags[1], delay: flags[2] })?;
+        round_trips(&EnvelopeId::new(&envid).unwrap())?;
+        round_trips(&OriginalRecipient::new(&kind, &address).unwrap())?;
         if let Ok(recipient) = OriginalRecipient::new("utf-8", &international) {
-            goes_there_and_back(&recipient)?;
+            round_trips(&recipient)?;
         }
-        goes_there_and_back(&AuthParameter::unknown())?;
+        round_trips(&AuthParameter::unknown())?;
         let mailbox: Mailbox = format!("{local_part}@example.org").parse().unwrap();
-        goes_there_and_back(&AuthParameter::new(mailbox).unwrap())?;
-        goes_there_and_back(&RequireTls)?;
+        round_trips(&AuthParameter::new(mailbox).unwrap())?;
+        round_trips(&RequireTls)?;
         let mode = if flags[0] { ByMode::Notify } else { ByMode::Return };
         let by = DeliverBy::new(if flags[0] && flags[1] { -seconds } else { seconds }, mode).unwrap();
-        goes_there_and_back(&if flags[2] { by.with_trace() } else { by })?;
-        goes_there_and_back(&FutureRelease::hold_for(u32::try_from(seconds).unwrap()).unwrap())?;
-        goes_there_and_back(&FutureRelease::hold_until(time.clone()))?;
-        goes_there_and_back(&MtPriority::new(priority).unwrap())?;
+        round_trips(&if flags[2] { by.with_trace() } else { by })?;
+        round_trips(&FutureRelease::hold_for(u32::try_from(seconds).unwrap()).unwrap())?;
+        round_trips(&FutureRelease::hold_until(time.clone()))?;
+        round_trips(&MtPriority::new(priority).unwrap())?;
         let rrvs = Rrvs::new(time);
         let action = if flags[0] { RrvsAction::Reject } else { RrvsAction::Continue };
-        goes_there_and_back(&if flags[1] { rrvs.with_action(action) } else { rrvs })?;
+        round_trips(&if flags[1] { rrvs.with_action(action) } else { rrvs })?;
     }
 
     #[test]
-    fn whatever_is_read_prints_as_what_is_read_again(
+    fn parsed_values_survive_printing_and_parsing(
         keyword in prop::sample::select(vec!["RET", "ENVID", "NOTIFY", "ORCPT", "AUTH", "REQUIRETLS", "BY", "HOLDFOR", "HOLDUNTIL", "MT-PRIORITY", "RRVS"]),
         value in prop::option::of("[!-<>-~]{1,24}|[0-9+-]{1,12}(;[NRTCnrtc]{0,3})?|[a-z0-9-]{1,6};[ -<>-~]{1,12}"),
     ) {
         let Ok(parameter) = Parameter::new(keyword, value.as_deref()) else { return Ok(()) };
-        if let Ok(value) = Ret::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = EnvelopeId::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = Notify::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = OriginalRecipient::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = AuthParameter::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = RequireTls::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = DeliverBy::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = FutureRelease::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = MtPriority::try_from(&parameter) { goes_there_and_back(&value)?; }
-        if let Ok(value) = Rrvs::try_from(&parameter) { goes_there_and_back(&value)?; }
+        if let Ok(value) = Ret::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = EnvelopeId::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = Notify::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = OriginalRecipient::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = AuthParameter::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = RequireTls::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = DeliverBy::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = FutureRelease::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = MtPriority::try_from(&parameter) { round_trips(&value)?; }
+        if let Ok(value) = Rrvs::try_from(&parameter) { round_trips(&value)?; }
     }
 }
 

@@ -1,11 +1,11 @@
-//! PIPELINING (RFC 2920): what leaves together, what waits, and how many round trips it costs.
+//! Tests PIPELINING (RFC 2920): what is sent together, what waits, and the number of round trips.
 
 use crate::pair::*;
 use smtp_core::*;
 
 const MAIL: &str = "MAIL FROM:<alice@example.org>\r\n";
 
-/// A server that takes everything, and counts how often it is waited for.
+/// A server that accepts everything, and counts how often the client waits for it.
 struct Server {
     offers: &'static str,
     pair: Pair,
@@ -34,8 +34,8 @@ impl Server {
                     replies.push_str("250 queued\r\n");
                     continue;
                 }
-                let (line, behind) = rest.split_once("\r\n").expect("whole lines");
-                rest = behind;
+                let (line, after) = rest.split_once("\r\n").expect("whole lines");
+                rest = after;
                 let verb = line.split([' ', ':']).next().unwrap();
                 replies.push_str(match verb {
                     "EHLO" => server.offers,
@@ -77,7 +77,7 @@ fn turns(offers: &'static str, count: usize, messages: usize, config: Config) ->
 }
 
 #[test]
-fn one_message_is_one_round_trip_with_chunking_and_two_without_whatever_the_number_of_recipients() {
+fn one_message_is_one_round_trip_with_chunking_and_two_without_for_any_number_of_recipients() {
     for count in [1, 10, 100] {
         // hello, then the message with QUIT
         assert_eq!(turns(CHUNKING, count, 1, Config::default()), 2);
@@ -102,7 +102,7 @@ fn messages_in_flight_share_round_trips() {
 }
 
 #[test]
-fn mail_rcpt_and_data_leave_in_one_write() {
+fn mail_rcpt_and_data_are_sent_in_one_write() {
     let run = play(
         || sending(Config::default(), &[&["bob@example.net", "eve@example.net"]]),
         &[
@@ -117,7 +117,7 @@ fn mail_rcpt_and_data_leave_in_one_write() {
 }
 
 #[test]
-fn what_leaves_is_told_apart_however_the_message_is_cut() {
+fn spans_are_marked_however_the_message_is_divided() {
     let (mut client, mut transmit) = (Client::new(Config::default()), Transmit::new());
     client.hello(domain()).unwrap();
     for to in ["bob@example.net", "eve@example.net"] {
@@ -137,7 +137,7 @@ fn what_leaves_is_told_apart_however_the_message_is_cut() {
 }
 
 #[test]
-fn the_next_envelope_leaves_with_the_end_of_the_message_before() {
+fn the_next_envelope_is_sent_with_the_end_of_the_previous_message() {
     let run = play(
         || {
             let mut pair = sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]);
@@ -187,7 +187,7 @@ fn all_recipients_refused_then_354_gets_a_lone_dot() {
 }
 
 #[test]
-fn a_refused_sender_in_a_group_refuses_everyone_and_the_next_begins_with_rset() {
+fn a_refused_sender_in_a_group_refuses_all_recipients_and_the_next_message_begins_with_rset() {
     let run = play(
         || sending(Config::default(), &[&["bob@example.net"], &["eve@example.net"]]),
         &[
@@ -202,7 +202,7 @@ fn a_refused_sender_in_a_group_refuses_everyone_and_the_next_begins_with_rset() 
 }
 
 #[test]
-fn no_lone_dot_where_it_would_send_an_empty_message() {
+fn no_lone_dot_if_it_would_send_an_empty_message() {
     let run = play(
         || sending(Config::default(), &[&["bob@example.net"]]),
         &[
@@ -218,7 +218,7 @@ fn no_lone_dot_where_it_would_send_an_empty_message() {
 }
 
 #[test]
-fn the_window_bounds_the_replies_that_are_owed() {
+fn the_window_bounds_the_outstanding_replies() {
     let to = recipients(10_000);
     let to: Vec<&str> = to.iter().map(String::as_str).collect();
     let mut config = Config::default();
@@ -228,22 +228,22 @@ fn the_window_bounds_the_replies_that_are_owed() {
     pair.say("220 mx\r\n");
     pair.written();
     pair.say(PIPELINING);
-    let (mut taken, mut largest) = (0, 0);
+    let (mut accepted, mut largest) = (0, 0);
     loop {
         let written = pair.written();
-        if written.contains("DATA") && taken + 50 >= 10_000 {
+        if written.contains("DATA") && accepted + 50 >= 10_000 {
             break;
         }
         let lines = written.lines().count();
         largest = largest.max(lines);
-        taken += lines;
+        accepted += lines;
         pair.say(&"250 ok\r\n".repeat(lines));
     }
     assert_eq!(largest, 50);
 }
 
 #[test]
-fn a_window_that_was_full_is_filled_again_when_half_of_it_is_free() {
+fn a_full_window_is_refilled_when_half_of_it_is_free() {
     let to = recipients(100);
     let to: Vec<&str> = to.iter().map(String::as_str).collect();
     let mut config = Config::default();
@@ -274,7 +274,7 @@ fn a_window_of_one_is_lock_step_and_so_is_an_ignored_extension() {
 
 #[test]
 fn ten_thousand_recipients_through_a_pipe_of_4_kib_do_not_deadlock() {
-    // the driver never reads while it writes: the replies to one write must fit the pipe back
+    // the driver never reads while it writes: the replies to one write must fit in the pipe
     let to = recipients(10_000);
     let to: Vec<&str> = to.iter().map(String::as_str).collect();
     let mut config = Config::default();
@@ -304,9 +304,11 @@ fn ten_thousand_recipients_through_a_pipe_of_4_kib_do_not_deadlock() {
     assert_eq!(pair.ends()[1], End::Delivered(vec![accepted("250 queued"); 10_000]));
 }
 
-/// What three recipients come to, and what left, when the server says `replies` to MAIL, to them and to DATA, in pieces of
-/// so many octets, takes the message if there is one, and then hangs up.
-fn told(reports: bool, replies: &str, piece: usize) -> (Vec<Event>, Vec<u8>) {
+/// Returns the events and the octets sent for three recipients.
+///
+/// The server sends `replies` to MAIL, to each RCPT and to DATA, in pieces of `piece` octets, accepts the message if
+/// there is one, and then closes.
+fn events_and_octets(reports: bool, replies: &str, piece: usize) -> (Vec<Event>, Vec<u8>) {
     let mut config = Config::default();
     config.report_recipients = reports;
     let mut client = Client::new(config);
@@ -340,7 +342,7 @@ fn told(reports: bool, replies: &str, piece: usize) -> (Vec<Event>, Vec<u8>) {
 }
 
 #[test]
-fn recipients_that_are_taken_in_a_run_come_to_what_they_come_to_one_by_one() {
+fn a_run_of_accepted_recipients_has_the_same_outcomes_as_single_ones() {
     let replies = [
         "250 ok\r\n",
         "251 2.1.5 will forward\r\n",
@@ -357,9 +359,13 @@ fn recipients_that_are_taken_in_a_run_come_to_what_they_come_to_one_by_one() {
                 for c in replies {
                     for data in ["354 go\r\n", "503 no\r\n"] {
                         let text = [mail, a, b, c, data].concat();
-                        let expected = told(true, &text, text.len());
+                        let expected = events_and_octets(true, &text, text.len());
                         for piece in [1, 5, text.len()] {
-                            assert_eq!(told(false, &text, piece), expected, "{text:?} in pieces of {piece}");
+                            assert_eq!(
+                                events_and_octets(false, &text, piece),
+                                expected,
+                                "{text:?} in pieces of {piece}"
+                            );
                         }
                     }
                 }

@@ -1,11 +1,11 @@
-//! Random walks: whatever the world does, the five promises hold. What the octets come to is the model's (`model.rs`).
+//! Tests the five guarantees of the client in random walks; `model.rs` tests the outcomes.
 
 use crate::pair::{CHUNKING, PIPELINING, domain, envelope};
 use proptest::prelude::*;
 use smtp_core::*;
 use std::time::Duration;
 
-/// What the world may do next.
+/// A step of the environment.
 #[derive(Clone, Debug)]
 enum Act {
     Say(String),
@@ -82,12 +82,12 @@ fn set_goal(client: &mut Client, which: u8) -> Result<(Goal, usize), Misuse> {
     })
 }
 
-/// Walks until the connection ends, and checks the promises on the way.
+/// Walks until the connection ends, and checks the guarantees on the way.
 fn walk(mut config: Config, acts: &[Act]) -> Result<(), TestCaseError> {
     config.reveal = Reveal::Always;
     let (mut client, mut transmit, mut now) = (Client::new(config), Transmit::new(), Instant::EPOCH);
     let mut goals: Vec<(Goal, usize)> = Vec::new();
-    let mut told: Vec<Goal> = Vec::new();
+    let mut reported: Vec<Goal> = Vec::new();
     let mut is_closed = false;
     let mut acts = acts.iter();
     loop {
@@ -95,12 +95,12 @@ fn walk(mut config: Config, acts: &[Act]) -> Result<(), TestCaseError> {
             Output::Event(Event::Done { goal, end }) => {
                 prop_assert!(!is_closed);
                 let position = goals.iter().position(|(known, _)| *known == goal);
-                prop_assert_eq!(position, Some(told.len()), "in the order in which they were set");
-                told.push(goal);
+                prop_assert_eq!(position, Some(reported.len()), "in the order in which they were set");
+                reported.push(goal);
                 if let End::Delivered(outcomes) | End::Checked(outcomes) = end {
                     prop_assert_eq!(
                         outcomes.len(),
-                        goals[told.len() - 1].1,
+                        goals[reported.len() - 1].1,
                         "one outcome for each recipient"
                     );
                 }
@@ -108,7 +108,7 @@ fn walk(mut config: Config, acts: &[Act]) -> Result<(), TestCaseError> {
             }
             Output::Event(Event::Closed(_)) => {
                 prop_assert!(!is_closed, "Closed comes once");
-                prop_assert_eq!(told.len(), goals.len(), "every goal is told before");
+                prop_assert_eq!(reported.len(), goals.len(), "every goal is reported before");
                 is_closed = true;
                 continue;
             }
@@ -167,7 +167,7 @@ proptest! {
         config.protocol = protocol;
         config.report_replies = reports;
         config.report_recipients = reports_recipients;
-        // most walks begin as a session does, so that they get far
+        // most walks begin like a session, so that they get far
         let mut start = vec![Act::Goal(0), Act::Say("220 mx\r\n".into())];
         start.extend(acts);
         walk(config, &start)?;

@@ -1,4 +1,4 @@
-//! Greeting, hello, RSET, NOOP, QUIT and the commands that ask.
+//! Tests greeting, hello, RSET, NOOP, QUIT and the queries.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -36,7 +36,7 @@ fn extensions_are_known_after_hello_unknown_ones_too() {
 }
 
 #[test]
-fn helo_follows_an_ehlo_that_is_refused_for_good() {
+fn helo_follows_a_permanent_refusal_of_ehlo() {
     for refusal in ["500 what?\r\n", "502 no\r\n", "550 no\r\n"] {
         let script = [
             say("220 mx\r\n"),
@@ -51,7 +51,7 @@ fn helo_follows_an_ehlo_that_is_refused_for_good() {
 }
 
 #[test]
-fn no_helo_follows_an_ehlo_that_is_refused_for_now() {
+fn no_helo_follows_a_transient_refusal_of_ehlo() {
     let run = play(|| greeted(Config::default()), &[say("220 mx\r\n"), say("450 later\r\n")]);
     assert_eq!(run.writes, ["EHLO client.example\r\n"]);
     assert_eq!(ends(&run.events), [End::Undone(Reason::Refused(reply("450 later")))]);
@@ -69,7 +69,7 @@ fn helo_on_demand() {
 }
 
 #[test]
-fn the_reply_to_helo_offers_nothing_whatever_it_says() {
+fn the_reply_to_helo_offers_no_extension() {
     let mut config = Config::default();
     config.protocol = Protocol::Smtp;
     let mut pair = greeted(config);
@@ -80,7 +80,7 @@ fn the_reply_to_helo_offers_nothing_whatever_it_says() {
 }
 
 #[test]
-fn a_negative_greeting_ends_it() {
+fn a_negative_greeting_ends_the_connection() {
     let run = play(|| greeted(Config::default()), &[say("554 no SMTP service here\r\n"), expect("")]);
     let cause = Cause::Refused(reply("554 no SMTP service here"));
     assert_eq!(ends(&run.events), [End::Undone(Reason::Closed(cause.clone()))]);
@@ -88,20 +88,20 @@ fn a_negative_greeting_ends_it() {
 }
 
 #[test]
-fn a_greeting_that_wants_more_is_a_violation() {
+fn an_intermediate_greeting_is_a_violation() {
     let run = play(|| greeted(Config::default()), &[say("354 go\r\n"), expect("")]);
     let violation = Violation::UnexpectedReply(reply("354 go"));
     assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
 }
 
 #[test]
-fn a_greeting_of_421_says_that_the_server_is_unavailable() {
+fn a_greeting_of_421_means_that_the_server_is_unavailable() {
     let run = play(|| greeted(Config::default()), &[say("421 4.3.2 shutting down\r\n")]);
     assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Unavailable(reply("421 4.3.2 shutting down")))));
 }
 
 #[test]
-fn what_is_no_greeting_is_refused_at_once_and_can_be_shown() {
+fn an_invalid_greeting_is_refused_at_once_and_can_be_shown() {
     let mut pair = greeted(Config::default());
     pair.settle();
     pair.say("HTTP/1.1 400 Bad Request\r\n");
@@ -110,7 +110,7 @@ fn what_is_no_greeting_is_refused_at_once_and_can_be_shown() {
 }
 
 #[test]
-fn commands_that_ask_are_owed_one_reply_each() {
+fn each_query_expects_one_reply() {
     let start = || {
         let mut pair = greeted(Config::default());
         pair.client.vrfy("smith".parse().unwrap()).unwrap();
@@ -180,7 +180,7 @@ fn group_enders_end_their_group_under_pipelining() {
 }
 
 #[test]
-fn misuse_is_turned_down_and_nothing_leaves() {
+fn misuse_is_rejected_and_nothing_is_sent() {
     let mut client = Client::new(Config::default());
     assert_eq!(client.send(envelope(&["bob@example.net"])), Err(Misuse::HelloFirst));
     assert_eq!(client.start_tls(), Err(Misuse::HelloFirst));
@@ -203,7 +203,7 @@ fn misuse_is_turned_down_and_nothing_leaves() {
 }
 
 #[test]
-fn a_421_while_idle_ends_it() {
+fn a_421_while_idle_ends_the_connection() {
     let run = play(
         || greeted(Config::default()),
         &[say("220 mx\r\n"), say("250 mx\r\n"), say("421 4.4.2 idle too long\r\n")],
@@ -220,7 +220,7 @@ fn an_unsolicited_reply_is_a_violation() {
 }
 
 #[test]
-fn an_unsolicited_reply_while_the_next_command_has_not_left_is_a_violation() {
+fn an_unsolicited_reply_before_the_next_command_is_sent_is_a_violation() {
     let mut config = Config::default();
     config.limits.in_flight = 2;
     let (mut client, mut transmit) = (Client::new(config), Transmit::new());
@@ -231,7 +231,7 @@ fn an_unsolicited_reply_while_the_next_command_has_not_left_is_a_violation() {
     assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(first));
     client.body(MESSAGE.as_bytes());
     client.end_of_body();
-    // the commands of the first message wait for the second one, with which they leave
+    // the commands of the first message wait for the second one, to be sent with it
     assert_eq!(client.poll(Instant::EPOCH, &mut transmit), Output::Body(second));
     client.handle(Input::Received(b"250 extra\r\n"));
     let mut events = Vec::new();
@@ -243,7 +243,7 @@ fn an_unsolicited_reply_while_the_next_command_has_not_left_is_a_violation() {
 }
 
 #[test]
-fn only_a_reset_that_is_refused_is_said_again_before_the_next_message() {
+fn only_a_refused_reset_is_repeated_before_the_next_message() {
     for (ask_for_reset, answer, is_said_again) in
         [(true, "250 ok\r\n", false), (true, "500 what?\r\n", true), (false, "500 what?\r\n", false)]
     {
@@ -271,7 +271,7 @@ fn only_a_reset_that_is_refused_is_said_again_before_the_next_message() {
 }
 
 #[test]
-fn a_reset_that_was_taken_is_not_said_again() {
+fn an_accepted_reset_is_not_repeated() {
     let start = || {
         let mut pair = greeted(Config::default());
         for to in ["bob@example.net", "eve@example.net"] {
@@ -298,7 +298,7 @@ fn a_reset_that_was_taken_is_not_said_again() {
 }
 
 #[test]
-fn only_a_reset_behind_a_check_that_is_refused_is_said_again() {
+fn only_a_refused_reset_after_a_check_is_repeated() {
     for (answer, next) in [("250 ok\r\n", "MAIL FROM:<alice@example.org>\r\n"), ("500 what?\r\n", "RSET\r\n")]
     {
         let start = || {
@@ -325,7 +325,7 @@ fn only_a_reset_behind_a_check_that_is_refused_is_said_again() {
 }
 
 #[test]
-fn what_is_asked_in_utf_8_says_so_and_raw_says_what_it_was_given() {
+fn a_query_in_utf_8_declares_it_and_raw_is_sent_unchanged() {
     let start = || {
         let mut pair = greeted(Config::default());
         pair.client.vrfy("größe".parse().unwrap()).unwrap();
@@ -346,7 +346,7 @@ fn what_is_asked_in_utf_8_says_so_and_raw_says_what_it_was_given() {
 }
 
 #[test]
-fn the_challenges_of_a_mechanism_that_hands_the_password_over_are_shown() {
+fn the_challenges_of_a_mechanism_that_reveals_the_password_are_shown() {
     let mut config = Config::default();
     config.report_replies = true;
     config.reveal = Reveal::Always;
@@ -361,7 +361,7 @@ fn the_challenges_of_a_mechanism_that_hands_the_password_over_are_shown() {
 }
 
 #[test]
-fn a_reset_that_is_refused_when_mail_has_left_with_it_is_a_violation() {
+fn a_refused_reset_pipelined_with_mail_is_a_violation() {
     for hello in [PIPELINING, CHUNKING] {
         let start = || {
             let mut pair = greeted(Config::default());
@@ -377,7 +377,7 @@ fn a_reset_that_is_refused_when_mail_has_left_with_it_is_a_violation() {
 }
 
 #[test]
-fn nothing_rides_with_a_reset_before_which_the_server_may_hold_recipients() {
+fn a_reset_is_sent_alone_if_the_server_may_have_recipients() {
     let raw = || {
         let mut pair = greeted(Config::default());
         pair.client.raw("RCPT TO:<eve@example.net>".parse().unwrap()).unwrap();
@@ -408,7 +408,7 @@ fn nothing_rides_with_a_reset_before_which_the_server_may_hold_recipients() {
         for hello in [PIPELINING, CHUNKING] {
             let run = play(start, &[say("220 mx\r\n"), say(hello), Step::Say(replies)]);
             assert!(run.writes.concat().ends_with("RSET\r\n"), "{:?}", run.writes);
-            // it was not done: it is asked for again, and still nothing rides with it
+            // it was not done: the client repeats it, again on its own
             let run = play(start, &[say("220 mx\r\n"), say(hello), Step::Say(replies), say("451 later\r\n")]);
             let written = run.writes.concat();
             assert!(!written.contains("RCPT TO:<bob@example.net>"), "{written}");
@@ -419,7 +419,7 @@ fn nothing_rides_with_a_reset_before_which_the_server_may_hold_recipients() {
 }
 
 #[test]
-fn what_cannot_be_asked_does_not_end_what_stands_behind_it() {
+fn a_query_that_cannot_be_sent_does_not_affect_the_next_goal() {
     let start = || {
         let mut pair = greeted(Config::default());
         pair.client.vrfy("größe".parse().unwrap()).unwrap();
@@ -437,7 +437,7 @@ fn what_cannot_be_asked_does_not_end_what_stands_behind_it() {
 }
 
 #[test]
-fn a_greeting_that_refuses_is_not_wanted() {
+fn a_negative_greeting_is_reported_as_unwanted() {
     let mut config = Config::default();
     config.report_replies = true;
     let run = play(|| greeted(config.clone()), &[say("554 no\r\n")]);
@@ -445,7 +445,7 @@ fn a_greeting_that_refuses_is_not_wanted() {
 }
 
 #[test]
-fn replies_are_reported_when_asked_for_with_what_they_reply_to() {
+fn replies_are_reported_with_their_command_if_enabled() {
     let mut config = Config::default();
     config.report_replies = true;
     let run = play(|| greeted(config.clone()), &[say("220 mx\r\n"), say("502 no\r\n"), say("250 mx\r\n")]);

@@ -1,4 +1,4 @@
-//! What went wrong in other clients, one test for each way: what excludes it here.
+//! Tests the vulnerabilities of other clients, one test for each, and what excludes it here.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -16,7 +16,7 @@ fn threat_1_cr_and_lf_in_an_address_cannot_be_expressed() {
             assert!(format!("<{address}>").parse::<ForwardPath>().is_err());
         }
     }
-    // CVE-2025-7962: characters that become CR and LF when they are narrowed to octets
+    // CVE-2025-7962: characters that become CR and LF when they are truncated to octets
     let wide: Mailbox = "a\u{760d}\u{760a}b@example.org".parse().unwrap();
     assert!(!wide.as_str().bytes().any(|octet| octet == b'\r' || octet == b'\n'));
 }
@@ -31,7 +31,7 @@ fn threat_2_cr_and_lf_in_a_hello_name_a_parameter_or_any_text_cannot_be_expresse
 }
 
 #[test]
-fn threat_3_a_bracket_and_a_blank_in_an_address_smuggle_no_parameter() {
+fn threat_3_a_bracket_and_a_space_in_an_address_add_no_parameter() {
     for address in
         ["a@[x-tag:b>]", "a@example.org> SIZE=1", "a@example.org>", "a b@example.org", "<a@example.org"]
     {
@@ -85,7 +85,7 @@ fn must_be_secured() -> Pair {
 }
 
 #[test]
-fn threat_8_without_tls_nothing_follows_but_quit() {
+fn threat_8_without_tls_only_quit_follows() {
     for (replies, clear) in [
         (&["220 mx\r\n", "250-mx\r\n250 AUTH PLAIN\r\n"][..], "EHLO client.example\r\nQUIT\r\n"),
         (
@@ -110,7 +110,7 @@ fn threat_8_without_tls_nothing_follows_but_quit() {
 }
 
 #[test]
-fn threat_9_octets_behind_the_220_of_starttls_end_it() {
+fn threat_9_octets_after_the_220_of_starttls_end_the_connection() {
     for injected in [
         "220 go\r\n250 mx\r\n",
         "220 go\r\n250-mx\r\n250 AUTH PLAIN\r\n",
@@ -139,7 +139,7 @@ fn threat_17_a_reply_without_end_is_bounded() {
         let mut pair = Pair::new(Config::default());
         pair.settle();
         let mut said = 0;
-        // a line without an end must go on as it began
+        // a line without an end must continue as it began
         pair.say(piece);
         while pair.run.events.is_empty() {
             pair.say(if piece.ends_with('\n') { piece } else { "xxxxxxxxxxxxxxxxxxxx" });
@@ -173,7 +173,7 @@ fn threat_19_codes_outside_the_grammar_are_fatal() {
 }
 
 #[test]
-fn threat_19_mail_data_is_sent_behind_354_and_no_other_intermediate_reply() {
+fn threat_19_mail_data_is_sent_after_354_and_no_other_intermediate_reply() {
     for odd in ["334 go\r\n", "334 \r\n", "350 go\r\n", "300 go\r\n", "359 go\r\n"] {
         let start = || sending(Config::default(), &[&["bob@example.net"]]);
         let script = [say("220 mx\r\n"), say("250 mx\r\n"), say("250 ok\r\n"), say("250 ok\r\n"), say(odd)];
@@ -189,8 +189,8 @@ fn threat_19_mail_data_is_sent_behind_354_and_no_other_intermediate_reply() {
 }
 
 #[test]
-fn threat_20_replies_that_come_too_early_desynchronise_nothing() {
-    // replies to commands that have not left; cut elsewhere they would come later, so this is played whole
+fn threat_20_early_replies_do_not_desynchronise() {
+    // replies to commands that were not sent yet; divided elsewhere they would come later, so this is played whole
     let pair = sending(Config::default(), &[&["bob@example.net"]]);
     let run = pair
         .play(&[say("220 mx\r\n"), say("250 mx\r\n250 early\r\n250 early\r\n354 early\r\n250 early\r\n")]);

@@ -1,4 +1,4 @@
-//! Every timer (RFC 5321 §4.5.3.2) to the second, in simulated time.
+//! Tests every timer (RFC 5321 §4.5.3.2) to the second, in simulated time.
 
 use crate::pair::*;
 use smtp_core::*;
@@ -6,11 +6,11 @@ use std::time::Duration;
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Says `replies`, then nothing: the client must wait to the last second of `timer`, and no longer.
+/// Sends `replies`, then nothing: the client must wait until the last second of `timer`, and no longer.
 fn silent(mut pair: Pair, replies: &[&str], timer: Timer) -> Pair {
     pair.settle();
     for text in replies {
-        // time that passed before belongs to other timers
+        // the time before counts for other timers
         pair.pass(SECOND);
         pair.say(text);
     }
@@ -49,7 +49,7 @@ fn silence_in_every_phase() {
 }
 
 #[test]
-fn silence_behind_the_other_commands() {
+fn silence_after_the_other_commands() {
     type Ask = fn(&mut Client) -> Result<Goal, Misuse>;
     let cases: [(Ask, Timer); 5] = [
         (Client::noop, Timer::Noop),
@@ -143,7 +143,7 @@ fn a_block_that_cannot_be_written() {
     let until = begun + Duration::from_mins(3);
     assert_eq!(client.poll(begun, &mut transmit), Output::Write { until });
     let octets = transmit.octets().to_vec();
-    // asked again while it is under way: the same answer, and the buffer is left alone
+    // polled again during the write: the same output, and the buffer is unchanged
     assert_eq!(client.poll(begun + SECOND, &mut transmit), Output::Write { until });
     assert_eq!(transmit.octets(), octets);
     let Output::Event(Event::Done { end, .. }) = client.poll(until, &mut transmit) else { panic!() };
@@ -151,7 +151,7 @@ fn a_block_that_cannot_be_written() {
 }
 
 #[test]
-fn the_time_that_the_application_takes_is_not_the_servers() {
+fn the_applications_time_does_not_count_for_the_server() {
     let mut config = Config::default();
     config.limits.in_flight = 1;
     let (mut client, mut transmit) = (Client::new(config), Transmit::new());
@@ -166,7 +166,7 @@ fn the_time_that_the_application_takes_is_not_the_servers() {
 }
 
 #[test]
-fn last_words_have_a_short_time() {
+fn the_last_words_timer_is_short() {
     let mut pair = one();
     pair.settle();
     pair.say("220 mx\r\n");

@@ -1,4 +1,4 @@
-//! STARTTLS (RFC 3207) and implicit TLS (RFC 8314).
+//! Tests STARTTLS (RFC 3207) and implicit TLS (RFC 8314).
 
 use crate::pair::*;
 use smtp_core::*;
@@ -39,7 +39,7 @@ fn everything_learnt_in_clear_is_forgotten() {
             Step::Secure,
             expect("EHLO client.example\r\n"),
             say("250 mx\r\n"),
-            // SIZE 10 was offered before TLS, not behind it
+            // SIZE 10 was offered before TLS, not after it
             expect("MAIL FROM:<alice@example.org>\r\n"),
         ],
     );
@@ -47,7 +47,7 @@ fn everything_learnt_in_clear_is_forgotten() {
 }
 
 #[test]
-fn behind_the_handshake_nothing_is_offered_and_hello_is_due_again() {
+fn after_the_handshake_no_extension_is_known_and_a_hello_is_required() {
     let mut pair = Pair::new(Config::default());
     pair.client.hello(domain()).unwrap();
     pair.client.start_tls().unwrap();
@@ -63,7 +63,7 @@ fn behind_the_handshake_nothing_is_offered_and_hello_is_due_again() {
 }
 
 #[test]
-fn the_handshake_is_due_behind_the_220_and_has_a_timer() {
+fn the_handshake_follows_the_220_and_has_a_timer() {
     let mut pair = upgrading();
     pair.settle();
     pair.say("220 mx\r\n");
@@ -77,7 +77,7 @@ fn the_handshake_is_due_behind_the_220_and_has_a_timer() {
 }
 
 #[test]
-fn a_handshake_that_fails_ends_it() {
+fn a_failed_handshake_ends_the_connection() {
     let run = play(upgrading, &[say("220 mx\r\n"), say(OFFER), say("220 go\r\n"), Step::Lose]);
     assert_eq!(ends(&run.events)[1], End::Undone(Reason::Closed(Cause::Lost)));
     assert_eq!(run.writes, ["EHLO client.example\r\n", "STARTTLS\r\n"]);

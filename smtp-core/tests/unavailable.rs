@@ -1,4 +1,4 @@
-//! What a 421 makes of what was on its way, where the server closes and where it goes on (RFC 5321 §3.8, §4.2.1).
+//! Tests the effect of a 421, on a server that closes and on one that continues (RFC 5321 §3.8, §4.2.1).
 
 use crate::pair::*;
 use smtp_core::*;
@@ -27,7 +27,7 @@ fn delivered(run: &Run) -> Vec<Vec<Outcome>> {
 }
 
 #[test]
-fn a_message_that_is_delivered_after_a_421_to_the_mail_of_another_is_not_told_unsent() {
+fn a_message_delivered_after_a_421_to_another_mail_is_not_reported_unsent() {
     let to: &[&str] = &["bob@example.net"];
     let run = play(
         || in_flight(8, &[to, to, to, to]),
@@ -54,7 +54,7 @@ fn a_message_that_is_delivered_after_a_421_to_the_mail_of_another_is_not_told_un
 }
 
 #[test]
-fn the_other_recipient_of_a_message_whose_rcpt_got_a_421_has_the_final_reply() {
+fn after_a_421_to_one_rcpt_the_other_recipient_has_the_final_reply() {
     let start = || in_flight(1, &[&["bob@example.net", "eve@example.net"]]);
     for (last, outcome) in [
         (say("250 queued\r\n"), accepted("250 queued")),
@@ -69,7 +69,7 @@ fn the_other_recipient_of_a_message_whose_rcpt_got_a_421_has_the_final_reply() {
 }
 
 #[test]
-fn refusals_of_mail_or_of_every_recipient_stand_unless_the_message_is_accepted_all_the_same() {
+fn refusals_of_mail_or_of_every_recipient_hold_unless_the_message_is_accepted() {
     let start = || in_flight(1, &[&["bob@example.net", "eve@example.net"]]);
     let cases: [(&'static str, Verb, &'static str); 4] = [
         ("451 no\r\n503 no\r\n503 no\r\n", Verb::Mail, "451 no"),
@@ -93,7 +93,7 @@ fn refusals_of_mail_or_of_every_recipient_stand_unless_the_message_is_accepted_a
 }
 
 #[test]
-fn a_recipient_that_is_accepted_after_mail_was_refused_is_unconfirmed_without_a_final_reply() {
+fn a_recipient_accepted_after_a_refused_mail_is_unconfirmed_without_a_final_reply() {
     let start = || in_flight(1, &[&["bob@example.net"]]);
     let group = [say("220 mx\r\n"), say(CHUNKING), say("451 no\r\n250 ok\r\n")];
     let run = play(start, &[&group[..], &[Step::Lose]].concat());
@@ -111,7 +111,7 @@ fn a_4yz_to_a_recipient_beside_an_accepted_one_is_an_ordinary_refusal() {
 }
 
 #[test]
-fn a_late_354_is_answered_by_closing() {
+fn a_late_354_closes_the_connection() {
     let start = || in_flight(1, &[&["bob@example.net", "eve@example.net"]]);
     let replies = "250 ok\r\n421 4.3.2 shutting down\r\n250 ok\r\n354 go\r\n";
     let run = play(start, &[say("220 mx\r\n"), say(PIPELINING), Step::Say(replies)]);
@@ -121,7 +121,7 @@ fn a_late_354_is_answered_by_closing() {
 }
 
 #[test]
-fn nothing_is_written_after_a_421() {
+fn nothing_is_sent_after_a_421() {
     let mut config = Config::default();
     config.limits.chunk = 8;
     for hello in [PIPELINING, CHUNKING] {
@@ -151,7 +151,7 @@ fn a_chunk_that_got_a_421_and_a_message_that_was_accepted_contradict_each_other(
         say("250 ok\r\n250 ok\r\n"),
         say("421 4.3.2 shutting down\r\n"),
     ];
-    // the chunks after it, the last one too
+    // the chunks after it, including the last one
     script.push(say("250 ok\r\n"));
     let run = play(start, &[&script[..], &[say("250 queued\r\n")]].concat());
     let violation = Cause::Violation(Violation::UnexpectedReply(reply("250 queued")));
@@ -163,7 +163,7 @@ fn a_chunk_that_got_a_421_and_a_message_that_was_accepted_contradict_each_other(
 }
 
 #[test]
-fn each_outstanding_reply_keeps_its_timer_while_a_message_hangs_on_it() {
+fn each_outstanding_reply_keeps_its_timer_while_it_decides_about_a_message() {
     let timeouts = Timeouts::default();
     let mut pair = in_flight(2, &[&["bob@example.net", "eve@example.net"]]);
     pair.settle();
@@ -187,7 +187,7 @@ fn each_outstanding_reply_keeps_its_timer_while_a_message_hangs_on_it() {
 }
 
 #[test]
-fn a_write_that_holds_the_end_of_a_message_is_finished_and_any_other_given_up() {
+fn a_write_with_the_end_of_a_message_is_finished_and_any_other_abandoned() {
     let to: &[&str] = &["bob@example.net"];
     for chunk in [16 * 1024, 40] {
         let mut config = Config::default();
@@ -217,7 +217,7 @@ fn a_write_that_holds_the_end_of_a_message_is_finished_and_any_other_given_up() 
 }
 
 #[test]
-fn one_reply_too_many_after_a_421_leaves_nothing_that_the_replies_said() {
+fn one_reply_too_many_after_a_421_makes_all_outcomes_unconfirmed() {
     let start = |quits: bool| {
         move || {
             let mut pair = sending(Config::default(), &[&["bob@example.net", "eve@example.net"]]);
@@ -227,7 +227,7 @@ fn one_reply_too_many_after_a_421_leaves_nothing_that_the_replies_said() {
             pair
         }
     };
-    // the 421 is no reply to the first RCPT: each of those after it is that of the command before
+    // the 421 is not a reply to the first RCPT: each later reply belongs to the previous command
     let shifted = "250 ok\r\n421 4.3.2 soon\r\n250 first\r\n250 second\r\n";
     let group = [say("220 mx\r\n"), say(CHUNKING), Step::Say(shifted)];
     for (quits, last) in [(false, "550 no\r\n"), (false, "250 queued\r\n"), (true, "550 no\r\n")] {
@@ -239,10 +239,10 @@ fn one_reply_too_many_after_a_421_leaves_nothing_that_the_replies_said() {
         assert_eq!(delivered(&run), [[unknown.clone(), unknown]], "{last}");
         assert_eq!(run.events.last(), Some(&Event::Closed(Cause::Violation(violation))));
     }
-    // where the end comes in time, they hold
+    // if the end comes in time, the outcomes hold
     let run = play(start(true), &[&group[..], &[say("221 bye\r\n")]].concat());
     assert_eq!(delivered(&run), [[refused(Verb::Rcpt, "421 4.3.2 soon"), accepted("250 second")]]);
-    // and it is not awaited for long
+    // and the client does not wait for it long
     let mut pair = start(false)();
     pair.settle();
     for text in ["220 mx\r\n", CHUNKING, shifted] {

@@ -1,8 +1,8 @@
-//! Composes the same two messages with this crate, with mail-builder and with lettre: how fast.
+//! Measures the speed of composing the same two messages with this crate, mail-builder and lettre.
 //!
-//! `cargo bench -p smtp-mime --bench compose`; how much memory it takes is another program, `compose_memory`, because
-//! whoever counts allocations slows them. Behind `--`, the name of a composer and of a message and a number make it
-//! compose that often and say nothing, for a profiler.
+//! Run `cargo bench -p smtp-mime --bench compose`. Memory is measured by another program, `compose_memory`, because
+//! counting allocations slows them down. After `--`, the name of a composer, the name of a message and a number make
+//! it compose that many times without output, for a profiler.
 
 use std::{
     hint::black_box,
@@ -13,9 +13,9 @@ mod composers;
 
 use composers::{COMPOSERS, Large, context, messages};
 
-/// How long the composers work on each message, one round after another, so that what disturbs one disturbs all.
+/// The total time for each message; the composers take turns, so that a disturbance affects all.
 const TIME: Duration = Duration::from_secs(6);
-/// A round takes about so long: long enough for the clock, short enough that some are not disturbed.
+/// The approximate time of a round: long enough for the clock, short enough that some rounds are undisturbed.
 const ROUND: Duration = Duration::from_micros(500);
 
 fn main() {
@@ -53,20 +53,20 @@ fn main() {
     }
 }
 
-/// One composer at work on one message.
+/// One composer and one message.
 struct Contest<C> {
     name: &'static str,
     compose: C,
     octets: u64,
-    /// How many messages are a round.
+    /// The number of messages in a round.
     times: u32,
-    /// How long one message takes when nothing disturbs: the best of many short rounds.
+    /// The undisturbed time of one message: the best of many short rounds.
     best: Duration,
 }
 
 impl<C: Fn() -> u64> Contest<C> {
     fn new(name: &'static str, compose: C) -> Self {
-        // The first one is slower than all others.
+        // The first one is slower than the others.
         compose();
         let start = Instant::now();
         let octets = compose();

@@ -1,6 +1,6 @@
-//! Composes the same two messages with this crate, with mail-builder and with lettre: in how much memory.
+//! Measures the memory for composing the same two messages with this crate, mail-builder and lettre.
 //!
-//! `cargo bench -p smtp-mime --bench compose_memory`
+//! Run `cargo bench -p smtp-mime --bench compose_memory`.
 
 use std::hint::black_box;
 
@@ -15,7 +15,7 @@ fn main() {
     let (context, large) = (context(), Large::new());
     for (message, large) in messages(&large) {
         for (name, compose) in COMPOSERS {
-            // What is made once for all messages is not counted.
+            // Data that is made once for all messages does not count.
             black_box(compose(&context, large));
             let profiler = dhat::Profiler::builder().testing().build();
             black_box(compose(&context, large));

@@ -1,11 +1,11 @@
-//! Defines what a message takes from outside: the time and some randomness.
+//! Defines [`Context`], the time and randomness of a message.
 
 use crate::Date;
 
-/// The time and the randomness that a message is built with.
+/// The time and the randomness for building a message.
 ///
-/// The crate reads no clock and draws no random numbers, so the same context gives the same octets, as tests want it.
-/// Each message needs a seed of its own: from it come the Message-ID and the boundaries.
+/// The crate does not read a clock or generate random numbers, so the same context gives the same bytes, as tests
+/// require. Each message needs a new seed, from which Message-ID and boundaries are made.
 #[derive(Clone, Debug)]
 pub struct Context {
     date: Date,
@@ -13,10 +13,10 @@ pub struct Context {
 }
 
 impl Context {
-    /// How many random octets a message needs.
+    /// The number of random bytes that a message needs.
     pub const SEED: usize = 24;
 
-    /// The context of one message: now, and octets from the random source of the operating system.
+    /// Makes the context of one message from the current time and bytes of the system's random source.
     #[must_use]
     pub fn new(date: Date, seed: [u8; Self::SEED]) -> Self {
         Self { date, seed }
@@ -33,9 +33,9 @@ impl Context {
         base36(self.number(0))
     }
 
-    /// How the boundaries of the message begin; each attempt gives another one.
+    /// Returns the start of the message's boundaries; each attempt gives a different one.
     ///
-    /// `=_` can occur in no quoted-printable and in no base64 text (RFC 2045 §6.7).
+    /// `=_` cannot occur in quoted-printable or base64 text (RFC 2045 §6.7).
     pub(crate) fn boundary(&self, attempt: u32) -> String {
         let digits = base36(self.number(12).wrapping_add(u128::from(attempt) << 64));
         "=_".chars().chain(digits.map(char::from)).collect()
@@ -47,14 +47,14 @@ impl Context {
 }
 
 const DIGIT: &[u8; 36] = b"0123456789abcdefghijklmnopqrstuvwxyz";
-/// As many digits as 96 bits need in base 36.
+/// The number of base-36 digits for 96 bits.
 const DIGITS: usize = 19;
 
-/// A number in digits and lower-case letters.
+/// Formats a number in digits and lower-case letters.
 fn base36(mut number: u128) -> [u8; DIGITS] {
     number &= (1 << 96) - 1;
     let mut digits = [b'0'; DIGITS];
-    // Twelve digits are what 64 bits hold, which are divided many times faster than 128.
+    // Twelve digits fit in 64 bits, for which division is many times faster than for 128.
     let low = 36_u128.pow(12);
     let (first, last) = digits.split_at_mut(DIGITS - 12);
     for (digits, part) in [(first, number / low), (last, number % low)] {
@@ -67,7 +67,7 @@ fn base36(mut number: u128) -> [u8; DIGITS] {
     digits
 }
 
-/// Appends a number in as few digits and lower-case letters as it needs.
+/// Appends a number in as few digits and lower-case letters as possible.
 pub(crate) fn push_base36(mut number: u64, out: &mut Vec<u8>) {
     let start = out.len();
     loop {

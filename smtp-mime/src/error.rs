@@ -1,57 +1,57 @@
-//! Defines what can be wrong with a value, a message, or the files that it is made of.
+//! Defines the errors of values, messages and their sources.
 
 use std::{fmt, io};
 
 use smtp_core::SyntaxError;
 
-/// Why a text is no value for a header field or a parameter.
+/// The reason why a text is not a valid value of a header field or parameter.
 ///
-/// `value` names what was expected in the words of RFC 5322 and 2045; positions count octets from the beginning.
+/// `value` names the expected value in the words of RFC 5322 and 2045; positions count octets from the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// The text is empty where something must stand.
+    /// The text is empty where a value is required.
     Empty {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
     },
-    /// The text ends where something must follow.
+    /// The text ends too early.
     Incomplete {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
-        /// What must follow.
+        /// The missing part.
         missing: &'static str,
     },
-    /// A character stands where it may not; CR, LF and NUL may stand nowhere.
+    /// A character is not allowed at its position; CR, LF and NUL never are.
     Unexpected {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
         /// The character.
         character: char,
-        /// Where it stands.
+        /// Its position.
         position: usize,
     },
-    /// The text is longer than a line or a rule lets it be.
+    /// The text is longer than a line or a rule allows.
     TooLong {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
-        /// How many octets it has.
+        /// Its length in octets.
         octets: usize,
-        /// How many octets it may have.
+        /// The maximum length in octets.
         limit: usize,
     },
-    /// The text breaks a rule that no single character breaks.
+    /// The text breaks a rule that concerns more than one character.
     Malformed {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
         /// The rule.
         rule: &'static str,
     },
-    /// An address in a list is none.
+    /// An address in a list is invalid.
     Address {
-        /// The address as it was given.
+        /// The address as given.
         address: String,
-        /// What is wrong with it.
+        /// The reason.
         error: SyntaxError,
     },
 }
@@ -66,16 +66,16 @@ impl fmt::Display for ValueError {
             Self::Unexpected { value, character, position } => {
                 write!(
                     formatter,
-                    "the {value} may not hold '{}' at octet {position}",
+                    "the {value} must not contain '{}' at octet {position}",
                     character.escape_debug()
                 )
             }
             Self::TooLong { value, octets, limit } => {
-                write!(formatter, "the {value} has {octets} octets, and may have {limit}")
+                write!(formatter, "the {value} has {octets} octets, the limit is {limit}")
             }
             Self::Malformed { value, rule } => write!(formatter, "the {value} is not valid: {rule}"),
             Self::Address { address, error } => {
-                write!(formatter, "'{}' is no address: {error}", address.escape_debug())
+                write!(formatter, "'{}' is not an address: {error}", address.escape_debug())
             }
         }
     }
@@ -83,56 +83,56 @@ impl fmt::Display for ValueError {
 
 impl std::error::Error for ValueError {}
 
-/// Why a message cannot be built, or cannot be read to its end.
+/// The reason why a message cannot be built, or cannot be read completely.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The value of a header field breaks a rule.
+    /// The value of a header field is invalid.
     Field {
         /// The name of the field.
         field: String,
-        /// What is wrong with its value.
+        /// The reason.
         error: ValueError,
     },
-    /// A header field is missing that every message must have (RFC 5322 §3.6).
+    /// A mandatory header field is missing (RFC 5322 §3.6).
     Missing {
         /// The name of the field.
         field: &'static str,
     },
-    /// A header field cannot be given by hand.
+    /// A header field cannot be set by name.
     Reserved {
         /// The name of the field.
         field: String,
-        /// What to do instead.
+        /// The alternative.
         instead: &'static str,
     },
-    /// Nobody would receive the message.
+    /// The message has no recipients.
     NoRecipients,
-    /// A body part breaks a rule.
+    /// A part is invalid.
     Part {
-        /// The file name or the media type of the part.
+        /// The file name or media type of the part.
         part: String,
         /// The rule.
         rule: &'static str,
     },
     /// A file or a reader cannot be read.
     Read {
-        /// The path, or what stands for it.
+        /// The path, or the name given for the reader.
         name: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// A file is no longer what it was when the message was built.
+    /// A file changed since the message was built.
     Changed {
         /// The path.
         name: String,
     },
-    /// A private key is none that can sign.
+    /// A private key is not suitable for signatures.
     Key {
-        /// What it must be.
+        /// The requirement.
         rule: &'static str,
     },
-    /// What the message was written to did not take it.
+    /// The output of the message failed.
     Write(io::Error),
 }
 
@@ -150,7 +150,7 @@ impl fmt::Display for Error {
                 write!(formatter, "{field}: every message must have it (RFC 5322 §3.6)")
             }
             Self::Reserved { field, instead } => {
-                write!(formatter, "{field}: it cannot be given by hand: {instead}")
+                write!(formatter, "{field}: it cannot be set by name: {instead}")
             }
             Self::NoRecipients => {
                 formatter.write_str("the message has no recipient: give one in To, Cc or Bcc")
@@ -160,7 +160,7 @@ impl fmt::Display for Error {
             Self::Changed { name } => {
                 write!(
                     formatter,
-                    "'{}' changed while it was read: build the message anew",
+                    "'{}' changed while it was read: build the message again",
                     name.escape_debug()
                 )
             }
@@ -172,7 +172,7 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        // What Display already says is not repeated here; only the operating system's error can be told apart further.
+        // Display includes the inner errors, so that only the operating system's error is a source.
         match self {
             Self::Read { error, .. } | Self::Write(error) => Some(error),
             _ => None,

@@ -1,4 +1,4 @@
-//! Provides a plain text made from HTML. Behind the feature `html`.
+//! Converts HTML to plain text; needs the feature `html`.
 
 mod outline;
 #[cfg(test)]
@@ -9,12 +9,12 @@ use outline::outline;
 
 use crate::{Error, Source};
 
-/// How long the lines of the text are: with a mark of quotation or two they still fit a terminal (RFC 3676 §4.2).
+/// The line length of the text, which fits a terminal even with quotation marks (RFC 3676 §4.2).
 const WIDTH: usize = 72;
-/// How large HTML may be; it is taken to pieces in memory. No reader shows a page of this size.
+/// The maximum size of HTML, which is processed in memory; readers do not show larger pages.
 const LIMIT: u64 = 16 * 1024 * 1024;
 
-/// A plain text that says what HTML says: lists, tables and headings in characters, the addresses of links below.
+/// Converts HTML to plain text, with lists, tables and headings in characters and link addresses at the end.
 ///
 /// ```
 /// let text = smtp_mime::text_from_html("<h1>News</h1><p>See <a href='https://example.org/'>here</a>.</p>")?;
@@ -30,7 +30,7 @@ pub fn text_from_html(html: &str) -> Result<String, Error> {
     }
     let text = laid_out(&outline(html))
         .ok_or_else(|| failed("it cannot be made a plain text: give the message a text of its own"))?;
-    // What is a layout in HTML is blanks in the text.
+    // Layout in HTML becomes white space in the text.
     let mut lines: Vec<_> = text.lines().map(str::trim_end).collect();
     while lines.last().is_some_and(|line| line.is_empty()) {
         lines.pop();
@@ -43,9 +43,9 @@ fn laid_out(html: &str) -> Option<String> {
     config.string_from_read(html.as_bytes(), WIDTH).ok()
 }
 
-/// The same of HTML that is to be the body of a message.
+/// Converts HTML that is the body of a message.
 pub(crate) fn text_from_source(html: &Source) -> Result<Source, Error> {
-    if html.octets() > LIMIT {
+    if html.size() > LIMIT {
         return Err(failed("it is larger than 16 MiB: give the message a text of its own"));
     }
     let mut octets = Vec::new();

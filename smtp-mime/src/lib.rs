@@ -1,7 +1,7 @@
-//! Builds mail messages that every client shows rightly and no filter takes for spam, and streams them.
+//! Builds standards-compliant mail messages and streams them.
 //!
-//! A message consists of values: addresses, dates, identifiers, sources of octets. A value that could break a line or
-//! a rule cannot be built, so what comes out is a message (RFC 5322, RFC 2045 to 2049, RFC 2231, RFC 6532).
+//! A message is built from typed values: addresses, dates, identifiers, sources. Invalid values cannot be
+//! constructed, so the output is always a valid message (RFC 5322, RFC 2045 to 2049, RFC 2231, RFC 6532).
 //!
 //! ```
 //! use smtp_mime::{AddressList, Context, Date, Entity, Message, NameAddr};
@@ -18,7 +18,7 @@
 //!     .attach(Entity::attachment("naïve.bin", &[0_u8, 1, 2][..])?)
 //!     .build(&context)?;
 //!
-//! // What the envelope and `SIZE=` need is known before an octet is sent.
+//! // The values for the envelope and `SIZE=` are known before the message is sent.
 //! assert_eq!(message.sender().map(|sender| sender.as_str()), Some("you@example.org"));
 //! assert_eq!(message.recipients().len(), 3);
 //! assert!(!message.needs_smtputf8() && !message.needs_8bitmime());
@@ -36,8 +36,8 @@
 //!
 //! # Sending
 //!
-//! [`Message::reader`] gives the octets chunk by chunk, with constant memory however large the attachments are. It is a
-//! [`BufRead`](std::io::BufRead), so that a client can take what its window holds and no more:
+//! [`Message::reader`] returns the message chunk by chunk, with constant memory for attachments of any size. It is a
+//! [`BufRead`](std::io::BufRead), so that a client can consume as much as it can send:
 //!
 //! ```
 //! # use smtp_mime::{Context, Date, Message, NameAddr};
@@ -48,18 +48,20 @@
 //!
 //! let mut reader = message.reader();
 //! loop {
-//!     // An error here means that a file is not what it was: give the message up, do not end it.
+//!     // An error here means that a file has changed: abort the message, do not end it.
 //!     let chunk = reader.fill_buf()?;
 //!     if chunk.is_empty() {
 //!         break;
 //!     }
-//!     let taken = chunk.len(); // as many as the client took
-//!     reader.consume(taken);
+//!     let sent = chunk.len(); // or as much as the client accepted
+//!     reader.consume(sent);
 //! }
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! Lines end with CRLF everywhere; dots are not stuffed, which is the business of SMTP.
+//! Lines end in CRLF; dots are not doubled, which is part of SMTP.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod address;
 mod context;
@@ -95,3 +97,8 @@ pub use smtp_core::{Mailbox, SyntaxError};
 pub use source::Source;
 #[cfg(feature = "system")]
 pub use system::SystemError;
+
+/// The example of the README, compiled and run as a test.
+#[cfg(all(doctest, feature = "system"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

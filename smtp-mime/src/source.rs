@@ -1,7 +1,7 @@
-//! Defines where the octets of a body part come from.
+//! Defines [`Source`], the content of a part.
 //!
-//! A message is read at least twice: once to choose encodings and to know the length, once to be sent. So a source can
-//! be read again, and says when it is not what it was.
+//! A message is read at least twice: to choose encodings and compute the length, and to send it. So a source can be
+//! read repeatedly, and detects changes.
 
 use std::{
     fmt,
@@ -16,22 +16,22 @@ use tempfile::NamedTempFile;
 
 use crate::Error;
 
-/// How many octets are read at once: whole lines of base64, 57 octets each (RFC 2045 §6.8).
+/// The number of bytes read at once: whole lines of base64, 57 bytes each (RFC 2045 §6.8).
 pub(crate) const CHUNK: usize = 57 * 1024;
-/// How many octets in memory are taken at once: with what is made of them they fit the nearest cache.
+/// The number of bytes processed at once in memory: with the output they fit in the L1 cache.
 const CHUNK_IN_MEMORY: usize = 57 * 256;
-/// Up to this size octets are copied rather than shared: a copy costs less than the counting of who holds them.
+/// Up to this size bytes are copied, which costs less than reference counting.
 const SMALL: usize = 4096;
-/// Up to this size what a reader gives is kept in memory.
+/// Up to this size the content of a reader is kept in memory.
 const IN_MEMORY: usize = 1024 * 1024;
 
-/// Octets in memory, or in a file, that can be read more than once.
+/// Bytes in memory or in a file, which can be read repeatedly.
 ///
 /// ```
 /// use smtp_mime::Source;
 ///
 /// let source = Source::from("octets in memory");
-/// assert_eq!(source.octets(), 16);
+/// assert_eq!(source.size(), 16);
 /// ```
 #[derive(Clone)]
 pub struct Source {
@@ -50,11 +50,11 @@ enum Origin {
 }
 
 impl Source {
-    /// The octets of a file. Only its length is taken down now; it is opened when the message is built and when it is
-    /// read, and must be the same then.
+    /// Uses the content of a file.
     ///
-    /// What is no regular file (a pipe, a terminal) can be read only once, and is read to its end now, as
-    /// [`Source::reader`] does.
+    /// Only its length is recorded now. It is opened when the message is built and when it is read, and must be
+    /// unchanged then. A file that is not regular (a pipe, a terminal) can be read only once, so its content is read
+    /// now, as by [`Source::reader`].
     ///
     /// # Errors
     /// When the file cannot be opened and read.
@@ -73,8 +73,9 @@ impl Source {
         })
     }
 
-    /// The octets that a reader gives until its end. They are read now, and kept in memory up to 1 MiB and in a
-    /// temporary file beyond that. `name` stands for the reader in errors.
+    /// Uses the content of a reader, which is read to its end now.
+    ///
+    /// Up to 1 MiB is kept in memory, more in a temporary file. `name` stands for the reader in errors.
     ///
     /// # Errors
     /// When the reader fails, or no temporary file can be written.
@@ -99,20 +100,20 @@ impl Source {
         })
     }
 
-    /// Octets in memory that others hold too: they are not copied, and must not change.
+    /// Uses shared bytes in memory: they are not copied, and must not change.
     #[must_use]
     pub fn shared(octets: Arc<dyn AsRef<[u8]> + Send + Sync>) -> Self {
         let count = octets.as_ref().as_ref().len() as u64;
         Self { octets: count, origin: Origin::Memory { name: None, octets } }
     }
 
-    /// How many octets it has.
+    /// The number of bytes.
     #[must_use]
-    pub fn octets(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.octets
     }
 
-    /// What errors call it.
+    /// The name for errors.
     pub(crate) fn name(&self) -> String {
         match &self.origin {
             Origin::Small(_) | Origin::Memory { name: None, .. } => "octets in memory".to_owned(),
@@ -121,7 +122,7 @@ impl Source {
         }
     }
 
-    /// All its octets, if they are in memory.
+    /// The bytes, if they are in memory.
     pub(crate) fn in_memory(&self) -> Option<&[u8]> {
         match &self.origin {
             Origin::Small(octets) => Some(octets),
@@ -130,12 +131,12 @@ impl Source {
         }
     }
 
-    /// Opens it to be read from its first octet to its last.
+    /// Opens it for reading from start to end.
     pub(crate) fn open(&self) -> Result<SourceReader, Error> {
         self.open_range(0, self.octets)
     }
 
-    /// Opens it to be read from the octet `from` to the one before `until`.
+    /// Opens it for reading from the byte `from` to the one before `until`.
     pub(crate) fn open_range(&self, from: u64, until: u64) -> Result<SourceReader, Error> {
         let mut file = match &self.origin {
             Origin::Small(_) | Origin::Memory { .. } => None,
@@ -151,7 +152,7 @@ impl Source {
         Ok(SourceReader { file, position: from, until: until.min(self.octets), buffer: Vec::new() })
     }
 
-    /// Checks that the file under the path is the one that was measured: same length, same time, still there.
+    /// Checks that the path still has the file that was measured: same length, same time.
     fn check(&self, file: &File) -> Result<(), Error> {
         let Origin::File { path, modified } = &self.origin else { return Ok(()) };
         for metadata in [file.metadata(), fs::metadata(path.as_path())] {
@@ -198,7 +199,7 @@ impl From<&str> for Source {
 
 impl fmt::Debug for Source {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What is in a mail is nobody's business in a log.
+        // The content of mail must not appear in logs.
         formatter
             .debug_struct("Source")
             .field("name", &self.name())
@@ -207,10 +208,10 @@ impl fmt::Debug for Source {
     }
 }
 
-/// One reading of a source, which is handed in at each step: whoever reads holds it already.
+/// A read position in a source; the caller passes the source to each step.
 #[derive(Debug)]
 pub(crate) struct SourceReader {
-    /// None for octets in memory.
+    /// None for bytes in memory.
     file: Option<File>,
     position: u64,
     until: u64,
@@ -218,18 +219,17 @@ pub(crate) struct SourceReader {
 }
 
 impl SourceReader {
-    /// The next octets, at most [`CHUNK`] of them and whole lines of base64 unless these are the last, and none at the
-    /// end.
+    /// Returns the next bytes, at most [`CHUNK`]; whole lines of base64 except at the end, and empty after it.
     pub(crate) fn chunk<'a>(&'a mut self, source: &'a Source) -> Result<&'a [u8], Error> {
-        let left = self.until.saturating_sub(self.position);
+        let remaining = self.until.saturating_sub(self.position);
         let most = if self.file.is_none() { CHUNK_IN_MEMORY } else { CHUNK };
-        let octets = usize::try_from(left).unwrap_or(usize::MAX).min(most);
+        let octets = usize::try_from(remaining).unwrap_or(usize::MAX).min(most);
         let start = self.position;
         self.position += octets as u64;
         let changed = || Error::Changed { name: source.name() };
         let at_end = self.is_at_end();
         let Some(file) = &mut self.file else {
-            // A position within memory fits a usize.
+            // A position in memory fits in a usize.
             let start = usize::try_from(start).unwrap_or(usize::MAX);
             return source
                 .in_memory()
@@ -247,7 +247,7 @@ impl SourceReader {
         Ok(&self.buffer)
     }
 
-    /// Whether every octet was read.
+    /// Returns whether all bytes were read.
     pub(crate) fn is_at_end(&self) -> bool {
         self.position >= self.until
     }
@@ -258,7 +258,7 @@ mod tests {
     use super::*;
 
     fn read(source: &Source, from: u64) -> Result<Vec<u8>, Error> {
-        let mut reader = source.open_range(from, source.octets())?;
+        let mut reader = source.open_range(from, source.size())?;
         let mut octets = Vec::new();
         while !reader.is_at_end() {
             octets.extend_from_slice(reader.chunk(source)?);
@@ -276,7 +276,7 @@ mod tests {
             Source::file(file.path()).unwrap(),
             Source::reader("reader", &mut octets.as_slice()).unwrap(),
         ] {
-            assert_eq!(source.octets(), octets.len() as u64);
+            assert_eq!(source.size(), octets.len() as u64);
             for from in [0, 1, CHUNK as u64 + 1, octets.len() as u64] {
                 assert!(read(&source, from).unwrap() == octets[usize::try_from(from).unwrap()..]);
             }
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_changes_is_noticed() {
+    fn a_changed_file_is_detected() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a.bin");
         let original = vec![7; 3 * CHUNK];
@@ -312,7 +312,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_read_is_named() {
+    fn the_error_names_an_unreadable_source() {
         let error = Source::file("no/such/file").unwrap_err();
         assert!(error.to_string().starts_with("cannot read 'no/such/file': "), "{error}");
         assert!(Source::file(".").is_err());

@@ -1,17 +1,17 @@
-//! Reads the clock, the time zone and the randomness of the system (feature `system`).
+//! Provides the system's clock, time zone and randomness (feature `system`).
 
 use crate::{Context, Date};
 use jiff::{Timestamp, tz::TimeZone};
 use std::fmt;
 use std::sync::OnceLock;
 
-/// What the system did not give a message.
+/// The error of a failed system call for a [`Context`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum SystemError {
-    /// The clock shows a year that a message cannot name (RFC 5322 §3.3).
+    /// The clock shows a year that a message cannot express (RFC 5322 §3.3).
     Clock(crate::ValueError),
-    /// The source of random octets failed.
+    /// The random source failed.
     Random(getrandom::Error),
 }
 
@@ -19,7 +19,7 @@ impl fmt::Display for SystemError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Clock(error) => write!(f, "the clock of this machine is wrong: {error}"),
-            Self::Random(error) => write!(f, "the system gives no random octets: {error}"),
+            Self::Random(error) => write!(f, "the system's random source failed: {error}"),
         }
     }
 }
@@ -34,7 +34,7 @@ impl std::error::Error for SystemError {
 }
 
 impl Date {
-    /// Returns the present time in the time zone of this machine, as seconds since 1970 and the zone's offset in seconds.
+    /// Returns the current time in seconds since 1970, and the offset of the local time zone in seconds.
     #[must_use]
     pub fn system_clock() -> (i64, i32) {
         static ZONE: OnceLock<TimeZone> = OnceLock::new();
@@ -44,7 +44,7 @@ impl Date {
 }
 
 impl Context {
-    /// Returns the context of a message that is composed now, with randomness of the system.
+    /// Makes the context of a message from the system's clock and randomness.
     ///
     /// ```
     /// use smtp_mime::{Context, Message, NameAddr};
@@ -56,7 +56,7 @@ impl Context {
     /// ```
     ///
     /// # Errors
-    /// A clock that shows no year a message can name, or a system without random octets.
+    /// When the clock shows a year that a message cannot express, or the random source fails.
     pub fn system() -> Result<Self, SystemError> {
         let (seconds, offset) = Date::system_clock();
         let date = Date::from_unix(seconds, offset).map_err(SystemError::Clock)?;
@@ -66,8 +66,9 @@ impl Context {
     }
 }
 
-/// The time zone of this machine, read from the file that holds it: finding it by name in the database of all zones
-/// reads that database's directories, which takes longer than sending a message.
+/// Reads the local time zone from its file.
+///
+/// A search by name in the zone database would read its directories, which takes longer than sending a message.
 fn time_zone() -> TimeZone {
     let is_chosen = std::env::var_os("TZ").is_some();
     let file = if is_chosen { None } else { std::fs::read("/etc/localtime").ok() };
@@ -81,7 +82,7 @@ mod tests {
     use crate::{Message, NameAddr};
 
     #[test]
-    fn two_messages_of_one_moment_differ_and_bear_the_present_date() {
+    fn two_messages_at_the_same_time_differ_and_have_the_current_date() {
         let you: NameAddr = "you@example.org".parse().unwrap();
         let compose = || {
             let context = Context::system().unwrap();

@@ -1,6 +1,6 @@
-//! A message costs the same memory however large its attachments are.
+//! Tests that the size of attachments does not affect the memory that a message needs.
 //!
-//! A program of its own, because what is measured is the memory of the whole process.
+//! It is a program of its own, because it measures the memory of the whole process.
 #![cfg(target_os = "linux")]
 
 use std::{fs, io};
@@ -9,7 +9,7 @@ use smtp_mime::{AddressList, Context, Date, Entity, Message};
 
 const MOST: u64 = 8 * 1024 * 1024;
 
-/// The largest amount of memory that the process had so far, in octets.
+/// Returns the peak memory of the process in bytes.
 fn peak() -> u64 {
     let status = fs::read_to_string("/proc/self/status").expect("the kernel tells a process of itself");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak is among it");
@@ -19,7 +19,7 @@ fn peak() -> u64 {
 fn streams(octets: u64) {
     let directory = tempfile::tempdir().expect("a temporary directory can be made");
     let path = directory.path().join("large.bin");
-    // A file of zeros takes no room on the disk.
+    // A sparse file takes no space on the disk.
     fs::File::create(&path).and_then(|file| file.set_len(octets)).expect("a sparse file can be made");
     let list = |text: &str| text.parse::<AddressList>().expect("it is an address");
     let context = Context::new(Date::from_unix(1_795_196_578, 0).expect("it is a date"), [7; Context::SEED]);

@@ -1,18 +1,18 @@
-//! A scripted SMTP server for tests: a correct server until it is told otherwise, and then exactly what it is told.
+//! A scripted SMTP server for tests: a correct server, except where a scenario tells it to depart from that.
 //!
-//! Nothing here is shared with any client, so that it can disagree with one.
+//! It shares no code with any client, so that it cannot share a client's mistakes.
 //!
 //! # Four ways to run it
 //!
 //! 1. **Embedded in a test**: [`Mock`] listens on a free port of loopback, in threads of its own, and stops when it is
 //!    dropped; dropping it also fails the test when an expectation does not hold.
-//! 2. **In virtual time**: [`Duet`] joins any client core to a [`Session`] in one thread. Time jumps to the next
+//! 2. **In virtual time**: [`Pair`] joins any client core to a [`Session`] in one thread. Time jumps to the next
 //!    deadline, so a timeout of five minutes takes microseconds, and every cut of the octets can be tried.
 //! 3. **Over any `Read` and `Write`**: [`serve`].
-//! 4. **As a program**: `smtp-mock`, one JSON line with its port on standard output, an exit status that says whether
-//!    the client did what the scenario expects.
+//! 4. **As a program**: `smtp-mock`, one JSON line with its port on standard output, an exit status that reports
+//!    whether the client did what the scenario expects.
 //!
-//! All four do what [`Session::poll`] says; a session has no socket, no clock and no thread.
+//! All four do what [`Session::poll`] returns; a session has no socket, no clock and no thread.
 //!
 //! # A worked example for each kind of test
 //!
@@ -89,7 +89,7 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use smtp_mock::{ClientCore, Duet, Ending, On, Rule, Scenario, Server, Turn};
+//! use smtp_mock::{ClientCore, Pair, Ending, On, Rule, Scenario, Server, Turn};
 //!
 //! /// A client that waits five minutes for the greeting.
 //! struct Impatient { heard: bool, gave_up: bool }
@@ -108,13 +108,13 @@
 //! let mut scenario = Scenario::new();
 //! scenario.rules.push(Rule::on(On::Connect).delay(Duration::from_secs(301)).default_reply());
 //! let server = Server::new(scenario);
-//! let mut duet = Duet::new(Impatient { heard: false, gave_up: false }, server.session());
-//! assert_eq!(duet.run(), Ending::Closed);
-//! assert!(duet.client().gave_up);
-//! assert_eq!(duet.now(), Duration::from_secs(300));
+//! let mut pair = Pair::new(Impatient { heard: false, gave_up: false }, server.session());
+//! assert_eq!(pair.run(), Ending::Closed);
+//! assert!(pair.client().gave_up);
+//! assert_eq!(pair.now(), Duration::from_secs(300));
 //! ```
 //!
-//! **Does it say exactly this?** A dialogue is a session written out; the first line that differs fails the test.
+//! **Does it send exactly this?** A dialogue is a session written out; the first line that differs fails the test.
 //!
 //! ```
 //! # #[cfg(feature = "net")] {
@@ -138,7 +138,7 @@
 //! # }
 //! ```
 //!
-//! **Is it a good citizen?** [`Report::findings`] lists bare line ends, long lines, undeclared 8-bit, pipelining that
+//! **Does it follow the protocol?** [`Report::findings`] lists bare line ends, long lines, undeclared 8-bit, pipelining that
 //! was not offered, passwords in clear, a missing QUIT, missing header fields and more; `[expect] clean = true` makes
 //! any of them a failure.
 //!
@@ -154,7 +154,7 @@
 //! # Scenario files
 //!
 //! The same in TOML, for the program and for [`Mock::scenario`]: see the `scenarios` directory of the package for one
-//! of each kind, each of which is read by the crate's tests. Durations are texts (`250ms`, `30s`, `5m`), patterns know
+//! of each kind, each of which is read by the crate's tests. Durations are texts (`250ms`, `1.5s`, `5m`, `1h 30m`), patterns know
 //! `*` and `?`, an unknown word is refused with file, line, column and the words that are allowed.
 //!
 //! # Its limits
@@ -167,15 +167,17 @@
 //! # What it does not do
 //!
 //! Client certificates cannot be asked for (native-tls has no way), so EXTERNAL takes the authorization identity at its
-//! word. Passwords are compared as octets: SASLprep is not applied. Whoever can reach the port can use the server: it
+//! word. Passwords are compared as octets: SASLprep is not applied. Anyone who can reach the port can use the server: it
 //! listens on loopback unless it is told otherwise.
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod auth;
 mod capture;
 mod driver;
-mod duet;
 #[cfg(feature = "net")]
 mod mock;
+mod pair;
 #[cfg(feature = "program")]
 pub mod program;
 mod random;
@@ -184,16 +186,19 @@ mod report;
 mod scenario;
 mod server;
 mod session;
-mod signal;
+mod sync;
 #[cfg(feature = "net")]
 mod tls;
 
 pub use self::{
-    capture::{CaptureLimits, Entry, Envelope, Kind, Message, Parameter, Path, Summary, Transcript},
+    capture::{
+        CaptureLimits, Entry, Envelope, Fault, Finding, Kind, Message, Mismatch, Parameter, Path, Summary,
+        Transcript,
+    },
     driver::serve,
-    duet::{ClientCore, Cuts, Duet, Ending, Turn},
+    pair::{ClientCore, Cuts, Ending, Pair, Turn},
     record::Recording,
-    report::{Failure, Fault, Finding, Mismatch, Nearest, Report, RuleUse, TranscriptDifference},
+    report::{Failure, Nearest, Report, RuleUse, TranscriptDifference},
     scenario::{
         AuthSettings, Certificate, ChaosFault, ChaosSettings, Close, Dialogue, DialogueLine, Drip,
         ExpectSettings, Glob, HandshakeFault, LimitSettings, Mechanism, Octets, On, Preset, Protocol,
@@ -206,7 +211,12 @@ pub use self::{
 #[cfg(feature = "net")]
 pub use self::{
     capture::{Store, StoreError, StoreFormat},
-    driver::listener::Blackhole,
+    driver::Blackhole,
     mock::{Builder, Mock, StartError},
     tls::{Authority, Chain},
 };
+
+/// The example of the README, compiled and run as a test.
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../README.md")]
+pub struct Readme;

@@ -1,9 +1,11 @@
 //! The program's store where the system refuses to write: a limit on the size of its files stands for a full disk.
 #![cfg(all(feature = "program", target_os = "linux"))]
 
+mod support;
+
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
@@ -15,19 +17,15 @@ const LARGEST: &str = "--fsize=6000";
 /// Starts the program under the limit, and gives its address.
 fn start(store: &Path, arguments: &[&str]) -> (Child, String) {
     // Beyond the limit the system sends a signal, which would end the program, unless it is ignored.
-    let mut child = Command::new("sh")
+    let mut command = Command::new("sh");
+    command
         .args(["-c", "trap '' XFSZ; exec prlimit \"$@\"", "sh", LARGEST, env!("CARGO_BIN_EXE_smtp-mock")])
         .args(["--exit-after", "1 session", "--timeout", "20s", "--json-lines", "--store"])
         .arg(store)
         .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it starts");
-    let line: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
-    (child, line["smtp"].as_str().expect("an address").to_owned())
+        .stderr(Stdio::piped());
+    let (child, line) = support::start_command(&mut command);
+    (child, support::address(&line).to_owned())
 }
 
 /// One session of these messages, each a text; gives what was said and how the program ended.

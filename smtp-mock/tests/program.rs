@@ -1,53 +1,20 @@
 //! The program from outside: its start line, its exit statuses, what it refuses and where.
 #![cfg(feature = "program")]
 
+mod support;
+
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::TcpStream,
     path::Path,
-    process::{Child, Command, Output, Stdio},
 };
 
 use smtp_mock::Scenario;
+use support::{program, say, say_octets, start};
 use tempfile::TempDir;
 
 const GROUP: &[u8] = b"EHLO x.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n";
-
-fn program(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_smtp-mock")).args(arguments).output().expect("the program runs")
-}
-
-/// Starts the program and gives it with its start line.
-fn start(arguments: &[&str]) -> (Child, serde_json::Value) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_smtp-mock"))
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the program runs");
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("it is piped"))
-        .read_line(&mut line)
-        .expect("the start line comes");
-    (child, serde_json::from_str(&line).expect("it is JSON"))
-}
-
-/// Says octets to the server of a start line and gives what it said.
-fn say_octets(start: &serde_json::Value, octets: &[u8]) -> Vec<u8> {
-    let mut stream = TcpStream::connect(start["smtp"].as_str().expect("an address")).expect("it listens");
-    // A server that closes early may refuse the rest: what it said is what counts.
-    let _ = stream.write_all(octets);
-    let _ = stream.shutdown(std::net::Shutdown::Write);
-    let mut said = Vec::new();
-    let _ = stream.read_to_end(&mut said);
-    said
-}
-
-/// The same for what is text.
-fn say(start: &serde_json::Value, octets: &[u8]) -> String {
-    String::from_utf8(say_octets(start, octets)).expect("it is text")
-}
 
 fn scenario(directory: &TempDir, name: &str, text: &str) -> String {
     let path = directory.path().join(name);
@@ -133,7 +100,7 @@ fn json_lines_tell_of_every_message_in_order_however_few_are_kept() {
     let rest = std::thread::scope(|scope| {
         for _ in 0..8 {
             scope.spawn(|| {
-                let mut stream = TcpStream::connect(line["smtp"].as_str().unwrap()).unwrap();
+                let mut stream = TcpStream::connect(support::address(&line)).unwrap();
                 let mut reader = stream.try_clone().unwrap();
                 let said = scope.spawn(move || {
                     let mut said = String::new();
@@ -207,7 +174,7 @@ fn exit_statuses() {
 #[test]
 fn an_interrupt_ends_the_run_in_order() {
     let (child, _) = start(&["--tls", "starttls", "--timeout", "20s"]);
-    Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
+    std::process::Command::new("sh").args(["-c", &format!("kill -INT {}", child.id())]).status().unwrap();
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(0));
 }
 
@@ -270,7 +237,7 @@ fn check_names_file_line_column_and_the_words_that_are_allowed() {
         (
             "line.toml",
             "[[dialogue]]\nscript = '''\nS: 220 x\nX: QUIT\n'''\n",
-            "line.toml:4:1: «X: QUIT» is no line of a dialogue, try one of S: S> C: !delay",
+            "line.toml:4:1: «X: QUIT» is no line of a dialogue, try one of S: S> C: # !starttls !stall",
         ),
         (
             "mechanism.toml",

@@ -1,10 +1,12 @@
 //! The program under signals and under many clients: it ends at once, and what it keeps is bounded.
 #![cfg(all(feature = "program", target_os = "linux"))]
 
+mod support;
+
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{Read, Write},
     net::{SocketAddr, TcpStream},
-    process::{Child, ChildStdout, Command, ExitStatus, Stdio},
+    process::{Child, Command, ExitStatus, Stdio},
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -17,25 +19,15 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A program that runs, and is killed when its test is over.
 struct Program {
     child: Child,
-    /// Open, so that the program can write.
-    _out: BufReader<ChildStdout>,
     address: SocketAddr,
 }
 
 impl Program {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_smtp-mock"))
-            .args(arguments)
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .expect("the program runs");
-        let mut out = BufReader::new(child.stdout.take().expect("it is piped"));
-        let mut line = String::new();
-        out.read_line(&mut line).expect("the start line comes");
-        let line: serde_json::Value = serde_json::from_str(&line).expect("it is JSON");
-        let address = line["smtp"].as_str().and_then(|text| text.parse().ok()).expect("an address");
-        Self { child, _out: out, address }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-mock"));
+        let (child, line) = support::start_command(command.args(arguments).stderr(Stdio::null()));
+        let address = support::address(&line).parse().expect("an address");
+        Self { child, address }
     }
 
     fn signal(&self, signal: Signal) {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use smtp_core::{Client, Event, Input, Instant, Output, Transmit};
-use smtp_mock::{ClientCore, Duet, Scenario, Server, Session, Turn};
+use smtp_mock::{ClientCore, Pair, Scenario, Server, Session, Turn};
 
 /// A client of `smtp-core` that keeps its events and answers each request for a message with the same octets.
 #[derive(Debug)]
@@ -25,17 +25,17 @@ impl Joined {
 
 /// Joins `client`, whose goals have been set, to a server that plays `scenario`; `body` is each of its messages.
 #[must_use]
-pub fn join(client: Client, body: &[u8], scenario: Scenario) -> Duet<Joined> {
+pub fn join(client: Client, body: &[u8], scenario: Scenario) -> Pair<Joined> {
     join_to(client, body, Server::new(scenario).session())
 }
 
 /// Joins `client`, whose goals have been set, to one session of a server; `body` is each of its messages.
 #[must_use]
-pub fn join_to(client: Client, body: &[u8], session: Session) -> Duet<Joined> {
+pub fn join_to(client: Client, body: &[u8], session: Session) -> Pair<Joined> {
     crate::watch::this_test();
     let joined =
         Joined { client, transmit: Transmit::new(), body: body.to_vec(), handed_in: 0, events: Vec::new() };
-    Duet::new(joined, session)
+    Pair::new(joined, session)
 }
 
 impl ClientCore for Joined {

@@ -14,3 +14,13 @@ pub mod system_calls;
 pub mod waiting;
 pub mod watch;
 pub mod wire;
+
+/// The Rust examples of `README.md`, which `cargo test --doc` compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
+
+/// The examples of the core's README, compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../smtp-core/README.md")]
+pub struct CoreReadme;

@@ -30,13 +30,13 @@ fn deliver(hidden: &[&str], client_cuts: Cuts, server_cuts: Cuts) -> (Vec<u8>, V
     let mut scenario = Scenario::new();
     scenario.server.hide = hidden.iter().map(|word| (*word).to_owned()).collect();
     let server = Server::new(scenario);
-    let duet = join_to(client, b"Subject: x\n\n.It works.\n", server.session());
-    let mut duet = duet.cut_client(client_cuts).cut_server(server_cuts);
-    assert_eq!(duet.run(), Ending::Closed);
+    let pair = join_to(client, b"Subject: x\n\n.It works.\n", server.session());
+    let mut pair = pair.cut_client(client_cuts).cut_server(server_cuts);
+    assert_eq!(pair.run(), Ending::Closed);
     let delivered = |(_, event): &(_, Event)| match event {
         Event::Done { end: End::Delivered(outcomes), .. } => Some(outcomes.clone()),
         _ => None,
     };
-    let outcomes = duet.client().events().iter().find_map(delivered).expect("a delivery that ended");
+    let outcomes = pair.client().events().iter().find_map(delivered).expect("a delivery that ended");
     (server.messages()[0].octets.clone(), outcomes)
 }

@@ -4,11 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use smtp_mock::{Certificate, Mock, Scenario};
+use smtp_tests::lab::{PASSWORD, USER};
 use smtp_tests::program::{Finished, smtp_cli};
 use tempfile::TempDir;
-
-const USER: &str = "you@example.org";
-const PASSWORD: &str = "open sesame & 1001 nights";
 
 /// Somebody's home, with the programs that the examples call: ours, and one that keeps passwords.
 struct Home(TempDir);

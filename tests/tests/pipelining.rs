@@ -1,7 +1,7 @@
 //! What leaves in one write (RFC 2920), and that only what may.
 
 use smtp_core::{Client, Config, End, Envelope, Event, Outcome};
-use smtp_mock::{Duet, On, Rule, Scenario};
+use smtp_mock::{On, Pair, Rule, Scenario};
 use smtp_tests::joined::{Joined, join};
 
 const MESSAGE: &[u8] = b"Subject: x\r\n\r\nIt works.\r\n";
@@ -9,18 +9,18 @@ const END: &str = "Subject: x\r\n\r\nIt works.\r\n.\r\n";
 
 #[test]
 fn mail_rcpt_and_data_leave_in_one_write() {
-    let mut duet = join(client(&["a@example.net", "b@example.net"]), MESSAGE, offering(&["PIPELINING"]));
-    duet.run();
+    let mut pair = join(client(&["a@example.net", "b@example.net"]), MESSAGE, offering(&["PIPELINING"]));
+    pair.run();
     let envelope =
         "MAIL FROM:<you@example.org>\r\nRCPT TO:<a@example.net>\r\nRCPT TO:<b@example.net>\r\nDATA\r\n";
-    assert_eq!(writes(&duet), ["EHLO client.example\r\n", envelope, &format!("{END}QUIT\r\n")]);
-    assert_eq!(outcomes(&mut duet), ["accepted", "accepted"]);
+    assert_eq!(writes(&pair), ["EHLO client.example\r\n", envelope, &format!("{END}QUIT\r\n")]);
+    assert_eq!(outcomes(&mut pair), ["accepted", "accepted"]);
 }
 
 #[test]
 fn without_pipelining_each_command_waits_for_the_reply_before() {
-    let mut duet = join(client(&["a@example.net", "b@example.net"]), MESSAGE, offering(&[]));
-    duet.run();
+    let mut pair = join(client(&["a@example.net", "b@example.net"]), MESSAGE, offering(&[]));
+    pair.run();
     let expected = [
         "EHLO client.example\r\n",
         "MAIL FROM:<you@example.org>\r\n",
@@ -30,8 +30,8 @@ fn without_pipelining_each_command_waits_for_the_reply_before() {
         END,
         "QUIT\r\n",
     ];
-    assert_eq!(writes(&duet), expected);
-    assert_eq!(outcomes(&mut duet), ["accepted", "accepted"]);
+    assert_eq!(writes(&pair), expected);
+    assert_eq!(outcomes(&mut pair), ["accepted", "accepted"]);
 }
 
 #[test]
@@ -40,10 +40,10 @@ fn data_that_was_taken_with_no_recipient_is_ended_by_a_lone_dot() {
     let mut scenario = offering(&["PIPELINING"]);
     scenario.rules.push(Rule::on(On::Rcpt).reply("550 5.1.1 no such user"));
     scenario.rules.push(Rule::on(On::Data).reply("354 go ahead"));
-    let mut duet = join(client(&["a@example.net"]), MESSAGE, scenario);
-    duet.run();
-    assert_eq!(writes(&duet)[2..].concat(), ".\r\nQUIT\r\n");
-    assert_eq!(outcomes(&mut duet), ["refused"]);
+    let mut pair = join(client(&["a@example.net"]), MESSAGE, scenario);
+    pair.run();
+    assert_eq!(writes(&pair)[2..].concat(), ".\r\nQUIT\r\n");
+    assert_eq!(outcomes(&mut pair), ["refused"]);
 }
 
 fn client(to: &[&str]) -> Client {
@@ -61,12 +61,12 @@ fn offering(extensions: &[&str]) -> Scenario {
     scenario
 }
 
-fn writes(duet: &Duet<Joined>) -> Vec<String> {
-    duet.writes().iter().map(|octets| String::from_utf8(octets.clone()).unwrap()).collect()
+fn writes(pair: &Pair<Joined>) -> Vec<String> {
+    pair.writes().iter().map(|octets| String::from_utf8(octets.clone()).unwrap()).collect()
 }
 
-fn outcomes(duet: &mut Duet<Joined>) -> Vec<&'static str> {
-    let events = duet.client().events();
+fn outcomes(pair: &mut Pair<Joined>) -> Vec<&'static str> {
+    let events = pair.client().events();
     let delivered = events.iter().find_map(|(_, event)| match event {
         Event::Done { end: End::Delivered(outcomes), .. } => Some(outcomes),
         _ => None,

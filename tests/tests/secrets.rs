@@ -3,11 +3,9 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use smtp_mock::{Certificate, Mock, On, Rule};
+use smtp_tests::lab::{PASSWORD, USER};
 use smtp_tests::program::smtp_cli;
 use smtp_tests::secrets::leak;
-
-const USER: &str = "you@example.org";
-const PASSWORD: &str = "open sesame & 1001 nights";
 
 #[test]
 fn a_password_that_the_server_repeats_is_not_shown() {

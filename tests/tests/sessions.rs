@@ -1,10 +1,8 @@
 //! Connections that end, or fall silent, at each step: the exit status says whether to try again.
 
 use smtp_mock::{Builder, Certificate, Close, Mock, On, Rule, Step};
+use smtp_tests::lab::{PASSWORD, USER};
 use smtp_tests::program::{Finished, Run, smtp_cli};
-
-const USER: &str = "you@example.org";
-const PASSWORD: &str = "open sesame & 1001 nights";
 
 /// Each step, the phase of `--timeout` that it belongs to, and the exit statuses when the connection ends there
 /// and when nothing comes.

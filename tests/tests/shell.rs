@@ -1,10 +1,9 @@
 //! A session of the shell that is saved, and played by the mock to the same commands.
 
 use smtp_mock::{Certificate, Close, Mechanism, Mock, On, Rule};
+use smtp_tests::lab::PASSWORD;
 use smtp_tests::program::{Finished, smtp_cli};
 use std::path::Path;
-
-const PASSWORD: &str = "open sesame & 1001 nights";
 
 /// What is typed: each kind of command, a refusal of each kind, several messages and two connections.
 fn commands(connect: &str, save: &Path) -> String {

@@ -76,10 +76,10 @@ fn closed_by(rule: Rule) -> (Duration, Cause) {
     scenario.server.extensions.clear();
     scenario.rules.push(rule);
     // less than the message between the two, so that a server which does not read holds up the client
-    let mut duet = join(client, b"Subject: x\r\n\r\nIt works.\r\n", scenario).capacity(16);
-    duet.run();
-    let Some((time, Event::Closed(cause))) = duet.client().events().last().cloned() else {
-        panic!("{:?}", duet.client().events())
+    let mut pair = join(client, b"Subject: x\r\n\r\nIt works.\r\n", scenario).capacity(16);
+    pair.run();
+    let Some((time, Event::Closed(cause))) = pair.client().events().last().cloned() else {
+        panic!("{:?}", pair.client().events())
     };
     (time, cause)
 }
@@ -99,10 +99,10 @@ fn asked(ask: fn(&mut Client) -> Result<Goal, Misuse>, rule: Rule) -> (Duration,
     scenario.auth.users.insert("alice".to_owned(), "secret".to_owned());
     scenario.auth.plaintext_ok = true;
     scenario.rules.push(rule);
-    let mut duet = join(client, b"", scenario);
-    assert_eq!(duet.run(), Ending::Closed);
-    let Some((time, Event::Closed(cause))) = duet.client().events().last().cloned() else {
-        panic!("{:?}", duet.client().events())
+    let mut pair = join(client, b"", scenario);
+    assert_eq!(pair.run(), Ending::Closed);
+    let Some((time, Event::Closed(cause))) = pair.client().events().last().cloned() else {
+        panic!("{:?}", pair.client().events())
     };
     (time, cause)
 }

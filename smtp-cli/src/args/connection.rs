@@ -4,8 +4,8 @@
 
 use super::pin::Pin;
 use super::proxy::{Header, Proxy};
+use super::rules::{Rule, Rules as _};
 use super::server::{Server, hello_name, host_name};
-use super::switches::Undo;
 use super::values::{AuthChoice, ProtocolName, TimeoutChanges, TlsMode};
 use super::xclient::{DnsServer, Xclient};
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
@@ -13,77 +13,64 @@ use smtp_core::EhloDomain;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+// Whose settings.
+#[derive(Clone, Debug, Default, clap::Args)]
+pub(crate) struct AccountArgs {
+    /// Use this account of the configuration file
+    #[arg(short, long, value_name = "NAME", rules = [Rule::NamesAccount, Rule::NotInFile])]
+    pub(crate) account: Option<String>,
+}
+
 // Where to, and how.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Where to")]
 pub(crate) struct ConnectionArgs {
-    /// The server: host[:port], smtp://[user@]host[:port], smtps://…, lmtp://…, unix:PATH, or mock (the bundled one)
-    #[arg(short, long, value_name = "SERVER", value_parser = OsStringValueParser::new().try_map(|text| Server::read(&text)))]
+    /// Connect to host[:port], smtp://[user@]host[:port], smtps://…, lmtp://…, unix:PATH or mock (a built-in server)
+    #[arg(
+        short, long, value_name = "SERVER",
+        value_parser = OsStringValueParser::new().try_map(|text| Server::read(&text)),
+        rules = [Rule::NamesServer, Rule::MayHoldPassword],
+    )]
     pub(crate) server: Option<Server>,
-    /// An account of the configuration file
-    #[arg(short, long, value_name = "NAME")]
-    pub(crate) account: Option<String>,
-    /// The port: 587 if not said, 465 for smtps://, 24 for LMTP
-    #[arg(short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    #[command(flatten)]
+    pub(crate) account: AccountArgs,
+    /// Connect to this port [default: 587, 465 for smtps://, 24 for LMTP]
+    #[arg(
+        short, long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..),
+        rules = [Rule::OfServer, Rule::BuiltIn("587, or 465 for smtps, or 24 for LMTP")],
+    )]
     pub(crate) port: Option<u16>,
-    /// Deliver to the mail exchangers of each recipient's domain, at port 25 if not said otherwise
-    #[arg(long, conflicts_with_all = ["server", "lmtp"])]
-    pub(crate) mx: bool,
-    /// Look names up at this DNS server instead of the system's, for --mx
-    #[arg(long, value_name = "ADDR[:PORT]", value_parser = str::parse::<DnsServer>, conflicts_with_all = ["server", "lmtp"])]
-    pub(crate) dns: Option<DnsServer>,
-    /// Speak LMTP, which has a reply for each recipient
-    #[arg(long, conflicts_with = "protocol")]
+    /// Use LMTP, which has a reply for each recipient
+    #[arg(long, conflicts_with = "protocol", rules = [Rule::OfServer])]
     pub(crate) lmtp: bool,
-    /// Which protocol to speak
-    #[arg(long, value_name = "NAME", value_enum)]
+    /// Use this protocol
+    #[arg(long, value_name = "NAME", value_enum, rules = [Rule::OfServer, Rule::BuiltIn("esmtp")])]
     pub(crate) protocol: Option<ProtocolName>,
-    /// How to use TLS; --ca-file, --client-cert, --tls-name and --tls-pin require verified TLS unless it is none
-    #[arg(long, value_name = "MODE", value_enum)]
+    /// Use TLS in this way; unless it is none, --ca-file, --client-cert, --tls-name and --tls-pin require verified TLS
+    #[arg(long, value_name = "MODE", value_enum, rules = [Rule::OfServer, Rule::BuiltIn("auto")])]
     pub(crate) tls: Option<TlsMode>,
-    /// Trust the certificates of this PEM file instead of the system's
-    #[arg(long, value_name = "FILE")]
+    /// Trust the CA certificates in this PEM file instead of the system's
+    #[arg(long, value_name = "FILE", rules = [Rule::OfNamedServer, Rule::NamesTrust, Rule::IsOnlyTrust])]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Show this certificate to the server: a PEM file, with what leads to its authority behind it
-    #[arg(long, value_name = "FILE")]
+    /// Present this client certificate: a PEM file, with its chain
+    #[arg(long, value_name = "FILE", rules = [Rule::OfNamedServer, Rule::NamesTrust, Rule::Needs("client-key")])]
     pub(crate) client_cert: Option<PathBuf>,
-    /// The key of that certificate: a PEM file
-    #[arg(long, value_name = "FILE")]
+    /// Use this private key for --client-cert: a PEM file
+    #[arg(long, value_name = "FILE", rules = [Rule::OfNamedServer, Rule::Needs("client-cert")])]
     pub(crate) client_key: Option<PathBuf>,
-    /// The name that the server's certificate must bear, when it is not the host's
-    #[arg(long, value_name = "NAME", value_parser = host_name)]
+    /// Require this name in the server's certificate instead of the host's
+    #[arg(long, value_name = "NAME", value_parser = host_name, rules = [Rule::OfNamedServer, Rule::NamesTrust])]
     pub(crate) tls_name: Option<String>,
-    /// Trust the certificate with this public key, and no other: sha256: and 64 digits
-    #[arg(long, value_name = "sha256:HEX", value_parser = str::parse::<Pin>)]
+    /// Trust only the certificate with this public key: sha256: and 64 hex digits
+    #[arg(
+        long, value_name = "sha256:HEX", value_parser = str::parse::<Pin>,
+        rules = [Rule::OfNamedServer, Rule::NamesTrust, Rule::IsOnlyTrust],
+    )]
     pub(crate) tls_pin: Option<Pin>,
-    /// Trust any certificate; a password or token then needs --allow-plaintext-auth as well
-    #[arg(long)]
+    /// Do not verify the server's certificate
+    #[arg(long, rules = [Rule::OfServer, Rule::TrustsAnything])]
     pub(crate) insecure: bool,
-    /// Mechanisms to log in with, in this order: auto, none or names with commas
-    #[arg(long, value_name = "MECH[,MECH…]", value_parser = str::parse::<AuthChoice>)]
-    pub(crate) auth: Option<AuthChoice>,
-    /// The user name to log in with
-    #[arg(short, long, value_name = "USER")]
-    pub(crate) user: Option<String>,
-    /// Take the password from this environment variable
-    #[arg(long, value_name = "VAR", group = "password")]
-    pub(crate) password_env: Option<String>,
-    /// Take the password from the first line of this file
-    #[arg(long, value_name = "FILE", group = "password")]
-    pub(crate) password_file: Option<PathBuf>,
-    /// Take the password from the first line that this command prints
-    #[arg(long, value_name = "CMD", group = "password")]
-    pub(crate) password_command: Option<String>,
-    /// Take an OAuth token from this environment variable
-    #[arg(long, value_name = "VAR", group = "token")]
-    pub(crate) token_env: Option<String>,
-    /// Take an OAuth token from the first line that this command prints
-    #[arg(long, value_name = "CMD", group = "token")]
-    pub(crate) token_command: Option<String>,
-    /// Let a password or token leave unencrypted, or under a certificate that is not verified
-    #[arg(long)]
-    pub(crate) allow_plaintext_auth: bool,
-    /// The name to say in EHLO, when it is not the machine's
+    /// Send this name in EHLO instead of the machine's
     #[arg(long, value_name = "NAME", value_parser = hello_name)]
     pub(crate) helo: Option<EhloDomain>,
     /// Use IPv4 only
@@ -92,26 +79,79 @@ pub(crate) struct ConnectionArgs {
     /// Use IPv6 only
     #[arg(short = '6', long = "ipv6")]
     pub(crate) v6: bool,
-    /// Connect from this address of the machine
-    #[arg(long, value_name = "ADDR")]
+    /// Connect from this local address
+    #[arg(long, value_name = "ADDR", rules = [Rule::LeadsOut])]
     pub(crate) bind: Option<IpAddr>,
-    /// Connect through this SOCKS5 proxy, which looks the server's name up: socks5://[user:password@]host[:port];
-    /// better from the environment or a file when it has a password
-    #[arg(long, value_name = "URL", value_parser = str::parse::<Proxy>)]
+    /// Connect through a SOCKS5 proxy, which resolves the server's name: socks5://[user:password@]host[:port]; keep a
+    /// password in the environment or a file
+    #[arg(long, value_name = "URL", value_parser = str::parse::<Proxy>, rules = [Rule::LeadsOut, Rule::MayHoldPassword])]
     pub(crate) proxy: Option<Proxy>,
-    /// Say first for whom we are a proxy, by a PROXY header; its addresses are those of the connection if not given
+    /// Send a PROXY header first; addresses default to the connection's
     #[arg(long, value_name = "v1|v2[;src=IP:PORT][;dst=IP:PORT]", value_parser = str::parse::<Header>)]
     pub(crate) proxy_header: Option<Header>,
-    /// Tell the server by XCLIENT which client it is to believe in
+    /// Send XCLIENT with these attributes
     #[arg(long, value_name = "ATTR=VALUE …", value_parser = str::parse::<Xclient>)]
     pub(crate) xclient: Option<Xclient>,
-    /// Treat this extension as not offered
+    /// Ignore this extension where the server offers it
     #[arg(long, value_name = "KEYWORD")]
     pub(crate) no_extension: Vec<String>,
-    /// Time limits: one for all phases, or PHASE=DUR with commas; connect greeting hello tls auth mail rcpt data block
-    /// end other quit
-    #[arg(long, value_name = "DUR|PHASE=DUR,…", value_parser = str::parse::<TimeoutChanges>)]
+    /// Limit the time of every phase, or of some: connect greeting hello tls auth mail rcpt data block end other quit
+    #[arg(
+        long, value_name = "DUR|PHASE=DUR,…", value_parser = str::parse::<TimeoutChanges>,
+        rules = [Rule::BuiltIn(
+            "connect=5m,greeting=5m,hello=5m,tls=2m,auth=2m,mail=5m,rcpt=5m,data=2m,block=3m,end=10m,other=5m,quit=1m",
+        )],
+    )]
     pub(crate) timeout: Option<TimeoutChanges>,
-    #[command(flatten)]
-    pub(crate) undo: Undo,
+    /// The DNS server of [`MxArgs`], where mail exchangers are the way.
+    #[arg(skip)]
+    pub(crate) dns: Option<DnsServer>,
+}
+
+// Mail exchangers instead of one server.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Where to")]
+pub(crate) struct MxArgs {
+    /// Deliver to the mail exchangers of each recipient's domain, by default on port 25
+    #[arg(long, conflicts_with_all = ["server", "lmtp"], rules = [Rule::NamesServer])]
+    pub(crate) mx: bool,
+    /// Query this DNS server for --mx instead of the system's
+    #[arg(
+        long, value_name = "ADDR[:PORT]", value_parser = str::parse::<DnsServer>,
+        conflicts_with_all = ["server", "lmtp"], rules = [Rule::WaitsFor("mx")],
+    )]
+    pub(crate) dns: Option<DnsServer>,
+}
+
+// Who logs in, and by what.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Login")]
+pub(crate) struct LoginArgs {
+    /// Log in with these mechanisms, tried in this order; or auto, or none
+    #[arg(
+        long, value_name = "MECH[,MECH…]", value_parser = str::parse::<AuthChoice>,
+        rules = [Rule::OfServer, Rule::BuiltIn("auto")],
+    )]
+    pub(crate) auth: Option<AuthChoice>,
+    /// Log in as this user
+    #[arg(short, long, value_name = "USER", rules = [Rule::OfServer, Rule::NamesUser])]
+    pub(crate) user: Option<String>,
+    /// Read the password from this environment variable
+    #[arg(long, value_name = "VAR", group = "password", rules = [Rule::OfUser, Rule::GivesPassword])]
+    pub(crate) password_env: Option<String>,
+    /// Read the password from the first line of this file
+    #[arg(long, value_name = "FILE", group = "password", rules = [Rule::OfUser, Rule::GivesPassword])]
+    pub(crate) password_file: Option<PathBuf>,
+    /// Read the password from the first line that this command prints
+    #[arg(long, value_name = "CMD", group = "password", rules = [Rule::OfUser, Rule::GivesPassword])]
+    pub(crate) password_command: Option<String>,
+    /// Read an OAuth token from this environment variable
+    #[arg(long, value_name = "VAR", group = "token", rules = [Rule::OfUser])]
+    pub(crate) token_env: Option<String>,
+    /// Read an OAuth token from the first line that this command prints
+    #[arg(long, value_name = "CMD", group = "token", rules = [Rule::OfUser])]
+    pub(crate) token_command: Option<String>,
+    /// Allow sending a password or token without TLS, or to a server that is not verified
+    #[arg(long, rules = [Rule::OfServer])]
+    pub(crate) allow_plaintext_auth: bool,
 }

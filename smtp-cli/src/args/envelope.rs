@@ -2,58 +2,52 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
-use super::switches::Undo;
+use super::rules::{Rule, Rules as _};
 use super::values::{Notify, Return};
 use smtp_core::{Domain, ForwardPath, Parameter, ReversePath};
 
-// From whom, to whom.
+// Where failures go.
+#[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Envelope")]
+pub(crate) struct ReturnArgs {
+    /// Set the reverse-path, where failures are reported; '<>' for none
+    #[arg(long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>, rules = [Rule::ChoosesAccount])]
+    pub(crate) envelope_from: Option<ReversePath>,
+}
+
+// The envelope of a message that is sent.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Envelope")]
 pub(crate) struct EnvelopeArgs {
-    /// The author
-    #[arg(short, long, value_name = "ADDR")]
-    pub(crate) from: Option<String>,
-    /// Recipients; repeatable, or a list with commas
-    #[arg(short, long, value_name = "ADDR")]
-    pub(crate) to: Vec<String>,
-    /// Recipients of a copy
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) cc: Vec<String>,
-    /// Recipients that no one else sees
-    #[arg(long, value_name = "ADDR")]
-    pub(crate) bcc: Vec<String>,
-    /// Where failures are reported to, when it is not the author; '<>' for nowhere
-    #[arg(long, value_name = "ADDR|'<>'", value_parser = str::parse::<ReversePath>)]
-    pub(crate) envelope_from: Option<ReversePath>,
-    /// Send to this address instead of those in the headers
+    #[command(flatten)]
+    pub(crate) sender: ReturnArgs,
+    /// Send to this address instead of the recipients in the headers
     #[arg(long, value_name = "ADDR", value_parser = str::parse::<ForwardPath>)]
     pub(crate) rcpt: Vec<ForwardPath>,
-    /// Take the recipients from To, Cc and Bcc of the messages, besides those of the options
+    /// Send to the recipients in To, Cc and Bcc of the messages too
     #[arg(long)]
     pub(crate) recipients_from_headers: bool,
-    /// When reports about delivery are wanted
+    /// Request reports about delivery in these cases
     #[arg(long, value_name = "WHEN", value_enum, value_delimiter = ',')]
     pub(crate) notify: Vec<Notify>,
-    /// What such a report contains of the message
+    /// Request this part of the message in reports
     #[arg(long, value_name = "PART", value_enum)]
     pub(crate) ret: Option<Return>,
-    /// A name of this envelope that such a report repeats
+    /// Add this identifier of the envelope to reports
     #[arg(long, value_name = "ID")]
     pub(crate) envid: Option<String>,
-    /// A further parameter of MAIL
+    /// Add a parameter to MAIL
     #[arg(long, value_name = "K[=V]", value_parser = str::parse::<Parameter>)]
     pub(crate) mail_param: Vec<Parameter>,
-    /// A further parameter of each RCPT
+    /// Add a parameter to each RCPT
     #[arg(long, value_name = "K[=V]", value_parser = str::parse::<Parameter>)]
     pub(crate) rcpt_param: Vec<Parameter>,
-    /// Send to all recipients or, when one is refused, to none
+    /// Send to nobody if one recipient is refused
     #[arg(long)]
     pub(crate) require_all: bool,
     /// What becomes of addresses in messages that are names of this machine.
     #[arg(skip)]
     pub(crate) local_names: LocalNames,
-    #[command(flatten)]
-    pub(crate) undo: Undo,
 }
 
 /// What becomes of addresses without a domain, which are names of this machine, in messages that exist.

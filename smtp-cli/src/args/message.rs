@@ -2,66 +2,89 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
-use super::switches::Undo;
+use super::rules::{Rule, Rules as _};
+use clap::ValueHint;
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-// What is said.
+// A message that is composed, or exists.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Message")]
 pub(crate) struct MessageArgs {
-    /// The subject
-    #[arg(long, value_name = "TEXT")]
+    /// Set the author
+    #[arg(short, long, value_name = "ADDR", help_heading = "Envelope", rules = [Rule::ChoosesAccount])]
+    pub(crate) from: Option<String>,
+    /// Add recipients; repeatable, or a list with commas
+    #[arg(short, long, value_name = "ADDR", help_heading = "Envelope")]
+    pub(crate) to: Vec<String>,
+    /// Add recipients of a copy
+    #[arg(long, value_name = "ADDR", help_heading = "Envelope")]
+    pub(crate) cc: Vec<String>,
+    /// Add recipients that the others do not see
+    #[arg(long, value_name = "ADDR", help_heading = "Envelope")]
+    pub(crate) bcc: Vec<String>,
+    /// Set the subject
+    #[arg(long, value_name = "TEXT", conflicts_with = "eml")]
     pub(crate) subject: Option<String>,
-    /// The text
-    #[arg(long, value_name = "TEXT", group = "text")]
+    /// Set the text
+    #[arg(long, value_name = "TEXT", group = "text", conflicts_with = "eml")]
     pub(crate) body: Option<String>,
-    /// The text from a file, or from standard input (-)
-    #[arg(long, value_name = "FILE|-", group = "text")]
+    /// Read the text from a file or standard input (-)
+    #[arg(long, value_name = "FILE|-", group = "text", conflicts_with = "eml")]
     pub(crate) body_file: Option<PathBuf>,
-    /// The text as HTML, beside the plain one
-    #[arg(long, value_name = "FILE|-")]
+    /// Read the text as HTML from a file or standard input (-), beside the plain one
+    #[arg(long, value_name = "FILE|-", conflicts_with = "eml")]
     pub(crate) html_file: Option<PathBuf>,
     /// Make the plain text from the HTML
-    #[arg(long, conflicts_with = "text")]
+    #[arg(long, conflicts_with_all = ["text", "eml"], rules = [Rule::WaitsFor("html-file")])]
     pub(crate) text_from_html: bool,
-    /// A file to attach; its type and the name it bears may be said
-    #[arg(long, value_name = "PATH[;type=T][;name=N]", value_parser = OsStringValueParser::new().try_map(|text| Attachment::parse(&text)))]
+    /// Attach a file, with this media type and name if given
+    #[arg(
+        long, value_name = "PATH[;type=T][;name=N]", value_hint = ValueHint::FilePath, conflicts_with = "eml",
+        value_parser = OsStringValueParser::new().try_map(|text| Attachment::parse(&text)),
+    )]
     pub(crate) attach: Vec<Attachment>,
-    /// A file that the HTML shows by cid:ID
-    #[arg(long, value_name = "PATH;cid=ID[;type=T]", value_parser = OsStringValueParser::new().try_map(|text| Attachment::parse(&text)))]
+    /// Embed a file that the HTML shows as cid:ID
+    #[arg(
+        long, value_name = "PATH;cid=ID[;type=T]", value_hint = ValueHint::FilePath, conflicts_with = "eml",
+        value_parser = OsStringValueParser::new().try_map(|text| Attachment::parse(&text)),
+    )]
     pub(crate) inline: Vec<Attachment>,
-    /// Where answers go, when it is not the author
-    #[arg(long, value_name = "ADDR")]
+    /// Set the address for replies
+    #[arg(long, value_name = "ADDR", conflicts_with = "eml")]
     pub(crate) reply_to: Vec<String>,
-    /// Who sends the message for its author
-    #[arg(long, value_name = "ADDR")]
+    /// Set the sender, if it is not the author
+    #[arg(long, value_name = "ADDR", conflicts_with = "eml")]
     pub(crate) sender: Option<String>,
     /// Write the headers in UTF-8 (RFC 6532), for servers that offer SMTPUTF8
-    #[arg(long)]
+    #[arg(long, conflicts_with = "eml")]
     pub(crate) smtputf8: bool,
-    /// A further header field
-    #[arg(short = 'H', long, value_name = "NAME: VALUE")]
+    /// Add a header field
+    #[arg(short = 'H', long, value_name = "NAME: VALUE", conflicts_with = "eml")]
     pub(crate) header: Vec<String>,
-    /// Sign by DKIM with this key: a PEM file
-    #[arg(long, value_name = "FILE")]
+    /// Sign with this DKIM key: a PEM file
+    #[arg(long, value_name = "FILE", rules = [Rule::Needs("dkim-selector")])]
     pub(crate) dkim_key: Option<PathBuf>,
-    /// The selector under which the key is published
-    #[arg(long, value_name = "S")]
+    /// Sign with this DKIM selector
+    #[arg(long, value_name = "S", rules = [Rule::Needs("dkim-key")])]
     pub(crate) dkim_selector: Option<String>,
-    /// The domain to sign for, when it is not the author's
-    #[arg(long, value_name = "D")]
+    /// Sign for this domain instead of the author's
+    #[arg(long, value_name = "D", rules = [Rule::Needs("dkim-key")])]
     pub(crate) dkim_domain: Option<String>,
-    /// Send this message, which exists, or the one of standard input (-)
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header", "text_from_html"])]
+    /// Read a ready message from a file or standard input (-)
+    #[arg(long, value_name = "FILE|-")]
     pub(crate) eml: Vec<PathBuf>,
-    /// Send it as it is, without adding a missing Date or Message-ID and removing Bcc
-    #[arg(long, conflicts_with_all = ["subject", "text", "html_file", "attach", "inline", "reply_to", "sender", "header", "text_from_html"])]
+}
+
+// What is done to a message that exists.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Message")]
+pub(crate) struct FixArgs {
+    /// Leave ready messages unchanged: add no Date or Message-ID, keep Bcc; --fix undoes it
+    #[arg(long, rules = [Rule::WaitsFor("eml")])]
     pub(crate) no_fix: bool,
-    #[command(flatten)]
-    pub(crate) undo: Undo,
 }
 
 /// A file that goes with a message, as it was typed.
@@ -84,7 +107,7 @@ impl Attachment {
     }
 
     /// Reads what was typed; the path may be any that the system has.
-    fn parse(text: &OsStr) -> Result<Self, String> {
+    pub(super) fn parse(text: &OsStr) -> Result<Self, String> {
         match text.to_str() {
             Some(text) => text.parse(),
             None => Self::parse_octets(text),

@@ -3,31 +3,29 @@
 mod commands;
 mod connection;
 mod envelope;
-mod inputs;
 mod message;
 mod pin;
 mod proxy;
+mod rules;
 mod run;
 mod server;
 mod switches;
 mod values;
 mod xclient;
 
-pub(crate) use commands::{
-    CompletionsArgs, ConfigAction, ConfigArgs, ExplainArgs, ImportArgs, ImportKind, ManArgs, ProbeArgs,
-    SendmailArgs, ShellArgs, ShowArgs, VerifyArgs,
-};
-pub(crate) use connection::ConnectionArgs;
-pub(crate) use envelope::{EnvelopeArgs, LocalNames};
-pub(crate) use message::{Attachment, MessageArgs};
+pub(crate) use commands::*;
+pub(crate) use connection::*;
+pub(crate) use envelope::*;
+pub(crate) use message::*;
 pub(crate) use pin::Pin;
 pub(crate) use proxy::Proxy;
-pub(crate) use run::{FileArgs, RunArgs};
+pub(crate) use rules::{Row, Rows, Rule};
+pub(crate) use run::*;
 pub(crate) use server::{Scheme, Server, hello_name};
 #[cfg(test)]
 pub(crate) use switches::is_switch;
-pub(crate) use switches::{is_undo, negative};
-pub(crate) use values::{AuthChoice, Format, ProtocolName, TlsMode, Until};
+pub(crate) use switches::{Undo, is_undo, negative};
+pub(crate) use values::*;
 pub(crate) use xclient::DnsServer;
 
 use crate::error::Error;
@@ -35,13 +33,14 @@ use crate::exit::Exit;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory, FromArgMatches, Parser, Subcommand};
+use rules::Rules as _;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 /// Sends mail from a shell or a script.
 #[derive(Debug, Parser)]
 #[command(name = "smtp-cli", version, term_width = 100, disable_help_subcommand = true)]
-#[command(after_help = "A try without any server: smtp-cli send --server mock --from you@example.org \
+#[command(after_help = "To try it without a server: smtp-cli send --server mock --from you@example.org \
                         --to friend@example.net --subject Hello --body 'It works.' -v")]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -53,17 +52,17 @@ pub(crate) struct Args {
 /// Options that may stand before the command and after it.
 #[derive(Clone, Debug, clap::Args)]
 pub(crate) struct GlobalArgs {
-    /// Show the session on standard error, without secrets
-    #[arg(short, long, global = true)]
+    /// Show the session on standard error, with secrets masked
+    #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long, global = true)]
     pub(crate) quiet: bool,
-    /// Use this configuration file, and no other
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Read only this configuration file
+    #[arg(long, global = true, value_name = "FILE", rules = [Rule::NotInFile])]
     pub(crate) config: Option<PathBuf>,
     #[command(flatten)]
-    pub(crate) undo: switches::Undo,
+    pub(crate) undo: Undo,
 }
 
 /// The commands.
@@ -73,57 +72,42 @@ pub(crate) struct GlobalArgs {
 #[command(defer = true)]
 pub(crate) enum Command {
     /// Compose a message and send it
-    #[command(after_help = crate::exit::meanings(&format!("{}\n\nExit status:\n", switches::HELP), ""))]
     Send(Box<SendArgs>),
     /// Compose a message and print it
-    #[command(after_help = switches::HELP)]
-    Compose(Box<SendArgs>),
-    /// Talk to a server command by command
+    #[command(arg = no_session())]
+    Compose(Box<ComposeArgs>),
+    /// Open an interactive session with a server
     Shell(Box<ShellArgs>),
-    /// Ask whether recipients would be taken, without a message
+    /// Check whether a server accepts recipients, without sending a message
     Verify(Box<VerifyArgs>),
-    /// Look at a server: greeting, extensions, TLS and certificate, mechanisms, and what is wrong with them
+    /// Show what a server offers, and what is wrong with it
     Probe(Box<ProbeArgs>),
-    /// Say what a reply code, an enhanced status code or both mean
+    /// Explain a reply code, an enhanced status code or both
+    #[command(arg = no_session())]
     Explain(ExplainArgs),
-    /// Say what a receiver may mistake for spam or cannot read in a message
-    #[command(after_help = switches::HELP)]
-    Lint(Box<SendArgs>),
-    /// Show, check and make the configuration
+    /// Check messages for what a filter takes for spam or a reader cannot show
+    #[command(arg = no_session())]
+    Lint(Box<LintArgs>),
+    /// Show, check and create the configuration
+    #[command(arg = no_session())]
     Config(ConfigArgs),
-    /// Send as sendmail(8) does: the message comes from standard input
+    /// Send the message of standard input, with sendmail(8)'s options
     Sendmail(SendmailArgs),
-    /// Print what completes the options in a shell
+    /// Print completions for a shell
+    #[command(arg = no_session())]
     Completions(CompletionsArgs),
     /// Print the manual pages
+    #[command(arg = no_session())]
     Man(ManArgs),
+    /// Print the help of a command
+    #[command(arg = no_session())]
+    Help(HelpArgs),
 }
 
-// What `send` takes.
-#[derive(Debug, clap::Args)]
-pub(crate) struct SendArgs {
-    #[command(flatten)]
-    pub(crate) connection: ConnectionArgs,
-    #[command(flatten)]
-    pub(crate) envelope: EnvelopeArgs,
-    #[command(flatten)]
-    pub(crate) message: MessageArgs,
-    #[command(flatten)]
-    pub(crate) run: RunArgs,
+/// In the place of `--verbose`, for a command that has no session to show: it is accepted and not listed.
+fn no_session() -> Arg {
+    Arg::new("verbose").short('v').long("verbose").action(ArgAction::SetTrue).global(true).hide(true)
 }
-
-/// Options that mean nothing without another. clap does not know of it, because it would miss what stands in a file or a
-/// variable.
-pub(crate) const NEEDS: [(&str, &str); 8] = [
-    ("client-cert", "client-key"),
-    ("client-key", "client-cert"),
-    ("dkim-domain", "dkim-key"),
-    ("dkim-key", "dkim-selector"),
-    ("dkim-selector", "dkim-key"),
-    ("dns", "mx"),
-    ("no-fix", "eml"),
-    ("text-from-html", "html-file"),
-];
 
 /// What the arguments amount to.
 #[derive(Debug)]
@@ -188,55 +172,56 @@ pub(crate) fn command() -> clap::Command {
     command
 }
 
-/// The options of a command that has a long name, those apart that ask for help.
-pub(crate) fn options(name: &str) -> Vec<Arg> {
+/// The commands whose options the layers complete; `send` comes first, whose options a configuration file may have.
+pub(crate) const WITH_SETTINGS: [&str; 6] = ["send", "compose", "lint", "shell", "verify", "probe"];
+
+/// The options of a command.
+pub(crate) fn rows(name: &str) -> Rows {
     let grammar = Args::command();
-    let Some(command) = grammar.find_subcommand(name) else { return Vec::new() };
     // This one alone is completed.
-    let mut alone =
-        clap::Command::new("alone").args(grammar.get_arguments().cloned()).subcommand(command.clone());
+    let alone =
+        clap::Command::new("alone").disable_help_subcommand(true).args(grammar.get_arguments().cloned());
+    let mut alone = alone.subcommands(grammar.find_subcommand(name).cloned());
     alone.build();
-    let Some(command) = alone.find_subcommand(name) else { return Vec::new() };
-    let takes_part = |arg: &&Arg| {
-        arg.get_long().is_some()
-            && !matches!(arg.get_action(), ArgAction::Help | ArgAction::HelpShort | ArgAction::Version)
-    };
-    command.get_arguments().filter(takes_part).cloned().collect()
+    Rows(alone.find_subcommand(name).cloned().unwrap_or(alone))
 }
 
-/// What is no option, and yet is often written behind these commands, with the words for it.
-const BY_OPTION: [(&str, &str); 6] = [
+/// What is no option, and yet is often written after these commands, with the words for it.
+const BY_OPTION: [(&str, &str); 4] = [
     ("compose", "recipients are named by --to ADDR, and a text of several words stands in quotes"),
     ("config", "an account is named by --account NAME, a file by --config FILE"),
-    ("lint", "a message that exists is named by --eml FILE"),
     ("probe", "the server is named by --server SERVER"),
     ("send", "recipients are named by --to ADDR, and a text of several words stands in quotes"),
-    ("shell", "the server is named by --server SERVER"),
 ];
 
-/// How to say what was written without an option where only options are taken.
+/// The words for an argument that the command does not take: a word without an option, or an option of another command.
 fn stray(error: &clap::Error, command: Option<&str>) -> Option<String> {
     let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg) else { return None };
-    if error.kind() != ErrorKind::UnknownArgument || word.starts_with('-') {
-        return None;
+    let command = command.filter(|_| error.kind() == ErrorKind::UnknownArgument)?;
+    if word.starts_with('-') {
+        let is_meant = |row: Row<'_>| {
+            let short = row.arg.get_short().map(|short| format!("-{short}"));
+            *word == format!("--{}", row.name) || short.as_ref() == Some(word)
+        };
+        let known = rows(WITH_SETTINGS[0]).iter().any(is_meant);
+        return known.then(|| {
+            format!("{word} has no meaning with {command}, smtp-cli {command} --help lists its options")
+        });
     }
-    let (_, instead) = BY_OPTION.into_iter().find(|(name, _)| Some(*name) == command)?;
+    let (_, instead) = BY_OPTION.into_iter().find(|(name, _)| *name == command)?;
     // A server is the likeliest, and may be written with a password.
     let may_hold_password = word.contains("://") || (word.contains(':') && word.contains('@'));
     let word = if may_hold_password { String::new() } else { format!(" '{word}'") };
     Some(format!("unexpected argument{word} found; {instead}"))
 }
 
-/// Options whose values may hold a password.
-const MAY_HOLD_PASSWORDS: [&str; 2] = ["--server", "--proxy"];
-
 /// The message of a usage error and its tips on one line, without the usage that clap adds.
 pub(crate) fn one_line(error: &clap::Error) -> String {
     let text = error.render().to_string();
     // clap repeats the value that it refuses, and this one may hold a password.
     if let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg)
-        && let Some(option) =
-            MAY_HOLD_PASSWORDS.into_iter().find(|option| argument.split(' ').next() == Some(option))
+        && let Some(option) = argument.split(' ').next()
+        && option.strip_prefix("--").is_some_and(|name| rows("send").has(name, Rule::MayHoldPassword))
         && let Some(why) = std::error::Error::source(error)
     {
         return format!("{option}: {why}");
@@ -269,104 +254,8 @@ pub(crate) fn one_line(error: &clap::Error) -> String {
 mod tests {
     use super::*;
 
-    fn error(arguments: &[&str]) -> String {
-        let arguments = ["smtp-cli"].iter().chain(arguments).map(OsString::from);
-        let error = parse(arguments).unwrap_err();
-        assert_eq!(error.exit(), Exit::USAGE);
-        error.to_string()
-    }
-
     #[test]
     fn the_grammar_is_sound() {
         Args::command().debug_assert();
-    }
-
-    #[test]
-    fn a_typo_names_the_nearest_option_on_one_line() {
-        let text = error(&["send", "--sever", "mock"]);
-        assert!(text.contains("'--sever'") && text.contains("'--server'"), "{text}");
-        assert!(!text.contains('\n') && !text.contains("\\n"), "{text}");
-    }
-
-    #[test]
-    fn a_wrong_value_names_option_and_reason() {
-        let text = error(&["send", "--server", "mx:0"]);
-        assert!(text.contains("--server") && text.contains("no port"), "{text}");
-        let text = error(&["send", "--tls", "maybe"]);
-        assert!(text.contains("--tls") && text.contains("starttls"), "{text}");
-    }
-
-    #[test]
-    fn quiet_and_verbose_exclude_each_other_wherever_they_stand() {
-        for arguments in
-            [&["send", "-q", "-v"][..], &["-q", "send", "-v"], &["-v", "explain", "550", "--quiet"]]
-        {
-            let text = error(arguments);
-            assert!(text.contains("--quiet") && text.contains("--verbose"), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_needs_another_option_is_one_of_the_options() {
-        let options: Vec<_> =
-            options("send").iter().filter_map(|arg| arg.get_long().map(String::from)).collect();
-        for (option, needed) in NEEDS {
-            for option in [option, needed] {
-                assert!(options.iter().any(|known| known == option), "{option}");
-            }
-        }
-        for arguments in
-            [&["send", "--no-fix", "--subject", "s"][..], &["send", "--text-from-html", "--eml", "x"]]
-        {
-            assert!(error(arguments).contains(arguments[1]), "{arguments:?}");
-        }
-    }
-
-    #[test]
-    fn what_may_be_a_password_is_not_repeated() {
-        for server in [
-            "smtp://alice:s3cr3tpw",
-            "smtp://alice:s3cr3tpw/",
-            "alice:s3cr3tpw",
-            "smtp://alice:s3cr3tpw/x",
-            "smtp://alice:s3cr3tpw@mx",
-            "smtp://alice:s3cr3tpw pw",
-            "smtp://[s3cr3tpw]",
-            "s3cr3tpw://alice",
-            "[::1]:s3cr3tpw",
-        ] {
-            let text = error(&["send", "--server", server]);
-            assert!(text.starts_with("--server: ") && !text.contains("s3cr3tpw"), "{text}");
-            let text = check(["smtp-cli".into(), "send".into(), format!("--server={server}").into()]);
-            assert!(!text.unwrap_err().to_string().contains("s3cr3tpw"));
-        }
-        for proxy in ["socks5://alice:s3cr3tpw", "alice:s3cr3tpw@proxy", "http://alice:s3cr3tpw@proxy"] {
-            let text = error(&["send", "--proxy", proxy]);
-            assert!(text.starts_with("--proxy: ") && !text.contains("s3cr3tpw"), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_word_that_stands_alone_is_told_its_option() {
-        for (arguments, option) in [
-            (&["probe", "mx.example.org:25"][..], "--server SERVER"),
-            (&["shell", "mx.example.org"], "--server SERVER"),
-            (&["lint", "message.eml"], "--eml FILE"),
-            (&["send", "--server", "mock", "--subject", "two", "words"], "quotes"),
-            (&["config", "show", "work"], "--account NAME"),
-        ] {
-            let text = error(arguments);
-            let word = arguments.last().expect("there is one");
-            assert!(text.contains(option) && text.contains(&format!("'{word}'")), "{text}");
-        }
-        for server in ["smtp://alice:s3cr3tpw@mx", "alice:s3cr3tpw@mx"] {
-            assert!(!error(&["probe", server]).contains("s3cr3tpw"));
-        }
-        assert!(error(&["explain", "1", "2", "3"]).contains("unexpected"));
-    }
-
-    #[test]
-    fn no_command_says_where_the_commands_are() {
-        assert!(error(&[]).contains("--help"));
     }
 }

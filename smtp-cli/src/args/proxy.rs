@@ -27,13 +27,8 @@ impl Proxy {
     /// The text of such an option with its password masked, also where it is none.
     pub(crate) fn masked(text: &str) -> String {
         let (scheme, rest) = text.split_once("://").unwrap_or(("socks5", text));
-        match rest.rsplit_once('@') {
-            Some((login, host)) => {
-                let user = login.split(':').next().unwrap_or_default();
-                format!("{scheme}://{user}:***@{host}")
-            }
-            None => text.to_string(),
-        }
+        let login = rest.rsplit_once('@').and_then(|(login, host)| Some((login.split_once(':')?.0, host)));
+        login.map_or_else(|| text.to_string(), |(user, host)| format!("{scheme}://{user}:***@{host}"))
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
-use super::switches::Undo;
+use super::rules::{Rule, Rules as _};
 use super::values::{Format, Until};
 use std::path::PathBuf;
 
@@ -10,34 +10,31 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, clap::Args)]
 #[command(next_help_heading = "Run and output")]
 pub(crate) struct RunArgs {
-    /// Send each message so many times
+    /// Send each message N times
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) repeat: u32,
-    /// Spread the messages over so many connections
+    /// Spread the messages over C connections
     #[arg(long, value_name = "C", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
     pub(crate) connections: u16,
-    /// Let so many messages await their final reply at once on a connection
+    /// Let N messages await their final reply at once on a connection
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) in_flight: u16,
-    /// Stop behind this phase, and say QUIT
+    /// Stop after this phase, and send QUIT
     #[arg(long, value_name = "PHASE", value_enum)]
     pub(crate) until: Option<Until>,
-    /// Show the message and the commands, and open no connection
+    /// Show the commands and the message without connecting
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Try again so often what failed for now, waiting longer each time
+    /// Retry transient failures up to N times, waiting longer each time
     #[arg(long, value_name = "N", default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100))]
     pub(crate) retry: u32,
-    /// How the result is printed
-    #[arg(long, value_name = "FORMAT", value_enum)]
-    pub(crate) format: Option<Format>,
+    #[command(flatten)]
+    pub(crate) result: ResultArgs,
     #[command(flatten)]
     pub(crate) files: FileArgs,
-    /// Print turns, octets and milliseconds
+    /// Print turns, bytes and milliseconds
     #[arg(long)]
     pub(crate) stats: bool,
-    #[command(flatten)]
-    pub(crate) undo: Undo,
 }
 
 /// Once, over one connection.
@@ -50,21 +47,30 @@ impl Default for RunArgs {
             until: None,
             dry_run: false,
             retry: 0,
-            format: None,
+            result: ResultArgs::default(),
             files: FileArgs::default(),
             stats: false,
-            undo: Undo,
         }
     }
 }
 
+// What is printed.
+#[derive(Clone, Copy, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Run and output")]
+pub(crate) struct ResultArgs {
+    /// Print the result in this format
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub(crate) format: Format,
+}
+
 // Files that sessions are written to.
 #[derive(Clone, Debug, Default, clap::Args)]
+#[command(next_help_heading = "Run and output")]
 pub(crate) struct FileArgs {
-    /// Write the session to this file: text, or JSON Lines when it ends in .jsonl
-    #[arg(long, value_name = "FILE", help_heading = "Run and output")]
+    /// Write the session to this file: text, or JSON Lines if it ends in .jsonl
+    #[arg(long, value_name = "FILE", rules = [Rule::Writes])]
     pub(crate) transcript: Option<PathBuf>,
-    /// Write the session to this file as a scenario that smtp-mock plays
-    #[arg(long, value_name = "FILE", help_heading = "Run and output")]
+    /// Record the session in this file as a scenario for smtp-mock
+    #[arg(long, value_name = "FILE", rules = [Rule::Writes])]
     pub(crate) record: Option<PathBuf>,
 }

@@ -11,100 +11,83 @@ pub(crate) enum TlsMode {
     /// Implicit on port 465; opportunistic on loopback, on unix sockets and with --mx unless verified TLS is required;
     /// else starttls
     Auto,
-    /// In clear
+    /// No TLS
     None,
-    /// STARTTLS where it is offered, without verification
+    /// STARTTLS if offered, without verification
     Opportunistic,
-    /// STARTTLS is required
+    /// Require STARTTLS
     Starttls,
-    /// TLS from the first octet on
+    /// TLS from the start
     Implicit,
 }
 
 /// How a result is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Format {
-    /// For people
+    /// Text for people
     #[default]
     Text,
-    /// For programs: one document
+    /// One document for programs
     Json,
 }
 
 /// How far a session goes: the phases of `--timeout` behind which there is a way to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Until {
-    /// The connection is there, and greeted, for QUIT comes behind the greeting
+    /// Connected and greeted: QUIT follows the greeting
     Connect,
-    /// The same
+    /// The same as connect
     Greeting,
-    /// The server has said hello, and said so again under TLS
+    /// EHLO was accepted, under TLS again
     Hello,
-    /// TLS is up; behind STARTTLS no further hello is said
+    /// TLS is established, without another EHLO
     Tls,
     /// Logged in
     Auth,
-    /// The sender was taken or refused
+    /// The sender was accepted or refused
     Mail,
-    /// The recipients were taken or refused
+    /// The recipients were accepted or refused
     Rcpt,
-    /// The server awaits the message; the connection is closed, for QUIT would be a line of the message
+    /// The server awaits the message; the connection is closed without QUIT, which would be a line of it
     Data,
 }
 
 /// Which protocol is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProtocolName {
-    /// EHLO, and HELO where the server does not know it
+    /// EHLO, or HELO if the server does not know it
     Esmtp,
     /// HELO only
     Smtp,
-    /// LHLO, a reply for each recipient
+    /// LHLO, with a reply for each recipient
     Lmtp,
 }
 
 /// When reports about delivery are wanted (RFC 3461 §4.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Notify {
-    /// Not at all
+    /// Never
     Never,
-    /// When it was delivered
+    /// On delivery
     Success,
-    /// When it cannot be delivered
+    /// On failure
     Failure,
-    /// When it is delayed
+    /// On delay
     Delay,
 }
 
 /// What a report is to contain of the message (RFC 3461 §4.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Return {
-    /// All of it
+    /// The whole message
     Full,
-    /// Its header section
+    /// The header section
     Hdrs,
 }
 
-impl Notify {
-    /// The word of the parameter NOTIFY.
-    pub(crate) const fn keyword(self) -> &'static str {
-        match self {
-            Self::Never => "NEVER",
-            Self::Success => "SUCCESS",
-            Self::Failure => "FAILURE",
-            Self::Delay => "DELAY",
-        }
-    }
-}
-
-impl Return {
-    /// The word of the parameter RET.
-    pub(crate) const fn keyword(self) -> &'static str {
-        match self {
-            Self::Full => "FULL",
-            Self::Hdrs => "HDRS",
-        }
-    }
+/// The word of a parameter of RFC 3461 for a value.
+pub(crate) fn keyword(value: &impl ValueEnum) -> String {
+    value.to_possible_value().map(|value| value.get_name().to_uppercase()).unwrap_or_default()
 }
 
 /// Mechanisms of `--auth`.
@@ -144,68 +127,40 @@ impl FromStr for AuthChoice {
     }
 }
 
-/// Changes to the table of timeouts, from `--timeout`.
+/// Changes to the table of timeouts, from `--timeout`: limits, each with its place in [`PHASES`] if it is for one alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct TimeoutChanges(Vec<(Option<Phase>, Duration)>);
+pub(crate) struct TimeoutChanges(Vec<(Option<usize>, Duration)>);
 
-/// A phase whose time is limited.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Connect,
-    Greeting,
-    Hello,
-    Tls,
-    Auth,
-    Mail,
-    Rcpt,
-    Data,
-    Block,
-    End,
-    Other,
-    Quit,
-}
+/// A phase, and how its time is limited.
+type Phase = (&'static str, fn(&mut Timeouts, Duration));
 
-const PHASES: [(&str, Phase); 12] = [
-    ("connect", Phase::Connect),
-    ("greeting", Phase::Greeting),
-    ("hello", Phase::Hello),
-    ("tls", Phase::Tls),
-    ("auth", Phase::Auth),
-    ("mail", Phase::Mail),
-    ("rcpt", Phase::Rcpt),
-    ("data", Phase::Data),
-    ("block", Phase::Block),
-    ("end", Phase::End),
-    ("other", Phase::Other),
-    ("quit", Phase::Quit),
+const PHASES: [Phase; 12] = [
+    ("connect", |timeouts, limit| timeouts.connect = limit),
+    ("greeting", |timeouts, limit| timeouts.greeting = limit),
+    ("hello", |timeouts, limit| timeouts.hello = limit),
+    ("tls", |timeouts, limit| timeouts.tls = limit),
+    ("auth", |timeouts, limit| timeouts.auth = limit),
+    ("mail", |timeouts, limit| timeouts.mail = limit),
+    ("rcpt", |timeouts, limit| timeouts.rcpt = limit),
+    ("data", |timeouts, limit| timeouts.data = limit),
+    ("block", |timeouts, limit| timeouts.block = limit),
+    ("end", |timeouts, limit| timeouts.end = limit),
+    ("other", |timeouts, limit| {
+        (timeouts.reset, timeouts.noop, timeouts.other) = (limit, limit, limit);
+    }),
+    ("quit", |timeouts, limit| timeouts.quit = limit),
 ];
 
 impl TimeoutChanges {
     /// Makes the changes.
     pub(crate) fn apply(&self, timeouts: &mut Timeouts) {
         for &(phase, limit) in &self.0 {
-            match phase {
-                None => {
-                    let last_words = timeouts.last_words.min(limit);
-                    *timeouts = Timeouts::all(limit);
-                    timeouts.last_words = last_words;
-                }
-                Some(Phase::Connect) => timeouts.connect = limit,
-                Some(Phase::Greeting) => timeouts.greeting = limit,
-                Some(Phase::Hello) => timeouts.hello = limit,
-                Some(Phase::Tls) => timeouts.tls = limit,
-                Some(Phase::Auth) => timeouts.auth = limit,
-                Some(Phase::Mail) => timeouts.mail = limit,
-                Some(Phase::Rcpt) => timeouts.rcpt = limit,
-                Some(Phase::Data) => timeouts.data = limit,
-                Some(Phase::Block) => timeouts.block = limit,
-                Some(Phase::End) => timeouts.end = limit,
-                Some(Phase::Other) => {
-                    timeouts.reset = limit;
-                    timeouts.noop = limit;
-                    timeouts.other = limit;
-                }
-                Some(Phase::Quit) => timeouts.quit = limit,
+            if let Some(place) = phase {
+                PHASES[place].1(timeouts, limit);
+            } else {
+                let last_words = timeouts.last_words.min(limit);
+                *timeouts = Timeouts::all(limit);
+                timeouts.last_words = last_words;
             }
         }
     }
@@ -220,12 +175,10 @@ impl FromStr for TimeoutChanges {
             let (phase, limit) = match part.split_once('=') {
                 None => (None, part),
                 Some((name, limit)) => {
-                    let known = PHASES.iter().find(|(known, _)| known.eq_ignore_ascii_case(name.trim()));
-                    let Some(&(_, phase)) = known else {
-                        let names: Vec<_> = PHASES.iter().map(|(name, _)| *name).collect();
-                        return Err(format!("the phase {name:?} is none of {}", names.join(", ")));
-                    };
-                    (Some(phase), limit)
+                    let names = PHASES.map(|(name, _)| name);
+                    let place = names.iter().position(|known| known.eq_ignore_ascii_case(name.trim()));
+                    let none = || format!("the phase {name:?} is none of {}", names.join(", "));
+                    (Some(place.ok_or_else(none)?), limit)
                 }
             };
             changes.push((phase, duration(limit.trim())?));

@@ -103,15 +103,15 @@ fn open(args: &SendArgs, name: &str, source: Source, outside: Outside<'_>) -> Re
         Ends::Option(error) => error,
     })?;
     if recipients.is_empty() && args.envelope.rcpt.is_empty() {
-        let remedy = if is_sendmail { "name one after the options" } else { "use --to or --rcpt ADDR" };
+        let remedy = if is_sendmail { "name one after the options" } else { "use --to ADDR" };
         return Err(Error::usage(format!("the message {name} names no recipient, {remedy}")));
     }
-    let edit = if args.message.no_fix {
+    let edit = if args.fix.no_fix {
         None
     } else {
         let mut edit = existing.edit();
         if existing.values("From").next().is_none()
-            && let Some(from) = &args.envelope.from
+            && let Some(from) = &args.message.from
         {
             // A program that writes no From leaves it to whoever sends, as it does with sendmail(8).
             edit = edit.add("From", from).map_err(|error| invalid(&error))?;
@@ -150,14 +150,14 @@ fn ends(
     args: &SendArgs,
     existing: &ExistingMessage,
 ) -> std::result::Result<(Option<Mailbox>, Vec<Mailbox>), Ends> {
-    let envelope = &args.envelope;
-    let sender = match &envelope.from {
+    let (message, envelope) = (&args.message, &args.envelope);
+    let sender = match &message.from {
         Some(from) => addresses("--from", from).map_err(Ends::Option)?.mailboxes().next().cloned(),
-        None if envelope.envelope_from.is_some() => None,
+        None if envelope.sender.envelope_from.is_some() => None,
         None => existing.sender().map_err(Ends::Header)?,
     };
     let mut recipients = Vec::new();
-    for (option, values) in [("--to", &envelope.to), ("--cc", &envelope.cc), ("--bcc", &envelope.bcc)] {
+    for (option, values) in [("--to", &message.to), ("--cc", &message.cc), ("--bcc", &message.bcc)] {
         for value in values {
             recipients.extend(addresses(option, value).map_err(Ends::Option)?.mailboxes().cloned());
         }

@@ -204,7 +204,7 @@ impl Configuration {
         for file in &self.files {
             let sections = file.accounts.iter().flat_map(|account| &account.entries).chain(&file.defaults);
             if sections.into_iter().any(|entry| entry.key == "password") && others_can_read(&file.path) {
-                terminal.warn(&format!(
+                terminal.warnings.warn(&format!(
                     "others can read {}, which holds a password: chmod 600 it, or use password-command",
                     file.path.display()
                 ));

@@ -37,10 +37,12 @@ pub(super) fn import(args: &ImportArgs, terminal: &mut Terminal) -> Result<()> {
         Error::new(Exit::CONFIGURATION, format!("{}: line {line}: {why}", args.file.display()))
     })?;
     if written.lines().any(|line| line.starts_with("password = ")) {
-        terminal.warn("it holds a password: write it to a file that nobody else can read (chmod 600)");
+        terminal
+            .warnings
+            .warn("it holds a password: write it to a file that nobody else can read (chmod 600)");
     }
     for (line, what) in warnings {
-        terminal.warn(&format!("{}: line {line}: {what}", args.file.display()));
+        terminal.warnings.warn(&format!("{}: line {line}: {what}", args.file.display()));
     }
     terminal.print(&written)
 }

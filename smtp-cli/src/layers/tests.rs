@@ -4,36 +4,6 @@ use super::*;
 use crate::terminal::Stream;
 use std::collections::BTreeSet;
 
-/// The long options of `send` of which clap takes one alone.
-fn conflicts() -> BTreeSet<(String, String)> {
-    let command = args::command();
-    let send = command.find_subcommand("send").unwrap();
-    let long = |id: &str| {
-        let arg = send.get_arguments().find(|arg| arg.get_id() == id);
-        arg.and_then(Arg::get_long).unwrap().to_string()
-    };
-    let mut pairs = BTreeSet::new();
-    let mut add = |one: String, other: String| {
-        if one != other {
-            pairs.insert(if one < other { (one, other) } else { (other, one) });
-        }
-    };
-    for arg in send.get_arguments().filter(|arg| arg.get_long().is_some()) {
-        for other in send.get_arg_conflicts_with(arg) {
-            add(long(arg.get_id().as_str()), long(other.get_id().as_str()));
-        }
-    }
-    for group in send.get_groups().filter(|group| !(*group).clone().is_multiple()) {
-        let members: Vec<_> = group.get_args().map(|id| long(id.as_str())).collect();
-        for one in &members {
-            for other in &members {
-                add(one.clone(), other.clone());
-            }
-        }
-    }
-    pairs
-}
-
 #[test]
 fn what_is_typed_later_silences_what_belonged_to_another() {
     let settings = |text: &str| -> Vec<Setting> {
@@ -54,26 +24,9 @@ fn what_is_typed_later_silences_what_belonged_to_another() {
         ("server=a port=25", "port=26", "--server=a --port=26"),
         ("server=a tls=none", "account=work", "--account=work"),
     ] {
-        let words = arguments_over(&settings(before), &settings(now));
+        let words = arguments_over(&args::rows("shell"), &settings(before), &settings(now));
         let words: Vec<_> = words.iter().map(|word| word.to_string_lossy().into_owned()).collect();
         assert_eq!(words.join(" "), expected, "{before} / {now}");
-    }
-}
-
-#[test]
-fn what_excludes_each_other_on_the_command_line_does_so_between_layers() {
-    let conflicts = conflicts();
-    for known in [("ipv4", "ipv6"), ("body", "body-file"), ("eml", "subject"), ("lmtp", "mx")] {
-        assert!(conflicts.contains(&(known.0.into(), known.1.into())), "{known:?}: {conflicts:?}");
-    }
-    for (one, other) in conflicts {
-        let both = [one.as_str(), other.as_str()];
-        let is_settled = EXCLUSIVE.iter().any(|group| both.iter().all(|option| group.contains(option)))
-            // `add` keeps a draft and a message that exists apart.
-            || ["eml", "no-fix"].iter().any(|eml| {
-                both.contains(eml) && both.iter().any(|option| OF_A_DRAFT.contains(option))
-            });
-        assert!(is_settled, "{one} and {other}");
     }
 }
 
@@ -91,16 +44,15 @@ fn is_on(command: &str, switch: &Arg, file: &str, variable: Option<&str>, words:
     };
     // What the command or the switch cannot do without.
     let mut line = vec!["smtp-cli".to_string(), command.to_string(), format!("--config={}", path.display())];
-    line.extend(
-        args::NEEDS.iter().filter(|(one, _)| *one == option).map(|(_, needed)| format!("--{needed}=-")),
-    );
+    let rows = args::rows(command);
+    line.extend(rows.find(option).unwrap().needs().map(|needed| format!("--{needed}=-")));
     line.extend(words.iter().cloned());
     line.extend((command == "verify").then(|| "a@example.net".to_string()));
     let mut line: Vec<OsString> = line.into_iter().map(OsString::from).collect();
     let Parsed::Args(args, matches) = args::parse(line.clone()).unwrap() else { panic!("it is no text") };
     let configuration = load(&args.global, &mut terminal).unwrap();
     let (_, matches) = matches.subcommand().unwrap();
-    let layers = Layers::new(command, &args::options(command), matches, &configuration, &terminal).unwrap();
+    let layers = Layers::new(command, &rows, matches, &configuration, &terminal).unwrap();
     layers.complete(&mut line);
     let Parsed::Args(_, matches) = args::parse(line).unwrap() else { panic!("it is no text") };
     matches.subcommand().unwrap().1.get_flag(switch.get_id().as_str())
@@ -110,12 +62,11 @@ fn is_on(command: &str, switch: &Arg, file: &str, variable: Option<&str>, words:
 fn every_switch_counts_by_its_layer_and_can_be_undone() {
     let mut tried = BTreeSet::new();
     let grammar = args::command();
-    let layered = ["send", "compose", "lint", "shell", "probe", "verify"];
     for command in grammar.get_subcommands() {
         let command = command.get_name();
-        for switch in args::options(command).iter().filter(|arg| args::is_switch(arg)) {
+        for switch in args::rows(command).iter().map(|row| row.arg).filter(|arg| args::is_switch(arg)) {
             let option = switch.get_long().unwrap();
-            if !layered.contains(&command) {
+            if !args::WITH_SETTINGS.contains(&command) {
                 // The others have no settings of their own.
                 assert!(["quiet", "verbose"].contains(&option), "{command} --{option}");
                 continue;
@@ -163,9 +114,9 @@ fn every_switch_counts_by_its_layer_and_can_be_undone() {
 #[test]
 fn no_option_undoes_two_and_none_is_a_key() {
     let keys = keys();
-    for option in args::options("send").iter().filter(|arg| args::is_undo(arg)) {
-        let long = option.get_long().unwrap();
-        assert!(option.is_hide_set() && !keys.iter().any(|key| key == long), "{long}");
+    for row in args::rows("send").iter().filter(|row| args::is_undo(row.arg)) {
+        let long = row.name;
+        assert!(row.arg.is_hide_set() && !keys.iter().any(|key| key == long), "{long}");
         assert!(keys.contains(&args::negative(long)), "{long}");
     }
     assert!(keys.contains(&"no-extension".to_string()));

@@ -23,7 +23,7 @@ pub(super) const fn logs_in(until: Until) -> bool {
 pub(super) fn go(
     args: &SendArgs,
     global: &GlobalArgs,
-    mut settings: Settings,
+    settings: Settings,
     (log, in_use): (Option<Log>, InUse),
     terminal: &mut Terminal,
 ) -> Result<Exit> {
@@ -31,13 +31,11 @@ pub(super) fn go(
     if until == Until::Tls && settings.encryption == Encryption::None {
         return Err(Error::usage("--until tls is never reached with --tls none"));
     }
-    if !logs_in(until) {
-        settings.login = None;
-    } else if settings.login.is_none() {
-        terminal.warn("nobody logs in, because there is no --user; it goes as far as the hello");
+    if logs_in(until) && settings.login.is_none() {
+        terminal.warnings.warn("nobody logs in, because there is no --user; it goes as far as the hello");
     }
     let password = password(&settings, terminal)?;
-    let _mock = if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
+    let (settings, _mock) = bundled::start(settings, password.as_ref())?;
     let outputs = Outputs::new(&args.run.files, global, log, in_use, terminal)?;
     let interrupt = settings.interrupt.clone();
     let _armed = interrupt.arm();
@@ -80,7 +78,7 @@ fn print(
     terminal: &mut Terminal,
 ) -> Result<()> {
     let destination = &settings.destination;
-    match (args.run.format.unwrap_or_default(), reached) {
+    match (args.run.result.format, reached) {
         (Format::Json, Err(error)) => {
             let document = serde_json::json!({
                 "schema": "smtp-cli/session/1",

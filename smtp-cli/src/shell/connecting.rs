@@ -3,7 +3,9 @@
 use super::dialogue::{Asked, Stop};
 use super::line::Kind;
 use super::{Connection, Next, Shell, name_of};
-use crate::args::{self, AuthChoice, Command, ConnectionArgs, Parsed, Scheme, Server};
+use crate::args::{
+    self, AuthChoice, Command, ConnectArgs, ConnectionArgs, LoginArgs, Parsed, Scheme, Server,
+};
 use crate::bundled;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
@@ -20,22 +22,15 @@ impl Shell<'_> {
     /// Connects, logs in and serves the connection until it ends.
     pub(super) fn connect(&mut self, now: &[Setting], may_fail: bool) -> Asked<Next> {
         let (mut args, given) = self.settled(now)?;
-        if args.mx {
-            return Err(Stop::Failed(Error::usage(
-                "--mx is for messages, connect to one mail exchanger by its name",
-            )));
-        }
         // A pipe that names its server has no lines to answer questions with.
-        let asks_for_all = self.is_asking || args.server.is_none();
+        let asks_for_all = self.is_asking || args.connection.server.is_none();
         self.complete(&mut args, asks_for_all)?;
-        let mut settings = Settings::new(&args, given)?;
-        if let Some(warning) = settings.warning().filter(|_| !self.is_quiet) {
-            self.terminal.warn(&warning);
+        let settings = Settings::new(&args.connection, &args.login, given)?;
+        if let Some(warning) = settings.warning() {
+            self.terminal.warnings.warn(&warning);
         }
         let password = self.password(&settings, asks_for_all)?;
-        let mock =
-            if settings.is_mock { Some(bundled::start(&mut settings, password.as_ref())?) } else { None };
-        let settings = settings;
+        let (settings, mock) = bundled::start(settings, password.as_ref())?;
         if self.is_asking {
             // A server that says nothing is waited for as long as RFC 5321 says, which is long to sit there and wonder.
             self.say(&format!("connecting to {}, Ctrl-C gives up and leaves", settings.destination))?;
@@ -122,8 +117,8 @@ impl Shell<'_> {
     }
 
     /// The options of the shell with those of this command over them, together with files and environment.
-    fn settled(&mut self, now: &[Setting]) -> Result<(ConnectionArgs, Option<Secret>)> {
-        let words = layers::arguments_over(&self.typed, now);
+    fn settled(&mut self, now: &[Setting]) -> Result<(ConnectArgs, Option<Secret>)> {
+        let words = layers::arguments_over(&self.rows, &self.typed, now);
         let arguments: Vec<_> = ["smtp-cli".into(), "shell".into()].into_iter().chain(words).collect();
         let Parsed::Args(args, matches) = args::parse(arguments.clone())? else {
             return Err(Error::new(Exit::SOFTWARE, "a fault of this program: settings ask for help"));
@@ -134,11 +129,12 @@ impl Shell<'_> {
         };
         self.outputs.join(&settled.program.in_use);
         self.from = shell.from;
-        Ok((shell.connection, settled.program.password))
+        Ok((shell.connect, settled.program.password))
     }
 
     /// Asks for what is missing; for what has a usual value only if all is asked for.
-    fn complete(&mut self, args: &mut ConnectionArgs, asks_for_all: bool) -> Asked<()> {
+    fn complete(&mut self, args: &mut ConnectArgs, asks_for_all: bool) -> Asked<()> {
+        let ConnectArgs { connection: args, login, .. } = args;
         if args.server.is_none() {
             let (server, at) = self.ask_for("Server", None, Kind::Answer, server_and_port)?;
             args.server = Some(server);
@@ -157,16 +153,16 @@ impl Shell<'_> {
             args.helo = self.ask_for("Own domain [that of this machine]", None, Kind::Answer, own_domain)?;
         }
         let names_user = matches!(&args.server, Some(Server::Host { user: Some(_), .. }));
-        let needs_no_user = match &args.auth {
+        let needs_no_user = match &login.auth {
             Some(AuthChoice::None) => true,
             Some(AuthChoice::Mechanisms(names)) => {
                 names.iter().all(|name| ["EXTERNAL", "ANONYMOUS"].contains(&name.as_str()))
             }
             Some(AuthChoice::Auto) | None => false,
         };
-        if args.user.is_none() && !names_user && !needs_no_user {
+        if login.user.is_none() && !names_user && !needs_no_user {
             let user = self.ask("Login [none]: ", Kind::Answer)?;
-            args.user = Some(user.trim().to_string()).filter(|user| !user.is_empty());
+            login.user = Some(user.trim().to_string()).filter(|user| !user.is_empty());
         }
         Ok(())
     }
@@ -199,8 +195,8 @@ fn user_name(text: &str) -> Result<String> {
 /// The port that is taken where none is said.
 fn usual_port(args: &ConnectionArgs) -> Result<String> {
     // The user of a login has no say in it, and what is wrong with that is told later.
-    let args = ConnectionArgs { auth: Some(AuthChoice::None), ..args.clone() };
-    match Settings::new(&args, None)?.destination {
+    let login = LoginArgs { auth: Some(AuthChoice::None), ..LoginArgs::default() };
+    match Settings::new(args, &login, None)?.destination {
         Destination::Host { port, .. } => Ok(port.to_string()),
         Destination::Unix(_) => Ok(String::new()),
     }

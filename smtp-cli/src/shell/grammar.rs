@@ -1,9 +1,10 @@
 //! Defines the commands of the shell, their help and what completes them.
 
-use crate::args::{self, ConnectionArgs, EnvelopeArgs, MessageArgs};
+use crate::args::{self, ConnectArgs, EnvelopeArgs, FixArgs, MessageArgs, Rows, SendArgs, Undo};
 use crate::config::nearest;
 use crate::error::{Error, Result};
-use crate::layers::{Setting, Source, typed};
+use crate::files::InUse;
+use crate::layers::{Setting, inputs, typed};
 use clap::error::ErrorKind;
 use clap::{Arg, CommandFactory, FromArgMatches, Parser, Subcommand, ValueHint};
 use std::fmt::Write as _;
@@ -25,6 +26,10 @@ pub(super) struct Command {
 pub(super) enum What {
     /// Connect, with these settings.
     Connect(Vec<Setting>),
+    /// Send a message of these options, which name these files.
+    Send(Box<SendArgs>, InUse),
+    /// Compose one.
+    Compose(Box<SendArgs>, InUse),
     /// Any other command.
     Do(Line),
     /// This command of SMTP, as it is.
@@ -63,11 +68,11 @@ pub(super) enum Line {
                             asked whether it would take the recipients; where it would not, they are asked for again. \
                             Several messages may be sent over one connection."
     )]
-    Send(Box<MessageLine>),
+    Send(Box<SendLine>),
     /// Send the message again that could not be sent
     Resend,
     /// Compose a message as send does, and print it
-    Compose(Box<MessageLine>),
+    Compose(Box<ComposeLine>),
     /// Ask whether recipients would be taken, by MAIL and RCPT
     Verify {
         /// Whom MAIL names, when it is not who sends
@@ -121,24 +126,35 @@ pub(super) enum Line {
 /// What `connect` takes.
 #[derive(Debug, clap::Args)]
 pub(super) struct ConnectLine {
-    /// The server as for --server, like mx.example.org or mx.example.org:25; or mock, one in this program for tries
-    #[arg(value_name = "SERVER")]
-    host: Option<String>,
-    /// Its port
-    #[arg(value_name = "PORT")]
-    at: Option<String>,
-    // Read as settings, because those of the configuration may stand behind them.
+    // Read as settings, because those of the configuration may complete them.
     #[command(flatten)]
-    _connection: ConnectionArgs,
+    _connect: ConnectArgs,
+    #[command(flatten)]
+    _undo: Undo,
 }
 
-/// What `send` and `compose` take.
-#[derive(Clone, Debug, clap::Args)]
-pub(super) struct MessageLine {
+/// What `send` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct SendLine {
     #[command(flatten)]
-    pub(super) envelope: EnvelopeArgs,
+    message: MessageArgs,
     #[command(flatten)]
-    pub(super) message: MessageArgs,
+    envelope: EnvelopeArgs,
+    #[command(flatten)]
+    fix: FixArgs,
+    #[command(flatten)]
+    _undo: Undo,
+}
+
+/// What `compose` takes.
+#[derive(Debug, clap::Args)]
+pub(super) struct ComposeLine {
+    #[command(flatten)]
+    message: MessageArgs,
+    #[command(flatten)]
+    fix: FixArgs,
+    #[command(flatten)]
+    _undo: Undo,
 }
 
 /// What completes a line.
@@ -222,22 +238,19 @@ fn command(words: Vec<String>) -> Result<What> {
     };
     let grammar = Grammar::from_arg_matches(&matches)
         .map_err(|error| Error::usage(format!("{name}: {}", args::one_line(&error))))?;
+    let rows = Rows(built().find_subcommand(&name).cloned().unwrap_or_default());
+    let settings = matches.subcommand().map(|(_, matches)| typed(&rows, matches)).unwrap_or_default();
+    let mut files = InUse::default();
+    files.extend(inputs(&rows, &settings));
     match grammar.line {
-        Line::Connect(connect) => {
-            let mut settings = Vec::new();
-            for (option, value) in [("server", connect.host), ("port", connect.at)] {
-                let setting = |value: String| Setting {
-                    option: option.to_string(),
-                    values: vec![value.into()],
-                    source: Source::Option,
-                };
-                settings.extend(value.map(setting));
-            }
-            if let Some(("connect", matches)) = matches.subcommand() {
-                let options = options("connect");
-                settings.extend(typed(&options, matches));
-            }
-            Ok(What::Connect(settings))
+        Line::Connect(_) => Ok(What::Connect(settings)),
+        Line::Send(line) => {
+            let SendLine { message, envelope, fix, .. } = *line;
+            Ok(What::Send(Box::new(SendArgs { message, envelope, fix, ..SendArgs::default() }), files))
+        }
+        Line::Compose(line) => {
+            let ComposeLine { message, fix, .. } = *line;
+            Ok(What::Compose(Box::new(SendArgs { message, fix, ..SendArgs::default() }), files))
         }
         Line::Help { command } => help(command.as_deref()).map(What::Text),
         line => Ok(What::Do(line)),
@@ -346,7 +359,7 @@ pub(super) fn complete(line: &str) -> Completion {
         let values = option.get_possible_values();
         return if !values.is_empty() {
             beginning(values.iter().map(|value| value.get_name().to_string()).collect())
-        } else if takes_file(option) {
+        } else if matches!(option.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath) {
             Completion::File
         } else {
             Completion::Words(start, Vec::new())
@@ -357,12 +370,6 @@ pub(super) fn complete(line: &str) -> Completion {
         return beginning(longs.map(|long| format!("--{long}")).collect());
     }
     Completion::Words(start, Vec::new())
-}
-
-fn takes_file(option: &Arg) -> bool {
-    // Attachments are more than paths, so clap does not know that they begin with one.
-    matches!(option.get_value_hint(), ValueHint::AnyPath | ValueHint::FilePath)
-        || matches!(option.get_id().as_str(), "attach" | "inline")
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
 //! Provides `send`, `resend` and `compose`: the questions of a message, and its way to the server.
 
 use super::dialogue::{Asked, Stop};
-use super::grammar::MessageLine;
 use super::line::Kind;
 use super::{Connection, Shell};
-use crate::args::{Attachment, ConnectionArgs, EnvelopeArgs, MessageArgs, RunArgs, SendArgs};
+use crate::args::{Attachment, MessageArgs, SendArgs};
 use crate::compose::{self, Missing};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
+use crate::files::InUse;
 use crate::outgoing::Mail;
 use crate::report::Report;
 use crate::send::check_require_tls;
@@ -22,11 +22,12 @@ impl Shell<'_> {
     pub(super) fn send(
         &mut self,
         connection: &mut Connection<'_>,
-        line: &MessageLine,
+        mut args: Box<SendArgs>,
+        files: &InUse,
         is_bare: bool,
     ) -> Asked<()> {
         let usual = self.usual_sender(Some(connection));
-        let args = self.gather(line, is_bare, usual, Some(connection))?;
+        self.gather(&mut args, files, is_bare, usual, Some(connection))?;
         self.transmit(connection, args)
     }
 
@@ -40,15 +41,17 @@ impl Shell<'_> {
     }
 
     /// Asks for a message and prints it.
-    pub(super) fn compose(&mut self, line: &MessageLine, is_bare: bool, usual: Option<String>) -> Asked<()> {
+    pub(super) fn compose(
+        &mut self,
+        mut args: Box<SendArgs>,
+        files: &InUse,
+        is_bare: bool,
+        usual: Option<String>,
+    ) -> Asked<()> {
         let usual = usual.or_else(|| self.usual_sender(None));
-        let args = self.gather(line, is_bare, usual, None)?;
+        self.gather(&mut args, files, is_bare, usual, None)?;
         let prepared = compose::prepare_with(&args, Missing::Settled, self.terminal)?;
-        let mails: Result<Vec<Mail>> = prepared.mails(&args, self.terminal.outside()).collect();
-        for mail in mails? {
-            compose::print_message(&mail.submission().message, self.terminal)?;
-        }
-        Ok(())
+        Ok(compose::print_all(prepared, &args, self.terminal)?)
     }
 
     /// Sends a message that is complete; it is kept where nobody got it.
@@ -99,13 +102,14 @@ impl Shell<'_> {
     /// Asks for what a message lacks; with a connection, the server is asked about the recipients before the text is.
     fn gather(
         &mut self,
-        line: &MessageLine,
+        args: &mut SendArgs,
+        files: &InUse,
         is_bare: bool,
         usual_sender: Option<String>,
         connection: Option<&mut Connection<'_>>,
-    ) -> Asked<Box<SendArgs>> {
-        let MessageLine { mut envelope, mut message } = line.clone();
-        self.outputs.reads(message.inputs());
+    ) -> Asked<()> {
+        self.outputs.join(files);
+        let message = &mut args.message;
         let files = message.eml.iter().chain(&message.body_file).chain(&message.html_file);
         if files.into_iter().any(|path| path == Path::new("-")) {
             return Err(Stop::Failed(Error::usage(
@@ -122,23 +126,23 @@ impl Shell<'_> {
                 && message.html_file.is_none()
                 && message.attach.is_empty();
             let connection = connection.filter(|_| lacks_text);
-            self.ask_for_addresses(&mut envelope, is_bare, usual_sender, connection)?;
-            self.ask_for_subject(&mut message)?;
+            self.ask_for_addresses(args, is_bare, usual_sender, connection)?;
+            let message = &mut args.message;
+            self.ask_for_subject(message)?;
             if is_bare {
-                self.ask_for_attachments(&mut message)?;
+                self.ask_for_attachments(message)?;
             }
             if lacks_text {
                 message.body = Some(self.ask_for_text()?);
             }
         }
-        let run = RunArgs::default();
-        Ok(Box::new(SendArgs { connection: ConnectionArgs::default(), envelope, message, run }))
+        Ok(())
     }
 
     /// Asks for sender and recipients, again while the server refuses them.
     fn ask_for_addresses(
         &mut self,
-        envelope: &mut EnvelopeArgs,
+        args: &mut SendArgs,
         is_bare: bool,
         usual_sender: Option<String>,
         mut connection: Option<&mut Connection<'_>>,
@@ -147,24 +151,24 @@ impl Shell<'_> {
         let mut usual = Lists::default();
         let mut is_asked_for_all = is_bare;
         loop {
-            if envelope.from.is_none() && !is_asked_for_all {
-                envelope.from.clone_from(&usual_sender);
+            let message = &mut args.message;
+            if message.from.is_none() && !is_asked_for_all {
+                message.from.clone_from(&usual_sender);
             }
-            if envelope.from.is_none() {
-                envelope.from =
-                    Some(self.ask_for("From", usual_sender.as_deref(), Kind::Answer, |text| {
-                        compose::addresses("From", text).map(|_| text.to_string())
-                    })?);
+            if message.from.is_none() {
+                message.from = Some(self.ask_for("From", usual_sender.as_deref(), Kind::Answer, |text| {
+                    compose::addresses("From", text).map(|_| text.to_string())
+                })?);
             }
-            let has_recipients = !(envelope.to.is_empty()
-                && envelope.cc.is_empty()
-                && envelope.bcc.is_empty()
-                && envelope.rcpt.is_empty());
+            let has_recipients = !(message.to.is_empty()
+                && message.cc.is_empty()
+                && message.bcc.is_empty()
+                && args.envelope.rcpt.is_empty());
             if !has_recipients {
-                self.ask_for_recipients(envelope, &usual, is_asked_for_all)?;
+                self.ask_for_recipients(message, &usual, is_asked_for_all)?;
             }
             let Some(connection) = connection.as_deref_mut() else { return Ok(()) };
-            let answers = connection.check(&envelope_of(envelope)?)?;
+            let answers = connection.check(&envelope_of(args)?)?;
             self.print(&answers.text())?;
             let Some(error) = answers.error() else { return Ok(()) };
             if answers.ending().is_some() {
@@ -174,18 +178,19 @@ impl Shell<'_> {
                 // The others get the message, as with `send` on the command line.
                 return if answers.taken().next().is_some() { Ok(()) } else { Err(Stop::Failed(error)) };
             }
+            let message = &mut args.message;
             if answers.sender_refusal().is_some() {
                 self.complain(&error);
                 usual_sender = None;
-                envelope.from = None;
-                envelope.envelope_from = None;
+                message.from = None;
+                args.envelope.sender.envelope_from = None;
             } else {
                 self.say("the addresses again, an empty line takes those in brackets")?;
-                usual = Lists::taken(envelope, &answers);
-                envelope.to.clear();
-                envelope.cc.clear();
-                envelope.bcc.clear();
-                envelope.rcpt.clear();
+                usual = Lists::taken(message, &answers);
+                message.to.clear();
+                message.cc.clear();
+                message.bcc.clear();
+                args.envelope.rcpt.clear();
                 is_asked_for_all = true;
             }
         }
@@ -193,7 +198,7 @@ impl Shell<'_> {
 
     fn ask_for_recipients(
         &mut self,
-        envelope: &mut EnvelopeArgs,
+        message: &mut MessageArgs,
         usual: &Lists,
         asks_for_all: bool,
     ) -> Asked<()> {
@@ -202,12 +207,12 @@ impl Shell<'_> {
             text => compose::addresses("the addresses", text).map(|_| vec![text.to_string()]),
         };
         loop {
-            envelope.to = self.ask_for("To, with commas", usual.to.as_deref(), Kind::Answer, list)?;
+            message.to = self.ask_for("To, with commas", usual.to.as_deref(), Kind::Answer, list)?;
             if asks_for_all {
-                envelope.cc = self.ask_for("Cc", usual.cc.as_deref(), Kind::Answer, list)?;
-                envelope.bcc = self.ask_for("Bcc", usual.bcc.as_deref(), Kind::Answer, list)?;
+                message.cc = self.ask_for("Cc", usual.cc.as_deref(), Kind::Answer, list)?;
+                message.bcc = self.ask_for("Bcc", usual.bcc.as_deref(), Kind::Answer, list)?;
             }
-            if !(envelope.to.is_empty() && envelope.cc.is_empty() && envelope.bcc.is_empty()) {
+            if !(message.to.is_empty() && message.cc.is_empty() && message.bcc.is_empty()) {
                 return Ok(());
             }
             let error = Error::usage("there is no recipient");
@@ -228,7 +233,7 @@ impl Shell<'_> {
             None => self.ask("Subject: ", Kind::Answer)?,
         };
         if subject.trim().is_empty() {
-            self.terminal.warn("the subject is empty, the message may be taken for spam");
+            self.terminal.warnings.warn("the subject is empty, the message may be taken for spam");
             if self.is_asking {
                 subject = self.ask("Subject (empty sends it without): ", Kind::Answer)?;
             }
@@ -304,16 +309,19 @@ fn explanations(outcomes: &[Option<Outcome>]) -> String {
 }
 
 /// The envelope of options that name everyone.
-fn envelope_of(args: &EnvelopeArgs) -> Result<Envelope> {
-    let from = match &args.envelope_from {
+fn envelope_of(args: &SendArgs) -> Result<Envelope> {
+    let from = match &args.envelope.sender.envelope_from {
         Some(path) => path.clone(),
-        None => reverse_path(args.from.as_deref(), None)?,
+        None => reverse_path(args.message.from.as_deref(), None)?,
     };
-    let lists = args.to.iter().chain(&args.cc).chain(&args.bcc).cloned();
-    let paths =
-        if args.rcpt.is_empty() { recipients(&lists.collect::<Vec<_>>())? } else { args.rcpt.clone() };
+    let lists = args.message.to.iter().chain(&args.message.cc).chain(&args.message.bcc).cloned();
+    let paths = if args.envelope.rcpt.is_empty() {
+        recipients(&lists.collect::<Vec<_>>())?
+    } else {
+        args.envelope.rcpt.clone()
+    };
     let mut envelope = Envelope::new(from, paths);
-    compose::complete(args, &mut envelope)?;
+    compose::complete(&args.envelope, &mut envelope)?;
     Ok(envelope)
 }
 
@@ -326,7 +334,7 @@ struct Lists {
 }
 
 impl Lists {
-    fn taken(envelope: &EnvelopeArgs, answers: &Answers) -> Self {
+    fn taken(message: &MessageArgs, answers: &Answers) -> Self {
         let taken: HashSet<&ForwardPath> = answers.taken().collect();
         let list = |texts: &[String]| {
             let lists = texts.iter().filter_map(|text| compose::addresses("", text).ok());
@@ -340,7 +348,7 @@ impl Lists {
                 .collect();
             (!kept.is_empty()).then(|| kept.join(", "))
         };
-        Self { to: list(&envelope.to), cc: list(&envelope.cc), bcc: list(&envelope.bcc) }
+        Self { to: list(&message.to), cc: list(&message.cc), bcc: list(&message.bcc) }
     }
 }
 

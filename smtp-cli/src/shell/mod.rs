@@ -12,7 +12,7 @@ mod inquiries;
 mod line;
 mod message;
 
-use crate::args::{GlobalArgs, SendArgs, ShellArgs};
+use crate::args::{self, GlobalArgs, Rows, Rule, SendArgs, ShellArgs};
 use crate::compose;
 use crate::error::{Error, Escaped, Result};
 use crate::exit::Exit;
@@ -50,7 +50,12 @@ pub(crate) fn shell(
     // While a server or a command is waited for, a signal ends the shell.
     terminal.interrupt = Interrupt::default();
     let mut outputs = Outputs::new(&args.files, global, program.log, program.in_use, terminal)?;
+    let rows = args::rows("shell");
+    // A server that is named is connected to at once.
+    let names_server = typed.iter().any(|setting| rows.has(&setting.option, Rule::NamesServer));
+    let connect = || Command { what: Ok(What::Connect(Vec::new())), is_bare: false, may_fail: false };
     let mut shell = Shell {
+        rows,
         typed,
         recordings: outputs.record(),
         outputs,
@@ -59,7 +64,7 @@ pub(crate) fn shell(
         is_quiet: global.quiet,
         from: args.from.clone(),
         unsent: None,
-        pending: None,
+        pending: names_server.then(connect),
         delivered: 0,
         complaint: String::new(),
         terminal,
@@ -76,7 +81,9 @@ struct Shell<'t> {
     input: Input,
     outputs: Outputs,
     recordings: Recordings,
-    /// The options that the shell was started with.
+    /// The options of the shell.
+    rows: Rows,
+    /// Those that it was started with.
     typed: Vec<Setting>,
     /// Whether somebody sits there who can be asked again.
     is_asking: bool,
@@ -85,7 +92,7 @@ struct Shell<'t> {
     from: Option<String>,
     /// The message that could not be sent.
     unsent: Option<Box<SendArgs>>,
-    /// A command that was read while its connection was gone already.
+    /// A command that was read already.
     pending: Option<Command>,
     /// How many messages were sent.
     delivered: usize,
@@ -192,10 +199,10 @@ impl Shell<'_> {
         match what {
             What::Text(text) => Ok(self.terminal.print(&text)?),
             What::Do(Line::Explain { codes }) => Ok(self.explain(codes)?),
-            What::Do(Line::Compose(line)) => self.compose(&line, is_bare, None),
+            What::Compose(args, files) => self.compose(args, &files, is_bare, None),
             What::Do(Line::Save { file }) => Ok(self.save(&file)?),
             What::Do(Line::Status) => Ok(self.say("no connection, connect makes one")?),
-            What::Do(Line::Send(_) | Line::Resend) => {
+            What::Send(..) | What::Do(Line::Resend) => {
                 missing("nothing can be sent without a connection, connect first")
             }
             What::Do(Line::Quit) => missing("there is no connection to break"),
@@ -211,14 +218,14 @@ impl Shell<'_> {
     ) -> std::result::Result<(), Stop> {
         match what {
             What::Raw(command) => self.raw(connection, &command),
+            What::Send(args, files) => self.send(connection, args, &files, is_bare),
+            What::Compose(args, files) => {
+                let sender = self.usual_sender(Some(connection));
+                self.compose(args, &files, is_bare, sender)
+            }
             What::Do(line) => match line {
                 Line::Auth { user } => self.auth(connection, user),
-                Line::Send(line) => self.send(connection, &line, is_bare),
                 Line::Resend => self.resend(connection),
-                Line::Compose(line) => {
-                    let sender = self.usual_sender(Some(connection));
-                    self.compose(&line, is_bare, sender)
-                }
                 Line::Verify { from, addresses } => self.verify(connection, from.as_deref(), &addresses),
                 Line::Vrfy { whom } => self.inquire(connection, &whom.join(" "), Client::vrfy),
                 Line::Expn { list } => self.inquire(connection, &list.join(" "), Client::expn),
@@ -303,7 +310,7 @@ impl Shell<'_> {
     }
 
     fn explain(&mut self, codes: Vec<String>) -> Result<()> {
-        explain::explain(&crate::args::ExplainArgs { codes }, self.terminal).map(drop)
+        explain::explain(&args::ExplainArgs { codes }, self.terminal).map(drop)
     }
 
     /// Writes the sessions so far to a file.

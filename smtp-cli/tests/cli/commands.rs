@@ -1,6 +1,6 @@
 //! The small commands: compose, explain, lint, completions, man, sendmail.
 
-use crate::support::{Run, smtp_cli};
+use crate::support::{Run, send, send_to, smtp_cli};
 use smtp_cli::Exit;
 use smtp_mock::Mock;
 
@@ -194,4 +194,117 @@ fn lint_speaks_to_programs_too() {
         (&document["schema"], &document["findings"][0]["rule"]),
         (&"smtp-cli/lint/1".into(), &"missing-date".into())
     );
+}
+
+#[test]
+fn lint_takes_files_without_an_option() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    std::fs::write(path("one.eml"), "From: you@example.org\nSubject: hello\n\nx\n").unwrap();
+    std::fs::write(path("two.eml"), "Subject: hello\n\nx\n").unwrap();
+    let ran = smtp_cli(["lint", &path("one.eml"), &path("two.eml")]).exits(Exit::DATA);
+    assert_eq!(ran.output.matches("missing-date").count(), 2, "{}", ran.output);
+    assert_eq!(ran.output.matches("missing-from").count(), 1, "{}", ran.output);
+    let ran = smtp_cli(["lint", "-", "--eml", &path("two.eml")]).input("\nx\n").exits(Exit::DATA);
+    assert_eq!(ran.output.matches("missing-from").count(), 2, "{}", ran.output);
+    smtp_cli(["lint", &path("three.eml")]).exits(Exit::NO_INPUT).complains(["three.eml"]);
+    let ran = smtp_cli(["lint", &path("one.eml"), "-H", "X-Tag: one"]).exits(Exit::USAGE);
+    ran.complains(["--eml", "--header"]);
+    assert!(!ran.complaint().contains("--subject"), "{}", ran.complaint());
+}
+
+#[test]
+fn help_may_be_asked_for_by_a_word() {
+    let output = |words: &[&str]| smtp_cli([]).with_all(words).exits(Exit::OK).output;
+    for (word, option) in [
+        (&["help"][..], &["--help"][..]),
+        (&["help", "probe"], &["probe", "--help"]),
+        (&["help", "config", "show"], &["config", "show", "--help"]),
+        (&["help", "sendmail"], &["sendmail", "--help"]),
+    ] {
+        assert_eq!(output(word), output(option), "{word:?}");
+    }
+    assert!(output(&["sendmail", "--help"]).starts_with("Usage: sendmail"));
+    assert_eq!(output(&["sendmail", "--version"]), output(&["--version"]));
+    assert!(output(&["--version"]).starts_with("smtp-cli "));
+    smtp_cli(["help", "sned"]).exits(Exit::USAGE).complains(["'sned'", "'send'"]);
+}
+
+/// No command lists what it ignores or refuses.
+#[test]
+fn each_command_has_options_of_its_own() {
+    let of_a_server = "--server --port --tls --ca-file --insecure --helo --proxy --timeout --no-extension";
+    let of_a_login = "--auth --user --password-env --token-command --allow-plaintext-auth";
+    let of_an_envelope = "--rcpt --notify --ret --mail-param --require-all --recipients-from-headers";
+    let of_a_run = "--repeat --connections --in-flight --until --dry-run --retry --stats";
+    let of_files = "--transcript --record --verbose";
+    for (command, unlisted) in [
+        ("compose", vec![of_a_server, of_a_login, of_an_envelope, of_a_run, of_files, "--mx --format"]),
+        ("lint", vec![of_a_server, of_a_login, of_an_envelope, of_a_run, of_files, "--mx --no-fix"]),
+        ("probe", vec![of_a_login, of_an_envelope, of_a_run, "--mx --dns --from --eml"]),
+        ("verify", vec![of_an_envelope, of_a_run, "--mx --dns --to --eml"]),
+        ("shell", vec![of_an_envelope, of_a_run, "--mx --dns --to --eml --format"]),
+    ] {
+        let help = smtp_cli([command, "--help"]).exits(Exit::OK).output;
+        // What stands further in tells what an option does.
+        let options = help.lines().filter(|line| !line.starts_with("        "));
+        let listed: Vec<_> = options.flat_map(|line| line.split_whitespace().take(2)).collect();
+        let listed = |option: &str| listed.contains(&option);
+        assert!(listed("--quiet") && listed("--config"), "{help}");
+        for option in unlisted.iter().flat_map(|options| options.split(' ')) {
+            assert!(!listed(option), "{command} {option}");
+            if option != "--verbose" {
+                smtp_cli([command, option])
+                    .exits(Exit::USAGE)
+                    .complains([&format!("{option} has no meaning with {command}")]);
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_of_other_commands_do_not_disturb_one_that_has_none_of_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    let text = "[defaults]\nserver = 'mx.example.org'\nuser = 'you'\nfrom = 'you@example.org'\nretry = 2\nverbose = true\n";
+    std::fs::write(&path, text).unwrap();
+    let ran = smtp_cli(["compose", "--to", "b@example.net", "--subject", "s", "--body", "x"])
+        .with(["--config", &path.display().to_string()])
+        .environment("SMTP_CLI_MX", "1")
+        .exits(Exit::OK);
+    assert!(ran.output.starts_with("From: you@example.org\r\n"), "{}", ran.output);
+    assert_eq!(ran.error, "");
+}
+
+#[test]
+fn quiet_prints_no_warnings() {
+    let mock = Mock::builder().starttls(smtp_mock::Certificate::SelfSigned).start();
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    std::fs::write(path("config.toml"), "[account.a]\npassword = 'x'\n").unwrap();
+    std::fs::write(path("msmtprc"), "account a\nhost mx\nset_from_header on\n").unwrap();
+    let draft = ["-f", "a@example.org", "-t", "b@example.net", "--body", "x"];
+    let run = |number| match number {
+        0 => smtp_cli(["lint"]).with(draft),
+        1 => smtp_cli(["compose"]).with(draft),
+        2 => send(&mock).with(["--tls", "starttls", "--insecure"]),
+        3 => send(&mock).with(["--tls", "none", "--until", "auth"]),
+        4 => send_to("mock").login().with(["--auth", "cram-md5", "--record", &path("r.toml")]),
+        _ => smtp_cli(["config", "import", &path("msmtprc")]),
+    };
+    for number in 0..=5 {
+        let ran = run(number).exits(Exit::OK);
+        assert!(ran.error.contains("warning: "), "{number}: {}", ran.error);
+        assert_eq!(run(number).with(["-q"]).exits(Exit::OK).error, "", "{number}");
+        // Also where a variable wants it; config import takes none.
+        if number < 5 {
+            let ran = run(number).environment("SMTP_CLI_QUIET", "1").exits(Exit::OK);
+            assert_eq!(ran.error, "", "{number}");
+        }
+    }
+    if cfg!(unix) {
+        let check = || smtp_cli(["config", "check", "--config", &path("config.toml")]);
+        assert!(check().exits(Exit::OK).error.contains("others can read"));
+        assert_eq!(check().with(["--quiet"]).exits(Exit::OK).error, "");
+    }
 }

@@ -198,7 +198,7 @@ impl Case {
             command.args(["--from", "you@example.org", "--to", "friend@example.net"]);
             command.args(["--subject", "Hello", "--body", "It works."]);
         }
-        if !options.contains(&"--server") {
+        if *surroundings != Full && !options.contains(&"--server") {
             command.args(["--server", &mock.addr().to_string()]);
         }
         command

@@ -4,6 +4,7 @@
 
 mod after_acceptance;
 mod any_input;
+mod arguments;
 mod bad_input;
 mod commands;
 mod config;
@@ -32,6 +33,7 @@ mod run_options;
 mod secrets;
 mod sendmail;
 mod session;
+mod settings;
 #[cfg(unix)]
 mod signals;
 mod snapshots;

@@ -23,6 +23,17 @@ fn heard(mock: &Mock, command: &str) {
     until(command, || mock.transcript().commands().iter().any(|line| line.starts_with(command)));
 }
 
+/// Who sends to whom.
+const ENVELOPE: &[&str] = &["--helo", "client.example", "--from", "a@example.org", "--to", "b@example.net"];
+/// A small message.
+const MESSAGE: &[&str] = &["--subject", "s", "--body", "b"];
+const IN_CLEAR: &[&str] = &["--tls", "none"];
+
+/// Starts `send` of a small message to a server, with further options.
+fn send(server: &str, options: &[&str]) -> Run {
+    Run::new(&[&["send", "--server", server], ENVELOPE, MESSAGE, options].concat())
+}
+
 /// A phase in which the server stalls, and what a signal makes of it.
 struct Phase {
     name: &'static str,
@@ -41,8 +52,6 @@ struct Phase {
 fn stalls_at(on: On) -> Builder {
     Mock::builder().extensions(["PIPELINING"]).rule(Rule::on(on).step(Step::Stall))
 }
-
-const IN_CLEAR: &[&str] = &["--tls", "none"];
 
 fn phases() -> Vec<Phase> {
     let unsent = |name, begins, mock: fn() -> Builder, arguments| Phase {
@@ -145,19 +154,7 @@ fn a_signal_in_each_phase_ends_the_run_in_order() {
             let ca = tempfile::NamedTempFile::new().unwrap();
             std::fs::write(ca.path(), mock.ca_pem()).unwrap();
             let (server, ca) = (format!("localhost:{}", mock.addr().port()), ca.path().display().to_string());
-            let mut arguments = vec![
-                "send",
-                "--server",
-                &server,
-                "-4",
-                "--helo",
-                "client.example",
-                "--from",
-                "a@example.org",
-            ];
-            arguments.extend(["--to", "b@example.net", "--subject", "s", "--body", "b", "--ca-file", &ca]);
-            arguments.extend(phase.arguments);
-            let run = Run::new(&arguments);
+            let run = send(&server, &[&["-4", "--ca-file", &ca], phase.arguments].concat());
             match phase.begins {
                 "" => until("the connection", || mock.connections() == 1),
                 // The mail data is no command.
@@ -222,22 +219,8 @@ fn a_body_under_way_is_cut_without_its_end() {
             std::fs::write(file.path(), large_message(size)).unwrap();
             let file = file.path().display().to_string();
             let tls = if way == Way::Tls { "starttls" } else { "none" };
-            let run = Run::new(&[
-                "send",
-                "--server",
-                &server.address,
-                "--helo",
-                "client.example",
-                "--from",
-                "a@example.org",
-                "--to",
-                "b@example.net",
-                "--eml",
-                &file,
-                "--tls",
-                tls,
-                "--insecure",
-            ]);
+            let start = ["send", "--server", &server.address];
+            let run = Run::new(&[&start, ENVELOPE, &["--eml", &file, "--tls", tls, "--insecure"]].concat());
             middle.recv_timeout(LONG).unwrap();
             run.signal(signal);
             let ran = run.ends();
@@ -264,34 +247,9 @@ fn what_is_behind_the_message_of_the_signal_is_told_as_unsent_and_the_one_before
     let (transcript, record, log, config) =
         (path("t.jsonl"), path("r.toml"), path("smtp.log"), path("config.toml"));
     std::fs::write(&config, format!("log-file = \"{log}\"\n")).unwrap();
-    let run = Run::new(&[
-        "--config",
-        &config,
-        "send",
-        "--server",
-        &server,
-        "--helo",
-        "client.example",
-        "--from",
-        "a@example.org",
-        "--to",
-        "b@example.net",
-        "--subject",
-        "s",
-        "--body",
-        "b",
-        "--tls",
-        "none",
-        "--repeat",
-        "3",
-        "--format",
-        "json",
-        "--transcript",
-        &transcript,
-        "--record",
-        &record,
-        "--stats",
-    ]);
+    let files = ["--transcript", &transcript, "--record", &record];
+    let options = ["--repeat", "3", "--format", "json", "--stats", "--config", &config];
+    let run = send(&server, &[IN_CLEAR, &options, &files].concat());
     until("the second RCPT", || {
         mock.transcript().commands().iter().filter(|line| line.starts_with("RCPT")).count() == 2
     });
@@ -321,23 +279,7 @@ fn what_is_behind_the_message_of_the_signal_is_told_as_unsent_and_the_one_before
 fn a_second_signal_ends_the_process() {
     let mock = stalls_at(On::Body).start();
     let server = mock.addr().to_string();
-    let run = Run::new(&[
-        "send",
-        "--server",
-        &server,
-        "--helo",
-        "client.example",
-        "--from",
-        "a@example.org",
-        "--to",
-        "b@example.net",
-        "--subject",
-        "s",
-        "--body",
-        "b",
-        "--tls",
-        "none",
-    ]);
+    let run = send(&server, IN_CLEAR);
     until("the dot", || mock.report().rules.iter().any(|rule| rule.fired > 0));
     run.signal(Signal::INT);
     run.signal(Signal::TERM);
@@ -351,24 +293,7 @@ fn a_second_signal_ends_the_process() {
 fn a_connection_that_does_not_come_is_interrupted() {
     let blackhole = Mock::blackhole().unwrap();
     let server = blackhole.addr().to_string();
-    let run = Run::new(&[
-        "send",
-        "--server",
-        &server,
-        "--helo",
-        "client.example",
-        "--from",
-        "a@example.org",
-        "--to",
-        "b@example.net",
-        "--subject",
-        "s",
-        "--body",
-        "b",
-        "--tls",
-        "none",
-        "--verbose",
-    ]);
+    let run = send(&server, &["--tls", "none", "--verbose"]);
     said_by(run, "connecting to", |run| run.signal(Signal::INT), 75, "interrupted by SIGINT");
 }
 
@@ -397,25 +322,8 @@ fn a_password_command_is_killed() {
     let started = directory.path().join("started");
     let command = format!("touch {}; sleep 600", started.display());
     for signal in [Signal::INT, Signal::TERM] {
-        let run = Run::new(&[
-            "send",
-            "--server",
-            "127.0.0.1:9",
-            "--user",
-            "u",
-            "--password-command",
-            &command,
-            "--from",
-            "a@example.org",
-            "--to",
-            "b@example.net",
-            "--subject",
-            "s",
-            "--body",
-            "b",
-            "--format",
-            "json",
-        ]);
+        let login = ["--user", "u", "--password-command", &command, "--format", "json"];
+        let run = send("127.0.0.1:9", &login);
         until("the command", || started.exists());
         run.signal(signal);
         let ran = run.ends();
@@ -440,28 +348,10 @@ fn a_look_up_of_mail_exchangers_is_interrupted_and_so_is_their_session() {
     let option = dns.option();
     for domain in ["slow.example", "quick.example"] {
         let recipients = format!("b@{domain},c@other.example");
-        let run = Run::new(&[
-            "send",
-            "--mx",
-            "--dns",
-            &option,
-            "--port",
-            &port,
-            "--helo",
-            "client.example",
-            "--from",
-            "a@example.org",
-            "--to",
-            &recipients,
-            "--subject",
-            "s",
-            "--body",
-            "b",
-            "--tls",
-            "none",
-            "--retry",
-            "3",
-        ]);
+        let place = ["--mx", "--dns", &option, "--port", &port];
+        let envelope = ["--helo", "client.example", "--from", "a@example.org", "--to", &recipients];
+        let run =
+            Run::new(&[&["send"], &place[..], &envelope, MESSAGE, IN_CLEAR, &["--retry", "3"]].concat());
         if domain.starts_with("slow") {
             until("the question", || dns.asked().iter().any(|name| name.contains("slow")));
         } else {
@@ -508,12 +398,10 @@ fn the_other_commands_that_talk_to_servers_are_interrupted() {
 fn a_signal_that_is_ignored_stays_so() {
     let late = Rule::on(On::Rcpt).delay(Duration::from_secs(1)).default_reply();
     let mock = Mock::builder().rule(late).start();
-    let script = format!(
-        "trap '' HUP; exec {} send --server {} --helo client.example --from a@example.org --to b@example.net --subject s \
-         --body b --tls none",
-        env!("CARGO_BIN_EXE_smtp-cli"),
-        mock.addr()
-    );
+    let program = env!("CARGO_BIN_EXE_smtp-cli");
+    let server = mock.addr().to_string();
+    let words = [&["send", "--server", &server], ENVELOPE, MESSAGE, IN_CLEAR].concat();
+    let script = format!("trap '' HUP; exec {program} {}", words.join(" "));
     let mut command = Command::new("/bin/sh");
     command.args(["-c", &script]).env_clear().env("HOME", "/nonexistent");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -534,12 +422,8 @@ fn a_wait_for_the_reader_of_a_fifo_ends_with_the_first_signal() {
     let mock = Mock::start();
     let address = mock.addr().to_string();
     let usual = ["--server", &address, "--tls", "none"];
-    for command in [
-        &["send", "--from", "a@example.org", "--to", "b@example.net", "--subject", "s", "--body", "b"][..],
-        &["send", "--until", "hello"],
-        &["verify", "b@example.net"],
-        &["probe"],
-    ] {
+    let send = [&["send"], ENVELOPE, MESSAGE].concat();
+    for command in [&send[..], &["send", "--until", "hello"], &["verify", "b@example.net"], &["probe"]] {
         let files = ["--transcript", &path("transcript"), "--record", &path("fifo")];
         let run = Run::new(&[command, &usual, &files].concat());
         let stat = format!("/proc/{}/stat", run.0.id());

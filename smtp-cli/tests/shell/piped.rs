@@ -98,7 +98,7 @@ fn the_first_failure_ends_it_with_its_status_and_the_lines_behind_it_are_not_com
         ran.complains(&[words]);
         assert!(!ran.output.contains("250: "), "{ran:?}");
     }
-    shell(&["--mx"], &["connect"]).exits(64).complains(&["--mx is for messages"]);
+    shell(&["--mx"], &["connect"]).exits(64).complains(&["--mx has no meaning with shell"]);
     let refused = ["send --from a@b.example --to bad@example.net --subject S --body T"];
     session(&mock, &refused).exits(67).says(&["refused   bad@example.net", "\n    550: "]);
     let refused = ["expn staff", "rset"];
@@ -358,4 +358,30 @@ fn a_switch_of_the_shell_is_undone_by_connect_and_a_name_asks_for_tls() {
     let named = format!("connect {} --tls-name mx.example.org", place(&plain));
     let ran = shell(&["--helo", "client.example"], &[&named]).exits(69);
     ran.complains(&["does not offer STARTTLS, which --tls-name asks for"]);
+}
+
+#[test]
+fn a_server_that_is_named_is_connected_to_at_once() {
+    let mock = Mock::start();
+    let (address, (host, port)) =
+        (place(&mock), (mock.addr().ip().to_string(), mock.addr().port().to_string()));
+    for named in [&["--server", &address][..], &[&address], &[&host, &port], &[&host, "--port", &port]] {
+        let before = mock.connections();
+        let ran = shell(&[&IN_CLEAR[..], named].concat(), &["noop", "quit", "connect", "status"]).exits(0);
+        ran.says(&[
+            &format!("{address} is connected and greeted"),
+            "250 2.0.0 ok",
+            "is closed",
+            &format!("{address} is connected"),
+        ]);
+        assert_eq!(mock.connections() - before, 2, "{named:?}");
+    }
+    shell(&[&IN_CLEAR[..], &["mock"]].concat(), &["noop"]).exits(0).says(&["250 ", "received no message"]);
+    // It is a command that fails: the lines are not carried out.
+    let closed = Mock::unreachable().unwrap().to_string();
+    let ran = shell(&[&IN_CLEAR[..], &[&closed]].concat(), &["explain 550"]).exits(75);
+    assert_eq!(ran.output, "");
+    shell(&["smtp://you:hunter2@mx"], &[]).exits(64).complains(&["--password-env"]);
+    shell(&["mx", "--server", "mx"], &[]).exits(64).complains(&["SERVER", "--server"]);
+    shell(&["mx", "smtp"], &[]).exits(64).complains(&["--port"]);
 }

@@ -175,7 +175,7 @@ fn a_client_over_implicit_tls() {
     typist.types(PASSWORD, &["logged in as alice@example.org", "localhost TLS alice@example.org> "]);
     typist.types("send", &["From [alice@example.org]: "]);
     typist.types("", &["To, with commas: "]);
-    typist.types("nobody", &["is no address", "To, with commas: "]);
+    typist.types("nobody", &["is not an address", "To, with commas: "]);
     typist.types("a@example.net, k1@example.net", &["Cc: "]);
     typist.types("c@example.net", &["Bcc: "]);
     typist.types(
@@ -383,7 +383,7 @@ fn a_server_that_leaves_while_the_prompt_waits_is_noticed_at_the_next_command() 
     );
     typist.types(&connect, &["is connected", prompt]);
     server.leave("250 who asked?\r\n");
-    typist.types("quit", &["a reply came that nothing had asked for", "no connection> "]);
+    typist.types("quit", &["a reply came that belongs to no command", "no connection> "]);
     typist.types(&connect, &["is connected", prompt]);
     server.leave("");
     // The command line is not lost: it connects anew.

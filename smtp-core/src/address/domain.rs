@@ -8,9 +8,9 @@ use core::{
 
 use super::{SyntaxError, is_utf8_non_ascii, text_forms};
 
-/// A domain name of at most 255 octets, its labels letters, digits and hyphens, or U-labels (RFC 6531 §3.3).
+/// A domain name: at most 255 octets, labels of letters, digits and hyphens, or U-labels (RFC 6531 §3.3).
 ///
-/// Two domains are equal whatever the case of their ASCII letters.
+/// Two domains are equal regardless of the case of their ASCII letters.
 ///
 /// ```
 /// use smtp_core::Domain;
@@ -25,12 +25,12 @@ pub struct Domain {
 }
 
 impl Domain {
-    /// How many octets a domain may have (RFC 5321 §4.5.3.1.2).
+    /// The maximum length in octets (RFC 5321 §4.5.3.1.2).
     pub const LIMIT: usize = 255;
-    /// How many octets a label may have, or characters if it is a U-label (RFC 1035 §2.3.4).
+    /// The maximum length of a label in octets, or in characters if it is a U-label (RFC 1035 §2.3.4).
     pub const LABEL_LIMIT: usize = 63;
 
-    /// Parses a domain name without a dot at its end.
+    /// Parses a domain name without a trailing dot.
     ///
     /// # Errors
     /// When a label is empty or too long, begins or ends with a hyphen, or holds anything but letters, digits and
@@ -39,22 +39,22 @@ impl Domain {
         Self::parse(text)
     }
 
-    /// The name as it was given.
+    /// Returns the name as it was given.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.printed
     }
 
-    /// Whether every label is ASCII: no U-label that would need SMTPUTF8.
+    /// Returns whether every label is ASCII; a U-label would need SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.printed.is_ascii()
     }
 
-    /// The same domain with A-labels for its U-labels (RFC 5891 §4).
+    /// Converts U-labels to A-labels (RFC 5891 §4).
     ///
     /// # Errors
-    /// When a label is none that IDNA allows, or is too long as an A-label.
+    /// When IDNA does not allow a label, or a label is too long as an A-label.
     #[cfg(feature = "idna")]
     pub fn to_ascii(&self) -> Result<Self, SyntaxError> {
         use idna::{AsciiDenyList, uts46};
@@ -76,13 +76,13 @@ impl Domain {
         Self::parse(&ascii)
     }
 
-    /// The domain of a printed form that is known to be one.
-    pub(super) fn known(printed: &str) -> Self {
+    /// Makes a domain of a printed form that is known to be valid.
+    pub(super) fn from_valid(printed: &str) -> Self {
         Self { printed: printed.into() }
     }
 
     fn parse(text: &str) -> Result<Self, SyntaxError> {
-        check(text).map(|()| Self::known(text))
+        check(text).map(|()| Self::from_valid(text))
     }
 
     fn lower_case(&self) -> impl Iterator<Item = u8> + '_ {
@@ -140,7 +140,7 @@ pub(super) fn check(text: &str) -> Result<(), SyntaxError> {
     Ok(())
 }
 
-/// Whether a text is a domain of letters, digits and hyphens, as most are; if not, it is looked at more closely.
+/// Returns whether a text has only letters, digits and hyphens in its labels; if not, `check` looks closer.
 fn is_plain(text: &str) -> bool {
     let mut label = 0;
     let mut last = b'.';
@@ -171,7 +171,7 @@ fn check_label(label: &str, position: usize) -> Result<(), SyntaxError> {
         let at = if label.starts_with('-') { 0 } else { label.len() - 1 };
         return Err(SyntaxError::Unexpected { value: VALUE, character: '-', position: position + at });
     }
-    // A U-label's own limit is that of its A-label, which has more octets than the U-label has characters.
+    // A U-label is limited by the length of its A-label, which has more octets than the U-label has characters.
     let length = label.chars().count();
     if length > Domain::LABEL_LIMIT {
         return Err(SyntaxError::TooLong {
@@ -187,7 +187,7 @@ fn is_label_character(character: char) -> bool {
     if character.is_ascii() {
         return character.is_ascii_alphanumeric() || character == '-';
     }
-    // The three full stops of East Asian scripts would divide labels once IDNA has mapped them.
+    // IDNA maps the three full stops of East Asian scripts to dots, so they would separate labels.
     is_utf8_non_ascii(character)
         && !character.is_whitespace()
         && !matches!(character, '\u{3002}' | '\u{ff0e}' | '\u{ff61}')

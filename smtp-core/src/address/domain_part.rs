@@ -1,18 +1,18 @@
-//! Defines what stands behind the `@` of a mailbox, and the name that a client says of itself.
+//! Defines the part of a mailbox after the `@`, and the name that a client gives in its hello.
 
 use alloc::{borrow::Cow, string::ToString as _};
 use core::net::IpAddr;
 
 use super::{AddressLiteral, Domain, SyntaxError, domain, text_forms};
 
-/// What stands behind the `@` of a mailbox: a domain or an address literal (RFC 5321 §4.1.2).
+/// The part of a mailbox after the `@`: a domain or an address literal (RFC 5321 §4.1.2).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-// The grammar of RFC 5321 has these two and no third; whoever matches should see both.
+// The grammar of RFC 5321 has exactly these two, so a match should name both.
 #[allow(clippy::exhaustive_enums)]
 pub enum DomainPart {
     /// A domain name.
     Domain(Domain),
-    /// An address in brackets.
+    /// An address literal, in brackets.
     AddressLiteral(AddressLiteral),
 }
 
@@ -34,13 +34,13 @@ impl DomainPart {
         }
     }
 
-    /// Whether it can be sent without SMTPUTF8.
+    /// Returns whether it can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.as_str().is_ascii()
     }
 
-    /// The same with A-labels for U-labels (RFC 5891 §4).
+    /// Converts U-labels to A-labels (RFC 5891 §4).
     ///
     /// # Errors
     /// As [`Domain::to_ascii`].
@@ -52,7 +52,7 @@ impl DomainPart {
         }
     }
 
-    /// The printed form of the value that a text is.
+    /// Returns the printed form of the value that a text denotes.
     pub(super) fn printed(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
         if text.starts_with('[') {
             AddressLiteral::new(text).map(|literal| Cow::Owned(literal.to_string()))
@@ -61,11 +61,11 @@ impl DomainPart {
         }
     }
 
-    /// The value of a printed form that is known to be one.
-    pub(super) fn known(printed: &str) -> Self {
+    /// Makes a value of a printed form that is known to be valid.
+    pub(super) fn from_valid(printed: &str) -> Self {
         match AddressLiteral::new(printed) {
             Ok(literal) => Self::AddressLiteral(literal),
-            Err(_) => Self::Domain(Domain::known(printed)),
+            Err(_) => Self::Domain(Domain::from_valid(printed)),
         }
     }
 
@@ -92,8 +92,7 @@ impl From<AddressLiteral> for DomainPart {
     }
 }
 
-/// The name that a client gives of itself in EHLO, HELO or LHLO: a domain in ASCII or an address literal
-/// (RFC 5321 §4.1.1.1).
+/// The argument of EHLO, HELO or LHLO: a domain in ASCII or an address literal (RFC 5321 §4.1.1.1).
 ///
 /// ```
 /// use smtp_core::EhloDomain;
@@ -107,10 +106,11 @@ pub struct EhloDomain {
 }
 
 impl EhloDomain {
-    /// The name of a client.
+    /// Makes the name of a client.
     ///
     /// # Errors
-    /// When the domain has U-labels: at EHLO nobody knows yet whether the server takes them (RFC 6531 §3.7.1).
+    /// When the domain has U-labels: before EHLO the client cannot know whether the server offers SMTPUTF8 (RFC 6531
+    /// §3.7.1).
     pub fn new(part: impl Into<DomainPart>) -> Result<Self, SyntaxError> {
         let part = part.into();
         if part.is_ascii() {
@@ -126,13 +126,13 @@ impl EhloDomain {
         self.part.as_str()
     }
 
-    /// The domain or the literal.
+    /// The domain or the address literal.
     #[must_use]
     pub fn domain(&self) -> &DomainPart {
         &self.part
     }
 
-    /// Always true: a name with U-labels is not taken.
+    /// Always true: the constructors refuse U-labels.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         true

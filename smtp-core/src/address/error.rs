@@ -1,61 +1,61 @@
-//! Defines what is wrong with a text that is not a value of this crate.
+//! Defines [`SyntaxError`], the error of the parsers in this crate.
 
 use core::fmt;
 
-/// Why a text is no address, domain, path, parameter or argument.
+/// The reason why a text is not a valid address, domain, path, parameter or argument.
 ///
-/// `value` names what was expected in the words of RFC 5321; positions count octets from the beginning of the text.
+/// `value` names the expected value in the words of RFC 5321; positions count octets from the start of the text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SyntaxError {
-    /// The text is empty where something must stand.
+    /// The text is empty where a value is required.
     Empty {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
     },
-    /// The text ends where something must follow.
+    /// The text ends too early.
     Incomplete {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
-        /// What must follow.
+        /// The missing part.
         missing: &'static str,
     },
-    /// The text is longer than the RFC lets it be.
+    /// The text is longer than the RFC allows.
     TooLong {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
-        /// How many octets it has, in the form that would be sent.
+        /// Its length in octets, in the form that would be sent.
         octets: usize,
-        /// How many octets it may have.
+        /// The maximum length in octets.
         limit: usize,
     },
-    /// A character stands where it may not.
+    /// A character is not allowed at its position.
     Unexpected {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
         /// The character.
         character: char,
-        /// Where it stands.
+        /// Its position.
         position: usize,
     },
-    /// The text breaks a rule that no single character breaks.
+    /// The text breaks a rule that concerns more than one character.
     Malformed {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
         /// The rule.
         rule: &'static str,
     },
-    /// The text holds characters outside ASCII where only ASCII may be sent.
+    /// The text has characters outside ASCII where only ASCII can be sent.
     NotAscii {
-        /// What was expected.
+        /// The expected value.
         value: &'static str,
     },
-    /// The path begins with a source route (RFC 5321 appendix C), which no server needs any more.
+    /// The path begins with a source route (RFC 5321 appendix C), which is obsolete.
     SourceRoute,
 }
 
 impl SyntaxError {
-    /// The same error within a text in which the value begins `octets` later.
+    /// Moves the position by `octets`, for a value that begins there within a longer text.
     pub(crate) fn moved(self, octets: usize) -> Self {
         match self {
             Self::Unexpected { value, character, position } => {
@@ -74,20 +74,20 @@ impl fmt::Display for SyntaxError {
                 write!(formatter, "the {value} ends where {missing} must follow")
             }
             Self::TooLong { value, octets, limit } => {
-                write!(formatter, "the {value} has {octets} octets, and may have {limit}")
+                write!(formatter, "the {value} has {octets} octets, the limit is {limit}")
             }
             Self::Unexpected { value, character, position } => {
-                // Escaped, because a control character must not reach a terminal or a log either.
+                // Escaped, because a control character must not reach a terminal or a log.
                 write!(
                     formatter,
-                    "the {value} may not hold '{}' at octet {position}",
+                    "the {value} must not contain '{}' at octet {position}",
                     character.escape_debug()
                 )
             }
             Self::Malformed { value, rule } => write!(formatter, "the {value} is not valid: {rule}"),
             Self::NotAscii { value } => write!(formatter, "the {value} must be ASCII"),
             Self::SourceRoute => formatter.write_str(
-                "source routes are obsolete (RFC 5321 appendix C): give the mailbox behind the colon alone",
+                "source routes are obsolete (RFC 5321 appendix C): give only the mailbox after the colon",
             ),
         }
     }

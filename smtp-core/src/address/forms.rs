@@ -1,4 +1,4 @@
-//! Provides what every value that is parsed from text and printed as text has in common.
+//! Provides the conversions that all values share which are parsed from text and printed as text.
 
 /// Implements the conversions from and to text of a type that has `parse(&str)` and `as_str()`.
 macro_rules! text_forms {

@@ -1,11 +1,11 @@
-//! Defines address literals: hosts named by number (RFC 5321 §4.1.3).
+//! Defines [`AddressLiteral`], a host named by its address (RFC 5321 §4.1.3).
 
 use alloc::{boxed::Box, format};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{SyntaxError, text_forms};
 
-/// An address in brackets in place of a domain: `[192.0.2.1]`, `[IPv6:2001:db8::1]` or `[tag:content]`.
+/// An address literal, used instead of a domain: `[192.0.2.1]`, `[IPv6:2001:db8::1]` or `[tag:content]`.
 ///
 /// ```
 /// use smtp_core::AddressLiteral;
@@ -22,22 +22,22 @@ pub struct AddressLiteral {
 }
 
 impl AddressLiteral {
-    /// How many octets a literal may have with its brackets: as many as a domain (RFC 5321 §4.5.3.1.2).
+    /// The maximum length in octets, brackets included: that of a domain (RFC 5321 §4.5.3.1.2).
     pub const LIMIT: usize = 255;
 
     /// Parses a literal in its brackets.
     ///
     /// # Errors
-    /// When the text is none of the three forms of RFC 5321 §4.1.3.
+    /// When the text has none of the three forms of RFC 5321 §4.1.3.
     pub fn new(text: &str) -> Result<Self, SyntaxError> {
         Self::parse(text)
     }
 
-    /// The literal `[tag:content]` of RFC 5321 §4.1.3, for kinds of address other than IP.
+    /// Makes the literal `[tag:content]` of RFC 5321 §4.1.3, for address types other than IP.
     ///
     /// # Errors
-    /// When the tag is not made of letters, digits and hyphens, or the content holds a blank, a bracket, a backslash
-    /// or a control character.
+    /// When the tag has characters other than letters, digits and hyphens, or the content has a space, a bracket, a
+    /// backslash or a control character.
     pub fn general(tag: &str, content: &str) -> Result<Self, SyntaxError> {
         Self::parse(&format!("[{tag}:{content}]"))
     }
@@ -54,7 +54,7 @@ impl AddressLiteral {
         self.ip
     }
 
-    /// Always true: a literal has no other characters.
+    /// Always true: a literal is ASCII by its grammar.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         true
@@ -92,7 +92,7 @@ impl AddressLiteral {
                     rule: "an IPv6 address must follow the tag, as in [IPv6:2001:db8::1]",
                 })
             }
-            // The grammar would take it for a tag and content; no server would.
+            // The grammar would read this IPv6 address as tag and content; no server would.
             Some(_) if inside.parse::<Ipv6Addr>().is_ok() => Err(SyntaxError::Malformed {
                 value: VALUE,
                 rule: "an IPv6 address needs its tag, as in [IPv6:2001:db8::1]",
@@ -133,7 +133,7 @@ impl From<IpAddr> for AddressLiteral {
 
 const VALUE: &str = "address literal";
 
-/// RFC 5321 §4.1.3 without the angle brackets, which it allows and at which a lenient server would end the path.
+/// Matches `dcontent` of RFC 5321 §4.1.3 without angle brackets, at which a lenient server would end the path.
 fn is_dcontent(character: char) -> bool {
     matches!(character, '!'..='Z' | '^'..='~') && !matches!(character, '<' | '>')
 }

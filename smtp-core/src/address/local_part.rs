@@ -6,8 +6,8 @@ use super::{SyntaxError, is_utf8_non_ascii, text_forms};
 
 /// The part of a mailbox before the `@`: a dot-string or a quoted string of at most 64 octets (RFC 5321 §4.5.3.1.1).
 ///
-/// It is kept in the form with the least quoting, as RFC 5321 §4.1.2 asks: `"john.doe"` becomes `john.doe`.
-/// Characters outside ASCII are taken, and need SMTPUTF8 (RFC 6531).
+/// The value keeps the form with the least quoting, as RFC 5321 §4.1.2 asks: `"john.doe"` becomes `john.doe`.
+/// Characters outside ASCII are allowed and need SMTPUTF8 (RFC 6531).
 ///
 /// ```
 /// use smtp_core::LocalPart;
@@ -24,7 +24,7 @@ pub struct LocalPart {
 }
 
 impl LocalPart {
-    /// How many octets the printed form may have (RFC 5321 §4.5.3.1.1).
+    /// The maximum length of the printed form in octets (RFC 5321 §4.5.3.1.1).
     pub const LIMIT: usize = 64;
 
     /// Parses the printed form: a dot-string, or a quoted string in its quotes.
@@ -35,7 +35,7 @@ impl LocalPart {
         Self::parse(text)
     }
 
-    /// The local-part that means `content`, quoted where it has to be.
+    /// Makes the local-part that means `content`, quoted if necessary.
     ///
     /// # Errors
     /// When `content` holds a control character, or its printed form is longer than [`LocalPart::LIMIT`].
@@ -58,7 +58,7 @@ impl LocalPart {
         &self.printed
     }
 
-    /// What the local-part means: without quotes and backslashes.
+    /// The content, without quotes and backslashes.
     #[must_use]
     pub fn content(&self) -> Cow<'_, str> {
         match self.printed.strip_prefix('"') {
@@ -67,7 +67,7 @@ impl LocalPart {
         }
     }
 
-    /// Whether it can be sent without SMTPUTF8.
+    /// Returns whether it can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.printed.is_ascii()
@@ -82,7 +82,7 @@ impl LocalPart {
         }
     }
 
-    /// The printed form of a local-part that ends where `text` does, which was found by [`LocalPart::end`].
+    /// Returns the printed form of a local-part that fills `text`; [`LocalPart::end`] found its end.
     pub(super) fn printed(text: &str) -> Result<Cow<'_, str>, SyntaxError> {
         if text.starts_with('"') {
             return Self::parse(text).map(|part| Cow::Owned(String::from(part.printed)));
@@ -93,12 +93,12 @@ impl LocalPart {
         Ok(Cow::Borrowed(text))
     }
 
-    /// The local-part of a printed form that is known to be one.
-    pub(super) fn known(printed: &str) -> Self {
+    /// Makes a local-part of a printed form that is known to be valid.
+    pub(super) fn from_valid(printed: &str) -> Self {
         Self { printed: printed.into() }
     }
 
-    /// Where the local-part ends that `text` begins with.
+    /// Finds the end of the local-part that `text` begins with.
     pub(super) fn end(text: &str) -> Result<usize, SyntaxError> {
         if text.starts_with('"') { quoted_string_end(text) } else { dot_string_end(text) }
     }
@@ -138,7 +138,7 @@ fn is_atext(character: char) -> bool {
         || is_utf8_non_ascii(character)
 }
 
-/// Whether a character may stand in a quoted string, with a backslash if need be.
+/// Returns whether a character may appear in a quoted string, escaped or not.
 fn is_quotable(character: char) -> bool {
     matches!(character, ' '..='~') || is_utf8_non_ascii(character)
 }

@@ -8,10 +8,10 @@ use core::{
 
 use super::{DomainPart, LocalPart, SyntaxError, text_forms};
 
-/// An address that mail can be sent to or from: `local-part@domain`, at most 254 octets.
+/// A mail address: `local-part@domain`, at most 254 octets.
 ///
-/// It is one address and no more: no display name, no list, no angle brackets. Two mailboxes are equal when their
-/// local-parts are, to the letter, and their domains, whatever their case (RFC 5321 §2.4).
+/// It is a single address without display name, list or angle brackets. Two mailboxes are equal when their
+/// local-parts are identical and their domains are equal regardless of case (RFC 5321 §2.4).
 ///
 /// ```
 /// use smtp_core::Mailbox;
@@ -25,17 +25,17 @@ use super::{DomainPart, LocalPart, SyntaxError, text_forms};
 /// ```
 #[derive(Clone)]
 pub struct Mailbox {
-    // One allocation for all of it: a message has many of these, and few are ever asked for their parts.
+    // One allocation for the whole: a message has many mailboxes, and their parts are rarely needed.
     printed: Box<str>,
-    /// Where the `@` between the parts stands.
+    /// The position of the `@`.
     at: usize,
 }
 
 impl Mailbox {
-    /// How many octets a mailbox may have: a path has 256 with its brackets (RFC 5321 §4.5.3.1.3).
+    /// The maximum length in octets: a path has 256 with its brackets (RFC 5321 §4.5.3.1.3).
     pub const LIMIT: usize = 254;
 
-    /// The mailbox of these parts.
+    /// Makes a mailbox of its parts.
     ///
     /// # Errors
     /// When it is longer than [`Mailbox::LIMIT`].
@@ -49,34 +49,34 @@ impl Mailbox {
         &self.printed
     }
 
-    /// What stands before the `@`, as a value of its own.
+    /// The part before the `@`.
     #[must_use]
     pub fn local_part(&self) -> LocalPart {
-        LocalPart::known(&self.printed[..self.at])
+        LocalPart::from_valid(&self.printed[..self.at])
     }
 
-    /// What stands behind the `@`, as a value of its own.
+    /// The part after the `@`.
     #[must_use]
     pub fn domain(&self) -> DomainPart {
-        DomainPart::known(self.domain_str())
+        DomainPart::from_valid(self.domain_str())
     }
 
-    /// What stands behind the `@`, as it is printed.
+    /// The part after the `@`, as text.
     #[must_use]
     pub fn domain_str(&self) -> &str {
         &self.printed[self.at + 1..]
     }
 
-    /// Whether it can be sent without SMTPUTF8 (RFC 6531).
+    /// Returns whether it can be sent without SMTPUTF8 (RFC 6531).
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.printed.is_ascii()
     }
 
-    /// The same mailbox with A-labels for the U-labels of its domain; its local-part stays (RFC 5891 §4).
+    /// Converts U-labels of the domain to A-labels and keeps the local-part (RFC 5891 §4).
     ///
     /// # Errors
-    /// When a label is none that IDNA allows, or the mailbox becomes longer than [`Mailbox::LIMIT`].
+    /// When IDNA does not allow a label, or the mailbox becomes longer than [`Mailbox::LIMIT`].
     #[cfg(feature = "idna")]
     pub fn to_ascii_domain(&self) -> Result<Self, SyntaxError> {
         Self::joined(&self.printed[..self.at], self.domain().to_ascii()?.as_str())
@@ -102,7 +102,7 @@ impl Mailbox {
         Self::joined(&local_part, &domain)
     }
 
-    /// The mailbox of two parts in their printed forms.
+    /// Joins two parts in their printed forms.
     fn joined(local_part: &str, domain: &str) -> Result<Self, SyntaxError> {
         let octets = local_part.len() + 1 + domain.len();
         if octets > Self::LIMIT {
@@ -115,7 +115,7 @@ impl Mailbox {
         Ok(Self { printed: printed.into_boxed_str(), at: local_part.len() })
     }
 
-    /// What is compared: the local-part to the letter; whether a literal follows, and that or the domain.
+    /// The values that equality compares: local-part, whether a literal follows, and the domain in lower case.
     fn compared(&self) -> (&str, bool, impl Iterator<Item = u8>) {
         let domain = self.domain_str();
         let literal = domain.starts_with('[');

@@ -8,7 +8,7 @@ use core::{
 
 use super::{Mailbox, SyntaxError, text_forms};
 
-/// Where failures are reported: the argument of MAIL, a mailbox or the null reverse-path `<>`.
+/// The argument of MAIL: the mailbox for failure reports, or the null reverse-path `<>`.
 ///
 /// ```
 /// use smtp_core::{Mailbox, ReversePath};
@@ -25,13 +25,13 @@ pub struct ReversePath {
 }
 
 impl ReversePath {
-    /// The path to a mailbox.
+    /// Makes the path to a mailbox.
     #[must_use]
     pub fn new(mailbox: Mailbox) -> Self {
         Self { shared: Path::to(mailbox) }
     }
 
-    /// The null reverse-path `<>`, for mail that must not be answered by a report (RFC 5321 §4.5.5).
+    /// Makes the null reverse-path `<>`, for mail that must not cause a report (RFC 5321 §4.5.5).
     #[must_use]
     pub fn null() -> Self {
         Self { shared: Path::special("<>") }
@@ -49,13 +49,13 @@ impl ReversePath {
         self.shared.mailbox.as_ref()
     }
 
-    /// Whether it is `<>`.
+    /// Returns whether it is `<>`.
     #[must_use]
     pub fn is_null(&self) -> bool {
         self.shared.mailbox.is_none()
     }
 
-    /// Whether it can be sent without SMTPUTF8.
+    /// Returns whether it can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.shared.is_ascii
@@ -80,7 +80,7 @@ impl From<Mailbox> for ReversePath {
     }
 }
 
-/// Where mail goes: the argument of RCPT, a mailbox or the bare `<Postmaster>` of the server (RFC 5321 §4.1.1.3).
+/// The argument of RCPT: a mailbox, or `<Postmaster>` without a domain (RFC 5321 §4.1.1.3).
 ///
 /// ```
 /// use smtp_core::ForwardPath;
@@ -95,13 +95,13 @@ pub struct ForwardPath {
 }
 
 impl ForwardPath {
-    /// The path to a mailbox.
+    /// Makes the path to a mailbox.
     #[must_use]
     pub fn new(mailbox: Mailbox) -> Self {
         Self { shared: Path::to(mailbox) }
     }
 
-    /// The path to whoever runs the server, `<Postmaster>`.
+    /// Makes the path to the postmaster of the server, `<Postmaster>`.
     #[must_use]
     pub fn postmaster() -> Self {
         Self { shared: Path::special("<Postmaster>") }
@@ -113,19 +113,19 @@ impl ForwardPath {
         &self.shared.printed
     }
 
-    /// The mailbox, unless it is the bare Postmaster.
+    /// The mailbox, unless the path is `<Postmaster>`.
     #[must_use]
     pub fn mailbox(&self) -> Option<&Mailbox> {
         self.shared.mailbox.as_ref()
     }
 
-    /// Whether it is the bare Postmaster.
+    /// Returns whether it is `<Postmaster>`.
     #[must_use]
     pub fn is_postmaster(&self) -> bool {
         self.shared.mailbox.is_none()
     }
 
-    /// Whether it can be sent without SMTPUTF8.
+    /// Returns whether it can be sent without SMTPUTF8.
     #[must_use]
     pub fn is_ascii(&self) -> bool {
         self.shared.is_ascii
@@ -152,7 +152,7 @@ impl From<Mailbox> for ForwardPath {
     }
 }
 
-/// Two paths are compared by their mailboxes: the case of a domain does not count.
+/// Compares two paths by their mailboxes, which ignore the case of the domain.
 macro_rules! compared_by_mailbox {
     ($name:ident) => {
         impl PartialEq for $name {
@@ -186,7 +186,7 @@ macro_rules! compared_by_mailbox {
 compared_by_mailbox!(ReversePath);
 compared_by_mailbox!(ForwardPath);
 
-/// What a path is made of, shared by its clones: a run sends to the same paths many times.
+/// The content of a path, shared by its clones: one path is often used for many messages.
 struct Path {
     printed: String,
     is_ascii: bool,
@@ -202,13 +202,13 @@ impl Path {
         })
     }
 
-    /// One that leads to no mailbox.
+    /// Makes a path without a mailbox.
     fn special(printed: &str) -> Arc<Self> {
         Arc::new(Self { printed: String::from(printed), is_ascii: true, mailbox: None })
     }
 }
 
-/// What stands between the angle brackets, if there are any, and how many octets stand before it.
+/// The text within the angle brackets, if there are any, and the number of octets before it.
 fn inside<'a>(text: &'a str, value: &'static str) -> Result<(&'a str, usize), SyntaxError> {
     let Some(rest) = text.strip_prefix('<') else {
         return if text.is_empty() { Err(SyntaxError::Empty { value }) } else { Ok((text, 0)) };

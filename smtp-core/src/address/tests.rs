@@ -12,7 +12,7 @@ fn mailbox(text: &str) -> Mailbox {
 }
 
 #[test]
-fn takes_the_mailboxes_of_the_rfcs() {
+fn parses_the_mailboxes_of_the_rfcs() {
     for text in [
         "Smith@bar.com",
         "Jones@foo.com",
@@ -38,7 +38,7 @@ fn takes_the_mailboxes_of_the_rfcs() {
 }
 
 #[test]
-fn refuses_what_is_no_mailbox() {
+fn refuses_invalid_mailboxes() {
     for text in [
         "",
         "@",
@@ -105,7 +105,7 @@ fn threat_1_line_ends_and_controls_are_refused_everywhere() {
 }
 
 #[test]
-fn threat_1_characters_that_narrow_to_line_ends_stay_whole() {
+fn threat_1_characters_that_truncate_to_line_ends_remain_whole() {
     let mailbox = mailbox("a\u{760d}\u{760a}@example.org");
     assert!(!mailbox.is_ascii());
     assert_eq!(mailbox.as_str().as_bytes(), "a\u{760d}\u{760a}@example.org".as_bytes());
@@ -113,7 +113,7 @@ fn threat_1_characters_that_narrow_to_line_ends_stay_whole() {
 }
 
 #[test]
-fn threat_3_parameters_cannot_be_smuggled_in_an_address() {
+fn threat_3_parameters_cannot_be_added_in_an_address() {
     assert_eq!(
         Mailbox::try_from("a@b> SIZE=1"),
         Err(SyntaxError::Unexpected { value: "domain", character: '>', position: 3 })
@@ -141,7 +141,7 @@ fn threat_23_one_argument_is_one_mailbox() {
 }
 
 #[test]
-fn source_routes_are_refused_by_name() {
+fn source_routes_are_refused_with_that_reason() {
     for text in ["<@a,@b:x@y>", "@a:x@y", "<@a:x@y>"] {
         assert_eq!(ReversePath::try_from(text), Err(SyntaxError::SourceRoute));
         assert_eq!(ForwardPath::try_from(text), Err(SyntaxError::SourceRoute));
@@ -149,7 +149,7 @@ fn source_routes_are_refused_by_name() {
 }
 
 #[test]
-fn quoting_is_kept_only_where_it_is_needed() {
+fn quoting_is_kept_only_where_needed() {
     assert_eq!(mailbox("\"postmaster\"@example.org"), mailbox("postmaster@example.org"));
     assert_eq!(mailbox("\"a\\.\\b\"@example.org").as_str(), "a.b@example.org");
     assert_eq!(mailbox("\"a\\ \\\\\"@example.org").as_str(), "\"a \\\\\"@example.org");
@@ -158,7 +158,7 @@ fn quoting_is_kept_only_where_it_is_needed() {
 }
 
 #[test]
-fn domains_have_no_case_and_local_parts_have() {
+fn domains_ignore_case_and_local_parts_do_not() {
     let hasher = BuildHasherDefault::<DefaultHasher>::default();
     let (one, other) = (mailbox("a@Example.ORG"), mailbox("a@example.org"));
     assert_eq!(one, other);
@@ -199,7 +199,7 @@ fn literals_have_one_printed_form() {
     assert_eq!(literal.as_str(), "[IPv6:::ffff:192.0.2.1]");
     assert_eq!(AddressLiteral::from(IpAddr::from([127, 0, 0, 1])).as_str(), "[127.0.0.1]");
     assert_eq!(AddressLiteral::general("x", "a]b").map_err(|error| format!("{error}")).unwrap_err(), {
-        "the address literal may not hold 'b' at octet 5"
+        "the address literal must not contain 'b' at octet 5"
     });
 }
 
@@ -237,18 +237,18 @@ fn u_labels_become_a_labels() {
 }
 
 #[test]
-fn errors_escape_what_they_show() {
+fn errors_escape_control_characters() {
     let error = Mailbox::try_from("a\u{1b}[2J@b").unwrap_err();
-    assert_eq!(format!("{error}"), "the mailbox may not hold '\\u{1b}' at octet 1");
+    assert_eq!(format!("{error}"), "the mailbox must not contain '\\u{1b}' at octet 1");
     assert_eq!(
         format!("{}", SyntaxError::SourceRoute),
-        "source routes are obsolete (RFC 5321 appendix C): give the mailbox behind the colon alone"
+        "source routes are obsolete (RFC 5321 appendix C): give only the mailbox after the colon"
     );
 }
 
 #[test]
 fn long_input_is_read_once() {
-    // Anything worse than linear would not come back from these.
+    // An algorithm worse than linear would not finish these in time.
     for unit in ["a", ".", "\"", "\\", "a.", "@", "[", "\"\\", "ä", "<@", "a@"] {
         let text = unit.repeat(2_000_000 / unit.len());
         for text in [text.clone(), format!("\"{text}"), format!("<{text}>"), format!("a@{text}")] {
@@ -277,7 +277,7 @@ fn any_domain_part() -> impl Strategy<Value = DomainPart> {
 }
 
 #[test]
-fn literals_are_compared_to_the_letter_and_domains_are_not() {
+fn literals_are_compared_exactly_and_domains_ignore_case() {
     let hash = |mailbox: &Mailbox| BuildHasherDefault::<DefaultHasher>::default().hash_one(mailbox);
     let (lower, upper) = (mailbox("a@example.org"), mailbox("a@EXAMPLE.org"));
     assert_eq!(lower, upper);
@@ -290,7 +290,7 @@ fn literals_are_compared_to_the_letter_and_domains_are_not() {
 
 proptest! {
     #[test]
-    fn what_is_printed_is_parsed_again(local_part in any_local_part(), domain in any_domain_part()) {
+    fn printed_values_parse_to_the_same_value(local_part in any_local_part(), domain in any_domain_part()) {
         let mailbox = Mailbox::new(&local_part, domain.clone()).unwrap();
         let again = Mailbox::try_from(mailbox.as_str()).unwrap();
         prop_assert_eq!(&again, &mailbox);
@@ -346,7 +346,7 @@ proptest! {
     }
 }
 
-/// The text without its quoted string, found independently of the parser.
+/// Removes the quoted string from a text, independently of the parser.
 fn outside_quotes(text: &str) -> String {
     let mut outside = String::new();
     let (mut quoted, mut escaped) = (false, false);

@@ -5,26 +5,26 @@ use crate::secret::Secret;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// ANONYMOUS (RFC 4505): no login at all, with a trace of who it was for the server's log.
+/// ANONYMOUS (RFC 4505): no login, with an optional trace for the server's log.
 #[derive(Clone, Debug, Default)]
 pub struct Anonymous {
     trace: String,
 }
 
 impl Anonymous {
-    /// How many characters the trace may have (RFC 4505 §2).
+    /// The maximum length of the trace in characters (RFC 4505 §2).
     pub const LIMIT: usize = 255;
 
-    /// Leaves no trace.
+    /// Makes the mechanism without a trace.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Leaves `trace`: a mail address, or a token without `@` (RFC 4505 §2).
+    /// Sets the trace: a mail address, or a token without `@` (RFC 4505 §2).
     ///
     /// # Errors
-    /// When it is empty or too long, or holds a control character.
+    /// When the trace is empty or too long, or has a control character.
     pub fn with_trace(mut self, trace: &str) -> Result<Self, MechanismError> {
         let length = trace.chars().count();
         if !(1..=Self::LIMIT).contains(&length) {

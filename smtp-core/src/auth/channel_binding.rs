@@ -1,23 +1,24 @@
-//! Defines [`ChannelBinding`], what ties a login to the TLS session that it runs in (RFC 5056).
+//! Defines [`ChannelBinding`], which ties a login to its TLS session (RFC 5056).
 
 use super::MechanismError;
 use alloc::vec::Vec;
 
 /// The channel binding `tls-server-end-point` (RFC 5929 §4): a hash of the server's certificate.
 ///
-/// Whoever sits in the middle with a certificate of his own has another one, and the login fails.
+/// A man in the middle has a different certificate, so the login fails there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ChannelBinding(Vec<u8>);
 
 impl ChannelBinding {
-    /// Its name in the registry of channel bindings (RFC 5929 §4).
+    /// The name of this channel binding in the IANA registry (RFC 5929 §4).
     pub const NAME: &'static str = "tls-server-end-point";
 
-    /// Takes the hash of the server's certificate, as it came in the handshake: by the hash of its signature, but by
-    /// SHA-256 where that is MD5 or SHA-1.
+    /// Takes the hash of the server's certificate from the handshake.
+    ///
+    /// The hash function is that of the certificate's signature, or SHA-256 where that is MD5 or SHA-1.
     ///
     /// # Errors
-    /// When it is no hash: shorter than 28 or longer than 64 octets.
+    /// When the hash is shorter than 28 or longer than 64 octets.
     pub fn tls_server_end_point(hash: impl Into<Vec<u8>>) -> Result<Self, MechanismError> {
         let hash = hash.into();
         if !(28..=64).contains(&hash.len()) {
@@ -29,7 +30,7 @@ impl ChannelBinding {
         Ok(Self(hash))
     }
 
-    /// The octets that both sides must have.
+    /// The bytes that both sides must have.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         &self.0

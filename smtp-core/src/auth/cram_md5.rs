@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 /// CRAM-MD5 (RFC 2195): a digest of the server's challenge, keyed by the password.
 ///
-/// It hides the password from a server that is not to have it, and no more: whoever reads along can try passwords at
-/// his leisure, and the server does not prove itself. SCRAM does better.
+/// It hides the password from the server, but an eavesdropper can guess passwords offline, and the server does not
+/// authenticate itself. Prefer SCRAM.
 #[derive(Clone, Debug)]
 pub struct CramMd5 {
     user: String,
@@ -20,10 +20,10 @@ pub struct CramMd5 {
 }
 
 impl CramMd5 {
-    /// The login of `user` by `password`.
+    /// Makes the login of `user` with `password`.
     ///
     /// # Errors
-    /// A NUL in either.
+    /// When either has a NUL.
     pub fn new(user: &str, password: Secret) -> Result<Self, MechanismError> {
         without_nul("user name", user.as_bytes())?;
         without_nul("password", password.expose())?;
@@ -51,7 +51,7 @@ impl Mechanism for CramMd5 {
         }
         if challenge.is_empty() {
             return Err(MechanismError::new(
-                "the server sent an empty challenge, whose answer never changes",
+                "the server sent an empty challenge, to which the response would never change",
             ));
         }
         let digest = digest(self.password.expose(), challenge);
@@ -63,7 +63,7 @@ impl Mechanism for CramMd5 {
     fn succeed(&mut self) -> Result<(), MechanismError> {
         match self.digest {
             Some(_) => Ok(()),
-            None => Err(MechanismError::new("the server said success before it sent its challenge")),
+            None => Err(MechanismError::new("the server reported success before it sent its challenge")),
         }
     }
 
@@ -74,7 +74,7 @@ impl Mechanism for CramMd5 {
 
 /// The digest in hexadecimal.
 fn digest(password: &[u8], challenge: &[u8]) -> Secret {
-    let mut mac = Hmac::<md5::Md5>::new_from_slice(password).expect("HMAC takes a key of any length");
+    let mut mac = Hmac::<md5::Md5>::new_from_slice(password).expect("HMAC accepts a key of any length");
     mac.update(challenge);
     let digest = Zeroizing::new(<[u8; 16]>::from(mac.finalize().into_bytes()));
     let mut printed = String::with_capacity(32);

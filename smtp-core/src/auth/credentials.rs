@@ -1,4 +1,4 @@
-//! Provides [`Credentials`], which know the mechanisms that can carry them, and the order of an automatic choice.
+//! Provides [`Credentials`], which choose the mechanisms that can carry them.
 
 #[cfg(feature = "cram-md5")]
 use super::CramMd5;
@@ -13,13 +13,14 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// What a client has to log in with; gives the mechanisms to be handed to
-/// [`Client::authenticate`](crate::Client::authenticate).
+/// The credentials of a client, which choose SASL mechanisms for it.
+///
+/// The mechanisms are meant for [`Client::authenticate`](crate::Client::authenticate).
 ///
 /// # The order of an automatic choice
 ///
-/// [`mechanisms`](Self::mechanisms) gives those that can carry the credentials, the strongest first; the client uses the
-/// first that the server offers.
+/// [`mechanisms`](Self::mechanisms) returns the mechanisms that can carry the credentials, the strongest first; the
+/// client uses the first one that the server offers.
 ///
 /// | with | in this order |
 /// |---|---|
@@ -28,10 +29,10 @@ use alloc::vec::Vec;
 /// | a certificate | EXTERNAL |
 /// | nothing | ANONYMOUS |
 ///
-/// Binding the channel counts for more than the hash: it is what keeps someone in the middle out. CRAM-MD5 stands
-/// before PLAIN because it does not hand the password over, LOGIN last because PLAIN does the same in one round trip.
-/// The -PLUS ones need a channel binding, all SCRAM ones a nonce, and LOGIN and CRAM-MD5 cannot carry an authorization
-/// identity: what is missing or in the way leaves them out.
+/// Channel binding counts more than the hash, because it excludes a man in the middle. CRAM-MD5 comes before PLAIN
+/// because it does not send the password, and LOGIN last because PLAIN does the same in one round trip. A mechanism
+/// is skipped if the credentials do not suit it: -PLUS needs a channel binding, SCRAM needs a nonce, and LOGIN and
+/// CRAM-MD5 cannot carry an authorization identity.
 ///
 /// ```
 /// use smtp_core::{Credentials, Secret};
@@ -63,7 +64,7 @@ enum Kind {
 }
 
 impl Kind {
-    /// The mechanisms for it, the strongest first.
+    /// The names of the mechanisms for these credentials, the strongest first.
     const fn names(&self) -> &'static [&'static str] {
         match self {
             Self::Password { .. } => &[
@@ -92,70 +93,71 @@ impl Kind {
 }
 
 impl Credentials {
-    /// A user name and a password.
+    /// Makes credentials of a user name and a password.
     #[must_use]
     pub fn password(user: &str, password: Secret) -> Self {
         Self::of(Kind::Password { user: user.to_string(), password })
     }
 
-    /// A user name and a bearer token (RFC 6750).
+    /// Makes credentials of a user name and a bearer token (RFC 6750).
     #[must_use]
     pub fn token(user: &str, token: Secret) -> Self {
         Self::of(Kind::Token { user: user.to_string(), token })
     }
 
-    /// The certificate that the client showed in the TLS handshake.
+    /// Uses the certificate that the client presented in the TLS handshake.
     #[must_use]
     pub fn certificate() -> Self {
         Self::of(Kind::Certificate)
     }
 
-    /// Nothing, but perhaps a trace for the server's log (RFC 4505 §2).
+    /// Uses no credentials, with an optional trace for the server's log (RFC 4505 §2).
     #[must_use]
     pub fn anonymous(trace: Option<&str>) -> Self {
         Self::of(Kind::Nothing { trace: trace.map(ToString::to_string) })
     }
 
-    /// The same, to act as `identity`.
+    /// Sets the authorization identity to act as.
     #[must_use]
     pub fn with_authorization_identity(mut self, identity: &str) -> Self {
         self.authorization_identity = Some(identity.to_string());
         self
     }
 
-    /// The same, bound to the TLS session where the mechanism can be.
+    /// Sets the channel binding, for mechanisms that can be bound to the TLS session.
     #[must_use]
     pub fn with_channel_binding(mut self, binding: ChannelBinding) -> Self {
         self.channel_binding = Some(binding);
         self
     }
 
-    /// The same, with random text for one login, which SCRAM needs: 16 or more visible ASCII characters other than the comma; 24
-    /// octets of randomness in base64, say.
+    /// Sets the nonce that SCRAM needs: fresh random text for one login.
+    ///
+    /// It has at least 16 visible ASCII characters other than the comma, for example 24 random bytes in base64.
     #[must_use]
     pub fn with_nonce(mut self, nonce: &str) -> Self {
         self.nonce = Some(nonce.to_string());
         self
     }
 
-    /// The same, with the name and port that the client connected to, which OAUTHBEARER says (RFC 7628 §3.1).
+    /// Sets the host name and port that the client connected to, which OAUTHBEARER sends (RFC 7628 §3.1).
     #[must_use]
     pub fn with_server(mut self, host: &str, port: u16) -> Self {
         self.server = Some((host.to_string(), port));
         self
     }
 
-    /// The mechanisms that can carry these credentials, the strongest first.
+    /// Returns the mechanisms that can carry these credentials, the strongest first.
     ///
     /// # Errors
-    /// When there is none: why the one that needs the least cannot.
+    /// When there is none: the reason of the mechanism with the fewest requirements.
     pub fn mechanisms(&self) -> Result<Vec<Box<dyn Mechanism>>, MechanismError> {
         let mut mechanisms = Vec::new();
         let mut error = None;
         for name in self.kind.names() {
             match self.mechanism(name) {
                 Ok(mechanism) => mechanisms.push(mechanism),
-                // the last to say so needs the least, so it is what is really wrong
+                // the last mechanism has the fewest requirements, so its error is the relevant one
                 Err(why) => error = Some(why),
             }
         }
@@ -165,10 +167,10 @@ impl Credentials {
         }
     }
 
-    /// The mechanism of one name, in any case, with these credentials.
+    /// Returns the mechanism of that name, in any case, with these credentials.
     ///
     /// # Errors
-    /// When it is not known, or cannot carry them.
+    /// When the name is unknown, or the mechanism cannot carry the credentials.
     pub fn mechanism(&self, name: &str) -> Result<Box<dyn Mechanism>, MechanismError> {
         let upper = name.to_ascii_uppercase();
         match (upper.as_str(), &self.kind) {
@@ -295,13 +297,13 @@ mod tests {
             ["SCRAM-SHA-256", "SCRAM-SHA-1", "PLAIN"]
         );
         assert_eq!(names(&password()), ["CRAM-MD5", "PLAIN", "LOGIN"]);
-        // what SASLprep prohibits PLAIN can still carry
+        // PLAIN can carry a password that SASLprep prohibits
         let odd = Credentials::password("alice", Secret::from("a\x07")).with_nonce("rOprNGfwEbeRWgbNEkqO");
         assert_eq!(names(&odd), ["CRAM-MD5", "PLAIN", "LOGIN"]);
     }
 
     #[test]
-    fn credentials_of_one_kind_never_leave_by_a_mechanism_of_another() {
+    fn credentials_are_never_sent_with_a_mechanism_for_another_kind() {
         let token = Credentials::token("alice", Secret::from("t0ken"));
         assert_eq!(names(&token), ["OAUTHBEARER", "XOAUTH2"]);
         assert_eq!(names(&Credentials::certificate()), ["EXTERNAL"]);
@@ -312,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn when_nothing_can_carry_them_it_is_said_why() {
+    fn credentials_that_no_mechanism_can_carry_are_an_error() {
         let error = Credentials::password("alice", Secret::from("a\0b")).mechanisms().unwrap_err();
         assert_eq!(error.to_string(), "the password holds a NUL, which cannot be sent");
     }

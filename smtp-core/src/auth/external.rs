@@ -5,23 +5,23 @@ use crate::secret::Secret;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// EXTERNAL (RFC 4422 appendix A): the server knows the client already, by its TLS certificate.
+/// EXTERNAL (RFC 4422 appendix A): the server authenticates the client by its TLS certificate.
 #[derive(Clone, Debug, Default)]
 pub struct External {
     authorization_identity: String,
 }
 
 impl External {
-    /// The login as whoever the certificate is of.
+    /// Makes the login as the owner of the certificate.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The same, to act as `identity`.
+    /// Sets the authorization identity to act as.
     ///
     /// # Errors
-    /// A NUL in it.
+    /// When it has a NUL.
     pub fn with_authorization_identity(mut self, identity: &str) -> Result<Self, MechanismError> {
         without_nul("authorization identity", identity.as_bytes())?;
         self.authorization_identity = identity.to_string();

@@ -1,10 +1,10 @@
-//! Provides LOGIN (draft-murchison-sasl-login): obsolete, and all that some servers have.
+//! Provides LOGIN (draft-murchison-sasl-login): obsolete, but the only mechanism of some servers.
 
 use super::{Mechanism, MechanismError, without_nul};
 use crate::secret::Secret;
 use alloc::vec::Vec;
 
-/// LOGIN: the user name, then the password, each after a challenge whose text does not matter.
+/// LOGIN: user name and password, each in response to a challenge whose text is ignored.
 #[derive(Clone, Debug)]
 pub struct Login {
     user: Secret,
@@ -13,10 +13,10 @@ pub struct Login {
 }
 
 impl Login {
-    /// The login of `user` by `password`.
+    /// Makes the login of `user` with `password`.
     ///
     /// # Errors
-    /// A NUL in either.
+    /// When either has a NUL.
     pub fn new(user: &str, password: Secret) -> Result<Self, MechanismError> {
         without_nul("user name", user.as_bytes())?;
         without_nul("password", password.expose())?;

@@ -1,4 +1,4 @@
-//! Defines [`Mechanism`] (RFC 4422) and the mechanisms themselves.
+//! Defines [`Mechanism`] (RFC 4422) and its implementations.
 
 mod anonymous;
 mod channel_binding;
@@ -34,56 +34,57 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-/// A SASL mechanism: a small state machine that answers challenges.
+/// A SASL mechanism: a small state machine that responds to challenges.
 ///
-/// The core does what all of them share (RFC 4954 §4): base64, the `=` of an empty initial response, `*` to
-/// cancel, the length of lines and the number of rounds.
+/// The client does what all mechanisms share (RFC 4954 §4): base64, the `=` of an empty initial response, `*` to
+/// cancel, the maximum line length and the number of rounds.
 pub trait Mechanism: fmt::Debug + Send {
     /// Its name in the reply to EHLO.
     fn name(&self) -> &'static str;
 
-    /// Whether the server, or whoever reads along, learns the password or token from the exchange.
+    /// Returns whether the server or an eavesdropper learns the password or token from the exchange.
     fn reveals_password(&self) -> bool;
 
-    /// Is told what the server offers, before the exchange begins.
+    /// Receives the server's extensions before the exchange begins.
     fn offered(&mut self, _extensions: &Extensions) {}
 
-    /// Begins an exchange: what is said before the first challenge, `None` where the server speaks first.
+    /// Begins an exchange and returns the initial response, or `None` if the server must send a challenge first.
     ///
     /// # Errors
-    /// Why there can be no exchange.
+    /// The reason why there can be no exchange.
     fn initial_response(&mut self) -> Result<Option<Secret>, MechanismError>;
 
-    /// Answers a challenge, which is decoded already.
+    /// Responds to a decoded challenge.
     ///
     /// # Errors
-    /// Why the exchange is to be cancelled.
+    /// The reason to cancel the exchange.
     fn respond(&mut self, challenge: &[u8]) -> Result<Secret, MechanismError>;
 
-    /// Says whether the server's word of success is to be believed, which it is not before it has proved itself.
+    /// Checks, when the server reports success, that it has authenticated itself as the mechanism requires.
     ///
     /// # Errors
-    /// What proof is missing.
+    /// The missing proof.
     fn succeed(&mut self) -> Result<(), MechanismError> {
         Ok(())
     }
 
-    /// What the server said in the exchange itself about why it refuses, if it did.
+    /// The reason for a refusal that the server sent within the exchange, if any.
     fn refusal(&self) -> Option<MechanismError> {
         None
     }
 
-    /// What must not be seen even where a reply echoes it, besides the responses in base64; asked for again after
-    /// each response.
+    /// The secrets to mask in replies, besides the responses in base64.
+    ///
+    /// The client asks for them again after each response.
     fn secrets(&self) -> Vec<Secret>;
 }
 
-/// Why a mechanism gave up an exchange; holds nothing that is secret.
+/// The reason why a mechanism gave up an exchange; holds no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MechanismError(Cow<'static, str>);
 
 impl MechanismError {
-    /// An error that says `why`.
+    /// Makes an error with this message.
     pub fn new(why: impl Into<Cow<'static, str>>) -> Self {
         Self(why.into())
     }
@@ -101,7 +102,7 @@ impl fmt::Display for MechanismError {
 
 impl core::error::Error for MechanismError {}
 
-/// Refuses what no mechanism of strings can carry (RFC 4616 §2).
+/// Refuses a NUL, which no text-based mechanism can carry (RFC 4616 §2).
 fn without_nul(what: &'static str, value: &[u8]) -> Result<(), MechanismError> {
     if value.contains(&0) {
         return Err(MechanismError::new(alloc::format!("the {what} holds a NUL, which cannot be sent")));
@@ -109,12 +110,12 @@ fn without_nul(what: &'static str, value: &[u8]) -> Result<(), MechanismError> {
     Ok(())
 }
 
-/// A challenge where the mechanism has none.
+/// The error for an unexpected challenge.
 fn no_challenge(name: &'static str) -> MechanismError {
     MechanismError::new(alloc::format!("the server sent a challenge, and {name} has none"))
 }
 
-/// Puts `parts` together in a buffer of the exact size, so that growing leaves no copy of a secret behind.
+/// Joins `parts` in a buffer of the exact size, because growth would leave copies of a secret in memory.
 fn joined(parts: &[&[u8]]) -> Secret {
     let mut octets = Vec::with_capacity(parts.iter().map(|part| part.len()).sum());
     for part in parts {
@@ -123,12 +124,12 @@ fn joined(parts: &[&[u8]]) -> Secret {
     Secret::from(octets)
 }
 
-/// A name as RFC 5801 §4 and RFC 5802 §5.1 write it in a header whose parts are parted by commas.
+/// Encodes a name for a header whose parts are separated by commas (RFC 5801 §4, RFC 5802 §5.1).
 fn saslname(name: &str) -> String {
     name.replace('=', "=3D").replace(',', "=2C")
 }
 
-/// What a server wrote, fit to be shown: no control character, and no more than a few lines of it.
+/// Makes text from the server printable: no control characters, and at most a few lines.
 fn shown(octets: &[u8]) -> String {
     const LONGEST: usize = 300;
     let text = String::from_utf8_lossy(octets);
@@ -152,13 +153,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_wrote_is_shown_without_control_characters_and_cut() {
+    fn server_text_is_shown_without_control_characters_and_truncated() {
         assert_eq!(shown(b"a\x1b[2J\xe2\x80\xaeb\xff"), "a\\u{1b}[2J\\u{202e}b\u{fffd}");
         assert_eq!(shown(&[b'x'; 400]).chars().count(), 301);
     }
 
     #[test]
-    fn names_lose_no_comma_and_no_equals_sign() {
+    fn commas_and_equals_signs_in_names_are_escaped() {
         assert_eq!(saslname("a=b,c=2C"), "a=3Db=2Cc=3D2C");
     }
 }

@@ -3,14 +3,14 @@
 use super::{MechanismError, shown};
 use crate::secret::Secret;
 
-/// A bearer token (RFC 6750), and what the server said of it.
+/// A bearer token (RFC 6750), and the server's error, if it sent one.
 #[derive(Clone)]
 pub(super) struct Token {
     token: Secret,
     error: Option<MechanismError>,
 }
 
-/// Says whether the server refused, never in which words: it may have repeated the token.
+/// Shows whether the server refused, but not its text, which may repeat the token.
 impl core::fmt::Debug for Token {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         f.debug_struct("Token")
@@ -21,15 +21,16 @@ impl core::fmt::Debug for Token {
 }
 
 impl Token {
-    /// Takes visible ASCII characters only: tokens are made of fewer (RFC 6750 §2.1), and of what else could be sent
-    /// some would end the field that it stands in.
+    /// Accepts visible ASCII characters only.
+    ///
+    /// Tokens use a subset of these (RFC 6750 §2.1), and some other characters would end the field.
     pub(super) fn new(token: Secret) -> Result<Self, MechanismError> {
         if token.is_empty() {
             return Err(MechanismError::new("the token is empty"));
         }
         if !token.expose().iter().all(u8::is_ascii_graphic) {
             return Err(MechanismError::new(
-                "the token holds a blank or another character that no token has, try it without its line end",
+                "the token has a space or another character that is not allowed, try it without its line end",
             ));
         }
         Ok(Self { token, error: None })
@@ -39,12 +40,12 @@ impl Token {
         &self.token
     }
 
-    /// Forgets an earlier exchange.
+    /// Resets the state of an earlier exchange.
     pub(super) fn begin(&mut self) {
         self.error = None;
     }
 
-    /// Takes the one challenge that there can be: the server says why it refuses the token.
+    /// Handles the only possible challenge, in which the server gives the reason for refusing the token.
     pub(super) fn refuse(&mut self, challenge: &[u8]) -> Result<(), MechanismError> {
         if self.error.is_some() {
             return Err(MechanismError::new("the server refused the token, and sent a further challenge"));
@@ -57,11 +58,11 @@ impl Token {
         Ok(())
     }
 
-    /// RFC 7628 §3.2.3: behind the error there is no success.
+    /// Success after an error is a protocol violation (RFC 7628 §3.2.3).
     pub(super) fn succeed(&self) -> Result<(), MechanismError> {
         match self.error {
             None => Ok(()),
-            Some(_) => Err(MechanismError::new("the server said success after it had refused the token")),
+            Some(_) => Err(MechanismError::new("the server reported success after it had refused the token")),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::secret::Secret;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-/// OAUTHBEARER (RFC 7628): a bearer token (RFC 6750), and whom to act as.
+/// OAUTHBEARER (RFC 7628): a bearer token (RFC 6750) and an authorization identity.
 #[derive(Clone, Debug)]
 pub struct OAuthBearer {
     authorization_identity: String,
@@ -15,28 +15,28 @@ pub struct OAuthBearer {
 }
 
 impl OAuthBearer {
-    /// The login by `token`, as whoever it was given to.
+    /// Makes the login with `token`, as the user that it was issued to.
     ///
     /// # Errors
-    /// A token that holds what no token has.
+    /// When the token has characters that are not allowed in tokens.
     pub fn new(token: Secret) -> Result<Self, MechanismError> {
         Ok(Self { authorization_identity: String::new(), server: None, token: Token::new(token)? })
     }
 
-    /// The same, as `identity`; most servers want the user name here (RFC 7628 §3.1).
+    /// Sets the authorization identity; most servers expect the user name here (RFC 7628 §3.1).
     ///
     /// # Errors
-    /// A control character in it.
+    /// When it has a control character.
     pub fn with_authorization_identity(mut self, identity: &str) -> Result<Self, MechanismError> {
         without_control("authorization identity", identity)?;
         self.authorization_identity = identity.to_string();
         Ok(self)
     }
 
-    /// The same, with the name and port that the client connected to (RFC 7628 §3.1).
+    /// Sets the host name and port that the client connected to (RFC 7628 §3.1).
     ///
     /// # Errors
-    /// A name that is empty or holds a control character.
+    /// When the name is empty or has a control character.
     pub fn with_server(mut self, host: &str, port: u16) -> Result<Self, MechanismError> {
         without_control("name of the server", host)?;
         if host.is_empty() {
@@ -108,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_and_servers_end_no_field() {
+    fn names_and_servers_cannot_end_a_field() {
         let plain = OAuthBearer::new(Secret::from("t")).unwrap();
         assert_eq!(
             plain.clone().initial_response().unwrap().unwrap().expose(),

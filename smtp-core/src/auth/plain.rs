@@ -14,20 +14,20 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// The login of `user` by `password`.
+    /// Makes the login of `user` with `password`.
     ///
     /// # Errors
-    /// A NUL in either.
+    /// When either has a NUL.
     pub fn new(user: &str, password: Secret) -> Result<Self, MechanismError> {
         without_nul("user name", user.as_bytes())?;
         without_nul("password", password.expose())?;
         Ok(Self { authorization_identity: String::new(), user: user.to_string(), password })
     }
 
-    /// The same, to act as `identity`.
+    /// Sets the authorization identity to act as.
     ///
     /// # Errors
-    /// A NUL in it.
+    /// When it has a NUL.
     pub fn with_authorization_identity(mut self, identity: &str) -> Result<Self, MechanismError> {
         without_nul("authorization identity", identity.as_bytes())?;
         self.authorization_identity = identity.to_string();

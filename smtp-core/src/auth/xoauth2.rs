@@ -1,4 +1,4 @@
-//! Provides XOAUTH2, which Google made and others took over before RFC 7628 was there.
+//! Provides XOAUTH2, the predecessor of RFC 7628, defined by Google and offered by others too.
 
 use super::oauth::Token;
 use super::{Mechanism, MechanismError, joined};
@@ -14,10 +14,11 @@ pub struct XOAuth2 {
 }
 
 impl XOAuth2 {
-    /// The login of `user` by `token`.
+    /// Makes the login of `user` with `token`.
     ///
     /// # Errors
-    /// A user name that is empty or holds a control character, a token that holds what no token has.
+    /// When the user name is empty or has a control character, or the token has characters that are not allowed in
+    /// tokens.
     pub fn new(user: &str, token: Secret) -> Result<Self, MechanismError> {
         if user.is_empty() || user.chars().any(char::is_control) {
             return Err(MechanismError::new("the user name is empty or holds a control character"));
@@ -64,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_error_is_answered_by_nothing_and_kept() {
+    fn the_error_gets_an_empty_response_and_is_kept() {
         let mut mechanism = XOAuth2::new("alice", Secret::from("token")).unwrap();
         mechanism.initial_response().unwrap();
         assert_eq!(mechanism.refusal(), None);
@@ -77,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn what_would_end_a_field_is_refused() {
+    fn characters_that_would_end_a_field_are_refused() {
         for (user, token) in
             [("", "t"), ("a\x01b", "t"), ("a", ""), ("a", "t\x01"), ("a", "t\n"), ("a", "t t")]
         {

@@ -7,7 +7,7 @@ use super::stream::Stream;
 use super::timed::Timed;
 use crate::mailer::{
     Error, ErrorKind, HeaderTemplate, LookUpFault, Notice, ProxyExchange, ProxyFault, ProxyStep, Route,
-    Server, SettingError,
+    Server, SettingError, UnixPath,
 };
 use crate::network::{
     LookUp, STAGGER, connect_error, found, header_ends, look_up_error, proxy_error, select,
@@ -237,8 +237,9 @@ fn is_under_way(error: &io::Error) -> bool {
 
 /// A socket whose server accepts no connections lets its clients wait without end, so it is asked again and again.
 #[cfg(unix)]
-fn unix(path: &str, wait: &Wait) -> Result<Socket, Error> {
-    let address = socket2::SockAddr::unix(path).map_err(|_| SettingError::SocketPathTooLong)?;
+fn unix(path: &UnixPath, wait: &Wait) -> Result<Socket, Error> {
+    let address = socket2::SockAddr::unix(crate::network::path_of(path))
+        .map_err(|_| SettingError::SocketPathTooLong)?;
     let connect = || {
         let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None)?;
         socket.set_nonblocking(true)?;
@@ -258,7 +259,7 @@ fn unix(path: &str, wait: &Wait) -> Result<Socket, Error> {
 }
 
 #[cfg(not(unix))]
-fn unix(_path: &str, _wait: &Wait) -> Result<Socket, Error> {
+fn unix(_path: &UnixPath, _wait: &Wait) -> Result<Socket, Error> {
     Err(SettingError::NoUnixSockets.into())
 }
 

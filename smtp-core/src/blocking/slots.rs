@@ -34,6 +34,8 @@ struct State {
 pub(super) struct Slot {
     slots: Arc<Slots>,
     process: u32,
+    /// Whether it was returned with its session.
+    is_returned: bool,
     /// What the reuse of its connection depends on.
     pub(super) tenure: Tenure,
     /// Whether it had a session.
@@ -81,8 +83,7 @@ impl Slots {
             };
             if let Some(why) = why {
                 state.queue.retain(|other| *other != ticket);
-                drop(state);
-                self.freed.notify_all();
+                self.wake(state);
                 return Err(why.into());
             }
             if state.queue.front() == Some(&ticket) && state.used < state.idle.limits().connections {
@@ -96,10 +97,10 @@ impl Slots {
         state.queue.pop_front();
         state.used += 1;
         let process = state.process;
-        drop(state);
         // The next one may find a slot too.
-        self.freed.notify_all();
-        Ok(Slot { slots: Arc::clone(self), process, tenure: Tenure::new(self.now()), is_used: false })
+        self.wake(state);
+        let tenure = Tenure::new(self.now());
+        Ok(Slot { slots: Arc::clone(self), process, is_returned: false, tenure, is_used: false })
     }
 
     /// Takes the idle sessions out, and refuses every later wait.
@@ -107,9 +108,17 @@ impl Slots {
         let mut state = self.lock();
         state.is_closed = true;
         let sessions = state.idle.drain();
-        drop(state);
-        self.freed.notify_all();
+        self.wake(state);
         sessions
+    }
+
+    /// Wakes those who wait, which takes a system call where there are some.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let anyone_waits = !state.queue.is_empty();
+        drop(state);
+        if anyone_waits {
+            self.freed.notify_all();
+        }
     }
 
     fn now(&self) -> Instant {
@@ -149,13 +158,19 @@ impl Slot {
     }
 
     /// Puts a session back that may be used again, and returns the slot; gives the session back if it is to be closed.
-    pub(super) fn put(self, session: Session) -> Option<Session> {
+    pub(super) fn put(mut self, session: Session) -> Option<Session> {
         let now = self.slots.now();
         let mut state = self.slots.lock();
         if state.is_closed || state.process != self.process {
             return Some(session);
         }
-        state.idle.put(session, self.tenure, now)
+        let spent = state.idle.put(session, self.tenure, now);
+        if spent.is_none() {
+            state.used = state.used.saturating_sub(1);
+            self.is_returned = true;
+            self.slots.wake(state);
+        }
+        spent
     }
 
     /// Its connection is a new one.
@@ -166,12 +181,14 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if self.is_returned {
+            return;
+        }
         let mut state = self.slots.lock();
         if state.process == self.process {
             state.used = state.used.saturating_sub(1);
         }
-        drop(state);
-        self.slots.freed.notify_all();
+        self.slots.wake(state);
     }
 }
 

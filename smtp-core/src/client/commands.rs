@@ -1,7 +1,7 @@
-//! Puts out the commands of the jobs, as far ahead of the replies as the server and the [`Limits`](crate::Limits) allow.
+//! Queues commands as far ahead of the replies as the server and the [`Limits`](crate::Limits) allow.
 
-use super::exchange::Say;
-use super::job::{Expect, Job, Owed, Task};
+use super::exchange::AuthStep;
+use super::job::{Expect, Job, Outstanding, Task};
 use super::transaction::Stage;
 use super::{Client, Phase};
 use crate::command;
@@ -15,21 +15,21 @@ use crate::transmit::Content;
 use alloc::vec::Vec;
 
 impl Client {
-    /// Goes on until nothing more can be put out, or there is enough for one write.
-    pub(super) fn put_out_commands(&mut self) {
+    /// Queues commands until no more can be queued, or there are enough for one write.
+    pub(super) fn queue_commands(&mut self) {
         while self.phase == Phase::Open && self.has_changed && self.pending.len() < self.config.limits.chunk {
             self.has_changed = self.step();
         }
     }
 
-    /// The goal whose body is wanted now.
+    /// Returns the goal whose body is needed now.
     pub(super) fn wanted_body(&self) -> Option<Goal> {
         let (goal, stage) = self.unfinished_body()?;
         let held = if stage == Stage::Data { self.pending.len() } else { self.chunk.len() };
         (held < self.config.limits.chunk).then_some(goal)
     }
 
-    /// The goal whose body is not complete, whether or not there is room for more of it now.
+    /// Returns the goal whose body is incomplete, even if there is no room for more of it now.
     pub(super) fn unfinished_body(&self) -> Option<(Goal, Stage)> {
         let job = self.jobs.get(self.cursor)?;
         let Task::Send(transaction) = &job.task else { return None };
@@ -40,11 +40,11 @@ impl Client {
         is_unfinished.then_some((job.goal, transaction.stage))
     }
 
-    /// All of a transaction is out: the next job may put out its commands.
+    /// Marks a transaction as completely queued, so that the next job can queue its commands.
     pub(super) fn finish_writing(&mut self, goal: Goal) {
         let Some(transaction) = self.transaction(goal) else { return };
         transaction.stage = Stage::Written;
-        let is_answered = transaction.owed == 0;
+        let is_answered = transaction.outstanding == 0;
         let leaves_recipients = transaction.leaves_recipients();
         if is_answered {
             let end = transaction.take_end();
@@ -53,66 +53,66 @@ impl Client {
         self.has_open_recipients |= leaves_recipients && self.open_transaction == Some(goal);
     }
 
-    /// Says the next thing of AUTH.
-    pub(super) fn say(&mut self, goal: Goal, say: Say) {
-        match say {
-            Say::Auth(name, None) => {
+    /// Queues the next step of AUTH.
+    pub(super) fn queue_auth(&mut self, goal: Goal, step: AuthStep) {
+        match step {
+            AuthStep::Auth(name, None) => {
                 command::line(&mut self.pending, &["AUTH ", name]);
-                self.owe(goal, Expect::Auth);
+                self.expect_reply(goal, Expect::Auth);
             }
-            Say::Auth(name, Some(response)) => {
+            AuthStep::Auth(name, Some(response)) => {
                 self.pending.push(Content::Command, b"AUTH ");
                 self.pending.push(Content::Command, name.as_bytes());
                 self.pending.push(Content::Command, b" ");
                 self.pending.push(Content::Secret, response.expose());
                 self.pending.push(Content::Command, b"\r\n");
                 self.mask.add(response);
-                self.owe(goal, Expect::Auth);
+                self.expect_reply(goal, Expect::Auth);
             }
-            Say::Response(response) => {
+            AuthStep::Response(response) => {
                 self.pending.push(Content::Secret, response.expose());
                 self.pending.push(Content::Command, b"\r\n");
                 self.mask.add(response);
-                self.owe(goal, Expect::Auth);
+                self.expect_reply(goal, Expect::Auth);
             }
-            Say::Cancel => {
+            AuthStep::Cancel => {
                 command::line(&mut self.pending, &["*"]);
-                self.owe(goal, Expect::Cancel);
+                self.expect_reply(goal, Expect::Cancel);
             }
         }
     }
 
-    /// Says EHLO, LHLO or HELO.
-    pub(super) fn say_hello(&mut self, goal: Goal, verb: Verb) {
+    /// Queues EHLO, LHLO or HELO.
+    pub(super) fn queue_hello(&mut self, goal: Goal, verb: Verb) {
         if let Some(index) = self.job_index(goal)
             && let Task::Hello(domain) = &self.jobs[index].task
         {
             command::line(&mut self.pending, &[verb.name(), " ", domain.as_str()]);
-            self.owe(goal, Expect::Hello(verb));
+            self.expect_reply(goal, Expect::Hello(verb));
         }
     }
 
-    /// Says XCLIENT, if the server takes each of the attributes.
-    fn say_xclient(&mut self, goal: Goal) {
+    /// Queues XCLIENT, if the server accepts each of the attributes.
+    fn queue_xclient(&mut self, goal: Goal) {
         let Some(Job { task: Task::Xclient(attributes), .. }) = self.jobs.get_mut(self.cursor) else {
             return;
         };
         let Some(offer) = self.extensions.parameters("XCLIENT") else {
             return self.done(goal, End::Undone(Reason::NotOffered("XCLIENT")));
         };
-        let is_taken =
+        let is_accepted =
             |keyword: &str| offer.split_ascii_whitespace().any(|name| name.eq_ignore_ascii_case(keyword));
-        if let Some((name, _)) = attributes.iter().find(|(_, attribute)| !is_taken(attribute.keyword())) {
+        if let Some((name, _)) = attributes.iter().find(|(_, attribute)| !is_accepted(attribute.keyword())) {
             let reason = Reason::NotOffered(name);
             return self.done(goal, End::Undone(reason));
         }
         let attributes: Vec<_> =
             core::mem::take(attributes).into_iter().map(|(_, attribute)| attribute).collect();
         command::xclient(&mut self.pending, &attributes);
-        self.owe(goal, Expect::Xclient);
+        self.expect_reply(goal, Expect::Xclient);
     }
 
-    /// Begins AUTH, or after `refusal` goes on with the next mechanism.
+    /// Begins AUTH with the first usable mechanism, or after `refusal` with the next one.
     pub(super) fn begin_exchange(&mut self, goal: Goal, refusal: Option<&Reply>) {
         let may_reveal = match self.config.reveal {
             Reveal::Secured => self.is_secured,
@@ -125,7 +125,7 @@ impl Client {
             return self.done(goal, End::Undone(Reason::NotOffered("AUTH")));
         }
         match exchange.begin(&self.extensions, may_reveal) {
-            Ok(say) => self.say(goal, say),
+            Ok(step) => self.queue_auth(goal, step),
             Err(reason) => {
                 let reason = refusal.map_or(reason, |reply| Reason::Refused(reply.clone()));
                 self.done(goal, End::Undone(reason));
@@ -133,7 +133,7 @@ impl Client {
         }
     }
 
-    /// Puts out one more command, if that is possible; says whether anything changed.
+    /// Queues one more command if possible; returns whether anything changed.
     fn step(&mut self) -> bool {
         let Some(job) = self.jobs.get(self.cursor) else { return false };
         let goal = job.goal;
@@ -144,9 +144,9 @@ impl Client {
         match &job.task {
             Task::Send(_) => self.step_transaction(goal),
             Task::Simple(verb, _) => self.step_simple(goal, *verb),
-            // the session changes with these: nothing rides with them
+            // these commands change the session, so no other command is outstanding with them
             Task::Hello(_) | Task::StartTls | Task::Xclient(_) | Task::Authenticate(_)
-                if !self.owed.is_empty() =>
+                if !self.outstanding.is_empty() =>
             {
                 false
             }
@@ -156,12 +156,12 @@ impl Client {
                     Protocol::Smtp => Verb::Helo,
                     Protocol::Lmtp => Verb::Lhlo,
                 };
-                self.say_hello(goal, verb);
+                self.queue_hello(goal, verb);
                 true
             }
             Task::StartTls if self.extensions.starttls => {
                 command::line(&mut self.pending, &["STARTTLS"]);
-                self.owe(goal, Expect::StartTls);
+                self.expect_reply(goal, Expect::StartTls);
                 true
             }
             Task::StartTls => {
@@ -169,7 +169,7 @@ impl Client {
                 true
             }
             Task::Xclient(_) => {
-                self.say_xclient(goal);
+                self.queue_xclient(goal);
                 true
             }
             Task::Authenticate(_) => {
@@ -180,7 +180,7 @@ impl Client {
     }
 
     fn step_simple(&mut self, goal: Goal, verb: Verb) -> bool {
-        if !self.may_put_out() {
+        if !self.may_queue() {
             return false;
         }
         let Some(Job { task: Task::Simple(_, argument), .. }) = self.jobs.get(self.cursor) else {
@@ -201,7 +201,7 @@ impl Client {
             }
             (_, None) => command::line(&mut self.pending, &[verb.name()]),
         }
-        self.owe(goal, Expect::Simple(verb));
+        self.expect_reply(goal, Expect::Simple(verb));
         self.is_group_ended = verb != Verb::Rset || core::mem::take(&mut self.has_open_recipients);
         match verb {
             Verb::Rset => self.open_transaction = None,
@@ -217,7 +217,7 @@ impl Client {
     }
 
     fn step_transaction(&mut self, goal: Goal) -> bool {
-        let may_put_out = self.may_put_out();
+        let may_queue = self.may_queue();
         let is_chunking = self.extensions.chunking;
         let is_gathered = self.chunk.len() >= self.config.limits.chunk;
         let is_server_dirty = self.open_transaction.is_some();
@@ -233,7 +233,7 @@ impl Client {
                 }
                 let gathers =
                     is_chunking && !self.transaction(goal).is_some_and(|transaction| transaction.is_check);
-                if gathers && self.owed_final >= self.config.limits.in_flight {
+                if gathers && self.outstanding_final >= self.config.limits.in_flight {
                     return false;
                 }
                 self.chunk.clear();
@@ -247,12 +247,12 @@ impl Client {
                 }
                 is_ready
             }
-            // the reply to an RSET that the caller asked for may say that another one is needed
-            Stage::Reset if !may_put_out => false,
+            // the reply to the caller's own RSET may show that another one is needed
+            Stage::Reset if !may_queue => false,
             Stage::Reset if is_server_dirty => {
                 transaction.stage = Stage::Mail;
                 command::line(&mut self.pending, &["RSET"]);
-                self.owe(goal, Expect::ResetBefore);
+                self.expect_reply(goal, Expect::ResetBefore);
                 self.open_transaction = None;
                 self.is_group_ended = core::mem::take(&mut self.has_open_recipients);
                 true
@@ -262,24 +262,24 @@ impl Client {
                 true
             }
             Stage::Mail => {
-                if !may_put_out {
+                if !may_queue {
                     return false;
                 }
                 transaction.stage = Stage::Rcpt;
                 if let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get(self.cursor) {
                     command::mail(&mut self.pending, &transaction.envelope, &self.extensions);
                 }
-                self.owe(goal, Expect::Mail);
+                self.expect_reply(goal, Expect::Mail);
                 self.open_transaction = Some(goal);
                 true
             }
-            Stage::Rcpt => self.put_out_recipients(goal),
-            Stage::Gate => self.step_gate(goal, may_put_out),
+            Stage::Rcpt => self.queue_recipients(goal),
+            Stage::Gate => self.step_gate(goal, may_queue),
             Stage::Data if transaction.is_body_complete => {
                 self.end_data(goal);
                 true
             }
-            Stage::Chunks => self.step_chunks(goal, may_put_out),
+            Stage::Chunks => self.step_chunks(goal, may_queue),
             Stage::AwaitData | Stage::Data => false,
             Stage::Written => {
                 self.cursor += 1;
@@ -288,11 +288,11 @@ impl Client {
         }
     }
 
-    /// Puts out RCPT for as many recipients as there is room for; says whether anything changed.
-    fn put_out_recipients(&mut self, goal: Goal) -> bool {
-        let before = self.owed.len();
+    /// Queues RCPT for as many recipients as there is room for; returns whether anything changed.
+    fn queue_recipients(&mut self, goal: Goal) -> bool {
+        let before = self.outstanding.len();
         loop {
-            let has_room = self.pending.len() < self.config.limits.chunk && self.may_put_out();
+            let has_room = self.pending.len() < self.config.limits.chunk && self.may_queue();
             let Some(Job { task: Task::Send(transaction), .. }) = self.jobs.get_mut(self.cursor) else {
                 return false;
             };
@@ -304,29 +304,29 @@ impl Client {
                 return true;
             };
             if !has_room {
-                return self.owed.len() > before;
+                return self.outstanding.len() > before;
             }
             command::rcpt(&mut self.pending, recipient);
             transaction.asked += 1;
-            transaction.owed += 1;
+            transaction.outstanding += 1;
             self.is_group_ended = false;
-            self.owed.push_back(Owed { goal, expect: Expect::Rcpt(index) });
+            self.outstanding.push_back(Outstanding { goal, expect: Expect::Rcpt(index) });
         }
     }
 
-    /// All RCPT are out: goes on to the mail data, waits for the replies, or ends.
-    fn step_gate(&mut self, goal: Goal, may_put_out: bool) -> bool {
+    /// Continues after the last RCPT: with the mail data, by waiting for replies, or not at all.
+    fn step_gate(&mut self, goal: Goal, may_queue: bool) -> bool {
         let (is_lmtp, is_chunking, is_suspect) = (self.is_lmtp(), self.extensions.chunking, self.is_suspect);
         let Some(transaction) = self.transaction(goal) else { return false };
         if transaction.is_check {
-            return self.end_check(goal, may_put_out);
+            return self.end_check(goal, may_queue);
         }
-        if transaction.is_hopeless() {
+        if transaction.is_blocked() {
             self.chunk.clear();
             self.finish_writing(goal);
             return true;
         }
-        // a message that does not fit one chunk is not sent into the blue
+        // a message larger than one chunk waits for the replies to RCPT
         let waits = transaction.envelope.all_or_nothing
             || (is_chunking && (is_lmtp || is_suspect || !transaction.is_body_complete));
         if waits && !transaction.is_answered() {
@@ -336,52 +336,52 @@ impl Client {
             transaction.stage = Stage::Chunks;
             return true;
         }
-        if !may_put_out {
+        if !may_queue {
             return false;
         }
         transaction.stage = Stage::AwaitData;
         command::line(&mut self.pending, &["DATA"]);
-        self.owe(goal, Expect::Data);
+        self.expect_reply(goal, Expect::Data);
         self.is_group_ended = true;
         true
     }
 
-    /// Ends a check by RSET; when MAIL was refused there is nothing to reset.
-    fn end_check(&mut self, goal: Goal, may_put_out: bool) -> bool {
+    /// Ends a check with RSET, unless MAIL was refused and there is nothing to reset.
+    fn end_check(&mut self, goal: Goal, may_queue: bool) -> bool {
         let Some(transaction) = self.transaction(goal) else { return false };
         if transaction.is_mail_refused {
             self.finish_writing(goal);
             return true;
         }
-        if !may_put_out {
+        if !may_queue {
             return false;
         }
         transaction.stage = Stage::Written;
         command::line(&mut self.pending, &["RSET"]);
-        self.owe(goal, Expect::ResetAfter);
+        self.expect_reply(goal, Expect::ResetAfter);
         self.open_transaction = None;
-        // where RSET is refused, those who were only asked for would get the next message
+        // if the RSET is refused, the recipients of the check would receive the next message
         let is_check = |job: &Job| matches!(&job.task, Task::Send(transaction) if transaction.is_check);
         self.is_group_ended = !self.jobs.get(self.cursor + 1).is_some_and(is_check);
         true
     }
 
-    /// Puts out the lone dot behind the mail data of DATA (RFC 5321 §4.1.1.4).
+    /// Queues the final dot after the mail data of DATA (RFC 5321 §4.1.1.4).
     fn end_data(&mut self, goal: Goal) {
         self.pending.push(Content::Message, b".\r\n");
-        let put_out = self.put_out();
-        // the server ends the transaction whatever it replies
+        let position = self.output_position();
+        // the transaction ends at the server whatever the reply is
         self.open_transaction = None;
         if let Some(transaction) = self.transaction(goal) {
             transaction.stage = Stage::Written;
-            transaction.data_ends = Some(put_out);
+            transaction.data_ends = Some(position);
         }
-        self.owe_final_replies(goal);
+        self.expect_final_replies(goal);
     }
 
-    /// Puts out BDAT with the chunk that was gathered, when it is full or the last (RFC 3030 §2).
-    fn step_chunks(&mut self, goal: Goal, may_put_out: bool) -> bool {
-        let put_out = self.put_out();
+    /// Queues BDAT with the gathered chunk once it is full or the last one (RFC 3030 §2).
+    fn step_chunks(&mut self, goal: Goal, may_queue: bool) -> bool {
+        let position = self.output_position();
         let is_full = self.chunk.len() >= self.config.limits.chunk;
         let Some(transaction) = self.transaction(goal) else { return false };
         if let Some(reply) = transaction.chunk_refusal.take() {
@@ -391,48 +391,48 @@ impl Client {
             return true;
         }
         let is_last = transaction.is_body_complete;
-        if !may_put_out || !(is_last || is_full) {
+        if !may_queue || !(is_last || is_full) {
             return false;
         }
-        transaction.data_begins.get_or_insert(put_out);
+        transaction.data_begins.get_or_insert(position);
         command::bdat(&mut self.pending, self.chunk.len(), is_last);
         self.pending.push(Content::Message, &self.chunk);
         self.chunk.clear();
         if !is_last {
-            self.owe(goal, Expect::Chunk);
+            self.expect_reply(goal, Expect::Chunk);
             return true;
         }
-        let put_out = self.put_out();
+        let position = self.output_position();
         if let Some(transaction) = self.transaction(goal) {
             transaction.stage = Stage::Written;
-            transaction.data_ends = Some(put_out);
+            transaction.data_ends = Some(position);
         }
-        self.owe_final_replies(goal);
+        self.expect_final_replies(goal);
         true
     }
 
-    /// One reply, or under LMTP one for each recipient that was taken (RFC 2033 §4.2).
-    fn owe_final_replies(&mut self, goal: Goal) {
+    /// Expects one final reply, or with LMTP one for each accepted recipient (RFC 2033 §4.2).
+    fn expect_final_replies(&mut self, goal: Goal) {
         if !self.is_lmtp() {
-            return self.owe(goal, Expect::Message(None));
+            return self.expect_reply(goal, Expect::Message(None));
         }
         let Some(transaction) = self.transaction(goal) else { return };
-        let taken = |standing: &super::transaction::Standing| {
-            matches!(standing, super::transaction::Standing::Taken(_))
+        let accepted = |standing: &super::transaction::Standing| {
+            matches!(standing, super::transaction::Standing::Accepted(_))
         };
-        let taken: Vec<usize> = transaction
+        let accepted: Vec<usize> = transaction
             .standings
             .iter()
             .enumerate()
-            .filter(|(_, standing)| taken(standing))
+            .filter(|(_, standing)| accepted(standing))
             .map(|(at, _)| at)
             .collect();
-        for index in taken {
-            self.owe(goal, Expect::Message(Some(index)));
+        for index in accepted {
+            self.expect_reply(goal, Expect::Message(Some(index)));
         }
     }
 
-    /// Why this message cannot be sent to this server, known before an octet leaves.
+    /// Returns the reason why this message cannot be sent to this server, if there is one.
     fn obstacle(&mut self, goal: Goal) -> Option<Reason> {
         let (eight_bit, utf8) = (self.extensions.eight_bit_mime, self.extensions.smtputf8);
         let limit = self.extensions.size_limit();
@@ -461,30 +461,30 @@ impl Client {
             .map(|limit| Reason::TooLarge { limit })
     }
 
-    /// Whether one more command may leave before the replies that are owed (RFC 2920 §3.1).
-    fn may_put_out(&mut self) -> bool {
+    /// Returns whether one more command may be sent before the outstanding replies arrive (RFC 2920 §3.1).
+    fn may_queue(&mut self) -> bool {
         let window = self.config.limits.window;
-        if self.owed.is_empty() {
+        if self.outstanding.is_empty() {
             self.is_window_full = false;
             return true;
         }
         if self.is_group_ended || !self.extensions.pipelining || window <= 1 {
             return false;
         }
-        if self.owed.len() >= window {
+        if self.outstanding.len() >= window {
             self.is_window_full = true;
-        } else if self.owed.len() <= window / 2 {
+        } else if self.outstanding.len() <= window / 2 {
             self.is_window_full = false;
         }
         !self.is_window_full
     }
 
-    pub(super) fn owe(&mut self, goal: Goal, expect: Expect) {
+    pub(super) fn expect_reply(&mut self, goal: Goal, expect: Expect) {
         self.is_group_ended = false;
-        self.owed_final += usize::from(matches!(expect, Expect::Message(_)));
-        self.owed.push_back(Owed { goal, expect });
+        self.outstanding_final += usize::from(matches!(expect, Expect::Message(_)));
+        self.outstanding.push_back(Outstanding { goal, expect });
         if let Some(transaction) = self.transaction(goal) {
-            transaction.owed += 1;
+            transaction.outstanding += 1;
         }
     }
 

@@ -1,12 +1,12 @@
-//! Ends goals, and with the connection all that are left.
+//! Ends goals, and all remaining ones with the connection.
 
 use super::job::Task;
-use super::{Client, Phase, Plan};
+use super::{Client, Phase, PlannedState};
 use crate::event::{End, Event, Goal, Verb};
 use crate::fault::{Cause, Reason};
 
 impl Client {
-    /// Notes how a goal ended, and tells it as soon as all before it are told.
+    /// Records the end of a goal, and reports it once all earlier goals are reported.
     pub(super) fn done(&mut self, goal: Goal, end: End) {
         let Some(index) = self.job_index(goal) else { return };
         let is_set_up_undone = self.jobs[index].task.is_set_up() && matches!(end, End::Undone(_));
@@ -22,15 +22,15 @@ impl Client {
                     _ => Some(End::Undone(Reason::Prerequisite)),
                 };
             }
-            // nothing behind it will be done: the plan is what is
-            self.plan = Plan {
+            // no later goal will be done, so plan with the current state
+            self.planned = PlannedState {
                 hello: self.is_hello_done,
                 secured: self.is_secured,
                 authenticated: self.is_authenticated,
-                quit: self.plan.quit,
+                quit: self.planned.quit,
             };
         }
-        self.tell_ends();
+        self.report_ends();
     }
 
     /// Ends the connection and with it every goal.
@@ -39,36 +39,36 @@ impl Client {
             return;
         }
         let cause = match (self.unavailable.take(), cause) {
-            // a server that said 421 was to end the connection, and how it does is no news
+            // after a 421 the server was expected to end the connection, in whatever way
             (Some(reply), Cause::Lost | Cause::TimedOut(_) | Cause::Quit) => Cause::Unavailable(reply),
             (_, cause) => cause,
         };
         self.phase = Phase::Closed;
-        self.owed.clear();
-        self.owed_handed_out = 0;
-        self.owed_final = 0;
+        self.outstanding.clear();
+        self.outstanding_transmitted = 0;
+        self.outstanding_final = 0;
         self.writing = None;
         self.pending.clear();
         self.chunk.clear();
-        let handed_out = self.handed_out;
+        let transmitted = self.transmitted;
         for job in &mut self.jobs {
             if job.end.is_some() {
                 continue;
             }
             job.end = Some(match &mut job.task {
                 Task::Send(transaction) => {
-                    let is_end_handed_out = transaction.data_ends.is_some_and(|end| end <= handed_out);
-                    transaction.cut_off(&cause, is_end_handed_out);
+                    let is_end_transmitted = transaction.data_ends.is_some_and(|end| end <= transmitted);
+                    transaction.cut_off(&cause, is_end_transmitted);
                     transaction.take_end()
                 }
                 _ => End::Undone(Reason::Closed(cause.clone())),
             });
         }
-        self.tell_ends();
+        self.report_ends();
         self.events.push_back(Event::Closed(cause));
     }
 
-    fn tell_ends(&mut self) {
+    fn report_ends(&mut self) {
         while let Some(job) = self.jobs.front_mut() {
             let Some(end) = job.end.take() else { return };
             let goal = job.goal;

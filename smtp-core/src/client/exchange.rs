@@ -13,24 +13,24 @@ use alloc::vec::Vec;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-/// A login on its way.
+/// A login in progress.
 #[derive(Debug)]
 pub(super) struct Exchange {
-    /// Those not tried yet, in the order of preference.
+    /// The mechanisms not tried yet, in order of preference.
     rest: VecDeque<Box<dyn Mechanism>>,
     current: Option<Box<dyn Mechanism>>,
-    /// An initial response too long for the command line: it answers the first challenge.
+    /// An initial response too long for the command line, to be sent after the first challenge.
     deferred: Option<Secret>,
     rounds: usize,
-    /// A mechanism that reveals nothing was refused: none that does may follow.
+    /// A mechanism that hides the password was refused, so none that reveals it may follow.
     must_not_reveal: bool,
-    /// Why it was cancelled, once it was.
+    /// The reason for the cancellation, if the exchange was cancelled.
     pub(super) cancelled: Option<Reason>,
 }
 
-/// What to say next.
+/// The next step of an exchange.
 #[derive(Debug)]
-pub(super) enum Say {
+pub(super) enum AuthStep {
     /// AUTH with a mechanism, and an initial response in base64.
     Auth(&'static str, Option<Secret>),
     /// A response in base64.
@@ -51,8 +51,8 @@ impl Exchange {
         }
     }
 
-    /// Begins with the first mechanism that is offered and may be used, or says why there is none.
-    pub(super) fn begin(&mut self, extensions: &Extensions, may_reveal: bool) -> Result<Say, Reason> {
+    /// Begins with the first mechanism that is offered and permitted.
+    pub(super) fn begin(&mut self, extensions: &Extensions, may_reveal: bool) -> Result<AuthStep, Reason> {
         let mut would_reveal = false;
         while let Some(mut mechanism) = self.rest.pop_front() {
             if !extensions.mechanisms().any(|name| name.eq_ignore_ascii_case(mechanism.name())) {
@@ -72,56 +72,56 @@ impl Exchange {
                 mechanism.initial_response().map_err(|error| Reason::Mechanism(error.into_inner()))?;
             let name = mechanism.name();
             self.current = Some(mechanism);
-            let Some(response) = response else { return Ok(Say::Auth(name, None)) };
+            let Some(response) = response else { return Ok(AuthStep::Auth(name, None)) };
             let encoded = if response.is_empty() { Secret::from("=") } else { encode(&response) };
             let length = "AUTH  \r\n".len() + name.len() + encoded.expose().len();
             if length > AUTH_LINE_LIMIT {
                 self.deferred = Some(response);
-                return Ok(Say::Auth(name, None));
+                return Ok(AuthStep::Auth(name, None));
             }
-            return Ok(Say::Auth(name, Some(encoded)));
+            return Ok(AuthStep::Auth(name, Some(encoded)));
         }
         Err(if would_reveal { Reason::WouldRevealPassword } else { Reason::NoMechanism })
     }
 
-    /// Answers a challenge that is in base64.
-    pub(super) fn respond(&mut self, challenge: &str, limits: &Limits) -> Say {
+    /// Responds to a challenge, which is in base64.
+    pub(super) fn respond(&mut self, challenge: &str, limits: &Limits) -> AuthStep {
         match self.response(challenge, limits) {
-            Ok(response) => Say::Response(encode(&response)),
+            Ok(response) => AuthStep::Response(encode(&response)),
             Err(reason) => {
                 self.cancelled = Some(reason);
-                Say::Cancel
+                AuthStep::Cancel
             }
         }
     }
 
-    /// Whether the server's word of success may be believed.
+    /// Checks whether the mechanism accepts the server's report of success.
     pub(super) fn succeed(&mut self) -> Result<(), Reason> {
         let Some(mechanism) = &mut self.current else { return Ok(()) };
         if self.deferred.is_some() {
-            return Err(Reason::Mechanism("the server said success before it had the response".into()));
+            return Err(Reason::Mechanism("the server reported success before it had the response".into()));
         }
         mechanism.succeed().map_err(|error| Reason::Mechanism(error.into_inner()))
     }
 
-    /// Whether the mechanism that is tried keeps the password from the server and from who reads along.
+    /// Returns whether the current mechanism hides the password from the server and from eavesdroppers.
     pub(super) fn hides_password(&self) -> bool {
         self.current.as_ref().is_some_and(|mechanism| !mechanism.reveals_password())
     }
 
-    /// The mechanism was refused as such: goes on, but never down to one that reveals the password.
-    pub(super) fn give_up_mechanism(&mut self) {
+    /// Drops the refused mechanism; if it hides the password, none that reveals it may follow.
+    pub(super) fn drop_mechanism(&mut self) {
         if let Some(mechanism) = self.current.take() {
             self.must_not_reveal |= !mechanism.reveals_password();
         }
     }
 
-    /// What must not be seen in any reply.
+    /// The secrets that must be masked in every reply.
     pub(super) fn secrets(&self) -> Vec<Secret> {
         self.current.iter().chain(&self.rest).flat_map(|mechanism| mechanism.secrets()).collect()
     }
 
-    /// Why the login was refused by `reply`: the mechanism may know more of it.
+    /// Returns the reason for a refusal by `reply`; the mechanism may have received a more precise one.
     pub(super) fn refusal(&self, reply: &Reply) -> Reason {
         match self.current.as_ref().and_then(|mechanism| mechanism.refusal()) {
             Some(error) => Reason::LoginRefused { reply: reply.clone(), why: error.into_inner() },
@@ -132,7 +132,7 @@ impl Exchange {
     fn response(&mut self, challenge: &str, limits: &Limits) -> Result<Secret, Reason> {
         self.rounds += 1;
         if self.rounds > limits.auth_rounds {
-            return Err(Reason::Mechanism("the server sent challenge upon challenge".into()));
+            return Err(Reason::Mechanism("the server sent too many challenges".into()));
         }
         let challenge = STANDARD
             .decode(challenge.trim_ascii())
@@ -151,7 +151,7 @@ impl Exchange {
     }
 }
 
-/// In base64, of the exact size, so that growing leaves no copy behind.
+/// Encodes in base64 with the exact capacity, because growth would leave copies of the secret in memory.
 fn encode(response: &Secret) -> Secret {
     Secret::from(STANDARD.encode(response.expose()))
 }

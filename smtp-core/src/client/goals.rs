@@ -1,4 +1,4 @@
-//! Provides the goals: what the application can ask for.
+//! Provides the goals of a [`Client`]: the operations that an application can request.
 
 use super::exchange::Exchange;
 use super::job::{Job, Task};
@@ -18,28 +18,30 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// Commands that change the protocol's state, so that the client must know of them.
+/// Commands that change the protocol's state, so that the client must know about them.
 const STATE_CHANGING: [&str; 8] = ["DATA", "BDAT", "STARTTLS", "AUTH", "EHLO", "HELO", "LHLO", "XCLIENT"];
 
-/// Goals. Each that is taken ends in exactly one [`Event::Done`](crate::Event::Done). A goal that sets the session up
-/// (hello, TLS, login) and is not done takes those queued behind it with it, QUIT excepted: they end as
-/// [`Reason::Prerequisite`](crate::Reason::Prerequisite).
+/// Goals. Each accepted goal ends in exactly one [`Event::Done`](crate::Event::Done).
+///
+/// If a goal that sets up the session (hello, TLS, XCLIENT, login) fails, the goals queued after it end as
+/// [`Reason::Prerequisite`](crate::Reason::Prerequisite), except QUIT.
 impl Client {
-    /// Says EHLO, and HELO where that is refused by 5yz (RFC 5321 §3.2); LHLO under LMTP.
+    /// Sends EHLO, or HELO if the server refuses EHLO with 5yz (RFC 5321 §3.2); with LMTP sends LHLO.
     ///
     /// # Errors
     /// [`Misuse::Closed`] or [`Misuse::AfterQuit`].
     pub fn hello(&mut self, domain: EhloDomain) -> Result<Goal, Misuse> {
-        let goal = self.take(Task::Hello(domain))?;
-        self.plan.hello = true;
+        let goal = self.accept(Task::Hello(domain))?;
+        self.planned.hello = true;
         Ok(goal)
     }
 
-    /// Asks for TLS (RFC 3207). Afterwards everything learnt is forgotten and a new hello is due.
+    /// Secures the connection with STARTTLS (RFC 3207); afterwards a new hello is required.
     ///
-    /// Where TLS is a must, all goals may be set beforehand: when it is refused or not offered, what stands behind it is
-    /// not done, and nothing leaves in clear. Where it is a wish, wait for the end of this goal before setting another: the
-    /// old hello still holds.
+    /// Everything learnt before TLS is forgotten. Where TLS is required, all goals may be set in advance: if the
+    /// server refuses STARTTLS or does not offer it, the goals after it fail and nothing is sent in clear. Where TLS is
+    /// optional, wait for the end of this goal before setting another one; after a failure the previous hello remains
+    /// valid.
     ///
     /// ```
     /// # use smtp_core::{Client, Config, Plain, Secret};
@@ -55,24 +57,26 @@ impl Client {
     /// # Errors
     /// [`Misuse::HelloFirst`], [`Misuse::AlreadySecured`], or as [`hello`](Self::hello).
     pub fn start_tls(&mut self) -> Result<Goal, Misuse> {
-        self.needs_hello()?;
-        if self.plan.secured {
+        self.check_hello()?;
+        if self.planned.secured {
             return Err(Misuse::AlreadySecured);
         }
-        let goal = self.take(Task::StartTls)?;
-        self.plan.secured = true;
-        self.plan.hello = false;
+        let goal = self.accept(Task::StartTls)?;
+        self.planned.secured = true;
+        self.planned.hello = false;
         Ok(goal)
     }
 
-    /// Tells the server which client it is to believe in (Postfix, XCLIENT). Afterwards the session is where it was at the
-    /// greeting, and a new hello is due; a login is possible again.
+    /// Sends XCLIENT, which sets the client attributes that the server uses (Postfix).
+    ///
+    /// Afterwards the session is in the state after the greeting: a new hello is required, and a login is possible
+    /// again.
     ///
     /// # Errors
     /// [`Misuse::NoAttribute`], [`Misuse::NotAscii`], [`Misuse::CommandTooLong`], or as
     /// [`start_tls`](Self::start_tls).
     pub fn xclient(&mut self, attributes: &[XclientAttribute]) -> Result<Goal, Misuse> {
-        self.needs_hello()?;
+        self.check_hello()?;
         if attributes.is_empty() {
             return Err(Misuse::NoAttribute);
         }
@@ -80,36 +84,39 @@ impl Client {
         let parameters = parameters.map_err(|_| Misuse::NotAscii)?;
         command::check_xclient(&parameters)?;
         let goal = self
-            .take(Task::Xclient(attributes.iter().map(XclientAttribute::name).zip(parameters).collect()))?;
-        self.plan.hello = false;
-        self.plan.authenticated = false;
+            .accept(Task::Xclient(attributes.iter().map(XclientAttribute::name).zip(parameters).collect()))?;
+        self.planned.hello = false;
+        self.planned.authenticated = false;
         Ok(goal)
     }
 
-    /// Logs in (RFC 4954) by the first of `mechanisms` that is offered and may be used; goes on to the next one after
-    /// 504 or 534 only, and never from one that hides the password to one that reveals it.
+    /// Logs in with the first of `mechanisms` that is offered and permitted (RFC 4954).
+    ///
+    /// After 504 or 534 it tries the next one, but never goes from a mechanism that hides the password to one that
+    /// reveals it.
     ///
     /// # Errors
     /// [`Misuse::NoMechanism`], [`Misuse::AlreadyAuthenticated`], or as [`start_tls`](Self::start_tls).
     pub fn authenticate(&mut self, mechanisms: Vec<Box<dyn Mechanism>>) -> Result<Goal, Misuse> {
-        self.needs_hello()?;
+        self.check_hello()?;
         if mechanisms.is_empty() {
             return Err(Misuse::NoMechanism);
         }
-        if self.plan.authenticated {
+        if self.planned.authenticated {
             return Err(Misuse::AlreadyAuthenticated);
         }
         let exchange = Exchange::new(mechanisms);
         for secret in exchange.secrets() {
             self.mask.add(secret);
         }
-        let goal = self.take(Task::Authenticate(Box::new(exchange)))?;
-        self.plan.authenticated = true;
+        let goal = self.accept(Task::Authenticate(Box::new(exchange)))?;
+        self.planned.authenticated = true;
         Ok(goal)
     }
 
-    /// Sends a message; its body is asked for by [`Output::Body`](crate::Output::Body). An envelope that is shared is not
-    /// copied, however often it is sent.
+    /// Sends a message; [`Output::Body`](crate::Output::Body) requests its body.
+    ///
+    /// A shared envelope is not copied, however often it is sent.
     ///
     /// # Errors
     /// [`Misuse::NoRecipients`], [`Misuse::CommandTooLong`], or as [`start_tls`](Self::start_tls).
@@ -117,7 +124,7 @@ impl Client {
         self.transact(envelope.into(), false)
     }
 
-    /// Asks whether these recipients would be taken: MAIL, RCPT, RSET.
+    /// Checks whether the server would accept these recipients: MAIL, RCPT, RSET.
     ///
     /// # Errors
     /// As [`send`](Self::send).
@@ -125,34 +132,36 @@ impl Client {
         self.transact(envelope.into(), true)
     }
 
-    /// Asks whether the sender would be taken: MAIL, RSET. The envelope's recipients are not asked for, and the goal ends
-    /// as [`End::Checked`](crate::End::Checked) with one outcome, the sender's.
+    /// Checks whether the server would accept the sender: MAIL, RSET.
+    ///
+    /// The envelope's recipients are ignored, and the goal ends as [`End::Checked`](crate::End::Checked) with one
+    /// outcome, that of the sender.
     ///
     /// # Errors
     /// [`Misuse::CommandTooLong`], or as [`start_tls`](Self::start_tls).
     pub fn check_sender(&mut self, envelope: Envelope) -> Result<Goal, Misuse> {
-        self.needs_hello()?;
+        self.check_hello()?;
         command::check_envelope(&envelope)?;
-        self.take(Task::Send(Box::new(Transaction::of_sender(envelope))))
+        self.accept(Task::Send(Box::new(Transaction::of_sender(envelope))))
     }
 
-    /// Says RSET (RFC 5321 §4.1.1.5).
+    /// Sends RSET (RFC 5321 §4.1.1.5).
     ///
     /// # Errors
     /// As [`hello`](Self::hello).
     pub fn reset(&mut self) -> Result<Goal, Misuse> {
-        self.take(Task::Simple(Verb::Rset, None))
+        self.accept(Task::Simple(Verb::Rset, None))
     }
 
-    /// Says NOOP (RFC 5321 §4.1.1.9).
+    /// Sends NOOP (RFC 5321 §4.1.1.9).
     ///
     /// # Errors
     /// As [`hello`](Self::hello).
     pub fn noop(&mut self) -> Result<Goal, Misuse> {
-        self.take(Task::Simple(Verb::Noop, None))
+        self.accept(Task::Simple(Verb::Noop, None))
     }
 
-    /// Asks who `whom` is (RFC 5321 §4.1.1.6).
+    /// Sends VRFY, which asks about the user or mailbox `whom` (RFC 5321 §4.1.1.6).
     ///
     /// # Errors
     /// As [`hello`](Self::hello), or [`Misuse::CommandTooLong`].
@@ -160,7 +169,7 @@ impl Client {
         self.simple(Verb::Vrfy, Some(whom))
     }
 
-    /// Asks who is on the list `list` (RFC 5321 §4.1.1.7).
+    /// Sends EXPN, which asks for the members of `list` (RFC 5321 §4.1.1.7).
     ///
     /// # Errors
     /// As [`vrfy`](Self::vrfy).
@@ -168,7 +177,7 @@ impl Client {
         self.simple(Verb::Expn, Some(list))
     }
 
-    /// Asks for help, about `topic` if one is given (RFC 5321 §4.1.1.8).
+    /// Sends HELP, about `topic` if given (RFC 5321 §4.1.1.8).
     ///
     /// # Errors
     /// As [`vrfy`](Self::vrfy).
@@ -176,7 +185,7 @@ impl Client {
         self.simple(Verb::Help, topic)
     }
 
-    /// Says any other command; it is owed one reply.
+    /// Sends any other command and expects one reply.
     ///
     /// # Errors
     /// [`Misuse::StateChangingCommand`] for DATA, BDAT, STARTTLS, AUTH, EHLO, HELO, LHLO and XCLIENT, or as
@@ -194,21 +203,21 @@ impl Client {
         self.simple(Verb::Raw, Some(command))
     }
 
-    /// Says QUIT (RFC 5321 §4.1.1.10); rides with the last message where PIPELINING is offered.
+    /// Sends QUIT, pipelined with the last message where PIPELINING is offered (RFC 5321 §4.1.1.10).
     ///
     /// # Errors
     /// As [`hello`](Self::hello).
     pub fn quit(&mut self) -> Result<Goal, Misuse> {
-        let goal = self.take(Task::Simple(Verb::Quit, None))?;
-        self.plan.quit = true;
+        let goal = self.accept(Task::Simple(Verb::Quit, None))?;
+        self.planned.quit = true;
         Ok(goal)
     }
 
-    /// Takes octets of the message that [`Output::Body`](crate::Output::Body) asks for, and says how many of them.
+    /// Accepts octets of the message that [`Output::Body`](crate::Output::Body) requests, and returns their number.
     ///
-    /// Poll when it takes fewer than all; the rest is asked for again. Each of CR, LF and CRLF is a line end and leaves as
-    /// CRLF; a last line without one gets one. No octets say nothing: call [`end_of_body`](Self::end_of_body). Octets
-    /// that nothing asked for are not taken.
+    /// If it accepts fewer than all, poll; the rest is then requested again. Each CR, LF and CRLF is a line end and
+    /// is sent as CRLF; a last line without a line end gets one. An empty slice has no effect: to end the message,
+    /// call [`end_of_body`](Self::end_of_body). When no body is requested, nothing is accepted.
     pub fn body(&mut self, octets: &[u8]) -> usize {
         if self.wanted_body().is_none() {
             return 0;
@@ -221,25 +230,25 @@ impl Client {
         };
         if transaction.stage == Stage::Data {
             let before = pending.octets.len();
-            let taken = octets.len().min(limit.saturating_sub(before));
-            transaction.line_ends.encode::<true>(&octets[..taken], &mut pending.octets);
+            let accepted = octets.len().min(limit.saturating_sub(before));
+            transaction.line_ends.encode::<true>(&octets[..accepted], &mut pending.octets);
             pending.mark(Content::Message, pending.octets.len() - before);
-            return taken;
+            return accepted;
         }
-        let taken = octets.len().min(limit.saturating_sub(chunk.len()));
+        let accepted = octets.len().min(limit.saturating_sub(chunk.len()));
         if transaction.envelope.body == BodyType::Binary {
-            // RFC 3030 §3: a line end is two octets like any other
-            chunk.extend_from_slice(&octets[..taken]);
+            // RFC 3030 §3: in binary data, line ends are octets like any other
+            chunk.extend_from_slice(&octets[..accepted]);
         } else {
-            transaction.line_ends.encode::<false>(&octets[..taken], chunk);
+            transaction.line_ends.encode::<false>(&octets[..accepted], chunk);
         }
-        taken
+        accepted
     }
 
-    /// Says that the message that [`Output::Body`](crate::Output::Body) asks for is complete; without effect when none is.
+    /// Marks the message that [`Output::Body`](crate::Output::Body) requests as complete; otherwise has no effect.
     ///
-    /// To the core a source that ended too early is a complete message: a driver that knows how long it should be compares,
-    /// and calls [`abort_body`](Self::abort_body).
+    /// The client cannot detect that a source ended too early: a driver that knows the message's length should
+    /// compare it, and call [`abort_body`](Self::abort_body) on a mismatch.
     pub fn end_of_body(&mut self) {
         if self.unfinished_body().is_none() {
             return;
@@ -257,10 +266,11 @@ impl Client {
         }
     }
 
-    /// Gives up the message that [`Output::Body`](crate::Output::Body) asks for: it ends as
-    /// [`Outcome::Unsent`](crate::Outcome::Unsent). Behind the 354 of DATA, even when nothing was handed in, and behind a
-    /// first chunk of BDAT the connection is closed without the end of the mail data, so that no part can pass for the
-    /// whole; what is queued behind it is then unsent too ([`Cause::Aborted`]).
+    /// Abandons the message that [`Output::Body`](crate::Output::Body) requests.
+    ///
+    /// The message ends as [`Outcome::Unsent`](crate::Outcome::Unsent). If mail data may have been sent, that is
+    /// after the 354 of DATA or a first chunk of BDAT, the connection is closed without the end of the mail data, so
+    /// that the server cannot accept a part of the message; goals queued after it then end too ([`Cause::Aborted`]).
     pub fn abort_body(&mut self) {
         let Some((goal, _)) = self.unfinished_body() else { return };
         self.has_changed = true;
@@ -275,26 +285,26 @@ impl Client {
     }
 
     fn transact(&mut self, envelope: Arc<Envelope>, is_check: bool) -> Result<Goal, Misuse> {
-        self.needs_hello()?;
+        self.check_hello()?;
         if envelope.recipients.is_empty() {
             return Err(Misuse::NoRecipients);
         }
-        // the same again was checked the last time; what nobody else holds cannot come again
+        // the same shared envelope was checked before; an unshared one cannot come again
         let is_checked = self.checked.as_ref().is_some_and(|checked| Arc::ptr_eq(checked, &envelope));
         if !is_checked {
             command::check_envelope(&envelope)?;
             self.checked = (Arc::strong_count(&envelope) > 1).then(|| Arc::clone(&envelope));
         }
-        self.take(Task::Send(Box::new(Transaction::new(envelope, is_check))))
+        self.accept(Task::Send(Box::new(Transaction::new(envelope, is_check))))
     }
 
     fn simple(&mut self, verb: Verb, argument: Option<Text>) -> Result<Goal, Misuse> {
         command::check_length(argument.as_ref().map(|text| text.as_str().len()))?;
-        self.take(Task::Simple(verb, argument))
+        self.accept(Task::Simple(verb, argument))
     }
 
-    fn take(&mut self, task: Task) -> Result<Goal, Misuse> {
-        self.is_open_to_goals()?;
+    fn accept(&mut self, task: Task) -> Result<Goal, Misuse> {
+        self.check_open()?;
         let goal = Goal(self.next_goal);
         self.next_goal += 1;
         self.has_changed = true;
@@ -302,20 +312,20 @@ impl Client {
         Ok(goal)
     }
 
-    fn is_open_to_goals(&self) -> Result<(), Misuse> {
-        match (self.phase, self.plan.quit) {
+    fn check_open(&self) -> Result<(), Misuse> {
+        match (self.phase, self.planned.quit) {
             (Phase::Draining | Phase::Closed, _) => Err(Misuse::Closed),
             (_, true) => Err(Misuse::AfterQuit),
             _ => Ok(()),
         }
     }
 
-    fn needs_hello(&self) -> Result<(), Misuse> {
-        self.is_open_to_goals()?;
-        if self.plan.hello { Ok(()) } else { Err(Misuse::HelloFirst) }
+    fn check_hello(&self) -> Result<(), Misuse> {
+        self.check_open()?;
+        if self.planned.hello { Ok(()) } else { Err(Misuse::HelloFirst) }
     }
 
-    /// The client speaks LMTP.
+    /// Returns whether the client uses LMTP.
     pub(super) const fn is_lmtp(&self) -> bool {
         matches!(self.config.protocol, Protocol::Lmtp)
     }

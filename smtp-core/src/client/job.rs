@@ -1,4 +1,4 @@
-//! Defines [`Job`], a goal on its way, and [`Owed`], a reply that the server owes.
+//! Defines [`Job`], a goal in progress, and [`Outstanding`], an expected reply.
 
 use super::exchange::Exchange;
 use super::transaction::{Stage, Transaction};
@@ -10,21 +10,21 @@ use crate::text::Text;
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 
-/// A goal on its way.
+/// A goal in progress.
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) goal: Goal,
     pub(super) task: Task,
-    /// Set once it is known; told when all before it are.
+    /// Set once known; reported once all earlier goals are reported.
     pub(super) end: Option<End>,
 }
 
-/// What a goal is about.
+/// The task of a goal.
 #[derive(Debug)]
 pub(super) enum Task {
     Hello(EhloDomain),
     StartTls,
-    /// The attributes, each with how it is named where the server does not take it.
+    /// The attributes, each with its name for errors.
     Xclient(Vec<(&'static str, Parameter)>),
     Authenticate(Box<Exchange>),
     Send(Box<Transaction>),
@@ -32,43 +32,43 @@ pub(super) enum Task {
 }
 
 impl Task {
-    /// Whether what was queued behind it must not be done when it was not.
+    /// Returns whether the goals queued after it depend on it.
     pub(super) const fn is_set_up(&self) -> bool {
         matches!(self, Self::Hello(_) | Self::StartTls | Self::Xclient(_) | Self::Authenticate(_))
     }
 
-    /// Whether MAIL of it was put out.
+    /// Returns whether its MAIL was queued.
     pub(super) fn has_begun(&self) -> bool {
         matches!(self, Self::Send(transaction) if transaction.stage > Stage::Mail)
     }
 }
 
-/// A reply that the server owes, in the order of the commands.
+/// An expected reply; replies arrive in the order of the commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Owed {
+pub(super) struct Outstanding {
     pub(super) goal: Goal,
     pub(super) expect: Expect,
 }
 
-/// What a reply will be about.
+/// The command or step that a reply belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
     Hello(Verb),
     StartTls,
     Xclient,
     Auth,
-    /// The answer to `*`.
+    /// The reply to `*`, which cancels AUTH.
     Cancel,
-    /// RSET before MAIL, because the server may hold an unfinished transaction.
+    /// RSET before MAIL, because the server may have an unfinished transaction.
     ResetBefore,
     Mail,
     Rcpt(usize),
     Data,
-    /// A lone dot behind a DATA that was taken although no recipient was.
+    /// The final dot after the server answered DATA with 354 although it had accepted no recipient.
     LoneDot,
     /// A chunk that is not the last.
     Chunk,
-    /// The end of the mail data; under LMTP for the recipient of that index.
+    /// The end of the mail data; with LMTP for the recipient with this index.
     Message(Option<usize>),
     /// RSET after a check.
     ResetAfter,
@@ -76,7 +76,7 @@ pub(super) enum Expect {
 }
 
 impl Expect {
-    /// The command that the reply is to.
+    /// Returns the command that the reply belongs to.
     pub(super) const fn verb(self) -> Verb {
         match self {
             Self::Hello(verb) | Self::Simple(verb) => verb,
@@ -92,7 +92,7 @@ impl Expect {
         }
     }
 
-    /// The timer that runs while it is awaited.
+    /// Returns the timer that limits the wait.
     pub(super) const fn timer(self) -> Timer {
         match self.verb() {
             Verb::Ehlo | Verb::Helo | Verb::Lhlo => Timer::Hello,

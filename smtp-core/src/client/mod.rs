@@ -1,8 +1,8 @@
-//! Defines [`Client`], the protocol machine: goals and input in, output out.
+//! Defines [`Client`], the protocol state machine.
 //!
-//! The flow of one connection through the files of this folder: a goal becomes a [`job`]; [`commands`] puts its
-//! commands out and notes each reply that is then owed; [`replies`] takes the replies in that order;
-//! [`draining`] reads on when nothing more may be put out; [`ending`] ends what is left when the connection does.
+//! The flow of one connection through the files of this folder: a goal becomes a [`job`]; [`commands`] queues its
+//! commands and records each expected reply; [`replies`] matches the replies in that order; [`draining`] reads on
+//! when nothing more may be sent; [`ending`] ends the remaining goals when the connection ends.
 
 mod commands;
 mod draining;
@@ -25,25 +25,26 @@ use crate::transmit::{Content, Transmit};
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
-use job::{Expect, Job, Owed, Task};
+use job::{Expect, Job, Outstanding, Task};
 use transaction::Stage;
 
-/// An SMTP client for one connection, without the connection.
+/// An SMTP client for one connection, without I/O.
 ///
-/// There are three kinds of call and no fourth:
+/// There are three kinds of method:
 ///
-/// * **goals** say what the application wants: [`hello`](Self::hello), [`send`](Self::send), [`quit`](Self::quit) and
-///   the others. They queue up.
-/// * [`handle`](Self::handle) takes what the world did.
-/// * [`poll`](Self::poll) gives what to do next. Everything leaves through it, and time enters only there.
+/// * **goals** request what the application wants: [`hello`](Self::hello), [`send`](Self::send), [`quit`](Self::quit)
+///   and others. They are queued.
+/// * [`handle`](Self::handle) takes the driver's report: received bytes, a finished write, a lost connection.
+/// * [`poll`](Self::poll) returns the next action. All output leaves through it, and it is the only one that takes
+///   the time.
 ///
-/// # Promises
+/// # Guarantees
 ///
-/// 1. Every goal that is taken ends in exactly one [`Event::Done`], in the order in which they were set.
-/// 2. [`Event::Closed`] comes once, and last.
+/// 1. Every accepted goal ends in exactly one [`Event::Done`], in the order in which the goals were set.
+/// 2. [`Event::Closed`] comes exactly once, as the last event.
 /// 3. A delivery has one outcome for each recipient.
-/// 4. Cutting the input or the body differently changes nothing.
-/// 5. Memory is bounded by [`Limits`](crate::Limits), one chunk and the goals that were set.
+/// 4. It makes no difference how the input or the body is divided into pieces.
+/// 5. [`Limits`](crate::Limits), one chunk and the goals set bound the memory.
 #[derive(Debug)]
 pub struct Client {
     config: Config,
@@ -52,70 +53,70 @@ pub struct Client {
     is_secured: bool,
     is_hello_done: bool,
     is_authenticated: bool,
-    /// What the goals that were taken will have done, if all goes well.
-    plan: Plan,
+    /// The expected state after all accepted goals, if they succeed.
+    planned: PlannedState,
     jobs: VecDeque<Job>,
-    /// The last envelope whose commands were found to fit.
+    /// The last envelope whose commands fit in the line limit.
     checked: Option<Arc<Envelope>>,
     next_goal: u64,
-    /// The job whose commands are being put out; all before it are out.
+    /// The job whose commands are being queued; all commands of earlier jobs are queued.
     cursor: usize,
-    owed: VecDeque<Owed>,
-    /// How many of those owed belong to commands that were handed out.
-    owed_handed_out: usize,
-    /// How many of those owed are about the end of a message.
-    owed_final: usize,
-    /// The last command that was put out ends its group (RFC 2920 §3.1): nothing may follow before its reply.
+    outstanding: VecDeque<Outstanding>,
+    /// The number of outstanding replies whose commands were transmitted.
+    outstanding_transmitted: usize,
+    /// The number of outstanding replies to the end of a message.
+    outstanding_final: usize,
+    /// The last queued command ends its group (RFC 2920 §3.1): nothing may follow before its reply.
     is_group_ended: bool,
-    /// The window was full; it is filled again when half of it is free, not reply by reply.
+    /// The window was full; it is refilled once half of it is free, not after each reply.
     is_window_full: bool,
     /// The connection was idle and may be gone: mail data waits for a reply.
     is_suspect: bool,
-    /// Whose transaction the server may hold unfinished.
+    /// The goal whose transaction may be unfinished at the server.
     open_transaction: Option<Goal>,
-    /// That transaction may have recipients, who would get the next message: nothing rides with the RSET before it.
+    /// That transaction may have recipients, who would receive the next message: send RSET alone.
     has_open_recipients: bool,
     /// Mail data gathered for a BDAT.
     chunk: Vec<u8>,
-    /// Something happened since no further command could be put out.
+    /// Something happened since the last attempt to queue a command.
     has_changed: bool,
-    /// Put out, not handed out.
+    /// Queued, not transmitted.
     pending: Transmit,
-    /// Octets handed out, all in all.
-    handed_out: u64,
-    /// Octets of which the driver said that they were sent.
+    /// The total number of transmitted octets.
+    transmitted: u64,
+    /// The number of octets that the driver reported as sent.
     sent: u64,
-    /// The write that is under way, and its timer.
+    /// The timer of the current write.
     writing: Option<Timer>,
-    /// The 421 by which the server said that it is closing.
+    /// The 421 with which the server announced that it is closing.
     unavailable: Option<Reply>,
     parser: Parser,
-    /// The command that the last reply was to.
+    /// The command that the last reply belongs to.
     answered: Option<Verb>,
     mask: Mask,
     events: VecDeque<Event>,
-    /// When the running timer began.
+    /// The start of the current timer.
     timer_began: Instant,
-    /// The timer begins anew at the next poll.
+    /// The timer restarts at the next poll.
     restarts_timer: bool,
 }
 
-/// How far the connection is.
+/// The phase of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Implicit TLS: the handshake is due.
+    /// Implicit TLS: the handshake is next.
     Handshake,
     Greeting,
     Open,
-    /// STARTTLS was taken: the handshake is due.
+    /// STARTTLS was accepted: the handshake is next.
     Upgrade,
-    /// The server said 421, or a write failed: nothing more is put out, and replies are read until the connection ends.
+    /// After a 421 or a failed write: nothing more is sent, and replies are read until the connection ends.
     Draining,
     Closed,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Plan {
+struct PlannedState {
     hello: bool,
     secured: bool,
     authenticated: bool,
@@ -123,7 +124,7 @@ struct Plan {
 }
 
 impl Client {
-    /// A client for a transport that is connected already. A limit of zero is taken for one.
+    /// Makes a client for a transport that is connected already; a limit of zero counts as one.
     #[must_use]
     pub fn new(mut config: Config) -> Self {
         let limits = &mut config.limits;
@@ -132,7 +133,7 @@ impl Client {
         limits.in_flight = limits.in_flight.clamp(1, 64);
         let phase = if config.implicit_tls { Phase::Handshake } else { Phase::Greeting };
         Self {
-            plan: Plan { secured: config.implicit_tls, ..Plan::default() },
+            planned: PlannedState { secured: config.implicit_tls, ..PlannedState::default() },
             config,
             phase,
             extensions: Extensions::default(),
@@ -143,9 +144,9 @@ impl Client {
             checked: None,
             next_goal: 0,
             cursor: 0,
-            owed: VecDeque::new(),
-            owed_handed_out: 0,
-            owed_final: 0,
+            outstanding: VecDeque::new(),
+            outstanding_transmitted: 0,
+            outstanding_final: 0,
             is_group_ended: false,
             is_window_full: false,
             is_suspect: false,
@@ -154,7 +155,7 @@ impl Client {
             chunk: Vec::new(),
             has_changed: true,
             pending: Transmit::new(),
-            handed_out: 0,
+            transmitted: 0,
             sent: 0,
             writing: None,
             unavailable: None,
@@ -167,7 +168,7 @@ impl Client {
         }
     }
 
-    /// Takes what the world did.
+    /// Handles what the driver reports.
     pub fn handle(&mut self, input: Input<'_>) {
         if self.phase == Phase::Closed {
             return;
@@ -177,7 +178,7 @@ impl Client {
             Input::Received(octets) => self.receive(octets),
             Input::Sent => {
                 if self.writing.take().is_some() {
-                    self.sent = self.handed_out;
+                    self.sent = self.transmitted;
                     self.restarts_timer = true;
                 }
             }
@@ -195,15 +196,15 @@ impl Client {
         self.is_suspect = true;
     }
 
-    /// Gives what to do next.
+    /// Returns the next action for the driver.
     ///
-    /// Poll after every [`handle`](Self::handle), every goal, every piece of a [`body`](Self::body), and when `until` has
-    /// come: a timer has run out when `now` is `until` or later. An [`Event`](Output::Event) wants nothing but another
-    /// poll, and [`Closed`](Output::Closed) is repeated for ever.
+    /// Poll after every [`handle`](Self::handle), every goal, every piece of a [`body`](Self::body), and at `until`:
+    /// a timer has expired when `now` is `until` or later. After an [`Event`](Output::Event) only another poll is
+    /// needed; [`Closed`](Output::Closed) repeats forever.
     ///
-    /// Use one `transmit` for the life of the client. It is filled once for each write: polled again before
-    /// [`Input::Sent`], the answer is [`Output::Write`] again with the same octets still in `transmit`, so that a driver
-    /// that was interrupted goes on where it stopped. With any other answer it is left alone.
+    /// Use the same `transmit` for the life of the client. It is filled once for each write: a poll before
+    /// [`Input::Sent`] returns [`Output::Write`] again and leaves the octets in `transmit`, so that an interrupted
+    /// driver can continue where it stopped. No other output changes it.
     pub fn poll(&mut self, now: Instant, transmit: &mut Transmit) -> Output {
         if self.restarts_timer {
             self.restarts_timer = false;
@@ -228,24 +229,24 @@ impl Client {
                 Phase::Greeting => Timer::Greeting,
                 Phase::Draining => self.draining_timer(),
                 Phase::Open => {
-                    self.put_out_commands();
+                    self.queue_commands();
                     if !self.events.is_empty() {
                         continue;
                     }
                     if self.pending.len() < self.config.limits.chunk
                         && let Some(goal) = self.wanted_body()
                     {
-                        // the time that the application takes is not the server's
+                        // the time that the application takes does not count as the server's
                         self.restarts_timer = true;
                         return Output::Body(goal);
                     }
                     if !self.pending.is_empty() {
-                        self.hand_out(transmit);
+                        self.move_pending(transmit);
                         self.timer_began = now;
                         continue;
                     }
-                    match self.owed.front() {
-                        Some(&owed) => self.reply_timer(owed),
+                    match self.outstanding.front() {
+                        Some(&awaited) => self.reply_timer(awaited),
                         None => return Output::Idle,
                     }
                 }
@@ -256,45 +257,45 @@ impl Client {
         }
     }
 
-    /// What the server offered in its last reply to EHLO.
+    /// The extensions in the server's last reply to EHLO.
     #[must_use]
     pub const fn extensions(&self) -> &Extensions {
         &self.extensions
     }
 
-    /// Whether TLS is up.
+    /// Returns whether TLS is active.
     #[must_use]
     pub const fn is_secured(&self) -> bool {
         self.is_secured
     }
 
-    /// Whether a login was accepted.
+    /// Returns whether a login was accepted.
     #[must_use]
     pub const fn is_authenticated(&self) -> bool {
         self.is_authenticated
     }
 
-    /// The command that the last reply was to; `None` before the first one, the greeting left out.
+    /// The command that the last reply belongs to; `None` before the first one, not counting the greeting.
     #[must_use]
     pub const fn answered(&self) -> Option<Verb> {
         self.answered
     }
 
-    /// What came of a reply that is incomplete, or the beginning of what was none; to be shown when the connection fails.
+    /// The octets of an incomplete or malformed reply, to be shown when the connection fails.
     #[must_use]
     pub fn rejected_octets(&self) -> &[u8] {
         self.parser.incomplete()
     }
 
-    /// The timer of that reply: a short one where a chunk of the message was refused, since it then decides nothing more.
-    fn reply_timer(&mut self, owed: Owed) -> Timer {
-        let is_idle = owed.expect == Expect::Chunk
-            && self.owed_final == 0
-            && self.transaction(owed.goal).is_some_and(|transaction| transaction.is_given_up());
-        if is_idle { Timer::LastWords } else { owed.expect.timer() }
+    /// Returns the timer of that reply: a short one after a refused chunk, because the reply then decides nothing.
+    fn reply_timer(&mut self, awaited: Outstanding) -> Timer {
+        let is_idle = awaited.expect == Expect::Chunk
+            && self.outstanding_final == 0
+            && self.transaction(awaited.goal).is_some_and(|transaction| transaction.is_chunk_refused());
+        if is_idle { Timer::LastWords } else { awaited.expect.timer() }
     }
 
-    /// When the running timer runs out; closes when it has.
+    /// Returns the expiry of the current timer, or closes the connection if it has expired.
     fn until(&mut self, timer: Timer, now: Instant) -> Option<Instant> {
         let until = self.timer_began + self.config.timeouts.limit(timer);
         if now < until {
@@ -307,21 +308,22 @@ impl Client {
         None
     }
 
-    /// Moves what was put out to the caller's buffer.
-    fn hand_out(&mut self, transmit: &mut Transmit) {
+    /// Moves the queued octets to the caller's buffer.
+    fn move_pending(&mut self, transmit: &mut Transmit) {
         self.has_changed = true;
         transmit.clear();
         core::mem::swap(&mut self.pending, transmit);
-        self.handed_out += transmit.len() as u64;
-        let waits_for = self.owed.get(self.owed_handed_out).map(|owed| owed.expect.timer());
-        self.owed_handed_out = self.owed.len();
+        self.transmitted += transmit.len() as u64;
+        let waits_for =
+            self.outstanding.get(self.outstanding_transmitted).map(|awaited| awaited.expect.timer());
+        self.outstanding_transmitted = self.outstanding.len();
         let is_data = transmit.spans.iter().any(|&(content, _)| content == Content::Message);
         self.writing = Some(if is_data { Timer::Block } else { waits_for.unwrap_or(Timer::Block) });
     }
 
-    /// How far the output has come, handed out or not.
-    fn put_out(&self) -> u64 {
-        self.handed_out + self.pending.len() as u64
+    /// Returns the position in the output stream, including queued octets.
+    fn output_position(&self) -> u64 {
+        self.transmitted + self.pending.len() as u64
     }
 
     fn secure(&mut self) {
@@ -337,12 +339,12 @@ impl Client {
     }
 
     fn job_index(&self, goal: Goal) -> Option<usize> {
-        // goals are numbered in the order of the queue, without a gap
-        let behind = usize::try_from(self.next_goal - goal.0).ok()?;
-        self.jobs.len().checked_sub(behind)
+        // goals are numbered in queue order without gaps
+        let distance = usize::try_from(self.next_goal - goal.0).ok()?;
+        self.jobs.len().checked_sub(distance)
     }
 
-    /// The transaction of that goal.
+    /// Returns the transaction of that goal.
     fn transaction(&mut self, goal: Goal) -> Option<&mut transaction::Transaction> {
         let index = self.job_index(goal)?;
         match &mut self.jobs.get_mut(index)?.task {
@@ -351,7 +353,7 @@ impl Client {
         }
     }
 
-    /// The message that streams after DATA at this moment.
+    /// Returns the message whose mail data is being sent after DATA.
     fn streaming(&self) -> Option<Goal> {
         let job = self.jobs.get(self.cursor)?;
         matches!(&job.task, Task::Send(transaction) if transaction.stage == Stage::Data).then_some(job.goal)

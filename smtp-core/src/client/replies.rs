@@ -1,6 +1,6 @@
-//! Takes the replies: each belongs to the command that has waited longest (RFC 5321 §4.2, RFC 2920 §3.1).
+//! Matches replies with commands, in the order of the commands (RFC 5321 §4.2, RFC 2920 §3.1).
 
-use super::job::{Expect, Owed, Task};
+use super::job::{Expect, Outstanding, Task};
 use super::transaction::{Stage, Transaction};
 use super::{Client, Phase};
 use crate::config::Timer;
@@ -13,14 +13,14 @@ use crate::transmit::Content;
 use alloc::string::{String, ToString};
 
 impl Client {
-    /// Takes octets, however they are cut.
+    /// Parses received octets, however they are divided.
     pub(super) fn receive(&mut self, octets: &[u8]) {
         let mut input = octets;
         loop {
             match self.phase {
                 Phase::Closed => return,
                 Phase::Handshake | Phase::Upgrade if input.is_empty() => return,
-                // RFC 3207 §4.2: what came in clear must not be taken for a part of the secured session
+                // RFC 3207 §4.2: octets in clear must not count as part of the secured session
                 Phase::Handshake | Phase::Upgrade => {
                     return self.close(Cause::Violation(Violation::InjectedOctets));
                 }
@@ -32,11 +32,12 @@ impl Client {
             let (reply, challenge) = match self.parser.next(&mut input, &self.config.limits) {
                 Ok(None) => return,
                 Ok(Some(reply)) => {
-                    let awaits_challenge = self.owed.front().is_some_and(|owed| owed.expect == Expect::Auth);
-                    // before it is masked, because it is what the response is made from
+                    let awaits_challenge =
+                        self.outstanding.front().is_some_and(|awaited| awaited.expect == Expect::Auth);
+                    // taken before masking, because the response is computed from it
                     let challenge = (awaits_challenge && reply.code() == Code::CHALLENGE)
                         .then(|| reply.lines().next().map(|line| String::from_utf8_lossy(line).to_string()));
-                    // these are never what was waited for, and are told with what they say
+                    // unexpected codes keep their text, because it will be reported
                     let is_odd = reply.code().is_of_the_connection() || reply.code() == Code::CHALLENGE;
                     let is_bare = ignored == Some(reply.code().severity()) && !is_odd;
                     let reply = match reply.code() {
@@ -53,32 +54,33 @@ impl Client {
         }
     }
 
-    /// Takes the replies by which recipients of one message are taken, in a run, where their code is all that counts. What
-    /// is no such reply, and the last one that is owed, stays in `input`.
+    /// Handles a run of replies that accept recipients of one message, when only their code matters.
+    ///
+    /// Other replies, and the last outstanding one, remain in `input`.
     fn take_recipients(&mut self, input: &mut &[u8]) {
-        let Some(&Owed { goal, expect: Expect::Rcpt(_) }) = self.owed.front() else { return };
-        let counts_code_alone = !self.config.report_replies && !self.config.report_recipients;
-        let Some(index) = self.job_index(goal).filter(|_| counts_code_alone) else { return };
+        let Some(&Outstanding { goal, expect: Expect::Rcpt(_) }) = self.outstanding.front() else { return };
+        let needs_code_only = !self.config.report_replies && !self.config.report_recipients;
+        let Some(index) = self.job_index(goal).filter(|_| needs_code_only) else { return };
         let Task::Send(transaction) = &mut self.jobs[index].task else { return };
         if transaction.is_check || transaction.is_mail_refused {
             return;
         }
-        while self.owed_handed_out > 0
-            && transaction.owed > 1
-            && let Some(&Owed { goal: of, expect: Expect::Rcpt(index) }) = self.owed.front()
+        while self.outstanding_transmitted > 0
+            && transaction.outstanding > 1
+            && let Some(&Outstanding { goal: of, expect: Expect::Rcpt(index) }) = self.outstanding.front()
             && of == goal
             && let Some(code) = self.parser.next_completed(input, &self.config.limits)
         {
-            self.owed.pop_front();
-            self.owed_handed_out -= 1;
-            transaction.owed -= 1;
+            self.outstanding.pop_front();
+            self.outstanding_transmitted -= 1;
+            transaction.outstanding -= 1;
             transaction.answer(index, &Reply::bare(code));
             self.answered = Some(Verb::Rcpt);
             self.restarts_timer = true;
         }
     }
 
-    /// STARTTLS led to TLS: all that was learnt in clear is forgotten (RFC 3207 §4.2).
+    /// Forgets what was learnt before TLS, after a handshake that STARTTLS began (RFC 3207 §4.2).
     pub(super) fn secured_by_start_tls(&mut self) {
         self.phase = Phase::Open;
         self.is_secured = true;
@@ -91,75 +93,80 @@ impl Client {
     }
 
     fn take_reply(&mut self, reply: &Reply, challenge: Option<&str>) {
-        // what is owed for a command that has not been handed out cannot have been replied to
-        let owed = if self.owed_handed_out > 0 { self.owed.front().copied() } else { None };
+        // a command that was not transmitted cannot have a reply yet
+        let awaited = if self.outstanding_transmitted > 0 { self.outstanding.front().copied() } else { None };
         self.is_suspect = false;
         if self.config.report_replies {
-            let wanted = is_wanted(owed, self.phase, reply);
-            let verb = owed.map(|owed| owed.expect.verb());
+            let wanted = is_wanted(awaited, self.phase, reply);
+            let verb = awaited.map(|awaited| awaited.expect.verb());
             self.events.push_back(Event::Reply { verb, reply: reply.clone(), wanted });
         }
         if self.phase == Phase::Greeting {
             return self.greet(reply);
         }
-        let Some(owed) = owed else { return self.take_unowed(reply) };
-        self.owed.pop_front();
-        self.owed_handed_out -= 1;
-        self.owed_final -= usize::from(matches!(owed.expect, Expect::Message(_)));
-        self.answered = Some(owed.expect.verb());
+        let Some(awaited) = awaited else { return self.take_unsolicited(reply) };
+        self.outstanding.pop_front();
+        self.outstanding_transmitted -= 1;
+        self.outstanding_final -= usize::from(matches!(awaited.expect, Expect::Message(_)));
+        self.answered = Some(awaited.expect.verb());
         if reply.code() == Code::UNAVAILABLE {
-            self.take_unavailable(owed, reply);
-            self.count_reply(owed.goal);
+            self.take_unavailable(awaited, reply);
+            self.count_reply(awaited.goal);
             return self.close_when_drained();
         }
         let is_intermediate = reply.code().severity() == Severity::Intermediate;
-        // what 334 and 354 ask for is not the same: mail data behind a 334 would be read as commands
-        let asks_for_more = match owed.expect {
+        // 334 and 354 are not interchangeable: after a 334, mail data would be read as commands
+        let asks_for_more = match awaited.expect {
             Expect::Auth => reply.code() == Code::CHALLENGE,
             Expect::Data => reply.code() == Code::START_MAIL_INPUT,
             _ => false,
         };
-        // 220 and 221 speak of the connection: as the reply to a message, say, they would be those of another command
+        // 220 and 221 concern the connection, so they cannot be the reply to a message, for example
         let is_of_the_connection = reply.code().is_of_the_connection()
-            && !matches!(owed.expect, Expect::StartTls | Expect::Xclient | Expect::Simple(_));
+            && !matches!(awaited.expect, Expect::StartTls | Expect::Xclient | Expect::Simple(_));
         if is_of_the_connection || is_intermediate && !asks_for_more {
-            return self.violate(Violation::UnexpectedReply(reply.clone()));
+            return self.close_on_violation(Violation::UnexpectedReply(reply.clone()));
         }
-        self.dispatch(owed, reply, challenge);
-        self.count_reply(owed.goal);
+        self.dispatch(awaited, reply, challenge);
+        self.count_reply(awaited.goal);
         self.close_when_drained();
     }
 
-    /// One reply less is owed to the transaction of that goal; ends it with the last.
+    /// Counts a reply to the transaction of that goal, and ends the transaction with the last one.
     fn count_reply(&mut self, goal: Goal) {
         let Some(transaction) = self.transaction(goal) else { return };
-        transaction.owed -= 1;
-        if transaction.stage == Stage::Written && transaction.owed == 0 && !self.waits_for_close(goal) {
+        transaction.outstanding -= 1;
+        if transaction.stage == Stage::Written && transaction.outstanding == 0 && !self.waits_for_close(goal)
+        {
             self.finish_writing(goal);
         }
     }
 
-    /// Whether a challenge that comes now is not to be shown: with what the server says of a password (salt, nonce,
-    /// signature) who reads the log can try passwords at leisure, though none was sent.
+    /// Returns whether to hide the next challenge from the log.
+    ///
+    /// A challenge has salt, nonce or signature, with which a reader of the log could guess passwords offline, even
+    /// though the exchange did not send the password.
     fn hides_challenge(&self) -> bool {
-        let Some(owed) = self.owed.front().filter(|owed| owed.expect == Expect::Auth) else { return false };
-        let job = self.job_index(owed.goal).and_then(|index| self.jobs.get(index));
+        let Some(awaited) = self.outstanding.front().filter(|awaited| awaited.expect == Expect::Auth) else {
+            return false;
+        };
+        let job = self.job_index(awaited.goal).and_then(|index| self.jobs.get(index));
         matches!(job.map(|job| &job.task), Some(Task::Authenticate(exchange)) if exchange.hides_password())
     }
 
-    /// Of which replies, should one come now, the code is enough, so that its text need not be kept.
+    /// Returns the class of replies whose text is not needed next.
     fn ignored_text(&self) -> Option<Severity> {
-        let owed = self.owed.front().filter(|_| self.owed_handed_out > 0)?;
+        let awaited = self.outstanding.front().filter(|_| self.outstanding_transmitted > 0)?;
         let is = |what: fn(&Transaction) -> bool| {
-            let job = self.job_index(owed.goal).and_then(|index| self.jobs.get(index));
+            let job = self.job_index(awaited.goal).and_then(|index| self.jobs.get(index));
             matches!(job.map(|job| &job.task), Some(Task::Send(transaction)) if what(transaction))
         };
-        match owed.expect {
+        match awaited.expect {
             Expect::ResetBefore | Expect::Chunk => Some(Severity::Completed),
             Expect::Rcpt(_) => (!self.config.report_recipients && is(|transaction| !transaction.is_check))
                 .then_some(Severity::Completed),
             Expect::Mail => is(|transaction| !transaction.is_of_sender).then_some(Severity::Completed),
-            Expect::Data => is(|transaction| !transaction.is_hopeless()).then_some(Severity::Intermediate),
+            Expect::Data => is(|transaction| !transaction.is_blocked()).then_some(Severity::Intermediate),
             _ => None,
         }
     }
@@ -170,13 +177,18 @@ impl Client {
                 self.phase = Phase::Open;
                 self.events.push_back(Event::Greeting(reply.clone()));
             }
-            Severity::Intermediate => self.violate(Violation::UnexpectedReply(reply.clone())),
+            Severity::Intermediate => self.close_on_violation(Violation::UnexpectedReply(reply.clone())),
             _ if reply.code() == Code::UNAVAILABLE => self.close(Cause::Unavailable(reply.clone())),
             _ => self.close(Cause::Refused(reply.clone())),
         }
     }
 
-    pub(super) fn dispatch(&mut self, Owed { goal, expect }: Owed, reply: &Reply, challenge: Option<&str>) {
+    pub(super) fn dispatch(
+        &mut self,
+        Outstanding { goal, expect }: Outstanding,
+        reply: &Reply,
+        challenge: Option<&str>,
+    ) {
         let is_completed = reply.is_completed();
         match expect {
             Expect::Hello(verb) => self.take_hello_reply(goal, verb, reply),
@@ -186,7 +198,7 @@ impl Client {
                 self.done(goal, End::Replied(reply.clone()));
             }
             Expect::StartTls | Expect::Xclient if is_completed => {
-                self.violate(Violation::UnexpectedReply(reply.clone()));
+                self.close_on_violation(Violation::UnexpectedReply(reply.clone()));
             }
             Expect::StartTls | Expect::Xclient => {
                 self.done(goal, End::Undone(Reason::Refused(reply.clone())));
@@ -199,8 +211,8 @@ impl Client {
                     transaction.take_sender(reply);
                 }
             }
-            // RFC 5321 §4.1.1.5: 250 is the one reply there is; without it a transaction may still be open
-            Expect::ResetBefore => self.violate(Violation::UnexpectedReply(reply.clone())),
+            // RFC 5321 §4.1.1.5 allows no other reply than 250; otherwise a transaction may still be open
+            Expect::ResetBefore => self.close_on_violation(Violation::UnexpectedReply(reply.clone())),
             Expect::Mail => {
                 if let Some(transaction) = self.transaction(goal) {
                     transaction.refuse_mail(reply);
@@ -213,7 +225,7 @@ impl Client {
                 if let Some(transaction) = self.transaction(goal) {
                     transaction.chunk_refusal.get_or_insert_with(|| reply.clone());
                 }
-                // a server that reads on gets the rest of the chunk, so that the next command is one
+                // a server that continues reading gets the rest of the chunk, so that the next command is read as one
                 if self.writing.is_some() && !self.is_end_being_written() {
                     self.writing = Some(Timer::LastWords);
                 }
@@ -232,12 +244,12 @@ impl Client {
                     self.has_open_recipients = true;
                 }
                 self.done(goal, End::Replied(reply.clone()));
-                // a message whose MAIL left with it may now go out under the sender of the one that was to be forgotten
+                // the transaction that is still open would get the recipients of a MAIL pipelined after this RSET
                 if is_reset_refused && self.jobs.iter().any(|job| job.task.has_begun()) {
-                    return self.violate(Violation::UnexpectedReply(reply.clone()));
+                    return self.close_on_violation(Violation::UnexpectedReply(reply.clone()));
                 }
                 if verb == Verb::Quit && self.unavailable.is_some() {
-                    self.take_last_reply(reply);
+                    self.take_quit_reply(reply);
                 } else if verb == Verb::Quit {
                     self.close(Cause::Quit);
                 }
@@ -252,18 +264,18 @@ impl Client {
                 _ => Extensions::from_reply(reply, &self.config.ignored_extensions),
             };
             self.is_hello_done = true;
-            // RFC 5321 §4.1.4: EHLO ends a transaction as RSET does
+            // RFC 5321 §4.1.4: EHLO resets a transaction like RSET
             self.open_transaction = None;
             self.has_open_recipients = false;
             self.done(goal, End::Replied(reply.clone()));
         } else if verb == Verb::Ehlo && reply.is_permanent() {
-            self.say_hello(goal, Verb::Helo);
+            self.queue_hello(goal, Verb::Helo);
         } else {
             self.done(goal, End::Undone(Reason::Refused(reply.clone())));
         }
     }
 
-    /// XCLIENT was taken: to the server this is a new client that has said nothing yet.
+    /// Resets the session after XCLIENT, which makes the server expect a new hello.
     fn return_to_greeting(&mut self) {
         self.is_hello_done = false;
         self.is_authenticated = false;
@@ -278,12 +290,12 @@ impl Client {
         let Task::Authenticate(exchange) = &mut self.jobs[index].task else { return };
         match reply.code() {
             Code::CHALLENGE => {
-                let say = exchange.respond(challenge.unwrap_or_default(), &limits);
-                // proofs and digests are made from the challenge
+                let step = exchange.respond(challenge.unwrap_or_default(), &limits);
+                // proofs and digests are computed from the challenge
                 for secret in exchange.secrets() {
                     self.mask.add(secret);
                 }
-                self.say(goal, say);
+                self.queue_auth(goal, step);
             }
             code if code.is_completed() => match exchange.succeed() {
                 Ok(()) => {
@@ -293,12 +305,12 @@ impl Client {
                 Err(reason) => {
                     let reason = self.masked(reason);
                     self.done(goal, End::Undone(reason));
-                    self.violate(Violation::UnexpectedReply(reply.clone()));
+                    self.close_on_violation(Violation::UnexpectedReply(reply.clone()));
                 }
             },
-            code if !code.is_negative() => self.violate(Violation::UnexpectedReply(reply.clone())),
+            code if !code.is_negative() => self.close_on_violation(Violation::UnexpectedReply(reply.clone())),
             Code::PARAMETER_NOT_IMPLEMENTED | Code::MECHANISM_TOO_WEAK => {
-                exchange.give_up_mechanism();
+                exchange.drop_mechanism();
                 self.begin_exchange(goal, Some(reply));
             }
             _ => {
@@ -311,7 +323,7 @@ impl Client {
 
     fn take_cancel_reply(&mut self, goal: Goal, reply: &Reply) {
         if !reply.code().is_negative() {
-            return self.violate(Violation::UnexpectedReply(reply.clone()));
+            return self.close_on_violation(Violation::UnexpectedReply(reply.clone()));
         }
         let Some(index) = self.job_index(goal) else { return };
         let Task::Authenticate(exchange) = &mut self.jobs[index].task else { return };
@@ -320,7 +332,7 @@ impl Client {
         self.done(goal, End::Undone(reason));
     }
 
-    /// What a mechanism says may quote the server, who may quote what is secret.
+    /// Masks secrets in a mechanism's message, which may quote the server.
     fn masked(&self, reason: Reason) -> Reason {
         match reason {
             Reason::Mechanism(why) => Reason::Mechanism(self.mask.line(&why).into()),
@@ -341,36 +353,36 @@ impl Client {
     }
 
     fn take_data_reply(&mut self, goal: Goal, reply: &Reply) {
-        let (is_lmtp, put_out) = (self.is_lmtp(), self.put_out());
+        let (is_lmtp, position) = (self.is_lmtp(), self.output_position());
         let Some(transaction) = self.transaction(goal) else { return };
         if reply.is_completed() {
-            return self.violate(Violation::UnexpectedReply(reply.clone()));
+            return self.close_on_violation(Violation::UnexpectedReply(reply.clone()));
         }
         if reply.code().is_negative() {
             transaction.refuse_open(Verb::Data, reply);
             return self.finish_writing(goal);
         }
-        // the mail data that is awaited will not come
+        // the server will not read the mail data after a 421
         if let Some(unavailable) = &self.unavailable {
             let cause = Cause::Unavailable(unavailable.clone());
             return self.close(cause);
         }
         let Some(transaction) = self.transaction(goal) else { return };
-        if !transaction.is_hopeless() {
+        if !transaction.is_blocked() {
             transaction.stage = Stage::Data;
-            transaction.data_begins = Some(put_out);
+            transaction.data_begins = Some(position);
             return;
         }
         if transaction.has_stray_recipient {
-            // a lone dot would send an empty message to someone
-            return self.violate(Violation::UnexpectedReply(reply.clone()));
+            // a final dot would send an empty message to that recipient
+            return self.close_on_violation(Violation::UnexpectedReply(reply.clone()));
         }
-        // RFC 2920 §3.1: nobody was taken, and yet the server waits for mail data
+        // RFC 2920 §3.1: no recipient was accepted, but the server waits for mail data
         transaction.stage = Stage::Written;
         self.pending.push(Content::Message, b".\r\n");
         self.open_transaction = None;
         if !is_lmtp {
-            self.owe(goal, Expect::LoneDot);
+            self.expect_reply(goal, Expect::LoneDot);
         }
     }
 
@@ -380,41 +392,44 @@ impl Client {
             self.open_transaction = None;
         }
         let Some(transaction) = self.transaction(goal) else { return };
-        let is_chunk_missing = transaction.chunk_refusal.is_some() || transaction.has_doubtful_chunk;
+        let is_chunk_missing = transaction.chunk_refusal.is_some() || transaction.has_unconfirmed_chunk;
         let violation = if !is_completed {
             None
         } else if transaction.accepted == 0 {
             Some(Violation::AcceptedWithoutRecipients(reply.clone()))
         } else if is_chunk_missing {
-            // it was refused and accepted: nobody can tell which of the two holds
+            // a chunk was refused but the message accepted, so the outcome is unknown
             transaction.chunk_refusal = None;
             Some(Violation::UnexpectedReply(reply.clone()))
         } else {
             None
         };
         if let Some(violation) = violation {
-            transaction.doubt(&Cause::Violation(violation.clone()));
-            return self.violate(violation);
+            transaction.mark_contradiction(&Cause::Violation(violation.clone()));
+            return self.close_on_violation(violation);
         }
         match index {
-            Some(index) => transaction.conclude_one(index, reply),
-            None => transaction.conclude_open(reply),
+            Some(index) => transaction.apply_final_reply_to(index, reply),
+            None => transaction.apply_final_reply(reply),
         }
     }
 
-    /// Takes a reply that no command has asked for.
-    fn take_unowed(&mut self, reply: &Reply) {
+    /// Handles a reply that belongs to no command.
+    fn take_unsolicited(&mut self, reply: &Reply) {
         if self.unavailable.is_some() {
-            return self.violate(Violation::UnsolicitedReply(reply.clone()));
+            return self.close_on_violation(Violation::UnsolicitedReply(reply.clone()));
         }
         if reply.code() == Code::UNAVAILABLE {
             return self.close(Cause::Unavailable(reply.clone()));
         }
-        // refused while the mail data is on its way: no end can follow, or a part of it would pass for the whole
-        let ending =
-            self.owed.front().filter(|owed| matches!(owed.expect, Expect::Message(_))).map(|owed| owed.goal);
+        // a refusal during the mail data: sending its end now would pass a part off as the whole message
+        let ending = self
+            .outstanding
+            .front()
+            .filter(|awaited| matches!(awaited.expect, Expect::Message(_)))
+            .map(|awaited| awaited.goal);
         let Some(goal) = self.streaming().or(ending).filter(|_| reply.code().is_negative()) else {
-            return self.violate(Violation::UnsolicitedReply(reply.clone()));
+            return self.close_on_violation(Violation::UnsolicitedReply(reply.clone()));
         };
         if let Some(transaction) = self.transaction(goal) {
             transaction.refuse_open(Verb::Message, reply);
@@ -422,17 +437,17 @@ impl Client {
         self.close(Cause::Refused(reply.clone()));
     }
 
-    pub(super) fn violate(&mut self, violation: Violation) {
+    pub(super) fn close_on_violation(&mut self, violation: Violation) {
         if self.unavailable.is_some() {
-            self.doubt_replies(&violation);
+            self.discard_outcomes(&violation);
         }
         self.close(Cause::Violation(violation));
     }
 }
 
-/// Whether it is what was hoped for.
-fn is_wanted(owed: Option<Owed>, phase: Phase, reply: &Reply) -> bool {
-    match owed.map(|owed| owed.expect) {
+/// Returns whether the reply is the expected success.
+fn is_wanted(awaited: Option<Outstanding>, phase: Phase, reply: &Reply) -> bool {
+    match awaited.map(|awaited| awaited.expect) {
         None => phase == Phase::Greeting && reply.is_completed(),
         Some(Expect::Data) => reply.code() == Code::START_MAIL_INPUT,
         Some(Expect::Auth) => reply.is_completed() || reply.code() == Code::CHALLENGE,

@@ -1,4 +1,4 @@
-//! Defines [`Transaction`], a message or check on its way (RFC 5321 §3.3), and what became of its recipients.
+//! Defines [`Transaction`], a message or check in progress (RFC 5321 §3.3), with the state of its recipients.
 
 use crate::envelope::Envelope;
 use crate::event::{End, Outcome, Verb};
@@ -8,81 +8,82 @@ use crate::transparency::LineEnds;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-/// A message or check on its way.
+/// A message or check in progress.
 #[derive(Debug)]
 pub(super) struct Transaction {
     pub(super) envelope: Arc<Envelope>,
     /// MAIL and RCPT only.
     pub(super) is_check: bool,
-    /// MAIL only: the one standing is that of the sender.
+    /// MAIL only: the single standing is that of the sender.
     pub(super) is_of_sender: bool,
     pub(super) stage: Stage,
     pub(super) standings: Vec<Standing>,
-    /// Octets of reply texts that the standings may still keep whole.
+    /// The number of octets of reply texts that the standings may still keep whole.
     room: usize,
-    /// RCPT commands put out.
+    /// The number of RCPT commands queued.
     pub(super) asked: usize,
-    /// RCPT replies that came.
+    /// The number of RCPT replies received.
     pub(super) answered: usize,
-    /// Recipients that were taken, whatever became of them later.
+    /// The number of accepted recipients, whatever happened to them later.
     pub(super) accepted: usize,
-    /// Recipients that were not.
+    /// The number of refused recipients.
     pub(super) refused: usize,
     /// MAIL was refused.
     pub(super) is_mail_refused: bool,
-    /// A RCPT was taken although MAIL was refused: the server holds somebody else's sender.
+    /// A RCPT was accepted although MAIL was refused, so the server has another sender.
     pub(super) has_stray_recipient: bool,
-    /// Replies owed to this transaction.
-    pub(super) owed: usize,
+    /// The number of outstanding replies to this transaction.
+    pub(super) outstanding: usize,
     pub(super) line_ends: LineEnds,
-    /// The application said that the body is complete.
+    /// The application marked the body as complete.
     pub(super) is_body_complete: bool,
-    /// A chunk was refused, by this reply; what follows cannot be a whole message.
+    /// The reply that refused a chunk; the following chunks cannot make a whole message.
     pub(super) chunk_refusal: Option<Reply>,
-    /// The reply to a chunk was 421: who knows whether the server took it.
-    pub(super) has_doubtful_chunk: bool,
-    /// How far the output had come when the first octet of mail data was put to it.
+    /// The reply to a chunk was 421, so the server may or may not have accepted it.
+    pub(super) has_unconfirmed_chunk: bool,
+    /// The output position at the first octet of mail data.
     pub(super) data_begins: Option<u64>,
-    /// How far the output had come behind the end of the mail data.
+    /// The output position after the end of the mail data.
     pub(super) data_ends: Option<u64>,
 }
 
-/// How far the commands of a transaction were put out.
+/// The progress of a transaction's commands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Stage {
-    /// Nothing was looked at yet.
+    /// Nothing was checked yet.
     Start,
-    /// The first chunk is gathered, to know whether the message is small enough to leave in one group.
+    /// Gathering the first chunk, to know whether the message is small enough for one group.
     Gather,
-    /// RSET, where the server may hold an unfinished transaction.
+    /// RSET, if the server may have an unfinished transaction.
     Reset,
     Mail,
     Rcpt,
-    /// All RCPT are out; does the mail data follow at once?
+    /// All RCPT are queued; decides whether the mail data follows at once.
     Gate,
-    /// DATA is out.
+    /// DATA is queued.
     AwaitData,
-    /// The mail data of DATA is streaming.
+    /// Sending the mail data of DATA.
     Data,
-    /// The mail data of BDAT is streaming.
+    /// Sending the mail data of BDAT.
     Chunks,
-    /// All is out.
+    /// Everything is queued.
     Written,
 }
 
-/// What is known of a recipient.
+/// The state of one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Nothing yet.
+    /// No reply yet.
     Waiting,
-    /// RCPT was taken, by this reply.
-    Taken(Reply),
-    /// This is what became of it.
+    /// RCPT was accepted with this reply.
+    Accepted(Reply),
+    /// The final outcome.
     Settled(Outcome),
 }
 
-/// Octets of texts that the replies to RCPT may keep whole in a transaction; once there is no more room, each keeps its
-/// beginning ([`Reply::SHOWN`]), so that a server decides on no more memory than that.
+/// The number of octets of RCPT reply texts that a transaction keeps whole.
+///
+/// Beyond it, each reply keeps its beginning ([`Reply::SHOWN`]), so that a server cannot use up the memory.
 const WHOLE_TEXTS: usize = 4 * 1024 * 1024;
 
 impl Transaction {
@@ -101,17 +102,17 @@ impl Transaction {
             refused: 0,
             is_mail_refused: false,
             has_stray_recipient: false,
-            owed: 0,
+            outstanding: 0,
             line_ends: LineEnds::default(),
             is_body_complete: false,
             chunk_refusal: None,
-            has_doubtful_chunk: false,
+            has_unconfirmed_chunk: false,
             data_begins: None,
             data_ends: None,
         }
     }
 
-    /// The question whether the sender would be taken.
+    /// Makes a check of the sender only.
     pub(super) fn of_sender(mut envelope: Envelope) -> Self {
         envelope.recipients.clear();
         let transaction = Self::new(Arc::new(envelope), true);
@@ -124,42 +125,42 @@ impl Transaction {
         }
     }
 
-    /// MAIL was taken.
+    /// Handles the acceptance of MAIL.
     pub(super) fn take_sender(&mut self, reply: &Reply) {
         if self.is_of_sender {
-            self.standings = alloc::vec![Standing::Taken(reply.clone())];
+            self.standings = alloc::vec![Standing::Accepted(reply.clone())];
         }
     }
 
-    /// Whether each recipient has its RCPT reply.
+    /// Returns whether every recipient has its RCPT reply.
     pub(super) fn is_answered(&self) -> bool {
         self.answered == self.standings.len()
     }
 
-    /// Whether, by what is known, no mail data may follow: nobody was taken, or not all of those who had to be.
-    pub(super) fn is_hopeless(&self) -> bool {
+    /// Returns whether no mail data may follow: no recipient was accepted, or not all of those required.
+    pub(super) fn is_blocked(&self) -> bool {
         self.is_mail_refused
             || (self.envelope.all_or_nothing && self.refused > 0)
             || (self.is_answered() && self.accepted == 0)
     }
 
-    /// Whether a chunk was refused, so that the rest of the message is not sent.
-    pub(super) fn is_given_up(&self) -> bool {
+    /// Returns whether a chunk was refused, so that the rest of the message is not sent.
+    pub(super) fn is_chunk_refused(&self) -> bool {
         self.chunk_refusal.is_some() || (self.stage == Stage::Written && self.data_ends.is_none())
     }
 
-    /// Whether the server may hold recipients of it and wait for mail data that will not come.
+    /// Returns whether the server may have accepted recipients and wait for mail data that will not come.
     pub(super) fn leaves_recipients(&self) -> bool {
         self.data_ends.is_none() && !self.is_mail_refused && !self.is_check && self.asked > self.refused
     }
 
-    /// MAIL was refused: so is everyone.
+    /// Handles the refusal of MAIL, which refuses every recipient.
     pub(super) fn refuse_mail(&mut self, reply: &Reply) {
         self.is_mail_refused = true;
         self.refuse_open(Verb::Mail, reply);
     }
 
-    /// Takes the reply to the RCPT of `index`.
+    /// Handles the reply to the RCPT with `index`.
     pub(super) fn answer(&mut self, index: usize, reply: &Reply) {
         self.answered += 1;
         if self.is_mail_refused {
@@ -170,7 +171,7 @@ impl Transaction {
         let Some(standing) = self.standings.get_mut(index) else { return };
         if reply.is_completed() {
             self.accepted += 1;
-            *standing = Standing::Taken(reply);
+            *standing = Standing::Accepted(reply);
         } else {
             self.refused += 1;
             *standing = Standing::Settled(if is_too_many(&reply, self.accepted) {
@@ -181,18 +182,18 @@ impl Transaction {
         }
     }
 
-    /// Everyone who is not settled was refused at `verb`.
+    /// Settles all open recipients as refused at `verb`.
     pub(super) fn refuse_open(&mut self, verb: Verb, reply: &Reply) {
         self.settle_open(|_| Outcome::Refused { verb, reply: reply.clone() });
     }
 
-    /// Everyone who is not settled was not sent to.
+    /// Settles all open recipients as unsent.
     pub(super) fn leave_open_unsent(&mut self, reason: &Reason) {
         self.settle_open(|_| Outcome::Unsent(reason.clone()));
     }
 
-    /// The server's last word on everyone who is not settled.
-    pub(super) fn conclude_open(&mut self, reply: &Reply) {
+    /// Applies the final reply to all open recipients.
+    pub(super) fn apply_final_reply(&mut self, reply: &Reply) {
         if reply.is_completed() {
             self.settle_open(|_| Outcome::Accepted(reply.clone()));
         } else {
@@ -200,18 +201,20 @@ impl Transaction {
         }
     }
 
-    /// Everyone who is not settled was refused the message: by the first reply that did so, since those to the chunks
-    /// behind a refused one repeat it in other words (RFC 3030 §2).
+    /// Settles all open recipients as refused with the message.
+    ///
+    /// The reply is that to the first refused chunk, because the replies to later chunks only repeat it (RFC 3030
+    /// §2).
     pub(super) fn refuse_message(&mut self, reply: &Reply) {
         let reply = self.chunk_refusal.take().unwrap_or_else(|| reply.clone());
         self.refuse_open(Verb::Message, &reply);
     }
 
-    /// The server's last word on one (RFC 2033 §4.2).
-    pub(super) fn conclude_one(&mut self, index: usize, reply: &Reply) {
-        // One reply for many costs its text once.
+    /// Applies the final reply for one recipient (RFC 2033 §4.2).
+    pub(super) fn apply_final_reply_to(&mut self, index: usize, reply: &Reply) {
+        // Sharing one reply among recipients keeps its text once.
         let reply = self.chunk_refusal.clone().unwrap_or_else(|| self.keep(reply));
-        if let Some(standing @ Standing::Taken(_)) = self.standings.get_mut(index) {
+        if let Some(standing @ Standing::Accepted(_)) = self.standings.get_mut(index) {
             *standing = Standing::Settled(if reply.is_completed() {
                 Outcome::Accepted(reply)
             } else {
@@ -220,51 +223,53 @@ impl Transaction {
         }
     }
 
-    /// The server accepted the mail data although it had refused MAIL or every recipient: no refusal can be relied on.
-    pub(super) fn doubt(&mut self, cause: &Cause) {
+    /// Marks all outcomes unconfirmed if the server accepted the mail data after it had refused every recipient.
+    pub(super) fn mark_contradiction(&mut self, cause: &Cause) {
         if self.accepted == 0 {
-            self.unsettle(cause);
+            self.mark_unconfirmed(cause);
         }
     }
 
-    /// Nothing that was taken from the replies holds.
-    pub(super) fn unsettle(&mut self, cause: &Cause) {
+    /// Marks all outcomes unconfirmed, because the replies cannot be trusted.
+    pub(super) fn mark_unconfirmed(&mut self, cause: &Cause) {
         self.standings.fill(Standing::Settled(Outcome::Unconfirmed(cause.clone())));
     }
 
-    /// Whether everyone has an outcome.
+    /// Returns whether every recipient has an outcome.
     pub(super) fn is_settled(&self) -> bool {
         self.is_check || self.standings.iter().all(|standing| matches!(standing, Standing::Settled(_)))
     }
 
-    /// The connection ended: those whose end of mail data was handed out are unconfirmed, unless a chunk was refused,
-    /// which failed the transaction (RFC 3030 §2).
-    pub(super) fn cut_off(&mut self, cause: &Cause, is_end_handed_out: bool) {
+    /// Settles the open recipients when the connection ends.
+    ///
+    /// If the end of the mail data was transmitted they are unconfirmed, unless a chunk was refused, which failed the
+    /// transaction (RFC 3030 §2).
+    pub(super) fn cut_off(&mut self, cause: &Cause, is_end_transmitted: bool) {
         let is_check = self.is_check;
-        if is_end_handed_out && self.has_stray_recipient && self.owed > 0 {
-            return self.doubt(cause);
+        if is_end_transmitted && self.has_stray_recipient && self.outstanding > 0 {
+            return self.mark_contradiction(cause);
         }
         if let Some(reply) = self.chunk_refusal.take() {
             return self.refuse_open(Verb::Message, &reply);
         }
         self.settle_open(|standing| match standing {
-            Standing::Taken(reply) if is_check => Outcome::Accepted(reply.clone()),
-            _ if is_end_handed_out => Outcome::Unconfirmed(cause.clone()),
+            Standing::Accepted(reply) if is_check => Outcome::Accepted(reply.clone()),
+            _ if is_end_transmitted => Outcome::Unconfirmed(cause.clone()),
             _ => Outcome::Unsent(Reason::Closed(cause.clone())),
         });
     }
 
-    /// How the goal ended; whoever has no outcome by now has that of having been taken, or of not having been asked.
+    /// Returns the goal's end; a recipient without an outcome was accepted, or never asked for.
     pub(super) fn take_end(&mut self) -> End {
         let outcomes = core::mem::take(&mut self.standings).into_iter().map(|standing| match standing {
             Standing::Settled(outcome) => outcome,
-            Standing::Taken(reply) if self.is_check => Outcome::Accepted(reply),
-            Standing::Taken(_) | Standing::Waiting => Outcome::Unsent(Reason::AnotherRefused),
+            Standing::Accepted(reply) if self.is_check => Outcome::Accepted(reply),
+            Standing::Accepted(_) | Standing::Waiting => Outcome::Unsent(Reason::AnotherRefused),
         });
         if self.is_check { End::Checked(outcomes.collect()) } else { End::Delivered(outcomes.collect()) }
     }
 
-    /// The reply as it is kept for one recipient.
+    /// Returns the reply as it is kept for one recipient.
     fn keep(&mut self, reply: &Reply) -> Reply {
         match self.room.checked_sub(reply.text().len()) {
             Some(room) => {
@@ -284,11 +289,11 @@ impl Transaction {
     }
 }
 
-/// Whether the server takes no more in this transaction (RFC 5321 §4.5.3.1.10), rather than this one not.
+/// Returns whether the server accepts no more recipients in this transaction (RFC 5321 §4.5.3.1.10).
 fn is_too_many(reply: &Reply, accepted: usize) -> bool {
     match reply.enhanced() {
         Some(enhanced) if enhanced.is_detail(5, 3) => true,
-        // x.2.z is about the mailbox: full, say, which 452 means too
+        // x.2.z concerns the mailbox: 452 can also mean that it is full
         Some(enhanced) if enhanced.subject == 2 => false,
         _ => matches!(reply.code().value(), 452 | 552) && accepted > 0,
     }
@@ -311,11 +316,11 @@ mod tests {
             let mut transaction = Transaction::new(Arc::new(envelope), false);
             let (ok, no) = (Code::OK, Code::MAILBOX_UNAVAILABLE);
             for index in 0..COUNT {
-                // As it comes: each with a text of its own.
+                // Each reply has a text of its own, as received.
                 let reply = |code| Reply::new(code, &"x".repeat(60_000));
                 if is_by_message {
                     transaction.answer(index, &Reply::bare(ok));
-                    transaction.conclude_one(index, &reply(no));
+                    transaction.apply_final_reply_to(index, &reply(no));
                 } else {
                     transaction.answer(index, &reply(no));
                 }

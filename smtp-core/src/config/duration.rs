@@ -1,4 +1,4 @@
-//! Defines how a duration is written in a file: a number with a unit, as in `"5m"` or `"1.5s"`, or one of seconds.
+//! Defines the form of a duration in a file: a number with a unit, as in `"5m"` or `"1.5s"`, or a number of seconds.
 
 use core::fmt;
 use core::time::Duration;
@@ -7,7 +7,7 @@ use serde::{Deserializer, Serializer};
 
 const LONGEST: Duration = Duration::from_hours(7 * 24);
 
-/// From the longest to the shortest, in nanoseconds.
+/// The units in nanoseconds, the longest first.
 const UNITS: [(&str, u128); 4] =
     [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
 
@@ -18,7 +18,7 @@ pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Re
 pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
     let duration = deserializer.deserialize_any(NumberOrText)?;
     if duration.is_zero() {
-        return Err(D::Error::custom("a duration of zero leaves no time, try \"1s\""));
+        return Err(D::Error::custom("a duration of zero is not possible, try \"1s\""));
     }
     if duration > LONGEST {
         return Err(D::Error::custom("the duration is longer than a week, try \"1h\""));
@@ -54,7 +54,7 @@ impl Visitor<'_> for NumberOrText {
     }
 }
 
-/// `None` for what is no duration; what is more than exact to the nanosecond is cut off.
+/// Parses a duration, truncated to nanoseconds; `None` if the text is not one.
 fn parse(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
     let per_unit = match unit {
@@ -70,12 +70,12 @@ fn parse(text: &str) -> Option<Duration> {
     Some(Duration::new(seconds, rest))
 }
 
-/// The value of digits alone: no sign, not nothing.
+/// Parses a text of digits only: no sign, not empty.
 fn digits(text: &str) -> Option<u64> {
     text.bytes().all(|octet| octet.is_ascii_digit()).then(|| text.parse().ok())?
 }
 
-/// As [`parse`] takes it: in the longest unit of which it is a whole number, else as a fraction of seconds.
+/// Prints a duration for [`parse`]: in the longest unit without a fraction, otherwise in seconds with one.
 struct Written(Duration);
 
 impl fmt::Display for Written {
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_duration_is_refused() {
+    fn a_text_that_is_not_a_duration_is_refused() {
         for text in [
             "",
             "s",
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_written_in_the_longest_unit_that_fits() {
+    fn durations_are_printed_in_the_longest_unit_that_fits() {
         for (milliseconds, text) in
             [(7_200_000, "2h"), (300_000, "5m"), (90_000, "90s"), (1500, "1500ms"), (1, "1ms")]
         {
@@ -150,7 +150,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(seconds: u64, nanoseconds in 0_u32..1_000_000_000) {
+        fn a_printed_duration_parses_to_the_same_value(seconds: u64, nanoseconds in 0_u32..1_000_000_000) {
             for duration in [Duration::new(seconds, nanoseconds), Duration::from_secs(seconds)] {
                 prop_assert_eq!(parse(&Written(duration).to_string()), Some(duration));
             }

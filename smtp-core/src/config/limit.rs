@@ -1,16 +1,16 @@
-//! Defines which numbers a file may set as limits: a client that may hold nothing would never go on.
+//! Checks limits read from a file: a limit of zero would block the client forever.
 
 use serde::de::{Deserialize, Deserializer, Error};
 
-/// 1 or more.
+/// Accepts 1 or more.
 pub(super) fn at_least_one<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     match usize::deserialize(deserializer)? {
-        0 => Err(D::Error::custom("a limit of zero leaves nothing, try 1 or more")),
+        0 => Err(D::Error::custom("a limit of zero is not possible, try 1 or more")),
         limit => Ok(limit),
     }
 }
 
-/// 1 to 64.
+/// Accepts 1 to 64.
 pub(super) fn in_flight<'de, D: Deserializer<'de>>(deserializer: D) -> Result<usize, D::Error> {
     match usize::deserialize(deserializer)? {
         limit @ 1..=64 => Ok(limit),

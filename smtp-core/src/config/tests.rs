@@ -1,17 +1,17 @@
-//! Tests what the tables look like in a file.
+//! Tests the form of the tables in a file.
 
 use super::*;
 use alloc::format;
 use alloc::string::{String, ToString};
 use proptest::prelude::*;
 
-/// The error of a file, without its drawing of the place.
+/// Returns the error for a file, without the excerpt that shows its place.
 fn error_of<T: serde::de::DeserializeOwned>(file: &str) -> String {
     toml::from_str::<T>(file).err().map(|error| error.message().to_string()).unwrap_or_default()
 }
 
 #[test]
-fn a_file_changes_what_it_names_and_nothing_else() {
+fn a_file_changes_only_the_entries_that_it_names() {
     let timeouts: Timeouts = toml::from_str("connect = 30\ndata = \"2m\"\nlast_words = 0.5\n").unwrap();
     let expected = Timeouts {
         connect: Duration::from_secs(30),
@@ -28,7 +28,7 @@ fn a_file_changes_what_it_names_and_nothing_else() {
 }
 
 #[test]
-fn the_defaults_are_written_as_people_write_them() {
+fn the_defaults_are_printed_in_readable_units() {
     let expected = r#"connect = "5m"
 greeting = "5m"
 hello = "5m"
@@ -52,7 +52,7 @@ last_words = "2s"
 }
 
 #[test]
-fn a_misspelt_name_is_an_error_that_names_it() {
+fn an_error_names_the_misspelt_name() {
     let error = error_of::<Timeouts>("recipient = 5\n");
     assert!(error.contains("unknown field `recipient`") && error.contains("`rcpt`"), "{error}");
     let error = error_of::<Limits>("windows = 5\n");
@@ -60,10 +60,10 @@ fn a_misspelt_name_is_an_error_that_names_it() {
 }
 
 #[test]
-fn a_timeout_that_cannot_be_is_an_error_that_says_what_to_try() {
+fn an_invalid_timeout_is_an_error_with_advice() {
     for (value, said) in [
-        ("0", "a duration of zero leaves no time, try \"1s\""),
-        ("\"0ms\"", "a duration of zero leaves no time, try \"1s\""),
+        ("0", "a duration of zero is not possible, try \"1s\""),
+        ("\"0ms\"", "a duration of zero is not possible, try \"1s\""),
         ("604801", "the duration is longer than a week, try \"1h\""),
         ("\"169h\"", "the duration is longer than a week, try \"1h\""),
     ] {
@@ -82,12 +82,12 @@ fn a_timeout_that_cannot_be_is_an_error_that_says_what_to_try() {
 }
 
 #[test]
-fn a_limit_that_cannot_be_is_an_error() {
+fn an_invalid_limit_is_an_error() {
     let names = ["reply_line", "reply_lines", "reply_octets", "window", "chunk", "auth_rounds", "challenge"];
     for name in names {
         assert_eq!(
             error_of::<Limits>(&format!("{name} = 0")),
-            "a limit of zero leaves nothing, try 1 or more"
+            "a limit of zero is not possible, try 1 or more"
         );
         assert!(toml::from_str::<Limits>(&format!("{name} = 1")).is_ok(), "{name}");
         assert!(toml::from_str::<Limits>(&format!("{name} = -1")).is_err(), "{name}");

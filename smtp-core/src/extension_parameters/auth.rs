@@ -5,24 +5,23 @@ use crate::address::{Mailbox, SyntaxError};
 use crate::parameter::Parameter;
 use crate::xtext;
 
-/// AUTH on MAIL (RFC 4954 §5): who submitted the message, as far as servers that trust each other know; `<>` where
-/// nobody is known.
+/// AUTH on MAIL (RFC 4954 §5): the submitter of the message, for servers that trust each other; `<>` if unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct AuthParameter {
     submitter: Option<Mailbox>,
 }
 
 impl AuthParameter {
-    /// The submitter is not known: `AUTH=<>`.
+    /// Makes `AUTH=<>`: the submitter is unknown.
     #[must_use]
     pub const fn unknown() -> Self {
         Self { submitter: None }
     }
 
-    /// The submitter.
+    /// Names the submitter.
     ///
     /// # Errors
-    /// When the mailbox is not ASCII, or its encoded form is longer than a parameter may be.
+    /// When the mailbox is not ASCII, or its encoded form is too long for a parameter.
     pub fn new(submitter: Mailbox) -> Result<Self, SyntaxError> {
         let octets = "AUTH=".len() + xtext::encode(submitter.as_str(), "AUTH")?.len();
         if octets > Parameter::LIMIT {

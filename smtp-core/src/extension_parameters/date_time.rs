@@ -1,11 +1,11 @@
-//! Defines [`DateTime`], a point in time as RFC 3339 writes it.
+//! Defines [`DateTime`], a point in time in the form of RFC 3339.
 
 use crate::address::{SyntaxError, text_forms};
 use alloc::boxed::Box;
 
-/// A date and time in UTC, to the second: `2026-11-20T08:30:00Z` (RFC 3339 §5.6). Two compare as their times do.
+/// A date and time in UTC, to the second: `2026-11-20T08:30:00Z` (RFC 3339 §5.6). Values are ordered by time.
 ///
-/// The crate has no clock and no calendar: what is needed here is the text, checked.
+/// The crate has no clock and no calendar: this is a checked text.
 ///
 /// ```
 /// use smtp_core::DateTime;
@@ -21,15 +21,15 @@ pub struct DateTime {
 }
 
 impl DateTime {
-    /// Takes `YYYY-MM-DDThh:mm:ssZ`.
+    /// Parses `YYYY-MM-DDThh:mm:ssZ`.
     ///
     /// # Errors
-    /// When it is written otherwise, or there is no such day or time.
+    /// When the text has another form, or the day or time does not exist.
     pub fn new(text: &str) -> Result<Self, SyntaxError> {
         Self::parse(text)
     }
 
-    /// The text, in capitals.
+    /// The text, in upper case.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.printed
@@ -45,7 +45,7 @@ impl DateTime {
                 _ => octet == form,
             });
         if !is_written_well {
-            return Err(malformed("in UTC it is written YYYY-MM-DDThh:mm:ssZ"));
+            return Err(malformed("it must have the form YYYY-MM-DDThh:mm:ssZ, in UTC"));
         }
         let number = |from: usize, to: usize| {
             octets[from..to].iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'))
@@ -63,10 +63,10 @@ impl DateTime {
 
 text_forms!(DateTime);
 
-/// Where the digits stand, and what stands between them.
+/// The form: `0` stands for a digit, other characters for themselves.
 const FORM: &[u8; 20] = b"0000-00-00T00:00:00Z";
 
-/// The days of a month; of no month none.
+/// Returns the number of days in a month; 0 if there is no such month.
 const fn days(year: u32, month: u32) -> u32 {
     match month {
         2 if year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400)) => 29,
@@ -83,7 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn days_and_times_that_there_are_not_are_refused() {
+    fn impossible_days_and_times_are_refused() {
         for text in [
             "",
             "2026-11-20",
@@ -110,7 +110,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_taken_or_refused(text in "[0-9TZ:.+-]{0,22}|.{0,22}") {
+        fn any_text_is_accepted_or_refused(text in "[0-9TZ:.+-]{0,22}|.{0,22}") {
             if let Ok(date) = DateTime::new(&text) {
                 prop_assert_eq!(date.as_str().len(), 20);
             }

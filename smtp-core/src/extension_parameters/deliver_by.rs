@@ -4,7 +4,7 @@ use super::{digits, printed, value_of};
 use crate::address::SyntaxError;
 use crate::parameter::Parameter;
 
-/// BY on MAIL (RFC 2852 §4): how soon the message is to be delivered, and what then happens if it was not.
+/// BY on MAIL (RFC 2852 §4): the deadline for delivery, and the action after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DeliverBy {
     seconds: i32,
@@ -12,38 +12,35 @@ pub struct DeliverBy {
     is_traced: bool,
 }
 
-/// What happens when the time is up (RFC 2852 §4).
+/// The action after the deadline (RFC 2852 §4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)] // the RFC has these two
 pub enum ByMode {
-    /// `N`: the sender is told, and delivery goes on.
+    /// `N`: the server notifies the sender and continues with delivery.
     Notify,
-    /// `R`: the message is returned.
+    /// `R`: the server returns the message.
     Return,
 }
 
 impl DeliverBy {
-    /// The most seconds that can be said, before or after now.
+    /// The maximum number of seconds, before or after now.
     pub const LIMIT: i32 = 999_999_999;
 
-    /// Takes the seconds from now; with [`ByMode::Notify`] the time may be up already.
+    /// Sets the seconds from now; with [`ByMode::Notify`] the deadline may have passed.
     ///
     /// # Errors
-    /// More than [`LIMIT`](Self::LIMIT) seconds, or none or less with [`ByMode::Return`].
+    /// When there are more than [`LIMIT`](Self::LIMIT) seconds, or fewer than one with [`ByMode::Return`].
     pub const fn new(seconds: i32, mode: ByMode) -> Result<Self, SyntaxError> {
         if seconds > Self::LIMIT || seconds < -Self::LIMIT {
             return Err(SyntaxError::Malformed { value: "BY", rule: "seconds have at most nine digits" });
         }
         if seconds <= 0 && matches!(mode, ByMode::Return) {
-            return Err(SyntaxError::Malformed {
-                value: "BY",
-                rule: "with R the time must not be up already",
-            });
+            return Err(SyntaxError::Malformed { value: "BY", rule: "with R the time must not have passed" });
         }
         Ok(Self { seconds, mode, is_traced: false })
     }
 
-    /// The same, with a report from each server that hands the message to one without DELIVERBY (`T`).
+    /// Requests a report from each server that relays the message to one without DELIVERBY (`T`).
     #[must_use]
     pub const fn with_trace(mut self) -> Self {
         self.is_traced = true;
@@ -56,13 +53,13 @@ impl DeliverBy {
         self.seconds
     }
 
-    /// What happens when the time is up.
+    /// The action after the deadline.
     #[must_use]
     pub const fn mode(&self) -> ByMode {
         self.mode
     }
 
-    /// Whether the handing over is to be reported.
+    /// Returns whether relaying is to be reported.
     #[must_use]
     pub const fn is_traced(&self) -> bool {
         self.is_traced
@@ -81,8 +78,10 @@ impl TryFrom<&Parameter> for DeliverBy {
     type Error = SyntaxError;
 
     fn try_from(parameter: &Parameter) -> Result<Self, SyntaxError> {
-        let malformed =
-            SyntaxError::Malformed { value: "BY", rule: "it is written seconds;N, or R, and T or not" };
+        let malformed = SyntaxError::Malformed {
+            value: "BY",
+            rule: "it must have the form seconds;N or seconds;R, optionally followed by T",
+        };
         let (time, mode) = value_of(parameter, "BY")?.split_once(';').ok_or_else(|| malformed.clone())?;
         let (is_negative, time) = match time.strip_prefix('-') {
             Some(time) => (true, time),

@@ -7,13 +7,13 @@ use crate::xtext;
 use alloc::boxed::Box;
 use alloc::string::String;
 
-/// RET on MAIL (RFC 3461 §4.3): how much of the message comes back with a report of failure.
+/// RET on MAIL (RFC 3461 §4.3): how much of the message a failure report includes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)] // the RFC has these two
 pub enum Ret {
-    /// All of it.
+    /// The whole message.
     Full,
-    /// Its header section.
+    /// The header section.
     Headers,
 }
 
@@ -35,20 +35,20 @@ impl TryFrom<&Parameter> for Ret {
     }
 }
 
-/// ENVID on MAIL (RFC 3461 §4.4): a name for the envelope, which comes back in reports.
+/// ENVID on MAIL (RFC 3461 §4.4): an identifier for the envelope, which reports repeat.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct EnvelopeId {
     text: Box<str>,
 }
 
 impl EnvelopeId {
-    /// How many characters it may have when it is encoded (RFC 3461 §4.4).
+    /// The maximum length in characters when encoded (RFC 3461 §4.4).
     pub const LIMIT: usize = 100;
 
-    /// Takes visible ASCII characters and blanks.
+    /// Accepts visible ASCII characters and spaces.
     ///
     /// # Errors
-    /// When it is empty or too long, or holds other characters.
+    /// When the text is empty or too long, or has other characters.
     pub fn new(text: &str) -> Result<Self, SyntaxError> {
         let octets = xtext::encode(text, "ENVID")?.len();
         match octets {
@@ -58,7 +58,7 @@ impl EnvelopeId {
         }
     }
 
-    /// The text itself, not encoded.
+    /// The text, not encoded.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
@@ -79,7 +79,7 @@ impl TryFrom<&Parameter> for EnvelopeId {
     }
 }
 
-/// NOTIFY on RCPT (RFC 3461 §4.1): when the sender wants a report; all three `false` is `NEVER`.
+/// NOTIFY on RCPT (RFC 3461 §4.1): when to send a report; all three `false` means `NEVER`.
 ///
 /// ```
 /// use smtp_core::{Notify, Parameter};
@@ -93,9 +93,9 @@ impl TryFrom<&Parameter> for EnvelopeId {
 pub struct Notify {
     /// When the message was delivered.
     pub success: bool,
-    /// When it could not be.
+    /// When the message could not be delivered.
     pub failure: bool,
-    /// When it takes long.
+    /// When delivery is delayed.
     pub delay: bool,
 }
 
@@ -137,7 +137,7 @@ impl TryFrom<&Parameter> for Notify {
     }
 }
 
-/// ORCPT on RCPT (RFC 3461 §4.2, RFC 6533 §3): whom the message was for before aliases and lists turned it elsewhere.
+/// ORCPT on RCPT (RFC 3461 §4.2, RFC 6533 §3): the original recipient, before aliases and lists changed it.
 ///
 /// ```
 /// use smtp_core::{OriginalRecipient, Parameter};
@@ -153,14 +153,14 @@ pub struct OriginalRecipient {
 }
 
 impl OriginalRecipient {
-    /// How many characters the parameter's value may have (RFC 3461 §4.2).
+    /// The maximum length of the parameter's value in characters (RFC 3461 §4.2).
     pub const LIMIT: usize = 500;
 
-    /// Takes an address of a type as IANA lists them: `rfc822`, `utf-8`, `x400` and others.
+    /// Takes an address and its type from the IANA registry: `rfc822`, `utf-8`, `x400` and others.
     ///
     /// # Errors
-    /// When either is empty, both are too long, the type is not made of letters, digits and hyphens, or the address
-    /// holds control characters, or characters beyond ASCII where the type is not `utf-8`.
+    /// When either is empty, both together are too long, the type has characters other than letters, digits and
+    /// hyphens, or the address has control characters, or non-ASCII characters with a type other than `utf-8`.
     pub fn new(address_type: &str, address: &str) -> Result<Self, SyntaxError> {
         if address_type.is_empty() || address.is_empty() {
             return Err(SyntaxError::Empty { value: "ORCPT" });
@@ -178,7 +178,7 @@ impl OriginalRecipient {
         Ok(recipient)
     }
 
-    /// The type, in small letters.
+    /// The type, in lower case.
     #[must_use]
     pub fn address_type(&self) -> &str {
         &self.address_type
@@ -197,7 +197,7 @@ impl OriginalRecipient {
     }
 }
 
-/// A mailbox: of the type `rfc822`, or `utf-8` where it is not ASCII.
+/// Uses the type `rfc822`, or `utf-8` for a mailbox that is not ASCII.
 impl TryFrom<&Mailbox> for OriginalRecipient {
     type Error = SyntaxError;
 

@@ -5,7 +5,7 @@ use crate::address::SyntaxError;
 use crate::parameter::Parameter;
 use alloc::string::ToString;
 
-/// HOLDFOR or HOLDUNTIL on MAIL (RFC 4865 §4): the server is to keep the message for a while before it sends it on.
+/// HOLDFOR or HOLDUNTIL on MAIL (RFC 4865 §4): the server holds the message before it relays it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct FutureRelease {
     until: Until,
@@ -18,30 +18,30 @@ enum Until {
 }
 
 impl FutureRelease {
-    /// The most seconds that can be said.
+    /// The maximum number of seconds.
     pub const LIMIT: u32 = 999_999_999;
 
-    /// For so many seconds: HOLDFOR.
+    /// Holds the message for this number of seconds: HOLDFOR.
     ///
     /// # Errors
-    /// None, or more than [`LIMIT`](Self::LIMIT).
+    /// When it is zero or more than [`LIMIT`](Self::LIMIT).
     pub const fn hold_for(seconds: u32) -> Result<Self, SyntaxError> {
         if seconds == 0 || seconds > Self::LIMIT {
             return Err(SyntaxError::Malformed {
                 value: "HOLDFOR",
-                rule: "1 to 999999999 seconds can be said",
+                rule: "the value must be 1 to 999999999 seconds",
             });
         }
         Ok(Self { until: Until::Seconds(seconds) })
     }
 
-    /// Until a time: HOLDUNTIL.
+    /// Holds the message until this time: HOLDUNTIL.
     #[must_use]
     pub const fn hold_until(time: DateTime) -> Self {
         Self { until: Until::Time(time) }
     }
 
-    /// For how many seconds, if it is HOLDFOR.
+    /// The number of seconds, if it is HOLDFOR.
     #[must_use]
     pub const fn seconds(&self) -> Option<u32> {
         match self.until {
@@ -50,7 +50,7 @@ impl FutureRelease {
         }
     }
 
-    /// Until when, if it is HOLDUNTIL.
+    /// The time, if it is HOLDUNTIL.
     #[must_use]
     pub const fn time(&self) -> Option<&DateTime> {
         match &self.until {

@@ -1,8 +1,8 @@
-//! Defines the parameters that extensions add to MAIL and RCPT, as values; which extension each needs is known here.
+//! Defines the parameters that extensions add to MAIL and RCPT.
 //!
-//! Each prints as a [`Parameter`] (`From`) and is read from one (`TryFrom`). What is put into an
-//! [`Envelope`](crate::Envelope) or a [`Recipient`](crate::Recipient) is checked against what the server offers before
-//! MAIL leaves, whether it is one of these values or a [`Parameter`] made by hand.
+//! Each converts to a [`Parameter`] (`From`) and from one (`TryFrom`). Before MAIL is sent, the parameters in an
+//! [`Envelope`](crate::Envelope) or a [`Recipient`](crate::Recipient) are checked against the server's offer, whether
+//! they are one of these types or a plain [`Parameter`].
 
 mod auth;
 mod date_time;
@@ -28,7 +28,7 @@ pub(crate) use offered::obstacle;
 use crate::address::SyntaxError;
 use crate::parameter::Parameter;
 
-/// The value of a parameter that must be `keyword`.
+/// The value of a parameter with the expected `keyword`.
 fn value_of<'a>(parameter: &'a Parameter, keyword: &'static str) -> Result<&'a str, SyntaxError> {
     match parameter.value() {
         Some(value) if parameter.keyword() == keyword => Ok(value),
@@ -45,7 +45,7 @@ fn digits(text: &str, value: &'static str) -> Result<u32, SyntaxError> {
     text.parse().map_err(|_| SyntaxError::Malformed { value, rule })
 }
 
-/// A parameter of a value that was checked when it was made.
+/// Makes a parameter of a value that is already checked.
 fn printed(keyword: &'static str, value: &str) -> Parameter {
     Parameter::new(keyword, Some(value)).expect("the value was checked when it was made")
 }

@@ -5,15 +5,15 @@ use crate::address::SyntaxError;
 use crate::parameter::Parameter;
 use alloc::string::ToString;
 
-/// MT-PRIORITY on MAIL (RFC 6710 §4.1): how urgent the message is, from -9 to 9, the higher the more.
+/// MT-PRIORITY on MAIL (RFC 6710 §4.1): the priority of the message, from -9 (lowest) to 9 (highest).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct MtPriority(i8);
 
 impl MtPriority {
-    /// Takes -9 to 9; 0 is what a message without the parameter has.
+    /// Accepts -9 to 9; a message without the parameter has priority 0.
     ///
     /// # Errors
-    /// Any other number.
+    /// When the number is out of range.
     pub const fn new(priority: i8) -> Result<Self, SyntaxError> {
         if priority < -9 || priority > 9 {
             return Err(SyntaxError::Malformed { value: "MT-PRIORITY", rule: "it is a number from -9 to 9" });
@@ -39,7 +39,7 @@ impl TryFrom<&Parameter> for MtPriority {
 
     fn try_from(parameter: &Parameter) -> Result<Self, SyntaxError> {
         let value = value_of(parameter, "MT-PRIORITY")?;
-        // RFC 6710 §4.1 writes each number in one way only
+        // RFC 6710 §4.1 allows only one form of each number
         let number = value.parse::<i8>().ok().filter(|number| number.to_string() == value);
         Self::new(number.unwrap_or(i8::MAX))
     }

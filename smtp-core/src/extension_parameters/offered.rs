@@ -1,4 +1,4 @@
-//! Checks the parameters of an envelope against what the server offers, before a command leaves.
+//! Checks the parameters of an envelope against the server's offer before a command is sent.
 
 use super::{ByMode, DateTime, DeliverBy, FutureRelease};
 use crate::envelope::Envelope;
@@ -6,8 +6,9 @@ use crate::extensions::Extensions;
 use crate::fault::Reason;
 use crate::parameter::Parameter;
 
-/// The EHLO keyword of the extension that defines a parameter; of one that nobody has defined none, and the server is
-/// to judge it.
+/// Returns the EHLO keyword of the extension that defines a parameter.
+///
+/// Unknown parameters have none; the server decides about them.
 fn extension_of(parameter: &Parameter) -> Option<&'static str> {
     Some(match parameter.keyword() {
         "RET" | "ENVID" | "NOTIFY" | "ORCPT" => "DSN",
@@ -33,7 +34,7 @@ fn extension_of(parameter: &Parameter) -> Option<&'static str> {
     })
 }
 
-/// Why a parameter that is asked for cannot be sent to this server.
+/// Returns the reason why a parameter cannot be sent to this server, if there is one.
 pub(crate) fn obstacle(envelope: &Envelope, extensions: &Extensions, is_secured: bool) -> Option<Reason> {
     let of_recipients = envelope.recipients.iter().flat_map(|recipient| &recipient.parameters);
     envelope.parameters.iter().chain(of_recipients).find_map(|parameter| {
@@ -49,11 +50,11 @@ pub(crate) fn obstacle(envelope: &Envelope, extensions: &Extensions, is_secured:
     })
 }
 
-/// Whether it goes beyond the limit that the server names with the extension.
+/// Returns whether the parameter exceeds the limit that the server announced with the extension.
 fn beyond_offer(parameter: &Parameter, offer: &str) -> bool {
     let mut words = offer.split_ascii_whitespace();
     match parameter.keyword() {
-        // RFC 4865 §3: the longest time that a message is kept, then the latest date
+        // RFC 4865 §3: the maximum hold time, then the latest date
         "HOLDFOR" | "HOLDUNTIL" => {
             let Ok(release) = FutureRelease::try_from(parameter) else { return false };
             let longest: Option<u32> = words.next().and_then(|seconds| seconds.parse().ok());
@@ -63,7 +64,7 @@ fn beyond_offer(parameter: &Parameter, offer: &str) -> bool {
             let is_too_late = release.time().zip(latest.as_ref()).is_some_and(|(time, latest)| time > latest);
             is_too_long || is_too_late
         }
-        // RFC 2852 §2: the shortest time after which the server returns a message
+        // RFC 2852 §2: the minimum time after which the server returns a message
         "BY" => {
             let Ok(by) = DeliverBy::try_from(parameter) else { return false };
             let shortest: Option<i32> = words.next().and_then(|seconds| seconds.parse().ok());

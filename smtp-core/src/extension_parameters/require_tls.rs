@@ -3,7 +3,7 @@
 use crate::address::SyntaxError;
 use crate::parameter::Parameter;
 
-/// REQUIRETLS on MAIL (RFC 8689 §2): each server on the way must pass the message on over verified TLS, or not at all.
+/// REQUIRETLS on MAIL (RFC 8689 §2): each server must relay the message over verified TLS or not at all.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_structs)] // it has no value
 pub struct RequireTls;
@@ -20,7 +20,7 @@ impl TryFrom<&Parameter> for RequireTls {
     fn try_from(parameter: &Parameter) -> Result<Self, SyntaxError> {
         match (parameter.keyword(), parameter.value()) {
             ("REQUIRETLS", None) => Ok(Self),
-            _ => Err(SyntaxError::Malformed { value: "REQUIRETLS", rule: "it stands alone" }),
+            _ => Err(SyntaxError::Malformed { value: "REQUIRETLS", rule: "it must not have a value" }),
         }
     }
 }

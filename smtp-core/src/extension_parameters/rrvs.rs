@@ -4,44 +4,44 @@ use super::{DateTime, printed, value_of};
 use crate::address::SyntaxError;
 use crate::parameter::Parameter;
 
-/// RRVS on RCPT (RFC 7293 §3): deliver only if the mailbox has been the same person's since then.
+/// RRVS on RCPT (RFC 7293 §3): deliver only if the mailbox has had the same owner since then.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Rrvs {
     since: DateTime,
     action: Option<RrvsAction>,
 }
 
-/// What a server does whose next hop has no RRVS (RFC 7293 §3).
+/// The action of a server whose next hop does not offer RRVS (RFC 7293 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(clippy::exhaustive_enums)] // the RFC has these two
 pub enum RrvsAction {
-    /// `R`: it rejects the message.
+    /// `R`: rejects the message.
     Reject,
-    /// `C`: it passes the message on without the parameter.
+    /// `C`: relays the message without the parameter.
     Continue,
 }
 
 impl Rrvs {
-    /// Takes the time since which the mailbox must have been the same person's.
+    /// Sets the time since which the mailbox must have had the same owner.
     #[must_use]
     pub const fn new(since: DateTime) -> Self {
         Self { since, action: None }
     }
 
-    /// The same, and says what to do where the next hop has no RRVS.
+    /// Sets the action if the next hop does not offer RRVS.
     #[must_use]
     pub const fn with_action(mut self, action: RrvsAction) -> Self {
         self.action = Some(action);
         self
     }
 
-    /// Since when.
+    /// The time since which the mailbox must have had the same owner.
     #[must_use]
     pub const fn since(&self) -> &DateTime {
         &self.since
     }
 
-    /// What to do where the next hop has no RRVS, if it is said.
+    /// The action if the next hop does not offer RRVS, if set.
     #[must_use]
     pub const fn action(&self) -> Option<RrvsAction> {
         self.action
@@ -68,7 +68,7 @@ impl TryFrom<&Parameter> for Rrvs {
         let action = match action {
             _ if action.eq_ignore_ascii_case("R") => RrvsAction::Reject,
             _ if action.eq_ignore_ascii_case("C") => RrvsAction::Continue,
-            _ => return Err(SyntaxError::Malformed { value: "RRVS", rule: "behind the date stands C or R" }),
+            _ => return Err(SyntaxError::Malformed { value: "RRVS", rule: "C or R must follow the date" }),
         };
         Ok(Self::new(since.parse()?).with_action(action))
     }

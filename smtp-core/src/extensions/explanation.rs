@@ -1,11 +1,11 @@
-//! Provides what each extension is good for, in one line for people.
+//! Provides a one-line explanation of each extension.
 
 use super::Extension;
 
 impl Extension {
-    /// What the extension is good for, in one line with its RFC; `None` where the keyword is not known.
+    /// The purpose of the extension in one line, with its RFC; `None` if the keyword is unknown.
     ///
-    /// All of the IANA registry «SMTP Service Extensions» are known, and those without an RFC that servers in use have.
+    /// The IANA registry «SMTP Service Extensions» is complete, with extensions in use that have no RFC.
     #[must_use]
     pub fn explanation(&self) -> Option<&'static str> {
         let found = EXPLANATIONS.binary_search_by(|(keyword, _)| (*keyword).cmp(&self.keyword));
@@ -15,54 +15,51 @@ impl Extension {
 
 /// Sorted by keyword.
 const EXPLANATIONS: [(&str, &str); 45] = [
-    ("8BITMIME", "takes octets above 127 in messages (RFC 6152)"),
-    (
-        "ATRN",
-        "hands queued mail over to a client that has logged in, on this connection turned around (RFC 2645)",
-    ),
-    ("AUTH", "takes a login by one of these mechanisms (RFC 4954)"),
-    ("BINARYMIME", "takes messages of any octets and line lengths, by BDAT (RFC 3030)"),
-    ("BURL", "fetches parts of a message from an IMAP server itself (RFC 4468)"),
-    ("CHECKPOINT", "goes on with a transaction that broke off (RFC 1845)"),
-    ("CHUNKING", "takes messages in chunks of announced size, by BDAT (RFC 3030)"),
-    ("CONNEG", "says what forms of content a recipient can use (RFC 4141)"),
-    ("CONPERM", "may convert content on its way (RFC 4141)"),
-    ("DELIVERBY", "delivers within a time or returns the message (RFC 2852)"),
-    ("DSN", "reports success, failure or delay as the sender asks for (RFC 3461)"),
-    ("ENHANCEDSTATUSCODES", "explains its replies by codes such as 5.1.1 (RFC 2034)"),
-    ("ETRN", "starts to deliver what is queued for a domain (RFC 1985)"),
-    ("EXPN", "shows who is on a mailing list (RFC 5321)"),
+    ("8BITMIME", "accepts 8-bit text in messages (RFC 6152)"),
+    ("ATRN", "delivers queued mail to an authenticated client by reversing this connection (RFC 2645)"),
+    ("AUTH", "accepts a login with one of these mechanisms (RFC 4954)"),
+    ("BINARYMIME", "accepts binary messages with BDAT (RFC 3030)"),
+    ("BURL", "fetches parts of a message from an IMAP server (RFC 4468)"),
+    ("CHECKPOINT", "resumes an interrupted transaction (RFC 1845)"),
+    ("CHUNKING", "accepts messages in chunks of declared size with BDAT (RFC 3030)"),
+    ("CONNEG", "reports the content types that a recipient can use (RFC 4141)"),
+    ("CONPERM", "may convert the content of messages (RFC 4141)"),
+    ("DELIVERBY", "delivers within a given time or returns the message (RFC 2852)"),
+    ("DSN", "reports success, failure or delay as the sender requests (RFC 3461)"),
+    ("ENHANCEDSTATUSCODES", "adds codes such as 5.1.1 to its replies (RFC 2034)"),
+    ("ETRN", "starts delivery of the mail queued for a domain (RFC 1985)"),
+    ("EXPN", "lists the members of a mailing list (RFC 5321)"),
     ("FUTURERELEASE", "keeps a message until a given time (RFC 4865)"),
     ("HELP", "explains its commands (RFC 5321)"),
-    ("LIMITS", "says how many messages and recipients it takes (RFC 9422)"),
-    ("MT-PRIORITY", "takes a priority for each message (RFC 6710)"),
+    ("LIMITS", "announces how many messages and recipients it accepts (RFC 9422)"),
+    ("MT-PRIORITY", "accepts a priority for each message (RFC 6710)"),
     ("MTRK", "lets the sender track a message (RFC 3885)"),
-    ("NO-SOLICITING", "wants no unsolicited mail of certain kinds (RFC 3865)"),
+    ("NO-SOLICITING", "refuses certain kinds of unsolicited mail (RFC 3865)"),
     ("ONEX", "one message per connection (old Sendmail)"),
-    ("PIPELINING", "takes many commands without a wait for each reply (RFC 2920)"),
-    ("REQUIRETLS", "passes a message on over verified TLS, or not at all (RFC 8689)"),
+    ("PIPELINING", "accepts several commands before it replies (RFC 2920)"),
+    ("REQUIRETLS", "relays a message over verified TLS or not at all (RFC 8689)"),
     ("RRVS", "delivers only if the mailbox has not changed hands (RFC 7293)"),
     ("SAML", "sends to a terminal and by mail (RFC 821, obsolete)"),
     ("SEND", "sends to a terminal (RFC 821, obsolete)"),
-    ("SIZE", "says how large a message may be, and refuses larger ones at once (RFC 1870)"),
-    ("SMTPUTF8", "takes addresses and header fields in UTF-8 (RFC 6531)"),
+    ("SIZE", "announces the maximum message size, and refuses larger messages at once (RFC 1870)"),
+    ("SMTPUTF8", "accepts addresses and header fields in UTF-8 (RFC 6531)"),
     ("SOML", "sends to a terminal or by mail (RFC 821, obsolete)"),
-    ("STARTTLS", "encrypts the connection from here on (RFC 3207)"),
-    ("SUBMITTER", "takes the name of whoever is responsible for the message (RFC 4405, historic)"),
-    ("TURN", "turns the connection around (RFC 821, obsolete and unsafe)"),
-    ("UTF8SMTP", "takes addresses in UTF-8 (RFC 5336, replaced by SMTPUTF8)"),
+    ("STARTTLS", "encrypts the connection from then on (RFC 3207)"),
+    ("SUBMITTER", "accepts the name of the party responsible for the message (RFC 4405, historic)"),
+    ("TURN", "reverses the connection (RFC 821, obsolete and unsafe)"),
+    ("UTF8SMTP", "accepts addresses in UTF-8 (RFC 5336, replaced by SMTPUTF8)"),
     ("VERB", "replies verbosely (old Sendmail)"),
-    ("VRFY", "says whether a mailbox exists (RFC 5321)"),
+    ("VRFY", "reports whether a mailbox exists (RFC 5321)"),
     ("X-ANONYMOUSTLS", "encrypts between Exchange servers"),
     ("X-EXPS", "logs in between Exchange servers"),
     ("X-LINK2STATE", "exchanges routing between Exchange servers"),
-    ("XCLIENT", "believes a trusted client's word on who its client is (Postfix)"),
-    ("XEXCH50", "takes properties of messages from Exchange servers"),
-    ("XFORWARD", "takes a trusted client's word on who its client is, for its log (Postfix)"),
-    ("XOORG", "takes the name of the organization that a message comes from (Exchange)"),
-    ("XRDST", "takes the recipient's domain for its routing (Exchange)"),
-    ("XSHADOW", "keeps a shadow of each message until it is delivered (Exchange)"),
-    ("XVERP", "writes the recipient into the sender of each copy (Postfix)"),
+    ("XCLIENT", "lets a trusted client set the client's identity (Postfix)"),
+    ("XEXCH50", "accepts properties of messages from Exchange servers"),
+    ("XFORWARD", "lets a trusted client set the client's identity in the log (Postfix)"),
+    ("XOORG", "accepts the name of the organization that a message comes from (Exchange)"),
+    ("XRDST", "accepts the recipient's domain for its routing (Exchange)"),
+    ("XSHADOW", "keeps a copy of each message until it is delivered (Exchange)"),
+    ("XVERP", "encodes the recipient in the sender of each copy (Postfix)"),
 ];
 
 #[cfg(test)]

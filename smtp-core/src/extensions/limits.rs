@@ -1,8 +1,8 @@
-//! Defines [`SessionLimits`], what a server says of how much it takes (RFC 9422).
+//! Defines [`SessionLimits`], the limits that a server announces (RFC 9422).
 
 use super::Extensions;
 
-/// How much a server takes in one session, as LIMITS says it (RFC 9422 §4); `None` is not said.
+/// The limits that a server announces with LIMITS (RFC 9422 §4); `None` if not announced.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct SessionLimits {
@@ -15,8 +15,9 @@ pub struct SessionLimits {
 }
 
 impl Extensions {
-    /// How much the server takes in this session (RFC 9422); all `None` where it does not say, or what it says is no
-    /// number above zero.
+    /// The limits for this session (RFC 9422).
+    ///
+    /// A limit is `None` if the server does not announce it, or announces something other than a number above zero.
     #[must_use]
     pub fn session_limits(&self) -> SessionLimits {
         let mut limits = SessionLimits::default();
@@ -46,7 +47,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_is_known_and_nonsense_is_not() {
+    fn announced_limits_are_known_and_invalid_ones_are_not() {
         assert_eq!(limits("LIMITS MAILMAX=20 RCPTMAX=100 RCPTDOMAINMAX=1"), (Some(20), Some(100), Some(1)));
         assert_eq!(limits("limits rcptmax=5 OTHER=7 x"), (None, Some(5), None));
         assert_eq!(limits("LIMITS MAILMAX=0 RCPTMAX=-1 RCPTDOMAINMAX=99999999999"), (None, None, None));

@@ -51,7 +51,7 @@ pub use rate::Pace;
 pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) use server::ascii_name;
-pub use server::{Family, HeaderTemplate, Proxy, ProxyKind, Route, Server};
+pub use server::{Family, HeaderTemplate, Proxy, ProxyKind, Route, Server, UnixPath};
 pub use settings::Settings;
 pub use settled::settled;
 pub use submission::{InMemory, RawMessage, Source, Submission};

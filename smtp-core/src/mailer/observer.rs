@@ -2,7 +2,7 @@
 
 use super::error::Error;
 use super::fate::Report;
-use super::server::Proxy;
+use super::server::{Proxy, UnixPath};
 use crate::{ProxyHeader, Reply, Transmit, Verb};
 use core::net::SocketAddr;
 
@@ -34,7 +34,7 @@ pub enum Notice<'a> {
     /// A connection to this address begins.
     Connecting(SocketAddr),
     /// A connection to the unix socket of this path begins.
-    ConnectingUnix(&'a str),
+    ConnectingUnix(&'a UnixPath),
     /// This proxy is asked to connect to the server.
     Proxy(&'a Proxy),
     /// A PROXY header was sent.

@@ -20,13 +20,43 @@ pub enum Server {
         port: u16,
     },
     /// The path of a unix socket.
-    Unix(String),
+    Unix(UnixPath),
+}
+
+/// The path of a unix socket: bytes, which need not be UTF-8.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UnixPath(Vec<u8>);
+
+impl UnixPath {
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl<T: Into<Vec<u8>>> From<T> for UnixPath {
+    fn from(path: T) -> Self {
+        Self(path.into())
+    }
+}
+
+/// The path, with replacement characters for what is not UTF-8.
+impl fmt::Display for UnixPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&String::from_utf8_lossy(&self.0))
+    }
 }
 
 impl Server {
     /// A host by name or IP address, and its port.
     pub fn host(name: impl Into<String>, port: u16) -> Self {
         Self::Host { name: name.into(), port }
+    }
+
+    /// The unix socket of this path.
+    pub fn unix(path: impl Into<UnixPath>) -> Self {
+        Self::Unix(path.into())
     }
 
     /// Whether a connection stays on this machine, as far as the name alone tells.
@@ -237,7 +267,7 @@ mod tests {
         for name in ["192.0.2.1", "localhost.example.org", "notlocalhost", "::2", "mx.example.org"] {
             assert!(!Server::host(name, 25).is_loopback(), "{name}");
         }
-        assert!(Server::Unix("/run/lmtp".to_string()).is_loopback());
+        assert!(Server::unix("/run/lmtp").is_loopback());
     }
 
     #[test]

@@ -32,7 +32,7 @@ pub(super) fn options(text: &str) -> Result<Options, SettingError> {
     let scheme = scheme.to_ascii_lowercase();
     let mut options = match scheme.as_str() {
         "unix" | "lmtp+unix" => {
-            let mut options = Options::new(Server::Unix(decoded("path", authority)?));
+            let mut options = Options::new(Server::unix(percent_decode_str(authority).collect::<Vec<u8>>()));
             if scheme == "lmtp+unix" {
                 options.settings.protocol = Protocol::Lmtp;
             }

@@ -7,8 +7,11 @@ mod failure;
 mod lookup;
 mod name;
 mod opener;
+pub(crate) mod scratch;
 mod source;
 mod tls;
+#[cfg(unix)]
+mod unix_path;
 mod witness;
 
 pub(crate) use addresses::{STAGGER, connect_error, found, header_ends, look_up_error, proxy_error, select};
@@ -21,4 +24,6 @@ pub use opener::Opener;
 pub use source::{FileMessage, ReaderMessage};
 pub use tls::{Connector, TlsFailure};
 pub(crate) use tls::{Handshake, TlsStream};
+#[cfg(unix)]
+pub(crate) use unix_path::path_of;
 pub(crate) use witness::Witness;

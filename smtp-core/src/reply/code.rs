@@ -2,21 +2,21 @@
 
 use core::fmt;
 
-/// A reply code (RFC 5321 §4.2): three digits, the first of which says how it went.
+/// A reply code (RFC 5321 §4.2): three digits, the first of which is the class of the reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code(u16);
 
-/// What the first digit of a reply code says (RFC 5321 §4.2.1).
+/// The class of a reply, given by the first digit of its code (RFC 5321 §4.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-#[allow(clippy::exhaustive_enums)] // the RFC has four and forbids more
+#[allow(clippy::exhaustive_enums)] // the RFC has four and allows no others
 pub enum Severity {
-    /// 2yz: done.
+    /// 2yz: success.
     Completed,
-    /// 3yz: taken so far, more is wanted.
+    /// 3yz: accepted so far, the server expects more.
     Intermediate,
-    /// 4yz: refused for now; the same may succeed later.
+    /// 4yz: a transient failure; a retry may succeed.
     Transient,
-    /// 5yz: refused; the same would be refused again.
+    /// 5yz: a permanent failure; a retry would fail again.
     Permanent,
 }
 
@@ -64,13 +64,13 @@ impl Code {
         DOMAIN_TAKES_NO_MAIL = 556, "Domain does not accept mail (RFC 7504).";
     }
 
-    /// The code of that value; `None` where RFC 5321 §4.2 has no such code (200 to 559, middle digit 0 to 5).
+    /// Returns the code of this value, if RFC 5321 §4.2 allows it (200 to 559, middle digit 0 to 5).
     #[must_use]
     pub const fn new(value: u16) -> Option<Self> {
         if value >= 200 && value < 600 && value / 10 % 10 <= 5 { Some(Self(value)) } else { None }
     }
 
-    /// The code of these digits; `None` where RFC 5321 §4.2 has no such code, or one is no digit.
+    /// Returns the code of these digits, if they are digits and RFC 5321 §4.2 allows it.
     pub(crate) fn from_digits(digits: [u8; 3]) -> Option<Self> {
         match digits {
             [first @ b'2'..=b'5', second @ b'0'..=b'5', third @ b'0'..=b'9'] => {
@@ -81,13 +81,13 @@ impl Code {
         }
     }
 
-    /// The three digits as a number.
+    /// The code as a number.
     #[must_use]
     pub const fn value(self) -> u16 {
         self.0
     }
 
-    /// What its first digit says.
+    /// The class of the reply, given by the first digit.
     #[must_use]
     pub const fn severity(self) -> Severity {
         match self.0 / 100 {
@@ -98,18 +98,18 @@ impl Code {
         }
     }
 
-    /// Whether it is 2yz.
+    /// Returns whether it is 2yz.
     #[must_use]
     pub const fn is_completed(self) -> bool {
         matches!(self.severity(), Severity::Completed)
     }
 
-    /// Whether it is 220 or 221, which speak of the connection and not of a command's success.
+    /// Returns whether it is 220 or 221, which concern the connection and not the success of a command.
     pub(crate) const fn is_of_the_connection(self) -> bool {
         matches!(self, Self::READY | Self::CLOSING)
     }
 
-    /// Whether it is 4yz or 5yz.
+    /// Returns whether it is 4yz or 5yz.
     #[must_use]
     pub const fn is_negative(self) -> bool {
         matches!(self.severity(), Severity::Transient | Severity::Permanent)
@@ -128,14 +128,14 @@ impl fmt::Display for Code {
 pub struct EnhancedCode {
     /// 2, 4 or 5.
     pub class: u8,
-    /// What it is about, 0 to 999.
+    /// The subject, 0 to 999.
     pub subject: u16,
-    /// What exactly, 0 to 999.
+    /// The detail, 0 to 999.
     pub detail: u16,
 }
 
 impl EnhancedCode {
-    /// The code of these three numbers; `None` where RFC 3463 §2 has no such code.
+    /// Makes a code of these three numbers, if RFC 3463 §2 allows it.
     #[must_use]
     pub const fn new(class: u8, subject: u16, detail: u16) -> Option<Self> {
         if matches!(class, 2 | 4 | 5) && subject <= 999 && detail <= 999 {
@@ -145,7 +145,7 @@ impl EnhancedCode {
         }
     }
 
-    /// The code at the start of `text`, and what stands behind it.
+    /// Returns the code at the start of `text`, and the rest of the text.
     ///
     /// ```
     /// # use smtp_core::EnhancedCode;
@@ -160,7 +160,7 @@ impl EnhancedCode {
         let code = Self::new(class - b'0', subject, detail)?;
         match rest.split_first() {
             None => Some((code, rest)),
-            Some((b' ' | b'\t', behind)) => Some((code, behind)),
+            Some((b' ' | b'\t', after)) => Some((code, after)),
             Some(_) => None,
         }
     }
@@ -176,7 +176,7 @@ impl fmt::Display for EnhancedCode {
     }
 }
 
-/// One to three digits at the start of `text`, without a needless leading zero.
+/// Parses one to three digits at the start of `text`, without a leading zero unless it is zero.
 fn number(text: &[u8]) -> Option<(u16, &[u8])> {
     let digits = text.iter().take(4).take_while(|octet| octet.is_ascii_digit()).count();
     let (digits, rest) = text.split_at(digits);
@@ -192,7 +192,7 @@ mod tests {
     use alloc::string::ToString;
 
     #[test]
-    fn codes_outside_the_grammar_are_none() {
+    fn codes_outside_the_grammar_are_invalid() {
         for value in [0, 99, 100, 199, 260, 299, 355 + 5, 600, 999] {
             assert_eq!(Code::new(value), None, "{value}");
         }

@@ -1,4 +1,4 @@
-//! Defines replies (RFC 5321 §4.2): their codes, their text and the parser that bounds them.
+//! Defines replies (RFC 5321 §4.2): their codes, their text and a parser with limits.
 
 mod code;
 mod explain;
@@ -15,72 +15,71 @@ use alloc::format;
 use alloc::sync::Arc;
 use core::fmt::{self, Write as _};
 
-/// A reply: its code, its enhanced status code where it has one, and its lines of text.
+/// A reply: its code, its enhanced status code if it has one, and its lines of text.
 ///
-/// Cloning is cheap. The text is what the server sent, made valid UTF-8 and without what the core
-/// knows to be secret. [`Display`](fmt::Display) is for people: it escapes what could play with a terminal (see
-/// [`is_shown`]) and cuts the text after [`SHOWN`](Self::SHOWN) octets, saying how much it leaves out.
+/// Cloning is cheap. The text is the server's, converted to valid UTF-8 and with known secrets masked.
+/// [`Display`](fmt::Display) is for people: it escapes characters that could control a terminal (see [`is_shown`])
+/// and cuts the text after [`SHOWN`](Self::SHOWN) octets with a note of how many were left out.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Reply {
     code: Code,
     enhanced: Option<EnhancedCode>,
-    /// The lines' text behind code and separator, with a line feed between them.
+    /// The text of the lines after code and separator, joined by line feeds.
     text: Arc<str>,
 }
 
 impl Reply {
-    /// How many octets of the text [`Display`](fmt::Display) shows.
+    /// The number of octets of text that [`Display`](fmt::Display) shows.
     pub const SHOWN: usize = 1024;
 
-    /// A reply of `code` whose lines are those of `text`, which line feeds separate.
+    /// Makes a reply with `code`; line feeds in `text` separate its lines.
     #[must_use]
     pub fn new(code: Code, text: &str) -> Self {
         Self { code, enhanced: enhanced_of(code, text.as_bytes()), text: Arc::from(text) }
     }
 
-    /// Its reply code.
+    /// The reply code.
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
     }
 
-    /// The enhanced status code that its first line begins with (RFC 2034 §4), when its class agrees with the code.
+    /// The enhanced status code at the start of the text, if its class agrees with the code (RFC 2034 §4).
     #[must_use]
     pub const fn enhanced(&self) -> Option<EnhancedCode> {
         self.enhanced
     }
 
-    /// The text of each line, behind code and separator.
+    /// The text of each line, after code and separator.
     pub fn lines(&self) -> impl Iterator<Item = &str> {
         self.text.split('\n')
     }
 
-    /// The text of all lines, with a line feed between them.
+    /// The text of all lines, joined by line feeds.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is 2yz.
+    /// Returns whether it is 2yz.
     #[must_use]
     pub const fn is_completed(&self) -> bool {
         self.code.is_completed()
     }
 
-    /// Whether it is 4yz: the same may succeed later.
+    /// Returns whether it is 4yz, a transient failure: a retry may succeed.
     #[must_use]
     pub const fn is_transient(&self) -> bool {
         matches!(self.code.severity(), Severity::Transient)
     }
 
-    /// Whether it is 5yz: the same would be refused again.
+    /// Returns whether it is 5yz, a permanent failure: a retry would fail again.
     #[must_use]
     pub const fn is_permanent(&self) -> bool {
         matches!(self.code.severity(), Severity::Permanent)
     }
 
-    /// The same with its text cut to [`SHOWN`](Self::SHOWN) octets and a note of how much was left out, where it is
-    /// longer.
+    /// Cuts the text to [`SHOWN`](Self::SHOWN) octets, with a note of how many were left out.
     pub(crate) fn shortened(&self) -> Self {
         let (shown, left_out) = cut(&self.text);
         if left_out == 0 {
@@ -89,7 +88,7 @@ impl Reply {
         Self { text: Arc::from(format!("{shown}{}", LeftOut(left_out))), ..self.clone() }
     }
 
-    /// A reply without text; costs no allocation.
+    /// Makes a reply without text; does not allocate.
     pub(crate) fn bare(code: Code) -> Self {
         Self { code, enhanced: None, text: Arc::default() }
     }
@@ -99,8 +98,7 @@ impl Reply {
     }
 }
 
-/// One line: the code, then the beginning of the text with its lines parted by ` / ` and what a terminal would obey
-/// escaped.
+/// Prints one line: the code, then the start of the text with lines joined by ` / ` and control characters escaped.
 impl fmt::Display for Reply {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.code)?;
@@ -124,9 +122,9 @@ impl fmt::Display for Reply {
     }
 }
 
-/// The beginning of a text that is shown, and how many octets are left out.
+/// Returns the part of a text that is shown, and the number of octets left out.
 fn cut(text: &str) -> (&str, usize) {
-    // A note of what is left out costs some octets itself: what is a little longer is shown whole.
+    // The note itself takes some octets, so a slightly longer text is shown whole.
     const NOTE: usize = 32;
     if text.len() <= Reply::SHOWN + NOTE {
         return (text, 0);
@@ -135,7 +133,7 @@ fn cut(text: &str) -> (&str, usize) {
     (shown, text.len() - shown.len())
 }
 
-/// The note that so many octets were left out.
+/// The note of how many octets were left out.
 struct LeftOut(usize);
 
 impl fmt::Display for LeftOut {
@@ -170,18 +168,18 @@ mod tests {
     }
 
     #[test]
-    fn a_long_reply_is_cut_for_people_and_says_how_much_is_left_out() {
+    fn a_long_reply_is_shown_truncated_with_a_note() {
         let line = "é".repeat(25);
         let text = format!("x{}", alloc::vec![line.as_str(); 100].join("\n"));
         let reply = Reply::new(Code::OK, &text);
         assert_eq!(reply.text(), text);
         let shown = reply.to_string();
         assert!(shown.starts_with(&format!("250 x{line} / {line} / ")), "{shown}");
-        // 1024 octets would end within a letter
+        // 1024 octets would end within a character
         assert!(shown.ends_with("é… (4077 octets left out)"), "{shown}");
         assert_eq!(text.len() - 4077, 1023);
         assert_eq!(reply.shortened().text(), format!("{}… (4077 octets left out)", &text[..1023]));
-        // what was shortened is not shortened again
+        // a shortened text is not shortened again
         assert_eq!(reply.shortened().to_string(), shown);
         assert_eq!(reply.shortened().shortened(), reply.shortened());
         let whole = Reply::new(Code::OK, &"x".repeat(Reply::SHOWN));

@@ -1,11 +1,11 @@
-//! Provides the parser of replies (RFC 5321 §4.2): incremental, bounded, borrowing where it can.
+//! Provides the parser of replies (RFC 5321 §4.2): incremental, with limits, without copies where possible.
 //!
 //! ```text
 //! Reply-line     = *( Reply-code "-" [ textstring ] CRLF ) Reply-code [ SP textstring ] CRLF
 //! Reply-code     = %x32-35 %x30-35 %x30-39
 //! ```
 //!
-//! A line may end in LF alone, which some servers send; every line of a reply bears the same code.
+//! A line may end in LF alone, which some servers send; all lines of a reply must have the same code.
 
 use super::{Code, EnhancedCode, Reply, enhanced_of};
 use crate::config::Limits;
@@ -14,7 +14,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use memchr::memchr;
 
-/// A reply that borrows the octets in which it came.
+/// A reply that borrows the received octets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BorrowedReply<'a> {
     code: Code,
@@ -22,10 +22,10 @@ pub struct BorrowedReply<'a> {
     octets: &'a [u8],
 }
 
-/// The first reply in `octets` and the number of octets that it takes; `None` while it is incomplete.
+/// Returns the first reply in `octets` and its length; `None` while it is incomplete.
 ///
 /// # Errors
-/// A [`Violation`] when it is malformed or larger than `limits` allow.
+/// A [`Violation`] when it is malformed or exceeds `limits`.
 ///
 /// ```
 /// let limits = smtp_core::Limits::default();
@@ -43,19 +43,19 @@ pub fn parse<'a>(octets: &'a [u8], limits: &Limits) -> Result<Option<(BorrowedRe
 }
 
 impl<'a> BorrowedReply<'a> {
-    /// Its reply code.
+    /// The reply code.
     #[must_use]
     pub const fn code(&self) -> Code {
         self.code
     }
 
-    /// The enhanced status code that its first line begins with, when its class agrees with the code.
+    /// The enhanced status code at the start of the text, if its class agrees with the code.
     #[must_use]
     pub fn enhanced(&self) -> Option<EnhancedCode> {
         self.lines().next().and_then(|line| enhanced_of(self.code, line))
     }
 
-    /// The text of each line, behind code and separator, without its line end.
+    /// The text of each line, after code and separator, without its line end.
     pub fn lines(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let mut rest = self.octets;
         core::iter::from_fn(move || {
@@ -63,16 +63,16 @@ impl<'a> BorrowedReply<'a> {
                 return None;
             }
             let end = memchr(b'\n', rest).map_or(rest.len(), |at| at + 1);
-            let (line, behind) = rest.split_at(end);
-            rest = behind;
+            let (line, after) = rest.split_at(end);
+            rest = after;
             Some(text_of(without_line_end(line)))
         })
     }
 
-    /// The same as a value of its own.
+    /// Copies the reply.
     #[must_use]
     pub fn to_reply(&self) -> Reply {
-        // only a reply of one line has no hyphen behind the code of its first line
+        // only a reply of one line has no hyphen after the code of its first line
         if self.octets.get(3) != Some(&b'-') {
             let line = text_of(without_line_end(self.octets));
             if let Ok(text) = core::str::from_utf8(line) {
@@ -90,7 +90,7 @@ impl<'a> BorrowedReply<'a> {
     }
 }
 
-/// Takes octets however they are cut and gives replies; holds no more than one incomplete reply.
+/// Parses replies from pieces of any size; stores at most one incomplete reply.
 #[derive(Debug, Default)]
 pub(crate) struct Parser {
     buffer: Vec<u8>,
@@ -98,7 +98,7 @@ pub(crate) struct Parser {
 }
 
 impl Parser {
-    /// Takes octets from `input` until a reply is complete, and gives it; `None` when more is needed.
+    /// Consumes octets of `input` until a reply is complete and returns it; `None` if more is needed.
     pub(crate) fn next<'parser, 'input: 'parser>(
         &'parser mut self,
         input: &mut &'input [u8],
@@ -134,8 +134,9 @@ impl Parser {
         Ok(Some(BorrowedReply { code, octets: &self.buffer }))
     }
 
-    /// The code of the next reply, if that is one line, has come as a whole, and is 2yz about the command that it is to;
-    /// all else is left to [`next`](Self::next).
+    /// Returns the code of the next reply if it is complete, one line, and a 2yz that concerns its command.
+    ///
+    /// All other replies are left to [`next`](Self::next).
     pub(crate) fn next_completed(&self, input: &mut &[u8], limits: &Limits) -> Option<Code> {
         if !self.buffer.is_empty() && !self.scan.complete {
             return None;
@@ -148,7 +149,7 @@ impl Parser {
         })
     }
 
-    /// Looks for a whole reply in the first octets of one, which are kept when there is none.
+    /// Looks for a complete reply at the start of `octets`, and stores them if there is none.
     fn begin(&mut self, octets: &[u8], limits: &Limits) -> Result<Option<(Code, usize)>, Violation> {
         let found = self.scan.advance(octets, limits);
         match &found {
@@ -159,28 +160,28 @@ impl Parser {
         found
     }
 
-    /// What has come of a reply that is not complete, or that was not one.
+    /// The octets of an incomplete or malformed reply.
     pub(crate) fn incomplete(&self) -> &[u8] {
         if self.scan.complete { &[] } else { &self.buffer }
     }
 
-    /// Forgets all that has come.
+    /// Discards everything received.
     pub(crate) fn clear(&mut self) {
         self.buffer.clear();
         self.scan = Scan::default();
     }
 
-    /// Keeps the beginning of what was no reply, so that it can be shown.
+    /// Keeps the start of a malformed reply, so that it can be shown.
     fn keep_rejected(&mut self, octets: &[u8]) {
         const SHOWN: usize = 512;
         self.buffer.extend_from_slice(&octets[..octets.len().min(SHOWN)]);
     }
 }
 
-/// The reply that the first line is all of, as nearly all are. Whatever else there is, or is wrong, a [`Scan`] finds out.
+/// Parses a reply of one line, as nearly all are; a [`Scan`] handles all others, and errors.
 #[inline]
 fn one_line(octets: &[u8], limits: &Limits) -> Option<(Code, usize)> {
-    // a hyphen says that more lines follow
+    // a hyphen announces further lines
     let end = if octets.get(3) == Some(&b'-') { None } else { memchr(b'\n', octets) }? + 1;
     let fits = end <= limits.reply_line && end <= limits.reply_octets && limits.reply_lines > 0;
     match reply_line(&octets[..end]) {
@@ -189,21 +190,21 @@ fn one_line(octets: &[u8], limits: &Limits) -> Option<(Code, usize)> {
     }
 }
 
-/// How far into a reply the parser has looked; no line behind the first is looked at twice.
+/// The progress of the parser in a reply; lines after the first are scanned once.
 #[derive(Clone, Debug, Default)]
 struct Scan {
-    /// Where the current line begins.
+    /// The start of the current line.
     line: usize,
-    /// Up to where no line end was found.
+    /// The end of the part without a line end.
     searched: usize,
-    /// How many lines are complete.
+    /// The number of complete lines.
     lines: usize,
     code: Option<Code>,
     complete: bool,
 }
 
 impl Scan {
-    /// Looks on through `octets`, which begin where the reply begins.
+    /// Continues in `octets`, which start at the start of the reply.
     #[inline]
     fn advance(&mut self, octets: &[u8], limits: &Limits) -> Result<Option<(Code, usize)>, Violation> {
         loop {
@@ -238,7 +239,7 @@ impl Scan {
     }
 }
 
-/// Whether a line that begins with `octets` can become one of a reply, so that garbage without an end is known at once.
+/// Returns whether `octets` can begin a reply line, so that garbage without a line end is detected early.
 fn may_begin_line(octets: &[u8]) -> bool {
     let fits = |at: usize, range: core::ops::RangeInclusive<u8>| {
         octets.get(at).is_none_or(|octet| range.contains(octet))
@@ -249,7 +250,7 @@ fn may_begin_line(octets: &[u8]) -> bool {
         && octets.get(3).is_none_or(|octet| matches!(octet, b' ' | b'-' | b'\r'))
 }
 
-/// The code of a line that ends in LF, and whether it is the last of its reply.
+/// Returns the code of a line that ends in LF, and whether it is the last of its reply.
 #[inline]
 fn reply_line(line: &[u8]) -> Option<(Code, bool)> {
     let (&[first, second, third, separator], rest) = line.split_first_chunk()?;
@@ -262,7 +263,7 @@ fn reply_line(line: &[u8]) -> Option<(Code, bool)> {
     }
 }
 
-/// What stands behind code and separator.
+/// Returns the text after code and separator.
 fn text_of(line: &[u8]) -> &[u8] {
     line.get(4..).unwrap_or_default()
 }
@@ -284,7 +285,7 @@ mod tests {
         let mut replies = Vec::new();
         for chunk in chunks {
             let mut input = *chunk;
-            // each turn must borrow the parser anew
+            // each iteration must borrow the parser anew
             while let Some(reply) = parser.next(&mut input, limits)?.map(|reply| reply.to_reply()) {
                 replies.push(reply);
             }
@@ -317,7 +318,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_refused_as_soon_as_it_is_seen() {
+    fn an_invalid_reply_is_refused_as_soon_as_it_is_detected() {
         let limits = Limits::default();
         for garbage in [
             &b"HTTP/1.1 400 Bad\r\n"[..],
@@ -337,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_without_end_stop_at_the_limits() {
+    fn endless_replies_stop_at_the_limits() {
         let limits = Limits::default();
         let mut line = b"250 ".to_vec();
         line.resize(limits.reply_line + 1, b'x');
@@ -355,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn replies_at_the_limits_are_taken() {
+    fn replies_at_the_limits_are_accepted() {
         let limits = Limits { reply_line: 16, reply_lines: 4, reply_octets: 40, ..Limits::default() };
         for (text, fits) in [
             ("250 45678901234\r\n", false),
@@ -370,13 +371,13 @@ mod tests {
     }
 
     #[test]
-    fn octets_that_are_no_utf_8_are_replaced() {
+    fn invalid_utf_8_is_replaced() {
         let found = replies(&[b"250 caf\xe9\r\n"], &Limits::default()).unwrap();
         assert_eq!(found[0].text(), "caf\u{fffd}");
     }
 
     #[test]
-    fn octets_behind_a_reply_stay_in_the_input() {
+    fn octets_after_a_reply_remain_in_the_input() {
         let mut parser = Parser::default();
         let mut input = &b"220 go\r\n250 injected\r\n"[..];
         assert!(parser.next(&mut input, &Limits::default()).unwrap().is_some());
@@ -411,7 +412,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_of_a_borrowed_reply_borrow() {
+    fn lines_of_a_borrowed_reply_are_borrowed() {
         let (reply, _) = parse(b"250-a\r\n250 b\r\n", &Limits::default()).unwrap().unwrap();
         assert_eq!(reply.lines().collect::<Vec<_>>(), vec![&b"a"[..], b"b"]);
     }

@@ -5,7 +5,7 @@ use super::socket::Socket;
 use super::stream::Stream;
 use crate::mailer::{
     Error, ErrorKind, HeaderTemplate, LookUpFault, Notice, ProxyExchange, ProxyFault, ProxyStep, Route,
-    Server, SettingError,
+    Server, SettingError, UnixPath,
 };
 use crate::network::{
     LookUp, STAGGER, connect_error, found, header_ends, look_up_error, proxy_error, select,
@@ -210,12 +210,12 @@ async fn until<T>(deadline: Instant, future: impl Future<Output = io::Result<T>>
 
 /// A socket whose server accepts no connections has no room for another, so it is asked again and again.
 #[cfg(unix)]
-async fn unix(path: &str, deadline: Instant) -> Result<Socket, Error> {
+async fn unix(path: &UnixPath, deadline: Instant) -> Result<Socket, Error> {
     use std::time::Duration;
     let connect = async {
         let mut pause = Duration::from_millis(1);
         loop {
-            match tokio::net::UnixStream::connect(path).await {
+            match tokio::net::UnixStream::connect(crate::network::path_of(path)).await {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => tokio::time::sleep(pause).await,
                 result => return result,
             }
@@ -232,7 +232,7 @@ async fn unix(path: &str, deadline: Instant) -> Result<Socket, Error> {
 }
 
 #[cfg(not(unix))]
-async fn unix(_path: &str, _deadline: Instant) -> Result<Socket, Error> {
+async fn unix(_path: &UnixPath, _deadline: Instant) -> Result<Socket, Error> {
     Err(SettingError::NoUnixSockets.into())
 }
 

@@ -13,7 +13,7 @@ mod stream;
 pub use crate::mailer::{
     Error, ErrorKind, Fate, Login, Options, RawMessage, RecipientReport, Report, Server, Submission,
 };
-pub use crate::network::{Connector, TlsFailure};
+pub use crate::network::{Connector, FileMessage, ReaderMessage, TlsFailure};
 #[cfg(feature = "mx")]
 pub use crate::network::{Dns, Exchangers};
 pub use connect::connect;

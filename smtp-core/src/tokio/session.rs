@@ -6,14 +6,13 @@ use crate::mailer::{
     BoxError, Check, Connection, Demand, Error, ErrorKind, Login, Notice, Observer, Opening, OpeningStep,
     SecretRequest, Source, StopReason, TlsFault, Until, is_proof, misused, undone,
 };
-use crate::network::{Opener, cause_of, nonce};
-use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply};
+use crate::network::{Opener, cause_of, nonce, scratch};
+use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply, Secret};
 use std::boxed::Box;
 use std::fmt;
 use std::io;
 use std::string::ToString as _;
 use std::time::Duration;
-use std::vec;
 use std::vec::Vec;
 use tokio::time::timeout_at;
 
@@ -26,7 +25,6 @@ pub(super) struct Session {
     deadline: Option<std::time::Instant>,
     /// What the protocol machine calls time zero.
     epoch: std::time::Instant,
-    buffer: Box<[u8]>,
     /// Why the connection ended, once that was seen here.
     cause: Option<Cause>,
     /// Whether a send uses it, so that its observers are told if that is dropped.
@@ -63,8 +61,6 @@ pub(super) enum SessionStep {
     Closed,
 }
 
-/// As much as one read may take; nothing stays in it.
-const BUFFER: usize = 16 * 1024;
 /// The reply by which an idle session proves that it is still served may take so long.
 const PROOF: Duration = Duration::from_secs(10);
 /// A TLS farewell may take so long.
@@ -127,7 +123,6 @@ impl Session {
             opener: opener.clone(),
             deadline,
             epoch: std::time::Instant::now(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
             cause: None,
             is_used: true,
         })
@@ -141,7 +136,8 @@ impl Session {
                 OpeningStep::Done => return Ok(()),
                 OpeningStep::Secret(request) => {
                     let Some(login) = self.opener.settings().login.clone() else { return Ok(()) };
-                    let mechanisms = self.mechanisms(login, request).await?;
+                    let secret = secret_of(&login, request, self.deadline).await?;
+                    let mechanisms = self.mechanisms(&login, secret.as_ref())?;
                     opening.log_in(&mut self.connection, mechanisms)?;
                 }
                 OpeningStep::Drive => match self.step().await {
@@ -154,26 +150,13 @@ impl Session {
         }
     }
 
-    async fn mechanisms(
-        &mut self,
-        login: Login,
-        request: SecretRequest,
+    fn mechanisms(
+        &self,
+        login: &Login,
+        secret: Option<&Secret>,
     ) -> Result<Vec<Box<dyn crate::Mechanism>>, Error> {
-        let secret = if login.may_wait() {
-            let waiting = login.clone();
-            let secret = tokio::task::spawn_blocking(move || waiting.secret(request));
-            let secret = match self.deadline {
-                Some(deadline) => {
-                    timeout_at(deadline.into(), secret).await.map_err(|_| ErrorKind::DeadlinePassed)?
-                }
-                None => secret.await,
-            };
-            secret.map_err(|error| Error::new(ErrorKind::Secret).with_source(error))??
-        } else {
-            login.secret(request)?
-        };
         let server = &self.opener.settings().server;
-        login.mechanisms(secret.as_ref(), &nonce()?, self.stream.channel_binding(), server)
+        login.mechanisms(secret, &nonce()?, self.stream.channel_binding(), server)
     }
 
     /// Does what is due until there is something that it cannot do.
@@ -216,11 +199,15 @@ impl Session {
             return Ok(source);
         }
         if !source.may_wait() {
-            let count = source.read(&mut self.buffer)?;
-            self.connection.body(goal, self.buffer.get(..count).unwrap_or_default());
-            return Ok(source);
+            let mut buffer = scratch::take();
+            let read = source.read(&mut buffer);
+            if let Ok(count) = read {
+                self.connection.body(goal, buffer.get(..count).unwrap_or_default());
+            }
+            scratch::give(buffer);
+            return read.map(|_| source);
         }
-        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut buffer = scratch::take();
         let reading = tokio::task::spawn_blocking(move || {
             let read = source.read(&mut buffer);
             (source, buffer, read)
@@ -232,13 +219,14 @@ impl Session {
             None => Ok(reading.await),
         };
         let Ok(reading) = reading else {
-            self.buffer = vec![0; BUFFER].into_boxed_slice();
             return Err(Error::new(ErrorKind::DeadlinePassed).into());
         };
         let (source, buffer, read) = reading?;
-        self.buffer = buffer;
-        self.connection.body(goal, self.buffer.get(..read?).unwrap_or_default());
-        Ok(source)
+        if let Ok(count) = read {
+            self.connection.body(goal, buffer.get(..count).unwrap_or_default());
+        }
+        scratch::give(buffer);
+        read.map(|_| source)
     }
 
     /// Goes on until that goal has ended.
@@ -427,24 +415,32 @@ impl Session {
     async fn read(&mut self, until: Instant) {
         self.connection.about_to_read();
         let limit = self.limit(until);
-        let read = timeout_at(limit, self.stream.read(&mut self.buffer)).await;
-        if !self.take(read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))) {
-            let now = self.now();
-            self.connection.nothing_came(now);
+        while !self.take_what_came() {
+            match timeout_at(limit, self.stream.ready()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.connection.ended(cause_of(error)),
+                Err(_) => {
+                    let now = self.now();
+                    return self.connection.nothing_came(now);
+                }
+            }
         }
     }
 
     /// Takes what is there without waiting; returns whether there was anything.
     fn take_what_came(&mut self) -> bool {
-        let read = self.stream.try_read(&mut self.buffer);
-        self.take(read)
+        let mut buffer = scratch::take();
+        let read = self.stream.try_read(&mut buffer);
+        let is_anything = self.take(read, &buffer);
+        scratch::give(buffer);
+        is_anything
     }
 
-    /// Takes what a read gave; returns whether that was anything.
-    fn take(&mut self, read: io::Result<usize>) -> bool {
+    /// Takes what a read gave, into this buffer; returns whether that was anything.
+    fn take(&mut self, read: io::Result<usize>, buffer: &[u8]) -> bool {
         match read {
             Ok(0) => self.connection.ended(None),
-            Ok(count) => self.connection.received(self.buffer.get(..count).unwrap_or_default()),
+            Ok(count) => self.connection.received(buffer.get(..count).unwrap_or_default()),
             Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
                 return false;
             }
@@ -482,6 +478,24 @@ impl Drop for Session {
             self.connection.notice(&Notice::Failed(&ErrorKind::Cancelled.into()));
         }
     }
+}
+
+/// The secret of a login; a function that may wait is called on a thread of its own.
+async fn secret_of(
+    login: &Login,
+    request: SecretRequest,
+    deadline: Option<std::time::Instant>,
+) -> Result<Option<Secret>, Error> {
+    if !login.may_wait() {
+        return login.secret(request);
+    }
+    let waiting = login.clone();
+    let secret = tokio::task::spawn_blocking(move || waiting.secret(request));
+    let secret = match deadline {
+        Some(deadline) => timeout_at(deadline.into(), secret).await.map_err(|_| ErrorKind::DeadlinePassed)?,
+        None => secret.await,
+    };
+    secret.map_err(|error| Error::new(ErrorKind::Secret).with_source(error))?
 }
 
 impl fmt::Debug for Session {

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 both!(
     a_batch_gives_one_result_for_each_message_with_its_place,
     a_batch_of_no_messages_opens_no_connection,
+    the_connection_of_a_batch_that_ended_serves_what_follows,
     a_batch_asks_for_no_more_messages_than_are_under_way,
     a_batch_gives_a_result_before_the_next_message_is_supplied,
     a_dead_server_costs_a_batch_one_timeout,
@@ -44,6 +45,17 @@ fn a_batch_of_no_messages_opens_no_connection<F: Face>() {
     let mock = Mock::start();
     assert!(F::new(options(&mock)).send_all(Vec::new()).is_empty());
     assert_eq!(mock.connections(), 0);
+}
+
+fn the_connection_of_a_batch_that_ended_serves_what_follows<F: Face>() {
+    let mock = Mock::start();
+    let mailer = F::new(options(&mock).connections(1).deadline(SOON));
+    for _ in 0..2 {
+        let results = mailer.send_all(numbered(5).collect());
+        results.iter().for_each(|(_, result)| assert_accepted(result));
+    }
+    assert_accepted(&mailer.send(&titled("the last")));
+    assert_eq!((mock.messages().len(), mock.connections()), (11, 1), "{}", F::NAME);
 }
 
 /// Messages without end, and how many of them were asked for.

@@ -276,9 +276,9 @@ fn a_stream_that_is_dropped_is_closed<N: Net>(net: &N) {
 fn a_unix_socket_is_connected_to_or_told_by_what_is_wrong<N: Net>(net: &N) {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("socket").to_str().unwrap().to_string();
-    let server = Server::Unix(path.clone());
+    let server = Server::unix(path.clone());
     assert_eq!(kind(net, &server, &Route::default(), LONG), ErrorKind::Connect(ConnectFault::Failed));
-    let long = Server::Unix("x".repeat(200));
+    let long = Server::unix("x".repeat(200));
     let found = kind(net, &long, &Route::default(), LONG);
     assert_eq!(found, ErrorKind::Setting(SettingError::SocketPathTooLong));
 

@@ -1,17 +1,17 @@
-//! Provides [`Choices`], where everything random of a session comes from.
+//! Provides [`Choices`], the source of all randomness in a session.
 
 /// A source of choices: a seed, or the octets of a fuzzer.
 #[derive(Clone, Debug)]
 pub(crate) enum Choices<'a> {
-    /// Numbers without end, the same for the same seed.
+    /// An endless sequence of numbers, determined by the seed.
     Seed(u64),
-    /// One octet for each choice; after the last one the first of the possibilities is chosen, which is no fault.
-    #[allow(dead_code)] // the fuzz target's
+    /// One octet for each choice; after the last one the first possibility is chosen, which is never a fault.
+    #[allow(dead_code)] // used by the fuzz target
     Octets(&'a [u8]),
 }
 
 impl Choices<'_> {
-    /// A number below `count`.
+    /// Returns a number below `count`.
     pub(crate) fn below(&mut self, count: usize) -> usize {
         match self {
             Self::Seed(state) => {
@@ -30,13 +30,13 @@ impl Choices<'_> {
         }
     }
 
-    /// Whether something of `percent` chances in a hundred happens.
+    /// Returns true with a probability of `percent`.
     pub(crate) fn happens(&mut self, percent: usize) -> bool {
-        // the first possibility is that it does not
+        // the first possibility is false
         self.below(100) >= 100 - percent
     }
 
-    /// One of these.
+    /// Returns one of these.
     pub(crate) fn one_of<T: Copy>(&mut self, possibilities: &[T]) -> T {
         possibilities[self.below(possibilities.len())]
     }

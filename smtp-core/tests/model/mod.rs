@@ -1,28 +1,29 @@
-//! Plays random sessions between the client and a strict [`Server`], and holds what the client tells against what the
-//! server really took: body, sender, recipient and count.
+//! Plays random sessions between the client and a strict [`Server`].
+//!
+//! Compares the reported outcomes with what the server accepted: body, sender, recipient and count.
 
 mod choices;
 mod server;
 
 pub(crate) use choices::Choices;
-pub(crate) use server::{After421, Taken};
+pub(crate) use server::{AcceptedMessage, After421};
 use server::{Nature, Server};
 use smtp_core::*;
 use std::collections::VecDeque;
 
-/// What a session was like, and what came of it.
+/// The parameters and results of a session.
 #[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) transfer: Transfer,
     pub(crate) in_flight: usize,
     pub(crate) after_421: After421,
-    /// Whether the server said 421.
+    /// Whether the server sent 421.
     pub(crate) has_421: bool,
-    /// How many recipients came to which outcome: accepted, refused, unconfirmed, unsent.
+    /// The number of recipients by outcome: accepted, refused, unconfirmed, unsent.
     pub(crate) outcomes: [usize; 4],
 }
 
-/// How messages leave.
+/// How messages are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Transfer {
     Data,
@@ -37,16 +38,16 @@ struct Message {
     number: usize,
     recipients: usize,
     is_check: bool,
-    /// What the application hands in, and how much of it was taken.
+    /// The body that the application supplies, and how much of it was accepted.
     body: Vec<u8>,
     handed_in: usize,
     is_ended: bool,
-    /// After so many octets the application gives up.
+    /// The number of octets after which the application aborts.
     aborts_at: Option<usize>,
     outcomes: Option<Vec<Outcome>>,
 }
 
-/// What the application asks for.
+/// A request of the application.
 #[derive(Clone, Copy, Debug)]
 enum Wish {
     Send,
@@ -56,20 +57,20 @@ enum Wish {
     Quit,
 }
 
-/// A client, a server, and what is between them.
+/// A client, a server, and the connection between them.
 struct Play<'c, 'o> {
     choices: &'c mut Choices<'o>,
     client: Client,
     server: Server,
     now: Instant,
     transmit: Transmit,
-    /// How much of the write under way was written.
+    /// How much of the current write was written.
     writing: Option<usize>,
     /// Octets on their way to the server.
     wire: Vec<u8>,
-    /// All octets that were handed out.
-    handed_out: Vec<u8>,
-    /// Octets of replies that the client was given.
+    /// All octets that were transmitted.
+    transmitted: Vec<u8>,
+    /// The number of reply octets that the client received.
     received: usize,
     wishes: VecDeque<Wish>,
     goals: Vec<Goal>,
@@ -79,7 +80,7 @@ struct Play<'c, 'o> {
     has_pipelining: bool,
 }
 
-/// Plays one session; panics where an outcome is wrong or a promise broken.
+/// Plays one session; panics if an outcome is wrong or a guarantee broken.
 pub(crate) fn play(choices: &mut Choices<'_>) -> Session {
     let transfer = choices.one_of(&[Transfer::Bdat, Transfer::Data, Transfer::Lmtp]);
     let mut nature = Nature {
@@ -90,9 +91,9 @@ pub(crate) fn play(choices: &mut Choices<'_>) -> Session {
         faults: choices.one_of(&[2, 0, 5, 15, 40]),
         after_421: choices.one_of(&[After421::GoesOn, After421::Closes, After421::Either]),
         is_sloppy: choices.happens(10),
-        strays: choices.happens(10),
+        sends_stray_421: choices.happens(10),
     };
-    nature.strays &= !nature.is_sloppy;
+    nature.sends_stray_421 &= !nature.is_sloppy;
     let mut config = Config::default();
     config.protocol = if nature.is_lmtp { Protocol::Lmtp } else { Protocol::Esmtp };
     config.limits.in_flight = choices.one_of(&[8, 1, 2, 64]);
@@ -109,7 +110,7 @@ pub(crate) fn play(choices: &mut Choices<'_>) -> Session {
         transmit: Transmit::new(),
         writing: None,
         wire: Vec::new(),
-        handed_out: Vec::new(),
+        transmitted: Vec::new(),
         received: 0,
         wishes: VecDeque::new(),
         goals: Vec::new(),
@@ -125,12 +126,12 @@ pub(crate) fn play(choices: &mut Choices<'_>) -> Session {
         in_flight,
         after_421: nature.after_421,
         has_421: play.server.first_421.is_some(),
-        outcomes: play.judge(in_flight),
+        outcomes: play.check_outcomes(in_flight),
     }
 }
 
 impl Play<'_, '_> {
-    /// Decides what the application wants, and asks for the first part of it.
+    /// Decides what the application wants, and requests the first part of it.
     fn wish(&mut self) {
         let count = 1 + self.choices.below(8);
         for _ in 0..count {
@@ -156,7 +157,7 @@ impl Play<'_, '_> {
         }
     }
 
-    /// Asks for the next thing; says whether there was one.
+    /// Sets the next goal; returns whether there was one.
     fn ask(&mut self) -> bool {
         let Some(wish) = self.wishes.pop_front() else { return false };
         let set = match wish {
@@ -207,14 +208,14 @@ impl Play<'_, '_> {
         loop {
             let output = self.client.poll(self.now, &mut self.transmit);
             if !matches!(output, Output::Write { .. } | Output::Event(_)) {
-                // given up: what was not written never is
+                // abandoned: the rest is never written
                 self.writing = None;
             }
             match output {
                 Output::Event(event) => self.take_event(event),
                 Output::Body(goal) => self.feed(goal),
                 Output::Closed => return,
-                Output::Handshake { .. } => panic!("nobody asked for TLS"),
+                Output::Handshake { .. } => panic!("TLS was not requested"),
                 Output::Write { until } => {
                     assert!(until > self.now, "a write that is late before it begins");
                     if self.writing.is_none() {
@@ -241,11 +242,11 @@ impl Play<'_, '_> {
             "a command before the reply to the last one, without PIPELINING: {:?}",
             String::from_utf8_lossy(octets)
         );
-        self.handed_out.extend_from_slice(octets);
+        self.transmitted.extend_from_slice(octets);
         self.writing = Some(0);
     }
 
-    /// One thing happens between client and server; where nothing can, time passes.
+    /// Performs one step between client and server; if there is none, time passes.
     fn pass(&mut self, until: Option<Instant>) {
         let can_write = self.writing.is_some();
         let can_read = !self.server.output.is_empty();
@@ -305,7 +306,7 @@ impl Play<'_, '_> {
         self.client.handle(Input::Received(&octets));
     }
 
-    /// How many of `most` octets go: mostly all of them.
+    /// Returns how many of `most` octets to transfer: usually all of them.
     fn cut(&mut self, most: usize) -> usize {
         if self.choices.happens(25) { self.choices.below(most + 1) } else { most }
     }
@@ -349,8 +350,8 @@ impl Play<'_, '_> {
         }
     }
 
-    /// Holds the outcomes against what the server took.
-    fn judge(&self, in_flight: usize) -> [usize; 4] {
+    /// Compares the outcomes with what the server accepted.
+    fn check_outcomes(&self, in_flight: usize) -> [usize; 4] {
         assert!(self.is_closed, "Closed comes once");
         let mut counts = [0; 4];
         let mut unconfirmed = 0;
@@ -359,25 +360,31 @@ impl Play<'_, '_> {
             assert_eq!(outcomes.len(), message.recipients, "one outcome for each recipient");
             for (index, outcome) in outcomes.iter().enumerate() {
                 let to = recipient(message.number, index);
-                let taken: Vec<_> = self.server.taken.iter().filter(|taken| taken.recipient == to).collect();
-                self.judge_taken(message, &taken);
-                let context = || format!("{outcome:?} of {to}, which the server took {} times", taken.len());
+                let accepted: Vec<_> =
+                    self.server.accepted.iter().filter(|accepted| accepted.recipient == to).collect();
+                self.check_delivered(message, &accepted);
+                let context =
+                    || format!("{outcome:?} of {to}, which the server accepted {} times", accepted.len());
                 let kind = match outcome {
                     Outcome::Accepted(_) => {
-                        assert!(message.is_check || taken.len() == 1, "{}", context());
+                        assert!(message.is_check || accepted.len() == 1, "{}", context());
                         0
                     }
                     Outcome::Refused { .. } => {
-                        assert!(taken.is_empty(), "{}", context());
+                        assert!(accepted.is_empty(), "{}", context());
                         1
                     }
                     Outcome::Unconfirmed(_) => {
-                        assert!(taken.len() <= 1, "{}", context());
-                        assert!(self.is_end_handed_out(message), "{}: its end was not handed out", context());
+                        assert!(accepted.len() <= 1, "{}", context());
+                        assert!(
+                            self.is_end_transmitted(message),
+                            "{}: its end was not transmitted",
+                            context()
+                        );
                         2
                     }
                     Outcome::Unsent(_) => {
-                        assert!(taken.is_empty(), "{}", context());
+                        assert!(accepted.is_empty(), "{}", context());
                         3
                     }
                 };
@@ -390,45 +397,47 @@ impl Play<'_, '_> {
             unconfirmed <= in_flight,
             "{unconfirmed} messages are unconfirmed where {in_flight} may be in flight"
         );
-        let known = |taken: &Taken| {
-            self.messages.iter().any(|message| taken.recipient.starts_with(&format!("r{}-", message.number)))
+        let known = |accepted: &AcceptedMessage| {
+            self.messages
+                .iter()
+                .any(|message| accepted.recipient.starts_with(&format!("r{}-", message.number)))
         };
-        assert!(self.server.taken.iter().all(known), "somebody got mail whom nobody sent any");
+        assert!(self.server.accepted.iter().all(known), "a recipient got mail that was not sent to it");
         counts
     }
 
-    /// What the server took is the message, the whole message and nothing but the message.
-    fn judge_taken(&self, message: &Message, taken: &[&Taken]) {
-        for taken in taken {
+    /// Asserts that the server accepted exactly the message.
+    fn check_delivered(&self, message: &Message, accepted: &[&AcceptedMessage]) {
+        for accepted in accepted {
             assert!(!message.is_check, "a check delivered");
             assert_eq!(
-                String::from_utf8_lossy(&taken.body),
+                String::from_utf8_lossy(&accepted.body),
                 String::from_utf8_lossy(&complete(&message.body)),
                 "the body of message {}",
                 message.number
             );
             let is_lent = self.server.has_refused_reset;
             assert!(
-                is_lent || taken.sender == sender(message.number),
+                is_lent || accepted.sender == sender(message.number),
                 "{} as the sender of message {}",
-                taken.sender,
+                accepted.sender,
                 message.number
             );
         }
     }
 
-    /// Whether all octets of the message left, and its end with them.
-    fn is_end_handed_out(&self, message: &Message) -> bool {
+    /// Returns whether all octets of the message were transmitted, with its end.
+    fn is_end_transmitted(&self, message: &Message) -> bool {
         let body = complete(&message.body);
         if self.client.extensions().has("CHUNKING") {
-            return chunked(&self.handed_out).contains(&body);
+            return chunked(&self.transmitted).contains(&body);
         }
         let end = format!("{}\r\n.\r\n", end_line(message.number));
-        self.handed_out.windows(end.len()).any(|octets| octets == end.as_bytes())
+        self.transmitted.windows(end.len()).any(|octets| octets == end.as_bytes())
     }
 }
 
-/// The messages that left whole by BDAT.
+/// Returns the messages that were sent completely with BDAT.
 fn chunked(mut octets: &[u8]) -> Vec<Vec<u8>> {
     let (mut messages, mut message) = (Vec::new(), Vec::new());
     while let Some(end) = octets.windows(2).position(|two| two == b"\r\n") {
@@ -449,7 +458,7 @@ fn chunked(mut octets: &[u8]) -> Vec<Vec<u8>> {
     messages
 }
 
-/// The body as it has to arrive: each line end is CRLF, the last one too.
+/// Returns the body as it must arrive: every line ends in CRLF, also the last one.
 fn complete(body: &[u8]) -> Vec<u8> {
     let mut complete = Vec::new();
     let mut octets = body.iter().copied().peekable();

@@ -1,27 +1,27 @@
-//! Provides [`Server`], which follows the RFCs word by word, fails at random, and knows what it really took.
+//! Provides [`Server`], which follows the RFCs strictly, fails at random, and records what it accepted.
 //!
-//! It shares nothing with the client: an oracle has to be able to disagree.
+//! It shares no code with the client, so that the two can disagree.
 
 use super::choices::Choices;
 
-/// How a session of the server is.
+/// The behaviour of the server in a session.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Nature {
     pub(crate) is_lmtp: bool,
     pub(crate) has_ehlo: bool,
     pub(crate) has_pipelining: bool,
     pub(crate) has_chunking: bool,
-    /// Chances in a hundred that a command fails.
+    /// The probability in percent that a command fails.
     pub(crate) faults: usize,
-    /// What follows a 421.
+    /// The behaviour after a 421.
     pub(crate) after_421: After421,
-    /// Replies with 4yz, 5yz or 421 to MAIL and opens the transaction all the same.
+    /// Replies with 4yz, 5yz or 421 to MAIL but opens the transaction.
     pub(crate) is_sloppy: bool,
-    /// Says 421 once beside the reply that it owes, and goes on: every reply after it is that of the command before.
-    pub(crate) strays: bool,
+    /// Sends one additional 421 and continues, so that every later reply seems to belong to the previous command.
+    pub(crate) sends_stray_421: bool,
 }
 
-/// What the server does after a 421 (RFC 5321 §3.8 has it close).
+/// The behaviour after a 421; RFC 5321 §3.8 requires closing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum After421 {
     Closes,
@@ -29,9 +29,9 @@ pub(crate) enum After421 {
     Either,
 }
 
-/// A message that the server took responsibility for, for one recipient.
+/// A message that the server accepted for one recipient.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Taken {
+pub(crate) struct AcceptedMessage {
     pub(crate) sender: String,
     pub(crate) recipient: String,
     pub(crate) body: Vec<u8>,
@@ -44,16 +44,16 @@ pub(crate) struct Server {
     input: Vec<u8>,
     mode: Mode,
     transaction: Option<Transaction>,
-    /// Replies that have not been read yet.
+    /// Replies that were not read yet.
     pub(crate) output: Vec<u8>,
-    /// Octets of all replies up to the end of the first 421, once one was sent.
+    /// The number of reply octets up to the end of the first 421, once one was sent.
     pub(crate) first_421: Option<usize>,
     written: usize,
     pub(crate) is_closed: bool,
-    pub(crate) taken: Vec<Taken>,
-    /// An RSET was refused: what comes next may go under the sender before it, which is not the client's fault.
+    pub(crate) accepted: Vec<AcceptedMessage>,
+    /// An RSET was refused: the next message may get the previous sender, which is not the client's fault.
     pub(crate) has_refused_reset: bool,
-    /// It says no more, and does no more.
+    /// It no longer replies or acts.
     is_stalled: bool,
 }
 
@@ -73,14 +73,14 @@ struct Transaction {
     has_failed: bool,
 }
 
-/// What becomes of a command.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Fate {
     Done,
     Transient,
     Permanent,
     Unavailable,
-    /// Nothing is done, and the connection ends.
+    /// It is not done, and the connection ends.
     DroppedBefore,
     /// It is done, and the connection ends before the reply.
     DroppedAfter,
@@ -99,7 +99,7 @@ impl Server {
             first_421: None,
             written: 0,
             is_closed: false,
-            taken: Vec::new(),
+            accepted: Vec::new(),
             has_refused_reset: false,
             is_stalled: false,
         };
@@ -112,18 +112,18 @@ impl Server {
         server
     }
 
-    /// Whether mail data of DATA is awaited.
+    /// Returns whether mail data of DATA is expected.
     pub(crate) const fn is_in_data(&self) -> bool {
         matches!(self.mode, Mode::Data)
     }
 
-    /// Takes what the client wrote.
+    /// Handles octets from the client.
     pub(crate) fn receive(&mut self, octets: &[u8], choices: &mut Choices<'_>) {
         self.input.extend_from_slice(octets);
         while !self.is_closed && !self.is_stalled && self.step(choices) {}
     }
 
-    /// Does the next thing, if the whole of it came.
+    /// Performs the next step, if its input is complete.
     fn step(&mut self, choices: &mut Choices<'_>) -> bool {
         if let Mode::Chunk { left, is_last, fate } = self.mode {
             if self.input.len() < left {
@@ -150,7 +150,7 @@ impl Server {
     }
 
     fn command(&mut self, line: &str, choices: &mut Choices<'_>) {
-        if self.nature.strays && self.first_421.is_none() && choices.happens(5) {
+        if self.nature.sends_stray_421 && self.first_421.is_none() && choices.happens(5) {
             self.say("421 of my own accord");
             self.first_421 = Some(self.written);
         }
@@ -228,7 +228,7 @@ impl Server {
     }
 
     fn rcpt(&mut self, line: &str, choices: &mut Choices<'_>) {
-        // who was refused and is taken all the same is beyond what any client can know
+        // no client can know that a server accepts a recipient that it refused
         let fate = if self.nature.is_sloppy { Fate::Done } else { self.fate(choices) };
         let is_full = choices.happens(5);
         match &mut self.transaction {
@@ -243,9 +243,9 @@ impl Server {
         }
     }
 
-    /// RFC 5321 §4.5.2: a dot at the beginning of a line was doubled.
+    /// RFC 5321 §4.5.2: removes a doubled dot at the start of a line.
     fn data_line(&mut self, line: &[u8], choices: &mut Choices<'_>) {
-        let transaction = self.transaction.as_mut().expect("DATA was taken in a transaction");
+        let transaction = self.transaction.as_mut().expect("DATA was accepted in a transaction");
         if line != b"." {
             transaction.body.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
             transaction.body.extend_from_slice(b"\r\n");
@@ -282,7 +282,7 @@ impl Server {
         }
     }
 
-    /// The end of the mail data: takes the message, or not; says whether the transaction is over.
+    /// Handles the end of the mail data; returns whether the transaction is over.
     fn end(&mut self, transaction: &Transaction, choices: &mut Choices<'_>) -> bool {
         // RFC 2033 §4.2: one reply for each recipient
         let groups: Vec<Vec<String>> = if self.nature.is_lmtp {
@@ -298,7 +298,7 @@ impl Server {
             let fate = self.fate(choices);
             if matches!(fate, Fate::Done | Fate::DroppedAfter | Fate::StalledAfter) {
                 is_over = true;
-                self.taken.extend(group.into_iter().map(|recipient| Taken {
+                self.accepted.extend(group.into_iter().map(|recipient| AcceptedMessage {
                     sender: transaction.sender.clone(),
                     recipient,
                     body: transaction.body.clone(),
@@ -339,11 +339,11 @@ impl Server {
         if !choices.happens(self.nature.faults) {
             return Fate::Done;
         }
-        // what a sloppy server says is the only thing that a client can know
+        // a client knows nothing but the replies of a sloppy server
         let kinds = match self.nature {
             Nature { is_sloppy: true, .. } => &ALL[..7],
-            // how many replies are too many is known when all of them have come
-            Nature { strays: true, .. } => &ALL[..4],
+            // an additional reply is recognised once all have been received
+            Nature { sends_stray_421: true, .. } => &ALL[..4],
             _ => &ALL[..],
         };
         choices.one_of(kinds)
@@ -365,7 +365,7 @@ impl Server {
             }
             Fate::DroppedBefore | Fate::DroppedAfter => {
                 self.is_closed = true;
-                // a reset takes replies with it that were not read yet
+                // a reset discards replies that were not read yet
                 let kept = choices.below(self.output.len() + 1);
                 self.output.truncate(self.output.len() - kept);
             }
@@ -380,7 +380,7 @@ impl Server {
     }
 }
 
-/// What stands between the brackets.
+/// Returns the text between the angle brackets.
 fn path(line: &str) -> String {
     let (_, rest) = line.split_once('<').expect("a path has a bracket");
     rest.split_once('>').expect("a path has a closing bracket").0.to_string()

@@ -1,13 +1,13 @@
-//! Provides the same two messages as each composer makes them, of the same values and into the same sink.
+//! Provides the same two messages for each composer, with the same values and output.
 
 use std::{io, sync::Arc};
 
 use smtp_mime::{Context, Date, Disposition, Entity, Mailbox, Message, MessageId, NameAddr, Source};
 
-/// Composes a message (the large one, or else the small one), and says how many octets it has.
+/// Composes a message (the large one if given, otherwise the small one), and returns its length.
 pub(crate) type Compose = fn(&Context, Option<&Large>) -> u64;
 
-/// The composers by name, the first of which is measured by the others.
+/// The composers by name; the first one is compared with the others.
 pub(crate) const COMPOSERS: [(&str, Compose); 3] =
     [("smtp-mime", ours), ("mail-builder", mail_builder), ("lettre", lettre)];
 
@@ -25,7 +25,7 @@ pub(crate) fn context() -> Context {
 const TEXT: &str =
     "Hello,\n\nthe report of this week is attached. Please have a look before Friday.\n\nKind regards\n";
 
-/// What the large message is made of: 25 MB as they are before encoding.
+/// The content of the large message: 25 MB before encoding.
 pub(crate) struct Large {
     text: String,
     html: String,
@@ -135,7 +135,7 @@ fn lettre(_: &Context, large: Option<&Large>) -> u64 {
     message.expect("a message").formatted().len() as u64
 }
 
-/// Counts what is written.
+/// Counts the bytes written.
 struct Count(u64);
 
 impl io::Write for Count {

@@ -1,4 +1,4 @@
-//! Defines addresses as header fields have them: mailboxes with display names, groups and lists (RFC 5322 §3.4).
+//! Defines addresses in header fields: mailboxes with display names, groups and lists (RFC 5322 §3.4).
 
 mod parse;
 mod write;
@@ -13,7 +13,7 @@ use crate::{ValueError, header::unstructured};
 pub(crate) use parse::{lenient, local_names};
 pub(crate) use write::{Style, field, field_of_one, ready};
 
-/// A mailbox with a display name or without one (RFC 5322 §3.4).
+/// A mailbox, optionally with a display name (RFC 5322 §3.4).
 ///
 /// ```
 /// use smtp_mime::NameAddr;
@@ -30,16 +30,16 @@ pub struct NameAddr {
 }
 
 impl NameAddr {
-    /// A mailbox under a display name; an empty one counts as none, blanks at its ends are dropped.
+    /// Makes a mailbox with a display name; an empty name counts as none, and outer spaces are removed.
     ///
     /// # Errors
-    /// When the name holds CR, LF or NUL.
+    /// When the name has CR, LF or NUL.
     pub fn new(display_name: impl Into<Cow<'static, str>>, mailbox: Mailbox) -> Result<Self, ValueError> {
         let display_name = phrase(display_name.into())?;
         Ok(Self { display_name: (!display_name.is_empty()).then_some(display_name), mailbox })
     }
 
-    /// The display name, as people read it.
+    /// The display name, decoded.
     #[must_use]
     pub fn display_name(&self) -> Option<&str> {
         self.display_name.as_deref()
@@ -51,7 +51,7 @@ impl NameAddr {
         &self.mailbox
     }
 
-    /// The mailbox, when the display name is needed no more.
+    /// Converts to the mailbox without its display name.
     #[must_use]
     pub fn into_mailbox(self) -> Mailbox {
         self.mailbox
@@ -73,13 +73,13 @@ impl FromStr for NameAddr {
             (Some(Address::Mailbox(mailbox)), true) => Ok(mailbox),
             _ => Err(ValueError::Malformed {
                 value: "mailbox",
-                rule: "one address must stand here, no list and no group",
+                rule: "it must be one address, not a list or a group",
             }),
         }
     }
 }
 
-/// Mailboxes under a common name; a reader sees the name (RFC 5322 §3.4).
+/// A named group of mailboxes; readers show the name (RFC 5322 §3.4).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Group {
     display_name: Cow<'static, str>,
@@ -87,10 +87,10 @@ pub struct Group {
 }
 
 impl Group {
-    /// A group; it may be empty, as `undisclosed-recipients:;` is.
+    /// Makes a group, which may be empty like `undisclosed-recipients:;`.
     ///
     /// # Errors
-    /// When the name is empty or holds CR, LF or NUL.
+    /// When the name is empty or has CR, LF or NUL.
     pub fn new(
         display_name: impl Into<Cow<'static, str>>,
         mailboxes: Vec<NameAddr>,
@@ -117,16 +117,16 @@ impl Group {
 
 /// A mailbox or a group (RFC 5322 §3.4).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-// The grammar of RFC 5322 has these two and no third; whoever matches should see both.
+// The grammar of RFC 5322 has exactly these two, so a match should name both.
 #[allow(clippy::exhaustive_enums)]
 pub enum Address {
-    /// One mailbox.
+    /// A single mailbox.
     Mailbox(NameAddr),
-    /// Mailboxes under a common name.
+    /// A named group of mailboxes.
     Group(Group),
 }
 
-/// Addresses with commas between them, as To, Cc and Reply-To have them (RFC 5322 §3.4).
+/// A list of addresses separated by commas, as in To, Cc and Reply-To (RFC 5322 §3.4).
 ///
 /// ```
 /// use smtp_mime::AddressList;
@@ -138,24 +138,24 @@ pub enum Address {
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct AddressList {
-    // Most lists are of one address, which then costs no allocation.
+    // Most lists have one address, which needs no allocation.
     addresses: SmallVec<[Address; 1]>,
 }
 
 impl AddressList {
-    /// The list of these addresses.
+    /// Makes a list of these addresses.
     #[must_use]
     pub fn new(addresses: Vec<Address>) -> Self {
         Self { addresses: addresses.into() }
     }
 
-    /// The addresses in their order.
+    /// The addresses in order.
     #[must_use]
     pub fn addresses(&self) -> &[Address] {
         &self.addresses
     }
 
-    /// Every mailbox, those of groups too, with its display name.
+    /// Every mailbox with its display name, including those in groups.
     pub fn named_mailboxes(&self) -> impl Iterator<Item = &NameAddr> {
         self.addresses.iter().flat_map(|address| match address {
             Address::Mailbox(mailbox) => std::slice::from_ref(mailbox),
@@ -163,12 +163,12 @@ impl AddressList {
         })
     }
 
-    /// Every mailbox, those of groups too.
+    /// Every mailbox, including those in groups.
     pub fn mailboxes(&self) -> impl Iterator<Item = &Mailbox> {
         self.named_mailboxes().map(NameAddr::mailbox)
     }
 
-    /// Hands out every mailbox, those of groups too, when the display names are needed no more.
+    /// Moves out every mailbox, including those in groups, without display names.
     pub(crate) fn try_into_mailboxes<E>(
         self,
         mut take: impl FnMut(Mailbox) -> Result<(), E>,
@@ -184,7 +184,7 @@ impl AddressList {
         Ok(())
     }
 
-    /// Whether something holds for a mailbox, those of groups too.
+    /// Returns whether `holds` is true for any mailbox, including those in groups.
     pub(crate) fn any(&self, mut holds: impl FnMut(&NameAddr) -> bool) -> bool {
         self.addresses.iter().any(|address| match address {
             Address::Mailbox(mailbox) => holds(mailbox),
@@ -192,13 +192,13 @@ impl AddressList {
         })
     }
 
-    /// Whether there is no address in it.
+    /// Returns whether the list is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.addresses.is_empty()
     }
 
-    /// Adds the addresses of another list.
+    /// Appends the addresses of another list.
     pub fn append(&mut self, other: Self) {
         self.addresses.extend(other.addresses);
     }
@@ -231,13 +231,15 @@ impl FromIterator<NameAddr> for AddressList {
 impl FromStr for AddressList {
     type Err = ValueError;
 
-    /// Takes what people type: atoms, dots in names, quoted-strings, other scripts, comments (which are dropped).
+    /// Parses text as people type it.
+    ///
+    /// Display names may have dots and non-ASCII characters; comments are dropped.
     fn from_str(text: &str) -> Result<Self, ValueError> {
         parse::strict(text)
     }
 }
 
-/// As people read it, with quotes where a name needs them; not the form that a header field has.
+/// Prints the address for people, with quotes where a name needs them; not in the form of a header field.
 impl fmt::Display for NameAddr {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.display_name {
@@ -247,8 +249,8 @@ impl fmt::Display for NameAddr {
     }
 }
 
-/// Whether two domains are the same, or one is within the other.
-pub(crate) fn akin(one: &DomainPart, other: &DomainPart) -> bool {
+/// Returns whether the domains are equal, or one is a subdomain of the other.
+pub(crate) fn is_aligned(one: &DomainPart, other: &DomainPart) -> bool {
     let ascii = |part: &DomainPart| {
         part.to_ascii().map_or_else(|_| part.to_string(), |part| part.to_string()).to_ascii_lowercase()
     };

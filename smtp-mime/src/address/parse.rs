@@ -1,6 +1,6 @@
-//! Provides the reading of address lists (RFC 5322 §3.4), as people type them and as messages have them.
+//! Parses address lists (RFC 5322 §3.4), from people and from existing messages.
 //!
-//! One pass over the text makes tokens, a second one groups them: nothing is read twice, whatever the text is.
+//! One pass makes tokens of the text and a second one groups them, so that the time is linear for any text.
 
 use std::borrow::Cow;
 
@@ -10,18 +10,19 @@ use smtp_core::Mailbox;
 use super::{Address, AddressList, Group, NameAddr};
 use crate::{ValueError, header::phrase::is_atext};
 
-/// Reads a list that somebody typed: an address must stand on both sides of a comma.
+/// Parses a list typed by a person: both sides of a comma must have an address.
 pub(super) fn strict(text: &str) -> Result<AddressList, ValueError> {
     Parser::new(text, false)?.list()
 }
 
-/// Reads the value of a field of an existing message, which may hold empty places (RFC 5322 §4.4) and folds.
+/// Parses a field of an existing message, which may have empty elements (RFC 5322 §4.4) and folds.
 pub(crate) fn lenient(text: &str) -> Result<AddressList, ValueError> {
     Parser::new(text, true)?.list()
 }
 
-/// The places in an address list, in order, behind which a domain is missing: names of the machine that wrote it, like
-/// `root` and `Name <root>`. None if the text is no list at all.
+/// Returns the positions in an address list where a domain is missing, in order.
+///
+/// They follow local names such as `root` and `Name <root>`. There are none if the text is not a valid list.
 pub(crate) fn local_names(text: &str) -> Vec<std::ops::Range<usize>> {
     let mut names = Vec::new();
     let mut name = |tokens: &[Token]| {
@@ -37,7 +38,7 @@ pub(crate) fn local_names(text: &str) -> Vec<std::ops::Range<usize>> {
             Kind::Special('<') => (first, in_brackets) = (place + 1, true),
             Kind::Special('>') if in_brackets => {
                 name(&tokens[first..place]);
-                // What stands behind the bracket is no address of its own.
+                // The text after the bracket is not an address of its own.
                 first = tokens.len();
                 in_brackets = false;
             }
@@ -55,14 +56,14 @@ pub(crate) fn local_names(text: &str) -> Vec<std::ops::Range<usize>> {
 }
 
 const VALUE: &str = "address list";
-/// A mailbox with a name has no more.
-const MOST_TOKENS: usize = 8;
-/// Comments may stand within comments; so deep, and no deeper.
-const DEEPEST_COMMENT: usize = 32;
+/// Enough for a mailbox with a name.
+const MAX_TOKENS: usize = 8;
+/// The maximum nesting of comments.
+const MAX_COMMENT_DEPTH: usize = 32;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Atoms, and dots between them.
+    /// Atoms with dots between them.
     Atom,
     Quoted,
     Literal,
@@ -76,8 +77,8 @@ struct Token {
     end: usize,
 }
 
-/// Without an allocation where they are no more than those of one mailbox.
-type Tokens = SmallVec<[Token; MOST_TOKENS]>;
+/// Needs no allocation for the tokens of one mailbox.
+type Tokens = SmallVec<[Token; MAX_TOKENS]>;
 
 struct Parser<'a> {
     text: &'a str,
@@ -115,7 +116,7 @@ impl<'a> Parser<'a> {
         Ok(AddressList { addresses })
     }
 
-    /// A mailbox or a group.
+    /// Parses a mailbox or a group.
     fn address(&mut self) -> Result<Address, ValueError> {
         let first = self.next;
         let words = self.words();
@@ -161,7 +162,7 @@ impl<'a> Parser<'a> {
         Group::new(name, mailboxes)
     }
 
-    /// The mailbox whose `words` words, from the token `first` on, have been passed.
+    /// Parses a mailbox whose first `words` words, starting at the token `first`, were consumed.
     fn mailbox_after(&mut self, first: usize, words: usize) -> Result<NameAddr, ValueError> {
         match self.peek() {
             Some(Kind::Special('<')) => {
@@ -195,13 +196,13 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// The mailbox that the tokens from `first` to `end` are; blanks and comments around its `@` do not count.
+    /// Makes a mailbox of the tokens from `first` to `end`, ignoring white space and comments around its `@`.
     fn mailbox(&self, first: usize, end: usize) -> Result<Mailbox, ValueError> {
         let tokens = &self.tokens[first.min(self.tokens.len())..end.min(self.tokens.len())];
         let is_word = |token: &Token| !matches!(token.kind, Kind::Special(_));
         let text = match tokens {
             [] => Cow::Borrowed(""),
-            // Two words in a row are no local-part and no domain: shown as they were given.
+            // Two words in a row are neither local-part nor domain: show them unchanged.
             [head, .., tail] if tokens.windows(2).any(|pair| pair.iter().all(is_word)) => {
                 Cow::Borrowed(&self.text[head.start..tail.end])
             }
@@ -213,7 +214,7 @@ impl<'a> Parser<'a> {
         Mailbox::try_from(text.as_ref()).map_err(|error| ValueError::Address { address: shown(&text), error })
     }
 
-    /// Passes words: atoms and quoted-strings. Says how many.
+    /// Consumes words, which are atoms and quoted-strings; returns their number.
     fn words(&mut self) -> usize {
         let first = self.next;
         while matches!(self.peek(), Some(Kind::Atom | Kind::Quoted)) {
@@ -222,7 +223,7 @@ impl<'a> Parser<'a> {
         self.next - first
     }
 
-    /// What words mean as a display name.
+    /// Decodes words as a display name.
     fn phrase(&self, first: usize, words: usize) -> String {
         let tokens = &self.tokens[first..first + words];
         if let [Token { kind: Kind::Atom, start, end }] = *tokens {
@@ -293,7 +294,7 @@ fn tokens(text: &str, lenient: bool) -> Result<Tokens, ValueError> {
     Ok(tokens)
 }
 
-/// Dots belong to words: they stand in local-parts and domains, and unquoted in many a name (RFC 5322 §4.1).
+/// Dots belong to words: they occur in local-parts, domains and many unquoted names (RFC 5322 §4.1).
 fn is_word(character: char) -> bool {
     is_atext(character) || character == '.'
 }
@@ -327,11 +328,8 @@ fn pass_comment(characters: &mut Characters<'_>) -> Result<(), ValueError> {
             '\\' => {
                 characters.next();
             }
-            '(' if depth == DEEPEST_COMMENT => {
-                return Err(ValueError::Malformed {
-                    value: VALUE,
-                    rule: "comments stand within comments too deep",
-                });
+            '(' if depth == MAX_COMMENT_DEPTH => {
+                return Err(ValueError::Malformed { value: VALUE, rule: "comments are nested too deep" });
             }
             '(' => depth += 1,
             ')' if depth == 1 => return Ok(()),
@@ -355,7 +353,7 @@ fn push_unquoted(phrase: &mut String, quoted: &str) {
     for character in quoted.chars() {
         match character {
             '\\' if !escaped => escaped = true,
-            // What folding put into a quoted-string is no part of it (RFC 5322 §3.2.4).
+            // Folding within a quoted-string is not part of it (RFC 5322 §3.2.4).
             '\r' | '\n' => {}
             _ => {
                 escaped = false;
@@ -365,7 +363,7 @@ fn push_unquoted(phrase: &mut String, quoted: &str) {
     }
 }
 
-/// As much of a wrong address as an error should show.
+/// Returns the part of an invalid address that an error shows.
 fn shown(text: &str) -> String {
     const MOST: usize = 80;
     match text.char_indices().nth(MOST) {

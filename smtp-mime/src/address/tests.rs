@@ -13,7 +13,7 @@ fn written(list: &AddressList) -> String {
 }
 
 #[test]
-fn takes_the_addresses_of_rfc_5322_appendix_a() {
+fn parses_the_addresses_of_rfc_5322_appendix_a() {
     for (text, mailboxes) in [
         ("John Doe <jdoe@machine.example>", &["jdoe@machine.example"][..]),
         (
@@ -38,7 +38,7 @@ fn takes_the_addresses_of_rfc_5322_appendix_a() {
 }
 
 #[test]
-fn refuses_what_is_no_list() {
+fn refuses_invalid_lists() {
     for text in [
         "",
         " ",
@@ -79,7 +79,7 @@ fn refuses_what_is_no_list() {
 }
 
 #[test]
-fn what_people_type_is_taken() {
+fn lists_are_parsed_as_people_type_them() {
     let list =
         list("J. R. Müller <j@b.example>, \"x y\"@c.example, Jörg <jörg@d.example>, z@[192.0.2.1] (home)");
     let names: Vec<_> = list.named_mailboxes().map(NameAddr::display_name).collect();
@@ -89,7 +89,7 @@ fn what_people_type_is_taken() {
 }
 
 #[test]
-fn existing_messages_may_have_folds_and_empty_places() {
+fn existing_messages_may_have_folds_and_empty_elements() {
     let list = lenient(" A\r\n <a@b.example>,,\r\n\t\"c\r\n d\" <c@d.example>,\r\n").unwrap();
     let names: Vec<_> = list.named_mailboxes().map(NameAddr::display_name).collect();
     assert_eq!(names, [Some("A"), Some("c d")]);
@@ -98,7 +98,7 @@ fn existing_messages_may_have_folds_and_empty_places() {
 }
 
 #[test]
-fn names_are_written_as_their_characters_need_it() {
+fn names_are_quoted_or_encoded_as_needed() {
     for (text, field) in [
         ("John Doe <j@b.example>", "To: John Doe <j@b.example>\r\n"),
         ("\"J. Doe\" <j@b.example>", "To: \"J. Doe\" <j@b.example>\r\n"),

@@ -1,4 +1,4 @@
-//! Provides address fields as they are written.
+//! Writes address fields.
 
 use std::borrow::Cow;
 
@@ -9,18 +9,18 @@ use crate::{
 };
 use smtp_core::Mailbox;
 
-/// How addresses are written.
+/// The form in which addresses are written.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Style {
-    /// In UTF-8 as they are, instead of encoded-words and A-labels.
+    /// Whether to write UTF-8 instead of encoded-words and A-labels.
     pub(crate) smtputf8: bool,
-    /// With angle brackets around a mailbox without a name: beside HTML, filters count it as spam without them.
+    /// Whether to put brackets around a mailbox without a name; without them, filters count HTML messages as spam.
     pub(crate) brackets: bool,
 }
 
 /// Writes a field of addresses.
 pub(crate) fn field(out: &mut Vec<u8>, name: &str, list: &AddressList, style: Style) -> Result<(), Error> {
-    // The end of a group and a comma may stand behind a mailbox.
+    // A mailbox may be followed by the end of a group and a comma.
     let mut folder = Folder::new(out, name).reserving(2);
     for (index, address) in list.addresses().iter().enumerate() {
         if index > 0 {
@@ -58,7 +58,7 @@ pub(crate) fn field_of_one(
     Ok(())
 }
 
-/// The mailbox as it is sent: under SMTPUTF8 as it is, otherwise with A-labels.
+/// Returns the mailbox as it is sent: unchanged with SMTPUTF8, otherwise with A-labels.
 pub(crate) fn ready(mailbox: &Mailbox, smtputf8: bool) -> Result<Cow<'_, Mailbox>, ValueError> {
     if smtputf8 || mailbox.is_ascii() {
         return Ok(Cow::Borrowed(mailbox));
@@ -69,7 +69,7 @@ pub(crate) fn ready(mailbox: &Mailbox, smtputf8: bool) -> Result<Cow<'_, Mailbox
         .map_err(|error| ValueError::Address { address: mailbox.to_string(), error })
 }
 
-/// A display name with quotes if a list could not be read back without them.
+/// Returns a display name, quoted if a list could not be parsed otherwise.
 pub(super) fn readable(name: &str) -> Cow<'_, str> {
     let bare = name.split(' ').all(|word| !word.is_empty() && word.chars().all(phrase::is_atext));
     if bare { Cow::Borrowed(name) } else { Cow::Owned(phrase::quoted(name)) }

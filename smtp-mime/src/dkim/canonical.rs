@@ -1,16 +1,16 @@
-//! Provides the forms of header and body that are signed (RFC 6376 §3.4).
+//! Provides the canonical forms of header and body for signatures (RFC 6376 §3.4).
 
 use ring::digest;
 
 use crate::existing::Field;
 
-/// How much of a header section or body may change on the way (RFC 6376 §3.4).
+/// How much a header section or body may change in transit (RFC 6376 §3.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Canonicalization {
-    /// Nothing.
+    /// Not at all.
     Simple,
-    /// White space, and the case of the names of fields.
+    /// White space, and the case of field names.
     Relaxed,
 }
 
@@ -23,15 +23,17 @@ impl Canonicalization {
     }
 }
 
-/// What is signed of a header section: the fields that `names` lists, from the last of each name upwards, and the
-/// signature field itself without its line end (RFC 6376 §3.7, §5.4.2).
+/// Returns the signed data of a header section (RFC 6376 §3.7, §5.4.2).
+///
+/// It has the fields that `names` lists, starting from the last one of each name, and the signature field without its
+/// line end.
 pub(super) fn data(fields: &[Field], names: &[String], signature: &[u8], form: Canonicalization) -> Vec<u8> {
     let mut data = Vec::new();
-    let mut taken = vec![false; fields.len()];
+    let mut used = vec![false; fields.len()];
     for name in names {
-        let next = (0..fields.len()).rev().find(|at| !taken[*at] && fields[*at].is(name));
+        let next = (0..fields.len()).rev().find(|at| !used[*at] && fields[*at].is(name));
         if let Some(at) = next {
-            taken[at] = true;
+            used[at] = true;
             field(fields[at].octets(), form, &mut data);
         }
     }
@@ -68,20 +70,20 @@ fn field(octets: &[u8], form: Canonicalization, out: &mut Vec<u8>) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Hashes a body, wherever it is cut. Its lines end with CRLF.
+/// Hashes a body in pieces of any size; its lines end in CRLF.
 pub(super) struct Body {
     form: Canonicalization,
     hash: digest::Context,
     canonical: Vec<u8>,
-    /// Blank lines that are hashed only if something follows them.
+    /// Blank lines, hashed only if another line follows.
     blank_lines: u64,
-    /// White space that is hashed only if its line goes on.
+    /// White space, hashed only if its line continues.
     blank: bool,
-    /// How many octets of the line were taken.
+    /// The number of bytes of the line so far.
     line: usize,
-    /// Whether any of the line was hashed.
+    /// Whether any part of the line was hashed.
     written: bool,
-    /// Whether any line was.
+    /// Whether any line was hashed.
     any: bool,
     head: [u8; 5],
     harmed: Option<&'static str>,
@@ -116,12 +118,12 @@ impl Body {
         self.canonical.clear();
     }
 
-    /// The hash, and what of the body would not arrive as it is.
+    /// Returns the hash, and a reason if the body would not arrive unchanged.
     pub(super) fn finish(mut self) -> (digest::Digest, Option<&'static str>) {
         if self.line > 0 {
             self.end_line();
         }
-        // A simple body ends with one CRLF even if it is empty, a relaxed one only if it has a line (§3.4.3, §3.4.4).
+        // An empty simple body is hashed as one CRLF, an empty relaxed body as nothing (§3.4.3, §3.4.4).
         if !self.any && self.form == Canonicalization::Simple {
             self.canonical.extend_from_slice(b"\r\n");
         }
@@ -131,7 +133,7 @@ impl Body {
 
     fn octet(&mut self, octet: u8) {
         if !octet.is_ascii() {
-            self.harmed = Some("a DKIM signature needs a body of ASCII: encode its parts");
+            self.harmed = Some("a DKIM signature needs an ASCII body: encode its parts");
         }
         if let Some(place) = self.head.get_mut(self.line) {
             *place = octet;
@@ -146,7 +148,7 @@ impl Body {
         }
         for _ in 0..std::mem::take(&mut self.blank_lines) {
             self.canonical.extend_from_slice(b"\r\n");
-            // Millions of blank lines are no reason to hold them.
+            // Do not store millions of blank lines.
             if self.canonical.len() > 4096 {
                 self.hash.update(&self.canonical);
                 self.canonical.clear();

@@ -1,4 +1,4 @@
-//! Defines the private keys that sign.
+//! Defines the private keys for signatures.
 
 use std::fmt;
 
@@ -13,8 +13,9 @@ use crate::Error;
 
 /// A private key: RSA of at least 2048 bits (RFC 8301 §3.2), or Ed25519 (RFC 8463).
 ///
-/// It signs without randomness: the same message and key give the same signature. (RSA is blinded with octets from the
-/// operating system, which do not show in the signature.)
+/// It signs deterministically: the same message and key give the same signature.
+///
+/// (RSA uses random bytes of the operating system for blinding, which does not affect the signature.)
 pub struct DkimKey {
     pair: Pair,
 }
@@ -25,10 +26,10 @@ enum Pair {
 }
 
 impl DkimKey {
-    /// Takes a key in PEM: `PRIVATE KEY` (PKCS #8) or `RSA PRIVATE KEY` (PKCS #1), not encrypted.
+    /// Parses an unencrypted key in PEM: `PRIVATE KEY` (PKCS #8) or `RSA PRIVATE KEY` (PKCS #1).
     ///
     /// # Errors
-    /// When it is none of these, an RSA key of fewer than 2048 bits, or of another kind.
+    /// When it has another form, is an RSA key of fewer than 2048 bits, or is another kind of key.
     pub fn from_pem(pem: &str) -> Result<Self, Error> {
         let der = PrivateKeyDer::from_pem_slice(pem.as_bytes()).map_err(|_| NO_KEY)?;
         let pair = match &der {
@@ -44,16 +45,16 @@ impl DkimKey {
         pair.map(|pair| Self { pair }).ok_or(NO_KEY)
     }
 
-    /// The Ed25519 key of a seed, as RFC 8032 §5.1.5 calls the secret of 32 octets.
+    /// Makes an Ed25519 key of its seed, the 32 bytes of RFC 8032 §5.1.5.
     ///
     /// # Errors
-    /// When the seed does not have 32 octets.
+    /// When the seed does not have 32 bytes.
     pub fn from_ed25519_seed(seed: &[u8]) -> Result<Self, Error> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).map_err(|_| NO_KEY)?;
         Ok(Self { pair: Pair::Ed25519(Box::new(pair)) })
     }
 
-    /// The name of the algorithm for `a=`.
+    /// The name of the algorithm, for `a=`.
     #[must_use]
     pub fn algorithm(&self) -> &'static str {
         match self.pair {
@@ -70,7 +71,7 @@ impl DkimKey {
                     .map_err(|_| NO_KEY)?;
                 Ok(signature)
             }
-            // What Ed25519 signs is the hash (RFC 8463 §3).
+            // Ed25519 signs the hash (RFC 8463 §3).
             Pair::Ed25519(pair) => {
                 Ok(pair.sign(digest::digest(&digest::SHA256, data).as_ref()).as_ref().to_vec())
             }
@@ -80,7 +81,7 @@ impl DkimKey {
 
 impl fmt::Debug for DkimKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Not a bit of the key itself.
+        // Shows nothing of the key.
         formatter.debug_struct("DkimKey").field("algorithm", &self.algorithm()).finish_non_exhaustive()
     }
 }

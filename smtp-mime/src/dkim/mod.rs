@@ -1,4 +1,4 @@
-//! Provides DKIM signatures (RFC 6376) by RSA and by Ed25519 (RFC 8463). Behind the feature `dkim`.
+//! Provides DKIM signatures (RFC 6376) with RSA and Ed25519 (RFC 8463); needs the feature `dkim`.
 
 mod canonical;
 mod key;
@@ -11,7 +11,7 @@ pub use key::DkimKey;
 
 use crate::{
     Date, Error, Message,
-    address::akin,
+    address::is_aligned,
     existing::{Field, fields_of},
     header::fold::{Folder, LINE},
 };
@@ -20,8 +20,8 @@ use canonical::{Body, data};
 
 /// Signs messages for a domain.
 ///
-/// Signed are the fields that readers show and that threads and lists depend on, From, To, Subject and Date once more
-/// than they stand in the message, so that nobody can add one. The length of the body is never limited (`l=`).
+/// It signs the fields that readers show and that threads and lists depend on. From, To, Subject and Date are signed
+/// once more than they occur, so that nobody can add another one. The body length is never limited (`l=`).
 ///
 /// ```
 /// use smtp_mime::{Context, Date, DkimKey, DkimSigner, Message, NameAddr};
@@ -49,10 +49,10 @@ pub struct DkimSigner {
 }
 
 impl DkimSigner {
-    /// Signs for `domain` with the key whose other half is published at `selector._domainkey.domain`.
+    /// Signs for `domain` with the key whose public part is published at `selector._domainkey.domain`.
     ///
     /// # Errors
-    /// When the selector is no domain name in ASCII (RFC 6376 §3.1), or the domain has no A-labels.
+    /// When the selector is not an ASCII domain name (RFC 6376 §3.1), or the domain has no A-labels.
     pub fn new(domain: &Domain, selector: &str, key: DkimKey) -> Result<Self, Error> {
         let failed = |error| {
             Error::field("DKIM-Signature")(crate::ValueError::Address { address: selector.to_owned(), error })
@@ -69,17 +69,17 @@ impl DkimSigner {
         })
     }
 
-    /// Says how much servers on the way may change, in place of relaxed for both.
+    /// Sets how much servers may change in transit; the default is relaxed for both.
     #[must_use]
     pub fn canonicalization(self, header: Canonicalization, body: Canonicalization) -> Self {
         Self { header, body, ..self }
     }
 
-    /// Signs further fields, if they stand in the message.
+    /// Signs additional fields, if the message has them.
     ///
     /// # Errors
-    /// When a name is none.
-    pub fn also(mut self, names: &[&str]) -> Result<Self, Error> {
+    /// When a field name is invalid.
+    pub fn additional_fields(mut self, names: &[&str]) -> Result<Self, Error> {
         for name in names {
             let name =
                 crate::FieldName::new(name).map_err(Error::field(*name))?.as_str().to_ascii_lowercase();
@@ -90,13 +90,13 @@ impl DkimSigner {
         Ok(self)
     }
 
-    /// Lets signatures expire so many seconds after they were made (RFC 6376 §3.5, `x=`).
+    /// Sets after how many seconds signatures expire (RFC 6376 §3.5, `x=`).
     #[must_use]
     pub fn lifetime(self, seconds: u32) -> Self {
         Self { lifetime: Some(seconds), ..self }
     }
 
-    /// The field DKIM-Signature for a message, its last line ended.
+    /// Returns the DKIM-Signature field for a message, including its line end.
     fn sign(&self, message: &Message, date: &Date) -> Result<Vec<u8>, Error> {
         self.check(message)?;
         let body_hash = body_hash(message, self.body)?;
@@ -110,10 +110,10 @@ impl DkimSigner {
             format!("c={}/{};", self.header.as_str(), self.body.as_str()),
             format!("d={};", self.domain),
             format!("s={};", self.selector),
-            format!("t={};", date.unix()),
+            format!("t={};", date.to_unix()),
         ];
         if let Some(lifetime) = self.lifetime {
-            tags.push(format!("x={};", date.unix().saturating_add(i64::from(lifetime))));
+            tags.push(format!("x={};", date.to_unix().saturating_add(i64::from(lifetime))));
         }
         for (index, name) in names.iter().enumerate() {
             let start = if index == 0 { "h=" } else { "" };
@@ -126,7 +126,7 @@ impl DkimSigner {
             folder.word(" ", tag);
         }
         let column = folder.column();
-        // What is signed is the field with an empty b=, without its line end (RFC 6376 §3.7).
+        // The field is signed with an empty b= and without its line end (RFC 6376 §3.7).
         let signature = STANDARD.encode(self.key.sign(&data(&fields, &names, &field, self.header))?);
         let (first, rest) = signature.split_at(signature.len().min(LINE.saturating_sub(column)));
         field.extend_from_slice(first.as_bytes());
@@ -138,23 +138,23 @@ impl DkimSigner {
         Ok(field)
     }
 
-    /// Refuses a signature that would not hold: servers change what is not ASCII, and no one believes another's domain.
+    /// Refuses signatures that would not verify, or would not count for the domain of From.
     fn check(&self, message: &Message) -> Result<(), Error> {
         let failed = |rule| Error::Part { part: "message".to_owned(), rule };
         if message.needs_8bitmime() {
             return Err(failed(
-                "a DKIM signature needs a body of ASCII: build it without 8bit and binary parts",
+                "a DKIM signature needs an ASCII body: build it without 8bit and binary parts",
             ));
         }
         let author = message.author().ok_or(Error::Missing { field: "From" })?;
-        if akin(&author.domain(), &DomainPart::Domain(self.domain.clone())) {
+        if is_aligned(&author.domain(), &DomainPart::Domain(self.domain.clone())) {
             Ok(())
         } else {
-            Err(failed("the domain of a DKIM signature must be that of From, or akin to it"))
+            Err(failed("the domain of a DKIM signature must be aligned with that of From"))
         }
     }
 
-    /// The names for `h=`: each as often as it stands in the message, and some once more.
+    /// Returns the names for `h=`: each as often as it occurs in the message, some once more.
     fn signed_names(&self, fields: &[Field]) -> Vec<String> {
         let mut names = Vec::new();
         for name in &self.fields {
@@ -167,19 +167,19 @@ impl DkimSigner {
 }
 
 impl Message {
-    /// The same message under a DKIM signature, which is made last, over all its octets. It can be signed again with
-    /// another key.
+    /// Adds a DKIM signature to the message; it can be repeated with another key.
     ///
-    /// The body is read once more for its hash, so its sources must still be what they were.
+    /// The signature must be made last, because it covers all bytes of the message. The body is read again for its
+    /// hash, so its sources must be unchanged.
     ///
     /// # Errors
-    /// When the message needs 8BITMIME, a line of it begins with `From ` (which mail stores change), the domain is not
-    /// akin to that of From, or a source cannot be read.
+    /// When the message needs 8BITMIME, a line begins with `From ` (which mail stores change), the domain is not
+    /// aligned with that of From, or a source cannot be read.
     pub fn signed(&self, signer: &DkimSigner, date: &Date) -> Result<Self, Error> {
         Ok(self.with_field(&signer.sign(self, date)?))
     }
 
-    /// Whoever wrote it: the first mailbox of From, whose domain or one akin to it a signature must be for.
+    /// The first mailbox of From, with whose domain the domain of a signature must be aligned.
     #[must_use]
     pub fn author(&self) -> Option<Mailbox> {
         let (fields, _) = fields_of(self.header_section());
@@ -188,7 +188,7 @@ impl Message {
     }
 }
 
-/// What readers show, and what threads, lists and the structure depend on (RFC 6376 §5.4.1, RFC 8058 §4).
+/// The fields that readers show, or that threads, lists and structure depend on (RFC 6376 §5.4.1, RFC 8058 §4).
 const FIELDS: &[&str] = &[
     "from",
     "sender",
@@ -206,7 +206,7 @@ const FIELDS: &[&str] = &[
     "content-type",
     "content-transfer-encoding",
 ];
-/// Fields that somebody could add with effect.
+/// Fields that another party could add with effect.
 const OVERSIGNED: &[&str] = &["from", "to", "subject", "date"];
 
 fn body_hash(message: &Message, canonicalization: Canonicalization) -> Result<digest::Digest, Error> {

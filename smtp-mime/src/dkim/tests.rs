@@ -42,7 +42,7 @@ fn the_ed25519_example_of_rfc_8463_is_signed_octet_for_octet() {
 #[test]
 fn the_rsa_examples_of_rfc_8463_and_rfc_6376_verify() {
     let verify = |key: &str, data: &[u8], signature: &str| {
-        // Behind the SubjectPublicKeyInfo's frame stands the key of PKCS #1.
+        // The SubjectPublicKeyInfo contains the key in PKCS #1 at its end.
         let key = UnparsedPublicKey::new(
             &RSA_PKCS1_1024_8192_SHA256_FOR_LEGACY_USE_ONLY,
             public(key).split_off(22),
@@ -59,7 +59,7 @@ fn the_rsa_examples_of_rfc_8463_and_rfc_6376_verify() {
         &data(&fields(MESSAGE), &listed, field.as_bytes(), Canonicalization::Relaxed),
         "F45dVWDfMbQDGHJFlXUNB2HKfbCeLRyhDXgFpEL8GwpsRe0IeIixNTe3DhCVlUrSjV4BwcVcOF6+FF3Zo9Rpo1tFOeS9mPYQTnGdaSGsgeefOsk2JzdA+L10TeYt9BgDfQNZtKdN1WO//KgIqXP7OdEFE4LjFYNcUxZQ4FADY+8=",
     );
-    // RFC 6376 appendix A.2, simple/simple; its body has one blank where that of RFC 8463 has two.
+    // RFC 6376 appendix A.2, simple/simple; its body has one space where that of RFC 8463 has two.
     let message = SIMPLE_MESSAGE.to_owned() + &MESSAGE.replace("game.  Are", "game. Are");
     assert_eq!(STANDARD.encode(body_hash(&existing(&message), Canonicalization::Simple).unwrap()), BODY_HASH);
     let field = format!(
@@ -106,7 +106,7 @@ fn canonical_forms_are_those_of_rfc_6376_3_4_5() {
 }
 
 #[test]
-fn signatures_that_would_not_hold_are_refused() {
+fn signatures_that_would_not_verify_are_refused() {
     let signer = |domain: &str| {
         let key = DkimKey::from_ed25519_seed(&[7; 32]).unwrap();
         DkimSigner::new(&Domain::new(domain).unwrap(), "s", key).unwrap()
@@ -125,7 +125,7 @@ fn signatures_that_would_not_hold_are_refused() {
 }
 
 #[test]
-fn what_is_no_key_is_refused() {
+fn invalid_keys_are_refused() {
     for pem in
         ["", "key", include_str!("mod.rs"), "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"]
     {
@@ -140,7 +140,7 @@ fn what_is_no_key_is_refused() {
 }
 
 #[test]
-fn the_field_is_folded_and_stands_first() {
+fn the_field_is_folded_and_comes_first() {
     let you: NameAddr = "you@example.org".parse().unwrap();
     let context = Context::new(Date::from_unix(1_795_196_578, 0).unwrap(), [7; Context::SEED]);
     let message = Message::builder()

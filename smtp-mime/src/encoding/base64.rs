@@ -2,12 +2,12 @@
 
 use encodify::base64::MIME;
 
-/// How many octets make one line.
+/// The number of bytes that make one line.
 const LINE: usize = 57;
-/// How many characters these are.
+/// The number of characters in a full line.
 const ENCODED_LINE: usize = 76;
 
-/// Encodes octets, wherever they are cut. Lines are separated by CRLF; the last one is not ended.
+/// Encodes pieces of any size. CRLF separates lines and does not follow the last one.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Base64 {
     begun: bool,
@@ -15,13 +15,13 @@ pub(crate) struct Base64 {
 }
 
 impl Base64 {
-    /// How many octets the encoding of so many has.
+    /// Returns the length of the encoding of this many bytes.
     pub(crate) fn encoded_len(octets: u64) -> u64 {
         let characters = octets.div_ceil(3) * 4;
         characters + 2 * characters.div_ceil(ENCODED_LINE as u64).saturating_sub(1)
     }
 
-    /// Encodes the next octets and appends the result.
+    /// Encodes the next bytes and appends the result.
     pub(crate) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         let mut rest = octets;
         if !self.held.is_empty() {
@@ -56,7 +56,7 @@ impl Base64 {
         }
         self.begun = true;
         MIME.encode_append(octets, out);
-        // Each line has its end then, and the last one shall have none.
+        // Removes the line end of the last line.
         out.truncate(out.len() - 2);
     }
 }

@@ -1,4 +1,4 @@
-//! Provides the content transfer encodings (RFC 2045 §6) and the choice among them.
+//! Provides the content transfer encodings (RFC 2045 §6) and the choice between them.
 
 mod base64;
 mod line_ends;
@@ -14,24 +14,24 @@ pub(crate) use scan::Scan;
 
 use crate::{Error, Source};
 
-/// How the octets of a body part are written (RFC 2045 §6).
+/// The encoding of a body part (RFC 2045 §6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ContentTransferEncoding {
-    /// Lines of at most 998 octets of ASCII, as they are.
+    /// Unchanged; lines of at most 998 octets of ASCII.
     SevenBit,
     /// Mostly ASCII, the rest as `=XX`.
     QuotedPrintable,
-    /// Four characters for three octets.
+    /// Four characters for three bytes.
     Base64,
-    /// Lines of at most 998 octets, as they are; the server must offer 8BITMIME (RFC 6152).
+    /// Unchanged; lines of at most 998 octets; the server must offer 8BITMIME (RFC 6152).
     EightBit,
-    /// Anything, as it is; the server must offer BINARYMIME and CHUNKING (RFC 3030).
+    /// Unchanged, any octets; the server must offer BINARYMIME and CHUNKING (RFC 3030).
     Binary,
 }
 
 impl ContentTransferEncoding {
-    /// The word of the header field Content-Transfer-Encoding.
+    /// The value of the header field Content-Transfer-Encoding.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -44,22 +44,22 @@ impl ContentTransferEncoding {
     }
 }
 
-/// Turns the octets of a source into those of a body, chunk by chunk.
+/// Encodes the bytes of a source as a body, chunk by chunk.
 #[derive(Clone, Debug)]
 pub(crate) enum Encoder {
-    /// Octets as they are.
+    /// Unchanged.
     Verbatim,
-    /// Lines, their ends made CRLF.
+    /// Lines, with CRLF line ends.
     Lines(LineEnds),
     Base64(Base64),
     QuotedPrintable(QuotedPrintable),
-    /// Lines first, then the encoding.
+    /// Converts line ends first, then encodes.
     TextBase64(LineEnds, Base64, Vec<u8>),
     TextQuotedPrintable(LineEnds, QuotedPrintable, Vec<u8>),
 }
 
 impl Encoder {
-    /// Encodes the next octets and appends the result.
+    /// Encodes the next bytes and appends the result.
     pub(crate) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         match self {
             Self::Verbatim => out.extend_from_slice(octets),
@@ -79,7 +79,7 @@ impl Encoder {
         }
     }
 
-    /// Appends what is still held back.
+    /// Appends the bytes held back.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         match self {
             Self::Verbatim => {}
@@ -102,7 +102,7 @@ impl Encoder {
     }
 }
 
-/// How many octets an encoder makes of a source from the octet `from` to the one before `until`.
+/// Returns the encoded length of a source, from the byte `from` to the one before `until`.
 pub(crate) fn measure(source: &Source, from: u64, until: u64, encoder: &mut Encoder) -> Result<u64, Error> {
     let mut reader = source.open_range(from, until)?;
     let mut out = Vec::new();

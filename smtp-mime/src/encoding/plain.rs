@@ -1,24 +1,24 @@
-//! Provides the short way of most texts: lines of printable ASCII, looked at and written in one pass.
+//! Provides the fast path for most texts: lines of printable ASCII, checked and written in one pass.
 //!
-//! What is said here of a text is what [`Scan`](super::Scan) says of it, and whatever else a text holds is left to that.
+//! It agrees with [`Scan`](super::Scan), to which all other texts are left.
 
-use crate::header::fold::LONGEST_LINE;
+use crate::header::fold::MAX_LINE;
 
-/// How many octets are looked at together: as many as a word has bits.
+/// The number of bytes checked together, one for each bit of a word.
 const BLOCK: usize = 64;
 
-/// Appends a text with CRLF at the end of each line, if it can be sent as 7bit and its lines end with LF.
+/// Appends a text with CRLF line ends, if it can be sent as 7bit and its lines end in LF.
 ///
-/// If not, it says so, and what it appended until then is to be thrown away. A text that is `signed` may not have the
-/// line `-- ` either, whose blank some relays drop.
+/// Otherwise it returns `false`, and the caller discards what was appended. If the text is to be `signed`, the line
+/// `-- ` is not allowed either, because some relays remove its trailing space.
 pub(crate) fn append_plain(text: &[u8], signed: bool, out: &mut Vec<u8>) -> bool {
-    // Lines of a dozen octets on average are few; beyond that the vector grows.
+    // Assumes lines of at least a dozen bytes on average; otherwise the vector grows.
     out.reserve(text.len() + text.len() / 12 + 2);
     let mut line = 0;
     let mut start = 0;
     while start < text.len() {
         let rest = &text[start..];
-        // What fills the last block is printable, and no line ends in it.
+        // The padding of the last block is printable and has no line end.
         let mut last = [b'.'; BLOCK];
         let block = if let Some(block) = rest.first_chunk() {
             block
@@ -40,28 +40,28 @@ pub(crate) fn append_plain(text: &[u8], signed: bool, out: &mut Vec<u8>) -> bool
     line == text.len() || append_line(&text[line..], signed, out)
 }
 
-/// Where lines end in a block, a bit for each octet; none if it holds anything but printable ASCII, tabs and LF.
+/// Returns a bit for each line end in a block, or `None` if it has anything but printable ASCII, tabs and LF.
 ///
-/// The compiler makes vector instructions of what is done to all octets alike.
+/// All bytes are treated alike, so that the compiler can vectorize it.
 #[inline]
 fn line_ends(block: &[u8; BLOCK]) -> Option<u64> {
     let marks = block.map(|octet| u8::from(octet == b'\n'));
     let plain = block.iter().fold(true, |all, octet| all & matches!(octet, b' '..=b'~' | b'\n' | b'\t'));
     let (words, _) = marks.as_chunks();
     let ends = words.iter().enumerate().fold(0, |ends, (index, word)| {
-        // The multiplication gathers the lowest bits of eight octets in the highest octet.
+        // The multiplication gathers the lowest bits of eight bytes in the highest byte.
         let bits = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
         ends | (bits << (index * 8))
     });
     plain.then_some(ends)
 }
 
-/// Appends a line of printable ASCII and tabs, if it arrives as it is.
+/// Appends a line of printable ASCII and tabs, if it would arrive unchanged.
 #[inline]
 fn append_line(line: &[u8], signed: bool, out: &mut Vec<u8>) -> bool {
     if let (Some(first), Some(last)) = (line.first(), line.last()) {
-        let odd = line.len() > LONGEST_LINE || matches!(first, b'F' | b'-') || matches!(last, b' ' | b'\t');
-        if odd && !odd_line_goes_as_it_is(line, signed) {
+        let odd = line.len() > MAX_LINE || matches!(first, b'F' | b'-') || matches!(last, b' ' | b'\t');
+        if odd && !can_send_unchanged(line, signed) {
             return false;
         }
         out.extend_from_slice(line);
@@ -70,11 +70,13 @@ fn append_line(line: &[u8], signed: bool, out: &mut Vec<u8>) -> bool {
     true
 }
 
-/// Whether a line is short enough, does not end with a blank but in `-- `, and begins neither as one that mail stores
-/// change nor as a boundary of this crate.
+/// Returns whether an unusual line would arrive unchanged.
+///
+/// It must be short enough, must not end with a space except in `-- `, and must not look like a boundary of this
+/// crate or a line that mail stores change.
 #[cold]
-fn odd_line_goes_as_it_is(line: &[u8], signed: bool) -> bool {
-    line.len() <= LONGEST_LINE
+fn can_send_unchanged(line: &[u8], signed: bool) -> bool {
+    line.len() <= MAX_LINE
         && (!line.ends_with(b" ") || (line == b"-- " && !signed))
         && !line.ends_with(b"\t")
         && !line.starts_with(b"From ")

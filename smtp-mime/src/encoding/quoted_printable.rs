@@ -1,42 +1,42 @@
 //! Provides quoted-printable (RFC 2045 §6.7).
 //!
-//! Beyond what the RFC asks, a line never begins with a dot or with `From `: neither a mail store that quotes such
-//! lines nor a relay that loses dots can then change the text (RFC 2049 §3).
+//! Beyond the RFC's requirements, a line never begins with a dot or with `From `, so that neither a mail store that
+//! quotes such lines nor a relay that loses dots can change the text (RFC 2049 §3).
 
-/// How long a line may be without the `=` of a soft line break.
+/// The maximum length of a line without the `=` of a soft line break.
 const LINE: usize = 75;
 
-/// Encodes octets, wherever they are cut.
+/// Encodes pieces of any size.
 #[derive(Clone, Debug)]
 pub(crate) struct QuotedPrintable {
-    /// Whether CRLF is a line end of the text; otherwise it is data like any other octet.
+    /// Whether CRLF is a line end of the text; otherwise it is encoded as data.
     text: bool,
     column: usize,
-    /// A blank, tab or CR that is not written before it is known what follows.
+    /// A space, tab or CR whose encoding depends on the next byte.
     held: Option<u8>,
-    /// How much of `From` the line consists of so far.
+    /// The number of letters of `From` at the start of the line so far.
     from: usize,
 }
 
 impl QuotedPrintable {
-    /// For text whose line ends are CRLF: they stay line ends.
+    /// Encodes text with CRLF line ends, which remain line ends.
     pub(crate) fn text() -> Self {
         Self { text: true, column: 0, held: None, from: 0 }
     }
 
-    /// For octets that a reader must get back exactly: no line end is taken for granted.
+    /// Encodes bytes that the reader must get back exactly; line ends are data.
     pub(crate) fn octets() -> Self {
         Self { text: false, ..Self::text() }
     }
 
-    /// Encodes the next octets and appends the result.
+    /// Encodes the next bytes and appends the result.
     pub(crate) fn encode(&mut self, octets: &[u8], out: &mut Vec<u8>) {
         for octet in octets {
             self.octet(*octet, out);
         }
     }
 
-    /// Appends what is held back.
+    /// Appends the byte held back.
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) {
         if let Some(held) = self.held.take() {
             self.escaped(held, out);
@@ -47,7 +47,7 @@ impl QuotedPrintable {
         if let Some(held) = self.held.take() {
             match (held, octet) {
                 (b'\r', b'\n') => return self.line_end(out),
-                // White space may not end a line, and CR may be the beginning of a line end.
+                // White space cannot end a line, and a CR may begin a line end.
                 (b'\r', _) | (_, b'\r' | b'\n') => self.escaped(held, out),
                 _ => self.literal(held, out),
             }
@@ -57,7 +57,7 @@ impl QuotedPrintable {
             b'\r' if self.text => self.held = Some(octet),
             b'\n' if !self.text => {
                 self.escaped(octet, out);
-                // The text can be read in its lines though they are not line ends of the encoding.
+                // Keeps the encoded text readable in lines, though these are not line ends of the encoding.
                 self.soft_line_break(out);
             }
             b'!'..=b'<' | b'>'..=b'~' => self.literal(octet, out),

@@ -1,55 +1,55 @@
-//! Provides what has to be known of a body before its encoding is chosen.
+//! Provides the scan of a body on which the choice of its encoding depends.
 
 use super::Base64;
-use crate::header::fold::LONGEST_LINE;
+use crate::header::fold::MAX_LINE;
 
-/// How many octets are looked at together.
+/// The number of bytes checked together.
 const BLOCK: usize = 16;
-/// How much of a line is remembered: the beginning of a delimiter.
+/// The number of bytes kept from the start of a line, enough for the start of a delimiter.
 const HEAD: usize = 24;
 
-/// Looks at octets, wherever they are cut, and counts what each encoding would make of them.
+/// Scans pieces of any size, and records the properties that matter to the encodings.
 #[derive(Clone, Debug)]
 pub(crate) struct Scan {
-    /// How many octets there are.
+    /// The number of bytes.
     pub(crate) octets: u64,
-    /// Whether an octet is outside ASCII.
+    /// Whether there are non-ASCII bytes.
     pub(crate) eight_bit: bool,
-    /// Whether there is a control character other than tab, CR and LF.
+    /// Whether there are control characters other than tab, CR and LF.
     pub(crate) control: bool,
     /// Whether there is a NUL.
     pub(crate) nul: bool,
-    /// Whether a CR or LF stands alone.
+    /// Whether there is a lone CR or LF.
     pub(crate) bare: bool,
-    /// The longest line, without its end.
+    /// The length of the longest line, without its end.
     pub(crate) longest_line: u64,
-    /// Whether a line ends with a blank that some relays would drop; a signature's `-- ` does not count.
+    /// Whether a line ends with a space that some relays would drop, except the signature separator `-- `.
     pub(crate) trailing_blank: bool,
-    /// Whether there is a line `-- `, which divides a text from a signature.
+    /// Whether there is a line `-- `, which separates a text from a signature.
     pub(crate) signature_line: bool,
     /// Whether a line begins with `From `, which mail stores change.
     pub(crate) from_line: bool,
-    /// Whether a line begins as a boundary of this crate does.
+    /// Whether a line begins like a boundary of this crate.
     pub(crate) boundary_like: bool,
-    /// Whether a line begins as the boundaries of this very message do.
+    /// Whether a line begins like the boundaries of this message.
     pub(crate) collides: bool,
-    /// Whether it is UTF-8 so far.
+    /// Whether the text is UTF-8 so far.
     pub(crate) utf8: Utf8,
-    /// How many characters of UTF-8 there are, and how many of them are ASCII.
+    /// The number of UTF-8 characters, of which some are ASCII.
     characters: u64,
     ascii: u64,
     line: u64,
-    /// The first octets of the line.
+    /// The first bytes of the line.
     head: [u8; HEAD],
-    /// How the delimiters of the message begin.
+    /// The start of the message's delimiters.
     delimiter: Vec<u8>,
     last: u8,
-    /// Whether the line begins as one that matters: only then its first octets are looked at one by one.
+    /// Whether the line may begin like one that matters, so that its first bytes are checked individually.
     watched: bool,
 }
 
 impl Scan {
-    /// Begins; `boundary` is how the boundaries of the message begin.
+    /// Makes a scan; `boundary` is the start of the message's boundaries.
     pub(crate) fn new(boundary: &str) -> Self {
         Self {
             octets: 0,
@@ -74,10 +74,10 @@ impl Scan {
         }
     }
 
-    /// Looks at the next octets.
-    pub(crate) fn look(&mut self, octets: &[u8]) {
+    /// Scans the next bytes.
+    pub(crate) fn update(&mut self, octets: &[u8]) {
         self.octets += octets.len() as u64;
-        self.utf8.look(octets);
+        self.utf8.update(octets);
         let mut rest = octets;
         while let Some(octet) = rest.first() {
             if self.line == 0 && self.last == b'\n' {
@@ -97,15 +97,16 @@ impl Scan {
                 continue;
             }
             self.octet(*octet);
-            // What continues a character of UTF-8 begins none.
+            // A continuation byte of UTF-8 begins no character.
             self.characters += u64::from(octet & 0xc0 != 0x80);
             self.ascii += u64::from(octet.is_ascii());
             rest = &rest[1..];
         }
     }
 
-    /// Looks at a whole line at the beginning, if it is one of printable ASCII of which only the length matters, and says
-    /// how many octets it has with its end.
+    /// Scans a whole line at the start if it is printable ASCII of which only the length matters.
+    ///
+    /// Returns its length including the line end, or 0.
     fn plain_line(&mut self, octets: &[u8]) -> usize {
         if Self::is_watched(octets[0]) {
             return 0;
@@ -121,24 +122,24 @@ impl Scan {
         run + 2
     }
 
-    /// Whether a line that begins so may be one that matters.
+    /// Returns whether a line with this first byte may be one that matters.
     fn is_watched(octet: u8) -> bool {
         matches!(octet, b'-' | b'F')
     }
 
-    /// Says that these were all.
+    /// Ends the scan.
     pub(crate) fn finish(&mut self) {
         self.end_of_line();
         self.bare |= self.last == b'\r';
         self.trailing_blank |= matches!(self.last, b' ' | b'\t');
     }
 
-    /// Whether lines are short enough to be sent as they are.
+    /// Returns whether all lines are short enough to be sent unchanged.
     pub(crate) fn fits_lines(&self) -> bool {
-        self.longest_line <= LONGEST_LINE as u64 && !self.bare && !self.nul
+        self.longest_line <= MAX_LINE as u64 && !self.bare && !self.nul
     }
 
-    /// Whether it can be sent as it is and arrives unchanged.
+    /// Returns whether the text can be sent as 7bit and arrives unchanged.
     pub(crate) fn is_seven_bit(&self) -> bool {
         !self.eight_bit
             && !self.control
@@ -148,10 +149,10 @@ impl Scan {
             && !self.boundary_like
     }
 
-    /// Whether quoted-printable serves it better than base64: where a third of the characters are ASCII the text can
-    /// be followed without a decoder, and filters count it less; the rest only if it costs little.
+    /// Returns whether quoted-printable suits the text better than base64.
     ///
-    /// `quoted` is how many octets the one makes of it, which only this question needs.
+    /// If at least a third of the characters are ASCII, the text is readable without a decoder and filters rate it
+    /// better; otherwise quoted-printable must not be much longer. `quoted` is its length in quoted-printable.
     pub(crate) fn is_mostly_ascii(&self, quoted: u64) -> bool {
         (self.ascii * 3 >= self.characters && self.utf8.is_valid() && !self.control)
             || (!self.eight_bit && !self.control)
@@ -193,7 +194,7 @@ impl Scan {
     }
 
     fn previous(&mut self, octet: u8) {
-        // What stands before CRLF is what ends the line.
+        // White space before CRLF is at the end of the line.
         if octet == b'\r' || octet == b'\n' {
             let signature = self.line == 3 && self.head.starts_with(b"-- ");
             let blank = matches!(self.last, b' ' | b'\t');
@@ -212,10 +213,10 @@ impl Scan {
     }
 }
 
-/// How many octets at the beginning are printable ASCII.
+/// Returns the number of printable ASCII bytes at the start.
 fn printable(octets: &[u8]) -> usize {
     let is_printable = |octet: &u8| matches!(octet, b' '..=b'~');
-    // A block without a way out of its middle is looked at in few instructions.
+    // A block loop without an early exit takes few instructions.
     let blocks = octets
         .chunks_exact(BLOCK)
         .take_while(|block| block.iter().fold(true, |all, octet| all & is_printable(octet)))
@@ -224,21 +225,21 @@ fn printable(octets: &[u8]) -> usize {
     blocks * BLOCK + rest.iter().position(|octet| !is_printable(octet)).unwrap_or(rest.len())
 }
 
-/// Whether octets are UTF-8, wherever they are cut.
+/// Checks for UTF-8 in pieces of any size.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Utf8 {
     wrong: bool,
-    /// The beginning of a character that the last cut divided.
+    /// The start of a character that was divided between pieces.
     held: Vec<u8>,
 }
 
 impl Utf8 {
-    /// Whether all of it is, once nothing more comes.
+    /// Returns whether the whole text was valid.
     pub(crate) fn is_valid(&self) -> bool {
         !self.wrong && self.held.is_empty()
     }
 
-    fn look(&mut self, octets: &[u8]) {
+    fn update(&mut self, octets: &[u8]) {
         let mut rest = octets;
         while !self.held.is_empty() && !self.wrong && !rest.is_empty() {
             self.held.push(rest[0]);

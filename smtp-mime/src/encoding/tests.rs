@@ -25,15 +25,15 @@ fn scanned(octets: &[u8], cuts: &[usize]) -> Scan {
     let mut rest = octets;
     for cut in cuts {
         let (head, tail) = rest.split_at((*cut).min(rest.len()));
-        scan.look(head);
+        scan.update(head);
         rest = tail;
     }
-    scan.look(rest);
+    scan.update(rest);
     scan.finish();
     scan
 }
 
-/// A reader of quoted-printable that was written from the RFC and not from the encoder.
+/// Decodes quoted-printable; written from the RFC, independently of the encoder.
 fn unquoted(encoded: &[u8]) -> Vec<u8> {
     let mut out = Vec::new();
     let mut at = 0;
@@ -79,7 +79,7 @@ fn line_ends_become_crlf_at_any_cut() {
 }
 
 #[test]
-fn a_scan_sees_what_may_not_go_as_it_is() {
+fn a_scan_detects_content_that_needs_encoding() {
     for (text, seven_bit) in [
         ("plain\r\n-- \r\nme\r\n", true),
         ("", true),
@@ -105,7 +105,7 @@ fn a_scan_sees_what_may_not_go_as_it_is() {
 }
 
 #[test]
-fn scripts_decide_between_the_encodings() {
+fn the_script_decides_between_the_encodings() {
     for (text, mostly_ascii) in [
         ("long ".repeat(300), true),
         ("Fjörður í þokunni, en allt er hljótt og kyrrt við sjóinn".to_owned(), true),
@@ -133,7 +133,7 @@ proptest! {
         converter.convert(head, &mut converted);
         converter.convert(tail, &mut converted);
         prop_assert_eq!(count, converted.len() as u64);
-        // And both end the last line alike.
+        // Both complete the last line in the same way.
         let before = converted.len();
         converter.finish(&mut converted);
         room.clear();
@@ -144,7 +144,7 @@ proptest! {
 
 proptest! {
     #[test]
-    fn base64_is_what_the_library_says_and_as_long_as_foretold(
+    fn base64_agrees_with_the_library_and_the_computed_length(
         octets in proptest::collection::vec(any::<u8>(), 0..600), cuts in proptest::collection::vec(0..120_usize, 0..6)
     ) {
         use ::base64::{Engine as _, engine::general_purpose::STANDARD};
@@ -168,7 +168,7 @@ proptest! {
     }
 
     #[test]
-    fn the_short_way_says_and_writes_what_the_long_one_does(
+    fn the_fast_path_agrees_with_the_slow_one(
         pieces in proptest::collection::vec(prop_oneof![
             4 => Just("\n".to_owned()), 4 => "[!-~]{1,70}", 2 => Just(" ".to_owned()), 1 => Just("From ".to_owned()),
             1 => Just("-- ".to_owned()), 1 => Just("--=_".to_owned()), 1 => "\t|F|-", 1 => "x{990,1002}",
@@ -204,7 +204,7 @@ proptest! {
         }
         let encoder = if text { QuotedPrintable::text() } else { QuotedPrintable::octets() };
         let source = Source::from(octets.as_slice());
-        let measured = measure(&source, 0, source.octets(), &mut Encoder::QuotedPrintable(encoder)).unwrap();
+        let measured = measure(&source, 0, source.size(), &mut Encoder::QuotedPrintable(encoder)).unwrap();
         prop_assert_eq!(measured, whole.len() as u64);
     }
 

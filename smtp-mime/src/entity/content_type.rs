@@ -29,13 +29,13 @@ pub struct ContentType {
 }
 
 impl ContentType {
-    /// How many octets type and subtype may have each (RFC 6838 §4.2).
+    /// The maximum length of type and of subtype in octets (RFC 6838 §4.2).
     pub const LIMIT: usize = 127;
 
-    /// A media type without parameters.
+    /// Makes a media type without parameters.
     ///
     /// # Errors
-    /// When one of the two is no token (RFC 2045 §5.1) or too long.
+    /// When type or subtype is not a token (RFC 2045 §5.1) or is too long.
     pub fn new(main: &str, subtype: &str) -> Result<Self, ValueError> {
         for part in [main, subtype] {
             if !is_token(part) {
@@ -55,10 +55,10 @@ impl ContentType {
         })
     }
 
-    /// The same with one more parameter, in place of one of that name.
+    /// Sets a parameter, and replaces one of the same name.
     ///
     /// # Errors
-    /// When the attribute is no token, or the value holds CR, LF or NUL.
+    /// When the attribute is not a token, or the value has CR, LF or NUL.
     pub fn with_parameter(mut self, attribute: &str, value: &str) -> Result<Self, ValueError> {
         if !is_attribute(attribute) {
             return Err(ValueError::Malformed {
@@ -83,7 +83,7 @@ impl ContentType {
         &self.subtype
     }
 
-    /// Whether it is this media type.
+    /// Returns whether it is this media type.
     #[must_use]
     pub fn is(&self, main: &str, subtype: &str) -> bool {
         self.main.eq_ignore_ascii_case(main) && self.subtype.eq_ignore_ascii_case(subtype)
@@ -98,7 +98,7 @@ impl ContentType {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The type that the ending of a file name stands for, `application/octet-stream` if none is known.
+    /// Guesses the type from the extension of a file name; the default is `application/octet-stream`.
     #[must_use]
     pub fn guess(file_name: &str) -> Self {
         let guessed = mime_guess::from_path(Path::new(file_name)).first_or_octet_stream();
@@ -106,7 +106,7 @@ impl ContentType {
             .unwrap_or_else(|_| Self::known("application", "octet-stream"))
     }
 
-    /// A media type that is known to consist of tokens.
+    /// Makes a media type of known tokens.
     pub(crate) fn known(main: &'static str, subtype: &'static str) -> Self {
         Self { main: main.into(), subtype: subtype.into(), parameters: Vec::new() }
     }
@@ -119,8 +119,7 @@ impl ContentType {
 
     /// Writes the field Content-Type.
     ///
-    /// The further parameters, whose names are in lower case and whose values are valid, take the place of those of the
-    /// same name.
+    /// The parameters in `further` have lower-case names and valid values, and replace those of the same name.
     pub(crate) fn write(&self, further: &[(&str, &str)], out: &mut Vec<u8>) {
         let mut folder = Folder::new(out, "Content-Type");
         folder.pieces(" ", [&self.main, "/", &self.subtype]);
@@ -137,7 +136,7 @@ impl ContentType {
 }
 
 impl fmt::Display for ContentType {
-    /// As a person writes it, on one line and in the characters of the parameters.
+    /// Prints the type for people, on one line and without encoding the parameters.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}/{}", self.main, self.subtype)?;
         for (attribute, value) in &self.parameters {
@@ -154,7 +153,7 @@ impl fmt::Display for ContentType {
 impl FromStr for ContentType {
     type Err = ValueError;
 
-    /// Takes `type/subtype` and parameters behind semicolons, their values tokens or quoted-strings.
+    /// Parses `type/subtype` and parameters after semicolons, whose values are tokens or quoted-strings.
     fn from_str(text: &str) -> Result<Self, ValueError> {
         let (media, mut rest) = text.split_once(';').unwrap_or((text, ""));
         let (main, subtype) = media
@@ -168,7 +167,7 @@ impl FromStr for ContentType {
                 .split_once('=')
                 .ok_or(ValueError::Incomplete { value: VALUE, missing: "the value of a parameter" })?;
             let value = value.trim_start();
-            let (value, behind) = if let Some(quoted) = value.strip_prefix('"') {
+            let (value, after) = if let Some(quoted) = value.strip_prefix('"') {
                 quoted_string(quoted)?
             } else {
                 let end = value.find(';').unwrap_or(value.len());
@@ -182,10 +181,10 @@ impl FromStr for ContentType {
                 (token.to_owned(), &value[end..])
             };
             content_type = content_type.with_parameter(attribute.trim(), &value)?;
-            let behind = behind.trim_start();
-            rest = match behind.strip_prefix(';') {
+            let after = after.trim_start();
+            rest = match after.strip_prefix(';') {
                 Some(more) => more.trim_start(),
-                None if behind.is_empty() => behind,
+                None if after.is_empty() => after,
                 None => return Err(ValueError::Incomplete { value: VALUE, missing: "a semicolon" }),
             };
         }
@@ -195,7 +194,7 @@ impl FromStr for ContentType {
 
 const VALUE: &str = "content type";
 
-/// The content of a quoted-string behind its first quote, and what stands behind its last one.
+/// Returns the content of a quoted-string, after its first quote, and the rest after its last quote.
 fn quoted_string(text: &str) -> Result<(String, &str), ValueError> {
     let mut content = String::new();
     let mut escaped = false;
@@ -217,7 +216,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_displayed_is_parsed_again() {
+    fn displayed_addresses_parse_to_the_same_value() {
         for text in
             ["text/plain", "text/html; charset=utf-8", "a/b; c=\"d e\"; f=\"g\\\"h\"", "a/b; name=\"ü\""]
         {
@@ -226,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_content_type() {
+    fn refuses_invalid_content_types() {
         for text in [
             "",
             "text",

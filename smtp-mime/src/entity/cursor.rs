@@ -1,4 +1,4 @@
-//! Provides the reading of a plan, stretch by stretch.
+//! Reads a plan, segment by segment.
 
 use super::{Plan, Segment};
 use crate::{
@@ -7,28 +7,28 @@ use crate::{
     source::{Source, SourceReader},
 };
 
-/// One reading of a plan, which is handed in at each step.
+/// The position in a plan; the caller passes the plan to each step.
 #[derive(Debug, Default)]
 pub(crate) struct Cursor {
-    /// Which stretch comes next; the head is the first one.
+    /// The index of the next segment; the head is the first one.
     next: usize,
     current: Option<Current>,
-    /// What an encoder made last.
+    /// The last output of an encoder.
     encoded: Vec<u8>,
-    /// The stretch at hand, if it is one that needed no encoder and so no copy.
+    /// The current segment, if it needs no encoder and therefore no copy.
     ready: Option<usize>,
 }
 
-/// The source that is being encoded.
+/// The source being encoded.
 #[derive(Debug)]
 struct Current {
     reader: SourceReader,
     encoder: Encoder,
-    left: u64,
+    remaining: u64,
 }
 
 impl Cursor {
-    /// Goes on to the next octets. A source that is not what it was is an error, never an early end.
+    /// Advances to the next bytes; a source that changed is an error, never an early end.
     pub(crate) fn advance(&mut self, plan: &Plan) -> Result<(), Error> {
         self.ready = None;
         self.encoded.clear();
@@ -42,7 +42,7 @@ impl Cursor {
                         none => none.insert(Current {
                             reader: source.open_range(*from, *until)?,
                             encoder: encoder.clone(),
-                            left: *octets,
+                            remaining: *octets,
                         }),
                     };
                     if current.encode(source, &mut self.encoded)? {
@@ -52,7 +52,7 @@ impl Cursor {
                 }
                 None | Some(Some(Segment::Octets(_))) => {
                     self.next += 1;
-                    if !plan.stretch(index).is_empty() {
+                    if !plan.segment(index).is_empty() {
                         self.ready = Some(index);
                         break;
                     }
@@ -62,17 +62,17 @@ impl Cursor {
         Ok(())
     }
 
-    /// The octets at hand, none at the end of the plan.
-    pub(crate) fn at_hand<'a>(&'a self, plan: &'a Plan) -> &'a [u8] {
+    /// Returns the current bytes, which are empty at the end of the plan.
+    pub(crate) fn current_bytes<'a>(&'a self, plan: &'a Plan) -> &'a [u8] {
         match self.ready {
-            Some(index) => plan.stretch(index),
+            Some(index) => plan.segment(index),
             None => &self.encoded,
         }
     }
 }
 
 impl Current {
-    /// Encodes the next chunk, or what is held back at the end; says whether that was all.
+    /// Encodes the next chunk, or finishes the encoder at the end; returns whether that was all.
     fn encode(&mut self, source: &Source, out: &mut Vec<u8>) -> Result<bool, Error> {
         let at_end = self.reader.is_at_end();
         if at_end {
@@ -81,10 +81,10 @@ impl Current {
             self.encoder.encode(self.reader.chunk(source)?, out);
         }
         let octets = out.len() as u64;
-        if octets > self.left || (at_end && octets < self.left) {
+        if octets > self.remaining || (at_end && octets < self.remaining) {
             return Err(Error::Changed { name: source.name() });
         }
-        self.left -= octets;
+        self.remaining -= octets;
         Ok(at_end)
     }
 }

@@ -1,4 +1,4 @@
-//! Defines the entities that a message consists of (RFC 2045 §2.4): texts, attachments and multiparts.
+//! Defines the entities of a message (RFC 2045 §2.4): texts, attachments and multiparts.
 
 mod content_type;
 mod cursor;
@@ -16,7 +16,7 @@ use crate::{
     ContentTransferEncoding, Error, MessageId, Source, ValueError, header::unstructured, source::CHUNK,
 };
 
-/// A part of a message with its Content- fields: a text, an attachment, a message, or several parts together.
+/// A part of a message with its Content- fields: a text, an attachment, a message or a multipart.
 ///
 /// ```
 /// use smtp_mime::Entity;
@@ -37,13 +37,13 @@ pub struct Entity {
     body: Body,
 }
 
-/// How a part is shown (RFC 2183 §2).
+/// The presentation of a part (RFC 2183 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Disposition {
-    /// Within the text.
+    /// Shown within the text.
     Inline,
-    /// Apart, for the reader to open.
+    /// Shown separately, for the reader to open.
     Attachment,
 }
 
@@ -51,26 +51,27 @@ pub enum Disposition {
 enum Body {
     /// Lines of UTF-8.
     Text(Source),
-    /// Octets that arrive as they are.
+    /// Bytes that arrive unchanged.
     Octets(Source),
     /// A whole message.
     Message(Source),
-    /// Lines of UTF-8 that a reader may wrap anew (RFC 3676).
+    /// Lines of UTF-8 that a reader may reflow (RFC 3676).
     Flowed(Source),
-    /// Octets that are decided already, the Content- fields among them.
+    /// Prepared bytes, including the Content- fields.
     Prepared(PreparedEntity),
     Multipart(Vec<Entity>),
 }
 
 impl Entity {
-    /// Plain text in UTF-8, in lines that end however they like.
+    /// Makes plain text in UTF-8, with any line ends.
     #[must_use]
     pub fn text(source: impl Into<Source>) -> Self {
         Self::new(ContentType::known("text", "plain"), Body::Text(source.into()))
     }
 
-    /// Plain text whose lines a reader may wrap anew where they end with a blank (RFC 3676); a line that begins with a
-    /// blank gets one more, which the reader takes away.
+    /// Makes plain text that a reader may reflow at lines with a trailing space (RFC 3676).
+    ///
+    /// Lines that begin with a space get another one, which the reader removes.
     #[must_use]
     pub fn flowed(source: impl Into<Source>) -> Self {
         let mut content_type = ContentType::known("text", "plain");
@@ -78,16 +79,16 @@ impl Entity {
         Self::new(content_type, Body::Flowed(source.into()))
     }
 
-    /// HTML in UTF-8.
+    /// Makes HTML in UTF-8.
     #[must_use]
     pub fn html(source: impl Into<Source>) -> Self {
         Self::new(ContentType::known("text", "html"), Body::Text(source.into()))
     }
 
-    /// Text in UTF-8 of another kind, such as `text/calendar; method=REQUEST`.
+    /// Makes another kind of text in UTF-8, such as `text/calendar; method=REQUEST`.
     ///
     /// # Errors
-    /// When the content type is none of text, or names another charset than UTF-8.
+    /// When the content type is not a text type, or its charset is not UTF-8.
     pub fn text_of(content_type: ContentType, source: impl Into<Source>) -> Result<Self, ValueError> {
         let foreign =
             content_type.parameter("charset").is_some_and(|charset| !charset.eq_ignore_ascii_case("utf-8"));
@@ -98,13 +99,13 @@ impl Entity {
         }
     }
 
-    /// Octets that the reader gets back exactly, without a name and a disposition.
+    /// Makes a part whose bytes arrive unchanged, without a file name and a disposition.
     #[must_use]
     pub fn octets(content_type: ContentType, source: impl Into<Source>) -> Self {
         Self::new(content_type, Body::Octets(source.into()))
     }
 
-    /// An attachment under a file name, its type guessed from the name; the reader gets its octets back exactly.
+    /// Makes an attachment whose bytes arrive unchanged, with a type guessed from the file name.
     ///
     /// # Errors
     /// As [`Entity::with_file_name`].
@@ -116,7 +117,7 @@ impl Entity {
         Self::new(content_type, body).with_disposition(Disposition::Attachment).with_file_name(file_name)
     }
 
-    /// An attachment of a file, under the last part of its path.
+    /// Makes an attachment of a file, named by the last part of its path.
     ///
     /// # Errors
     /// When the file cannot be read, or its name cannot be used.
@@ -127,25 +128,25 @@ impl Entity {
         Self::attachment(&name, source).map_err(Error::field("Content-Disposition"))
     }
 
-    /// A whole message within this one (RFC 2046 §5.2.1).
+    /// Encloses a whole message (RFC 2046 §5.2.1).
     #[must_use]
     pub fn message(source: impl Into<Source>) -> Self {
         Self::new(ContentType::known("message", "rfc822"), Body::Message(source.into()))
     }
 
-    /// Parts that are independent of each other (RFC 2046 §5.1.3).
+    /// Makes a multipart of independent parts (RFC 2046 §5.1.3).
     #[must_use]
     pub fn mixed(parts: Vec<Self>) -> Self {
         Self::new(ContentType::known("multipart", "mixed"), Body::Multipart(parts))
     }
 
-    /// The same content in several forms, the plainest first (RFC 2046 §5.1.4).
+    /// Makes a multipart of alternative forms of the same content, the plainest first (RFC 2046 §5.1.4).
     #[must_use]
     pub fn alternative(parts: Vec<Self>) -> Self {
         Self::new(ContentType::known("multipart", "alternative"), Body::Multipart(parts))
     }
 
-    /// A root and the parts that it shows, such as HTML and its images (RFC 2387).
+    /// Makes a multipart of a root and the parts that it refers to, such as HTML and its images (RFC 2387).
     #[must_use]
     pub fn related(root: Self, parts: Vec<Self>) -> Self {
         let mut content_type = ContentType::known("multipart", "related");
@@ -154,28 +155,28 @@ impl Entity {
         Self::new(content_type, Body::Multipart(std::iter::once(root).chain(parts).collect()))
     }
 
-    /// Parts under another multipart type, such as `multipart/report`.
+    /// Makes a multipart of another type, such as `multipart/report`.
     ///
     /// # Errors
-    /// When the content type is none of multipart.
+    /// When the content type is not a multipart type.
     pub fn multipart(content_type: ContentType, parts: Vec<Self>) -> Result<Self, ValueError> {
         if content_type.main() == "multipart" && content_type.parameter("boundary").is_none() {
             Ok(Self::new(content_type, Body::Multipart(parts)))
         } else {
             Err(ValueError::Malformed {
                 value: "content type",
-                rule: "it must be multipart/..., and its boundary is not given by hand",
+                rule: "it must be multipart/..., without a boundary, which is chosen automatically",
             })
         }
     }
 
-    /// The same with another content type.
+    /// Changes the content type.
     ///
     /// # Errors
-    /// When this is a multipart or a message, or becomes one, or a text that becomes none.
+    /// When the part is or would become a multipart or a message, or a text would become something else.
     pub fn with_content_type(self, content_type: ContentType) -> Result<Self, ValueError> {
         match self.body {
-            // What was guessed to be a message can still be sent as octets.
+            // A file guessed to be a message can still be sent as bytes.
             Body::Octets(source) | Body::Message(source)
                 if !matches!(content_type.main(), "multipart" | "message") =>
             {
@@ -190,21 +191,21 @@ impl Entity {
             }
             _ => Err(ValueError::Malformed {
                 value: "content type",
-                rule: "parts and messages keep the type that they were made with",
+                rule: "multiparts and messages keep the type that they were made with",
             }),
         }
     }
 
-    /// The same, shown so.
+    /// Sets the presentation.
     #[must_use]
     pub fn with_disposition(self, disposition: Disposition) -> Self {
         Self { disposition: Some(disposition), ..self }
     }
 
-    /// The same under a file name; of a path the last part is taken.
+    /// Sets the file name, which is the last part of a path.
     ///
     /// # Errors
-    /// When the name is empty or holds a control character.
+    /// When the name is empty or has a control character.
     pub fn with_file_name(self, file_name: &str) -> Result<Self, ValueError> {
         let base = file_name.rsplit(['/', '\\']).next().unwrap_or_default();
         if base.is_empty() {
@@ -218,28 +219,28 @@ impl Entity {
         }
     }
 
-    /// The same under an identifier, by which HTML shows it as `cid:left@right` (RFC 2392).
+    /// Sets the Content-ID, to which HTML refers as `cid:left@right` (RFC 2392).
     #[must_use]
     pub fn with_content_id(self, content_id: MessageId) -> Self {
         Self { content_id: Some(content_id), ..self }
     }
 
-    /// The same with words about it (RFC 2045 §8).
+    /// Sets a description (RFC 2045 §8).
     ///
     /// # Errors
-    /// When the words hold CR, LF or NUL.
+    /// When the description has CR, LF or NUL.
     pub fn with_description(self, description: &str) -> Result<Self, ValueError> {
         unstructured::check("description", description)?;
         Ok(Self { description: Some(description.to_owned()), ..self })
     }
 
-    /// The same in this encoding; building the message fails if the octets do not allow it.
+    /// Sets the encoding; building the message fails if the content does not allow it.
     #[must_use]
     pub fn with_encoding(self, encoding: ContentTransferEncoding) -> Self {
         Self { encoding: Some(encoding), ..self }
     }
 
-    /// The content type, without the charset and the boundary that building adds.
+    /// The content type, without the charset and boundary that are added later.
     #[must_use]
     pub fn content_type(&self) -> &ContentType {
         &self.content_type
@@ -260,8 +261,9 @@ impl Entity {
         }
     }
 
-    /// Whether it can be a message without a multipart around it. The last line of a message is always ended, so octets
-    /// that are not encoded would not arrive as they are.
+    /// Returns whether it can be a message without a multipart around it.
+    ///
+    /// The last line of a message is always completed, so unencoded bytes could not arrive unchanged.
     pub(crate) fn can_stand_alone(&self) -> bool {
         match self.body {
             Body::Octets(_) => {
@@ -273,7 +275,7 @@ impl Entity {
         }
     }
 
-    /// Whether a part of it is HTML that is not attached.
+    /// Returns whether it has HTML that is not an attachment.
     pub(crate) fn shows_html(&self) -> bool {
         let html = self.content_type.is("text", "html") && matches!(self.body, Body::Text(_));
         html || self.parts().iter().any(Self::shows_html)
@@ -291,21 +293,21 @@ impl Entity {
         }
     }
 
-    /// About how many octets it adds to the beginning of a message, where it is a text that can be copied there.
+    /// Estimates its share of the message's head, if it is a text that can be copied there.
     pub(crate) fn expected_octets(&self) -> usize {
         match &self.body {
-            // A line end grows by one octet, and a line of prose has some fifty.
+            // A line end grows by one byte, and a line of prose has about fifty.
             Body::Text(source) => source.in_memory().map_or(0, |text| text.len().min(CHUNK)) * 17 / 16,
             _ => 0,
         }
     }
 
-    /// The charset that is said of it as a text.
+    /// The charset to declare, if it is a text.
     fn charset(&self) -> Option<&'static str> {
         (self.content_type.main() == "text").then_some("utf-8")
     }
 
-    /// What errors call it.
+    /// The name for errors.
     fn label(&self) -> String {
         self.file_name.clone().unwrap_or_else(|| self.content_type.to_string())
     }

@@ -1,4 +1,4 @@
-//! Provides the plan of a body: what is written as it is, what is encoded from where, and how long all of it is.
+//! Provides [`Plan`]: which bytes of a body are written unchanged, which are encoded, and the total length.
 
 use std::sync::Arc;
 
@@ -10,30 +10,30 @@ use crate::{
     source::CHUNK,
 };
 
-/// How often another boundary is tried before the parts are taken for hostile.
+/// The number of boundaries to try before the content is regarded as hostile.
 const ATTEMPTS: u32 = 8;
-/// How deep parts may stand within parts: readers give up at depths like this.
-const DEEPEST: usize = 64;
+/// The maximum nesting of parts; readers have similar limits.
+const MAX_DEPTH: usize = 64;
 
-/// One stretch of the octets of a message.
+/// A segment of a message.
 #[derive(Clone, Debug)]
 pub(crate) enum Segment {
-    /// Octets that are ready.
+    /// Bytes that are ready.
     Octets(Vec<u8>),
-    /// What an encoder makes of a source from the octet `from` to the one before `until`; so many octets come of it.
+    /// The encoding of a source from the byte `from` to the one before `until`, and its length.
     Encoded { source: Source, from: u64, until: u64, encoder: Encoder, octets: u64 },
 }
 
-/// The octets of a message, in order.
+/// The bytes of a message, in order.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Plan {
-    /// What the message begins with: all of it, if it is a short text.
+    /// The start of the message: all of it, if it is a short text.
     pub(crate) head: Vec<u8>,
     pub(crate) segments: Vec<Segment>,
 }
 
 impl Plan {
-    /// How many octets it makes.
+    /// The length of the message.
     pub(crate) fn octets(&self) -> u64 {
         let segments = self.segments.iter().map(|segment| match segment {
             Segment::Octets(octets) => octets.len() as u64,
@@ -63,7 +63,7 @@ impl Plan {
         }
     }
 
-    /// The end of the plan, to which octets can be appended.
+    /// The end of the plan, to which bytes can be appended.
     fn tail(&mut self) -> &mut Vec<u8> {
         if let Some(Segment::Encoded { .. }) = self.segments.last() {
             self.segments.push(Segment::Octets(Vec::new()));
@@ -74,8 +74,8 @@ impl Plan {
         }
     }
 
-    /// The octets of a stretch that are ready; the head is the first one.
-    pub(super) fn stretch(&self, index: usize) -> &[u8] {
+    /// Returns the ready bytes of a segment; the head is the first segment.
+    pub(super) fn segment(&self, index: usize) -> &[u8] {
         match index.checked_sub(1).and_then(|index| self.segments.get(index)) {
             None if index == 0 => &self.head,
             Some(Segment::Octets(octets)) => octets,
@@ -84,19 +84,20 @@ impl Plan {
     }
 }
 
-/// What the structure of a message is made for.
+/// The requirements on the structure of a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Requirements {
-    /// What the server takes.
+    /// The body type that the server accepts.
     pub(crate) body_type: BodyType,
     /// Whether header fields may be in UTF-8.
     pub(crate) smtputf8: bool,
-    /// Whether it is going to be signed, so that not even a blank may be lost.
+    /// Whether it will be signed, so that even white space must be preserved.
     pub(crate) signed: bool,
 }
 
-/// Plans an entity as the body of a message, its Content- fields included, behind the other fields of its header
-/// section; says how long that is and what the server must offer for the body.
+/// Plans an entity as the body of a message, with its Content- fields after the other header fields.
+///
+/// Returns the end of the header section and the body type that the server must offer.
 pub(crate) fn plan(
     header: Vec<u8>,
     entity: &Entity,
@@ -110,7 +111,7 @@ pub(crate) fn plan(
     Ok((plan, header, prepared.body_type()))
 }
 
-/// Plans an entity as a part of another one: the line end behind it belongs to the delimiter.
+/// Plans an entity as a part of another one; the line end after it belongs to the delimiter.
 pub(crate) fn plan_part(
     entity: &Entity,
     context: &Context,
@@ -127,7 +128,7 @@ fn planned(
 ) -> Result<(Plan, usize, Prepared), Error> {
     let mut plan = Plan { head: header, segments: Vec::new() };
     if !matches!(entity.body, Body::Multipart(_)) {
-        // Nothing stands around it that a line could be taken for the end of.
+        // It is in no multipart, so its lines cannot be mistaken for a delimiter.
         let planner = Planner { boundary: "", requirements };
         if let Some((header, prepared)) = planner.write_plain(entity, &mut plan.head) {
             return Ok((plan, header, prepared));
@@ -147,33 +148,33 @@ fn planned(
     }
     Err(Error::Part {
         part: entity.label(),
-        rule: "its lines look like boundaries whatever boundary is taken: attach it as application/octet-stream",
+        rule: "its lines look like boundaries, also with other boundaries: attach it as application/octet-stream",
     })
 }
 
-/// How an entity is going to be written.
+/// An entity with its encoding chosen.
 #[derive(Debug)]
 struct Prepared {
     encoding: ContentTransferEncoding,
     charset: Option<&'static str>,
-    /// What the body of a leaf is made of.
+    /// The body of a leaf.
     leaf: Option<Leaf>,
     parts: Vec<Self>,
-    /// Whether its octets end with a line end, if there are any.
+    /// Whether its bytes are empty or end with a line end.
     lines: bool,
 }
 
-/// The body of a part that has no parts.
+/// The body of a part without parts.
 #[derive(Debug)]
 enum Leaf {
-    /// Octets that are ready, or written already.
+    /// Bytes that are ready, or already written.
     Octets(Vec<u8>),
     Encoded(Segment),
     Plan(Arc<Plan>),
 }
 
 impl Prepared {
-    /// A text that goes as it is.
+    /// Makes a text that is written unchanged.
     fn plain(entity: &Entity, octets: Vec<u8>) -> Self {
         Self {
             encoding: ContentTransferEncoding::SevenBit,
@@ -199,7 +200,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// Chooses the encodings, which reads what has to be known of the sources; says whether a boundary occurs in one.
+    /// Chooses the encodings, for which it scans the sources; returns whether a boundary occurs in one.
     fn prepare(&self, entity: &Entity, depth: usize) -> Result<(Prepared, bool), Error> {
         match &entity.body {
             Body::Multipart(parts) => self.prepare_parts(entity, parts, depth),
@@ -211,7 +212,7 @@ impl Planner<'_> {
         }
     }
 
-    /// Writes a short text at once if it turns out to go as it is, as most do; says where its header section ends.
+    /// Writes a short text at once if no encoding is needed, as usual; returns the end of its header section.
     fn write_plain(&self, entity: &Entity, out: &mut Vec<u8>) -> Option<(usize, Prepared)> {
         let text = Self::short_text(entity)?;
         let start = out.len();
@@ -226,7 +227,7 @@ impl Planner<'_> {
         None
     }
 
-    /// The octets of a text that is short enough to be kept as it is written.
+    /// Returns the bytes of a text that is short enough to be stored as written.
     fn short_text(entity: &Entity) -> Option<&[u8]> {
         match &entity.body {
             Body::Text(source) if entity.encoding.is_none() => {
@@ -246,8 +247,8 @@ impl Planner<'_> {
         if parts.is_empty() {
             return Err(failed("a multipart must have a part (RFC 2046 §5.1.1)"));
         }
-        if depth == DEEPEST {
-            return Err(failed("parts may stand 64 deep within parts, and no deeper"));
+        if depth == MAX_DEPTH {
+            return Err(failed("parts can be nested at most 64 deep"));
         }
         let mut collides = false;
         let mut prepared = Vec::with_capacity(parts.len());
@@ -256,7 +257,7 @@ impl Planner<'_> {
             collides |= part_collides;
             prepared.push(part);
         }
-        // A container says 8bit or binary when a part of it is (RFC 2045 §6.4).
+        // A multipart is 8bit or binary when one of its parts is (RFC 2045 §6.4).
         let needed = prepared.iter().map(Prepared::body_type).max().unwrap_or(BodyType::SevenBit);
         let encoding = match needed {
             BodyType::SevenBit => ContentTransferEncoding::SevenBit,
@@ -336,17 +337,17 @@ impl Planner<'_> {
         Ok((prepared, scan.boundary_like && scan.collides))
     }
 
-    /// Octets that are decided are only searched for the boundary of what stands around them.
+    /// Only searches prepared bytes for the boundary of the enclosing multipart.
     fn prepare_prepared(&self, plan: &Arc<Plan>) -> Result<(Prepared, bool), Error> {
         let mut scan = Scan::new(self.boundary);
         let mut cursor = Cursor::default();
         loop {
             cursor.advance(plan)?;
-            let octets = cursor.at_hand(plan);
+            let octets = cursor.current_bytes(plan);
             if octets.is_empty() {
                 break;
             }
-            scan.look(octets);
+            scan.update(octets);
         }
         let prepared = Prepared {
             encoding: ContentTransferEncoding::SevenBit,
@@ -358,14 +359,14 @@ impl Planner<'_> {
         Ok((prepared, scan.collides))
     }
 
-    /// A message is never encoded: its parts are (RFC 2046 §5.2.1).
+    /// An enclosed message is never encoded; its parts are (RFC 2046 §5.2.1).
     fn prepare_message(&self, entity: &Entity, source: &Source) -> Result<(Prepared, bool), Error> {
         let failed = |rule| Error::Part { part: entity.label(), rule };
         let mut encoder = Encoder::Lines(LineEnds::complete());
         let (scan, _) = self.scan_encoded(source, &mut encoder)?;
         if !scan.fits_lines() {
             return Err(failed(
-                "a message within a message must have lines of at most 998 octets and no NUL: attach it as application/octet-stream",
+                "an enclosed message must have lines of at most 998 octets and no NUL: attach it as application/octet-stream",
             ));
         }
         let encoding = if scan.eight_bit {
@@ -374,9 +375,7 @@ impl Planner<'_> {
             ContentTransferEncoding::SevenBit
         };
         if entity.encoding.is_some_and(|wanted| wanted != encoding) {
-            return Err(failed(
-                "a message within a message can only be 7bit or 8bit, as it is (RFC 2046 §5.2.1)",
-            ));
+            return Err(failed("an enclosed message can only be 7bit or 8bit (RFC 2046 §5.2.1)"));
         }
         let prepared = Prepared {
             encoding,
@@ -402,11 +401,11 @@ impl Planner<'_> {
         let (encoder, octets) = if wants(ContentTransferEncoding::Binary)
             || (self.requirements.body_type == BodyType::BinaryMime && entity.encoding.is_none() && !is_text)
         {
-            // A delimiter of so many random characters is not searched for in what may be gigabytes.
+            // Gigabytes are not searched for a delimiter of that many random characters.
             prepared.encoding = ContentTransferEncoding::Binary;
-            (Encoder::Verbatim, source.octets())
+            (Encoder::Verbatim, source.size())
         } else if entity.encoding.is_none_or(|wanted| wanted == ContentTransferEncoding::Base64) && !is_text {
-            (Encoder::Base64(Base64::default()), Base64::encoded_len(source.octets()))
+            (Encoder::Base64(Base64::default()), Base64::encoded_len(source.size()))
         } else {
             let scan = self.scan(source)?;
             prepared.charset =
@@ -434,9 +433,9 @@ impl Planner<'_> {
                 }
                 ContentTransferEncoding::QuotedPrintable => (quoted.encoder.clone(), quoted.octets()?),
                 ContentTransferEncoding::Base64 => {
-                    (Encoder::Base64(Base64::default()), Base64::encoded_len(source.octets()))
+                    (Encoder::Base64(Base64::default()), Base64::encoded_len(source.size()))
                 }
-                _ => (Encoder::Verbatim, source.octets()),
+                _ => (Encoder::Verbatim, source.size()),
             }
         };
         prepared.leaf = Some(encoded(source, encoder, octets));
@@ -447,40 +446,39 @@ impl Planner<'_> {
         let mut scan = Scan::new(self.boundary);
         let mut reader = source.open()?;
         while !reader.is_at_end() {
-            scan.look(reader.chunk(source)?);
+            scan.update(reader.chunk(source)?);
         }
         scan.finish();
         Ok(scan)
     }
 
-    /// Looks at what an encoder makes of a source; that is given too when one chunk is all of it.
+    /// Scans the encoding of a source, and returns it too if it is a single chunk.
     fn scan_encoded(&self, source: &Source, encoder: &mut Encoder) -> Result<(Scan, Option<Vec<u8>>), Error> {
         let mut scan = Scan::new(self.boundary);
         let mut reader = source.open()?;
         let mut octets = Vec::new();
-        let mut looked_at = 0;
+        let mut scanned = 0;
         let mut chunks = 0;
         while !reader.is_at_end() {
             octets.clear();
             encoder.encode(reader.chunk(source)?, &mut octets);
-            scan.look(&octets);
-            looked_at = octets.len();
+            scan.update(&octets);
+            scanned = octets.len();
             chunks += 1;
         }
         encoder.finish(&mut octets);
-        scan.look(&octets[looked_at..]);
+        scan.update(&octets[scanned..]);
         scan.finish();
         Ok((scan, (chunks <= 1).then_some(octets)))
     }
 
-    /// Writes the Content- fields, the blank line and the body; says where the fields end if these are those of the
-    /// message.
+    /// Writes the Content- fields, the blank line and the body; returns the end of the fields.
     fn write(&self, entity: &Entity, prepared: &Prepared, plan: &mut Plan, index: &mut usize) -> usize {
         let boundary = match prepared.leaf {
             None => format!("{}.{index:x}=", self.boundary),
             Some(_) => String::new(),
         };
-        // What is prepared has its fields among its octets.
+        // Prepared bytes include the fields.
         if !matches!(entity.body, Body::Prepared(_)) {
             Self::write_fields(entity, prepared, &boundary, plan.tail());
         }
@@ -545,7 +543,8 @@ impl Planner<'_> {
             folder.end();
         }
         if let Some(description) = &entity.description {
-            // encoded under SMTPUTF8 too: a part's fields are its container's body, which stays 7-bit so
+            // encoded with SMTPUTF8 too: the fields of a part belong to the body of its multipart, which remains
+            // 7-bit
             unstructured::write(out, "Content-Description", description, false);
         }
     }
@@ -557,7 +556,7 @@ fn extend<const COUNT: usize>(out: &mut Vec<u8>, pieces: [&str; COUNT]) {
     }
 }
 
-/// A source in quoted-printable; how long that is costs a reading of its own, so it is found out only when it matters.
+/// A source in quoted-printable, whose length is computed only if needed because it takes another pass.
 struct Quoted<'a> {
     source: &'a Source,
     encoder: Encoder,
@@ -569,19 +568,13 @@ impl Quoted<'_> {
         if let Some(octets) = self.octets {
             return Ok(octets);
         }
-        let octets = measure(self.source, 0, self.source.octets(), &mut self.encoder.clone())?;
+        let octets = measure(self.source, 0, self.source.size(), &mut self.encoder.clone())?;
         self.octets = Some(octets);
         Ok(octets)
     }
 }
 
-/// A whole source as an encoder writes it.
+/// Makes a leaf of a whole source and its encoder.
 fn encoded(source: &Source, encoder: Encoder, octets: u64) -> Leaf {
-    Leaf::Encoded(Segment::Encoded {
-        source: source.clone(),
-        from: 0,
-        until: source.octets(),
-        encoder,
-        octets,
-    })
+    Leaf::Encoded(Segment::Encoded { source: source.clone(), from: 0, until: source.size(), encoder, octets })
 }

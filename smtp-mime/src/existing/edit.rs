@@ -1,4 +1,4 @@
-//! Provides changes to the header section of a message that exists.
+//! Edits the header section of an existing message.
 
 use super::{ExistingMessage, Field, seven_bit};
 use crate::{
@@ -6,7 +6,7 @@ use crate::{
     message::{field_from, generated},
 };
 
-/// Changes to the header section of an [`ExistingMessage`]; fields that are not named stay as they are, octet for octet.
+/// Changes to the header section of an [`ExistingMessage`]; all other fields remain unchanged.
 #[derive(Clone, Debug)]
 pub struct Edit {
     existing: ExistingMessage,
@@ -17,10 +17,10 @@ impl Edit {
         Self { existing }
     }
 
-    /// Adds Date and Message-ID if they are missing, the latter at the domain of the sender.
+    /// Adds missing Date and Message-ID fields, the latter with the sender's domain.
     ///
     /// # Errors
-    /// When Message-ID is missing and there is no From to take a domain from.
+    /// When Message-ID is missing and there is no From whose domain could be used.
     pub fn complete(mut self, context: &Context) -> Result<Self, Error> {
         if !self.existing.header.has("Date") {
             self.push(format!("Date: {}\r\n", context.date()));
@@ -32,7 +32,7 @@ impl Edit {
         Ok(self)
     }
 
-    /// Removes every field of a name; of Bcc, Resent-Bcc goes too.
+    /// Removes every field of a name; with Bcc also Resent-Bcc.
     #[must_use]
     pub fn remove(mut self, name: &str) -> Self {
         let bcc = name.eq_ignore_ascii_case("Bcc");
@@ -40,18 +40,19 @@ impl Edit {
         self
     }
 
-    /// Adds a field behind the others; the value is checked and written as
-    /// [`MessageBuilder::header`](crate::MessageBuilder::header) does it.
+    /// Adds a field after the others.
+    ///
+    /// The value is checked and written as by [`MessageBuilder::header`](crate::MessageBuilder::header).
     ///
     /// # Errors
-    /// When the name or the value breaks a rule, or the field cannot be given by hand.
+    /// When the name or the value is invalid, or the field cannot be set by name.
     pub fn add(mut self, name: &str, value: &str) -> Result<Self, Error> {
         let field = field_from(name, value)?;
         self.existing.header.fields.push(Field::written(field));
         Ok(self)
     }
 
-    /// Sets a field: the first of its name is replaced, the others are removed, and if there is none it is added.
+    /// Sets a field: replaces the first one of its name and removes the others, or adds it.
     ///
     /// # Errors
     /// As [`Edit::add`].
@@ -64,8 +65,10 @@ impl Edit {
         Ok(self)
     }
 
-    /// The message with these changes. Its recipients are those that its fields name now, and those of a Bcc that was
-    /// removed are not among them: ask [`ExistingMessage::recipients`] before.
+    /// Returns the message with these changes.
+    ///
+    /// Its recipients are those in its fields now, without those of a removed Bcc: call
+    /// [`ExistingMessage::recipients`] before.
     ///
     /// # Errors
     /// When the source cannot be read.
@@ -73,12 +76,13 @@ impl Edit {
         self.existing.message()
     }
 
-    /// The same for a server that does not offer 8BITMIME (RFC 6152 §3): parts outside ASCII are encoded in
-    /// quoted-printable or base64, all others stay as they are.
+    /// Returns the message for a server that does not offer 8BITMIME (RFC 6152 §3).
+    ///
+    /// Parts that are not ASCII are encoded in quoted-printable or base64; all others remain unchanged.
     ///
     /// # Errors
-    /// When a part cannot be encoded anew: it is signed or encrypted, its own fields are not ASCII, or it says that it
-    /// is encoded and is not; and as [`Edit::build`].
+    /// When a part cannot be re-encoded: it is signed or encrypted, its own fields are not ASCII, or its declared
+    /// encoding is wrong; also as [`Edit::build`].
     pub fn build_seven_bit(self) -> Result<Message, Error> {
         seven_bit::message(&self.existing)
     }

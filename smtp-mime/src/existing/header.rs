@@ -1,11 +1,11 @@
-//! Provides the header section of a message that exists (RFC 5322 §2.2).
+//! Provides the header section of an existing message (RFC 5322 §2.2).
 
 use crate::{Error, Source};
 
-/// How many octets a header section may have.
+/// The maximum length of a header section in octets.
 pub(super) const LIMIT: usize = 1024 * 1024;
 
-/// One field with its folds, as it stands in the message but for its line ends.
+/// A field with its folds, unchanged except for line ends.
 #[derive(Clone, Debug)]
 pub(crate) struct Field {
     octets: Vec<u8>,
@@ -13,28 +13,28 @@ pub(crate) struct Field {
 }
 
 impl Field {
-    /// A field that was written by this crate, its line end included.
+    /// Makes a field of bytes written by this crate, including the line end.
     pub(crate) fn written(octets: Vec<u8>) -> Self {
         let colon = memchr::memchr(b':', &octets).unwrap_or(octets.len());
         Self { octets, colon }
     }
 
-    /// The name, without the blanks that old programs put behind it (RFC 5322 §4.5).
+    /// The name, without the white space that old programs put after it (RFC 5322 §4.5).
     pub(crate) fn name(&self) -> String {
         String::from_utf8_lossy(&self.octets[..self.colon]).trim_end().to_owned()
     }
 
-    /// All of it, the last line end included.
+    /// The whole field, including its last line end.
     pub(crate) fn octets(&self) -> &[u8] {
         &self.octets
     }
 
-    /// The octets behind the colon, the last line end included.
+    /// The bytes after the colon, including the last line end.
     pub(crate) fn raw_value(&self) -> &[u8] {
         self.octets.get(self.colon + 1..).unwrap_or_default()
     }
 
-    /// The value on one line, without blanks at its ends; octets that are not UTF-8 become U+FFFD.
+    /// The value on one line, without outer white space; bytes that are not UTF-8 become U+FFFD.
     pub(crate) fn unfolded(&self) -> String {
         String::from_utf8_lossy(self.raw_value()).replace("\r\n", "").trim().to_owned()
     }
@@ -44,11 +44,11 @@ impl Field {
     }
 }
 
-/// The fields of a message, and where its body begins.
+/// The fields of a message, and the start of its body.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct HeaderSection {
     pub(crate) fields: Vec<Field>,
-    /// The first octet of the body in the source.
+    /// The position of the body in the source.
     pub(crate) body: u64,
 }
 
@@ -58,27 +58,25 @@ impl HeaderSection {
         let failed = |rule| Error::Part { part: source.name(), rule };
         let mut head = Vec::new();
         let mut reader = source.open()?;
-        // Only as much is read as the header section has, give or take a chunk.
+        // Reads no more than the header section and the rest of its last chunk.
         let end = loop {
             if let Some(end) = end_of_header(&head, reader.is_at_end()) {
                 break end;
             }
             if head.len() > LIMIT {
                 return Err(failed(
-                    "its header section is longer than 1 MiB: a blank line must stand before the body",
+                    "its header section is longer than 1 MiB: put a blank line before the body",
                 ));
             }
             head.extend_from_slice(reader.chunk(source)?);
         };
         if end.fields > LIMIT {
-            return Err(failed(
-                "its header section is longer than 1 MiB: a blank line must stand before the body",
-            ));
+            return Err(failed("its header section is longer than 1 MiB: put a blank line before the body"));
         }
         let (fields, strays) = fields_of(&head[..end.fields]);
         if strays > 0 {
             return Err(failed(
-                "a line before its first blank one is no header field: a blank line must stand before the body",
+                "a line before the first blank line is not a header field: put a blank line before the body",
             ));
         }
         Ok(Self { fields, body: end.body as u64 })
@@ -92,13 +90,13 @@ impl HeaderSection {
         self.fields.iter().filter(move |field| field.is(name))
     }
 
-    /// The fields as they are sent, without the blank line behind them.
+    /// The fields as they are sent, without the blank line after them.
     pub(crate) fn octets(&self) -> Vec<u8> {
         self.fields.iter().flat_map(|field| field.octets().iter().copied()).collect()
     }
 }
 
-/// The fields that lines make, and how many lines are none. A line of an mbox file before them is passed.
+/// Parses fields, after an optional mbox line; also returns the number of invalid lines.
 pub(crate) fn fields_of(header: &[u8]) -> (Vec<Field>, usize) {
     let mut fields: Vec<Field> = Vec::new();
     let mut strays = 0;
@@ -122,14 +120,15 @@ pub(crate) fn fields_of(header: &[u8]) -> (Vec<Field>, usize) {
     (fields, strays)
 }
 
-/// Whether a first line is that of an mbox file, and not a From field with the blank before its colon that RFC 5322 §4.5
-/// still lets readers meet.
+/// Returns whether a first line is that of an mbox file.
+///
+/// It must not be a From field with white space before its colon, which RFC 5322 §4.5 allows in old messages.
 fn is_of_mbox(line: &[u8]) -> bool {
     let rest = line.strip_prefix(b">").unwrap_or(line).strip_prefix(b"From ");
     rest.is_some_and(|rest| !rest.trim_ascii_start().starts_with(b":"))
 }
 
-/// A line that begins a field, if it does.
+/// Parses a line that begins a field.
 fn field(line: &[u8]) -> Option<Field> {
     let colon = memchr::memchr(b':', line)?;
     let name = line[..colon].trim_ascii_end();
@@ -138,13 +137,13 @@ fn field(line: &[u8]) -> Option<Field> {
 }
 
 struct End {
-    /// Behind the last line of the fields.
+    /// The position after the last line of the fields.
     fields: usize,
-    /// Behind the blank line.
+    /// The position after the blank line.
     body: usize,
 }
 
-/// Where the header section ends, unless more octets are needed to know it.
+/// Finds the end of the header section, unless more bytes are needed.
 fn end_of_header(head: &[u8], complete: bool) -> Option<End> {
     let mut start = 0;
     loop {
@@ -154,7 +153,7 @@ fn end_of_header(head: &[u8], complete: bool) -> Option<End> {
         };
         let next = match head.get(end..end + 2) {
             Some(b"\r\n") => end + 2,
-            // What follows a CR decides whether it is a line end of its own.
+            // The byte after a CR decides whether the CR is a line end of its own.
             None if head[end] == b'\r' && !complete => return None,
             _ => end + 1,
         };

@@ -1,5 +1,4 @@
-//! Provides messages that exist already, as files with the ending `.eml` have them: reading and editing them by their
-//! header section alone.
+//! Provides existing messages, as in `.eml` files: reads and edits their header sections only.
 
 mod edit;
 mod header;
@@ -21,7 +20,7 @@ use crate::{
     message::{Identifier, Parts, finish},
 };
 
-/// A message that exists: its header section is read, its body stays where it is.
+/// An existing message, of which only the header section is read.
 ///
 /// ```
 /// use smtp_mime::{Context, Date, ExistingMessage, Source};
@@ -43,29 +42,30 @@ pub struct ExistingMessage {
 }
 
 impl ExistingMessage {
-    /// How many octets the header section may have. The largest mail systems refuse far less.
+    /// The maximum length of the header section in octets; large mail systems allow far less.
     pub const HEADER_LIMIT: usize = header::LIMIT;
 
-    /// Reads the header section. A line of an mbox file before it (`From …` without a colon) is no part of the message.
+    /// Reads the header section; an mbox line before it (`From …` without a colon) is skipped.
     ///
     /// # Errors
-    /// When the source cannot be read, a line before the first blank one is no header field, or the header section is
-    /// longer than [`ExistingMessage::HEADER_LIMIT`].
+    /// When the source cannot be read, a line before the first blank line is not a header field, or the header
+    /// section is longer than [`ExistingMessage::HEADER_LIMIT`].
     pub fn open(source: Source) -> Result<Self, Error> {
         let header = HeaderSection::read(&source)?;
         Ok(Self { source, header })
     }
 
-    /// The values of a field, in order: as they stand in the message, unfolded, not decoded.
+    /// The values of a field, in order: unfolded but not decoded.
     pub fn values(&self, name: &str) -> impl Iterator<Item = String> {
         self.header.named(name).map(Field::unfolded)
     }
 
-    /// The mailboxes of To, Cc and Bcc, each once; those of Resent-To, Resent-Cc and Resent-Bcc instead if there are any
-    /// (RFC 5322 §3.6.6).
+    /// The mailboxes of To, Cc and Bcc without duplicates, or those of the Resent- fields.
+    ///
+    /// Resent-To, Resent-Cc and Resent-Bcc take precedence if there is one (RFC 5322 §3.6.6).
     ///
     /// # Errors
-    /// When a field is no address list; it is named.
+    /// When a field is not a valid address list; the error names it.
     pub fn recipients(&self) -> Result<Vec<Mailbox>, Error> {
         let resent = ["Resent-To", "Resent-Cc", "Resent-Bcc"];
         let names =
@@ -82,10 +82,10 @@ impl ExistingMessage {
         Ok(recipients)
     }
 
-    /// Whoever sent it: the mailbox of Resent-Sender, Resent-From, Sender or From, the first of these that there is.
+    /// The sender: the mailbox of Resent-Sender, Resent-From, Sender or From, whichever comes first in this order.
     ///
     /// # Errors
-    /// When that field holds no address list.
+    /// When that field is not a valid address list.
     pub fn sender(&self) -> Result<Option<Mailbox>, Error> {
         for name in ["Resent-Sender", "Resent-From", "Sender", "From"] {
             for field in self.header.named(name) {
@@ -97,16 +97,16 @@ impl ExistingMessage {
         Ok(None)
     }
 
-    /// Begins to change its header section.
+    /// Starts an edit of the header section.
     #[must_use]
     pub fn edit(&self) -> Edit {
         Edit::new(self.clone())
     }
 
-    /// The message as it is but for its line ends, which become CRLF. A Bcc that it has is still in it.
+    /// Returns the message unchanged except for line ends, which become CRLF; it keeps its Bcc, if any.
     ///
-    /// Its sender and recipients are those that its fields name; none if a field cannot be read, and then
-    /// [`ExistingMessage::recipients`] says why.
+    /// Sender and recipients are those of its fields; there are none if a field cannot be parsed, and then
+    /// [`ExistingMessage::recipients`] returns the reason.
     ///
     /// # Errors
     /// When the source cannot be read.
@@ -116,7 +116,7 @@ impl ExistingMessage {
 
     fn with_header(&self, header: &HeaderSection) -> Result<Message, Error> {
         let mut lines = LineEnds::complete();
-        let mut reader = self.source.open_range(header.body, self.source.octets())?;
+        let mut reader = self.source.open_range(header.body, self.source.size())?;
         let mut converted = Vec::new();
         let (mut octets, mut is_ascii) = (0, true);
         while !reader.is_at_end() {
@@ -127,13 +127,13 @@ impl ExistingMessage {
         converted.clear();
         lines.finish(&mut converted);
         octets += converted.len() as u64;
-        // Where no octet is added, none is changed.
-        let is_as_it_was = header.body.saturating_add(octets) == self.source.octets();
+        // If the length is unchanged, so are all bytes.
+        let is_as_it_was = header.body.saturating_add(octets) == self.source.size();
         let encoder = if is_as_it_was { Encoder::Verbatim } else { Encoder::Lines(LineEnds::complete()) };
         let body = Segment::Encoded {
             source: self.source.clone(),
             from: header.body,
-            until: self.source.octets(),
+            until: self.source.size(),
             encoder,
             octets,
         };
@@ -166,7 +166,7 @@ fn mailboxes(field: &Field) -> Result<Vec<Mailbox>, Error> {
     let value = field.unfolded();
     let list = address::lenient(&value).map_err(Error::field(field.name()))?;
     let mailboxes: Vec<Mailbox> = list.mailboxes().cloned().collect();
-    // What stands in place of octets that are not UTF-8 is no address of anyone.
+    // The replacement character stands for invalid bytes, so the address is not the original one.
     match mailboxes.iter().find(|mailbox| mailbox.as_str().contains('\u{fffd}')) {
         Some(mailbox) => Err(Error::field(field.name())(crate::ValueError::Address {
             address: mailbox.to_string(),

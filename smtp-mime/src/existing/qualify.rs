@@ -1,30 +1,15 @@
-//! Gives names of the machine that wrote a message its domain, as mail programs of Unix expect it.
+//! Adds a domain to local names in address fields, as Unix mail programs expect.
 
 use smtp_core::Domain;
 
 use super::{ExistingMessage, Field};
-use crate::address::local_names;
-
-/// The fields that hold addresses (RFC 5322 §3.6.2, §3.6.3, §3.6.6).
-const FIELDS: [&str; 12] = [
-    "From",
-    "Sender",
-    "Reply-To",
-    "To",
-    "Cc",
-    "Bcc",
-    "Resent-From",
-    "Resent-Sender",
-    "Resent-Reply-To",
-    "Resent-To",
-    "Resent-Cc",
-    "Resent-Bcc",
-];
-/// A line of a message has no more octets (RFC 5322 §2.1.1).
-const LONGEST_LINE: usize = 998;
+use crate::{
+    address::local_names,
+    header::{fold::MAX_LINE, name::ADDRESS_FIELDS},
+};
 
 impl ExistingMessage {
-    /// The names in its address fields that have no domain, like the `root` of `From: root (Cron Daemon)`.
+    /// The names in its address fields without a domain, like `root` in `From: root (Cron Daemon)`.
     pub fn local_names(&self) -> impl Iterator<Item = String> {
         self.header.fields.iter().filter(|field| has_addresses(field)).flat_map(|field| {
             let value = String::from_utf8_lossy(field.raw_value()).into_owned();
@@ -33,8 +18,9 @@ impl ExistingMessage {
         })
     }
 
-    /// The message with `domain` behind the names in its address fields that have none; all else stays as it is, octet
-    /// for octet. So does a field in which a line would become longer than 998 octets.
+    /// Adds `@domain` to the names in its address fields that have no domain.
+    ///
+    /// Everything else remains unchanged, including fields in which a line would become longer than 998 octets.
     ///
     /// ```
     /// use smtp_mime::{ExistingMessage, Source};
@@ -50,12 +36,12 @@ impl ExistingMessage {
         for field in self.header.fields.iter_mut().filter(|field| has_addresses(field)) {
             let Ok(value) = std::str::from_utf8(field.raw_value()) else { continue };
             let mut qualified = value.to_owned();
-            // From behind, so that the places before stay what they are.
+            // In reverse order, so that earlier positions remain valid.
             for place in local_names(value).into_iter().rev() {
                 qualified.insert_str(place.end, &format!("@{domain}"));
             }
             let octets = format!("{}:{qualified}", field.name()).into_bytes();
-            let is_fit = octets.split(|&octet| octet == b'\n').all(|line| line.len() <= LONGEST_LINE + 1);
+            let is_fit = octets.split(|&octet| octet == b'\n').all(|line| line.len() <= MAX_LINE + 1);
             if qualified != value && is_fit {
                 *field = Field::written(octets);
             }
@@ -64,8 +50,12 @@ impl ExistingMessage {
     }
 }
 
+/// Whether a field holds addresses, also when it was sent again (RFC 5322 §3.6.6).
 fn has_addresses(field: &Field) -> bool {
-    FIELDS.iter().any(|name| field.is(name))
+    let name = field.name();
+    let (resent, rest) = name.split_at_checked("Resent-".len()).unwrap_or_default();
+    let original = if resent.eq_ignore_ascii_case("Resent-") { rest } else { &name };
+    ADDRESS_FIELDS.iter().any(|name| original.eq_ignore_ascii_case(name))
 }
 
 #[cfg(test)]

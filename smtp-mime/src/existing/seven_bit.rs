@@ -1,4 +1,4 @@
-//! Provides a message that exists in another encoding, for servers without 8BITMIME (RFC 6152 §3, RFC 2045 §6).
+//! Re-encodes an existing message for servers without 8BITMIME (RFC 6152 §3, RFC 2045 §6).
 
 use super::{
     ExistingMessage, Field, HeaderSection,
@@ -10,7 +10,7 @@ use crate::{
     entity::{Plan, Segment},
 };
 
-/// The message with every part that is not ASCII in quoted-printable or base64; all others stay as they are.
+/// Encodes every part that is not ASCII in quoted-printable or base64; all others remain unchanged.
 pub(super) fn message(existing: &ExistingMessage) -> Result<Message, Error> {
     let source = &existing.source;
     let failed = |rule| Error::Part { part: source.name(), rule };
@@ -52,25 +52,25 @@ pub(super) fn message(existing: &ExistingMessage) -> Result<Message, Error> {
             }
         }
     }
-    rewriter.copy(source.octets(), true)?;
+    rewriter.copy(source.size(), true)?;
     Ok(existing.finished(&header, &rewriter.plan, BodyType::SevenBit))
 }
 
-/// Refuses the header section of a part that 7bit cannot carry, even when every body is ASCII.
+/// Refuses a part whose header section is not ASCII, even when its body is.
 fn check_header(part: &StoredPart) -> Result<(), &'static str> {
     if part.fields.iter().any(|field| !field.octets().is_ascii()) {
-        return Err("a part of it has header fields outside ASCII, which have no other encoding");
+        return Err("a part has non-ASCII header fields, which have no other encoding");
     }
     if part.stray_eight_bit {
         return Err(
-            "a line outside ASCII before the first blank one of a part is no header field: a blank line must \
-                    stand before the body of the part",
+            "a non-ASCII line before the first blank line of a part is not a header field: put a blank line \
+             before the body of the part",
         );
     }
     Ok(())
 }
 
-/// Refuses what cannot be encoded anew without changing what it means.
+/// Refuses parts whose meaning a new encoding would change.
 fn check(parts: &[StoredPart], index: usize) -> Result<(), &'static str> {
     let part = &parts[index];
     let eight_bit = part.scan.eight_bit || part.scan.nul;
@@ -88,23 +88,23 @@ fn check(parts: &[StoredPart], index: usize) -> Result<(), &'static str> {
         ancestor = parts[at].parent;
     }
     if part.is_container() {
-        return Err("a multipart in it has octets outside ASCII between its parts");
+        return Err("a multipart in it has non-ASCII bytes between its parts");
     }
     match part.content.encoding.as_str() {
         "7bit" | "8bit" | "binary" => Ok(()),
-        _ => Err("a part of it has octets outside ASCII though it says that it is encoded"),
+        _ => Err("a part has non-ASCII bytes although it is declared as encoded"),
     }
 }
 
 struct Rewriter<'a> {
     source: &'a Source,
     plan: Plan,
-    /// Up to which octet the source is planned.
+    /// The position up to which the source is planned.
     copied: u64,
 }
 
 impl Rewriter<'_> {
-    /// The encoding that serves a part best, and the part in it.
+    /// Chooses the best encoding of a part, and encodes it.
     fn leaf(
         &self,
         part: &StoredPart,
@@ -142,7 +142,7 @@ impl Rewriter<'_> {
         Ok((encoding, Some(segment)))
     }
 
-    /// Copies the source up to an octet that begins or ends a line.
+    /// Copies the source up to the start or the end of a line.
     fn copy(&mut self, until: u64, complete: bool) -> Result<(), Error> {
         if until <= self.copied {
             return Ok(());
@@ -169,7 +169,7 @@ fn encoding_field(encoding: ContentTransferEncoding) -> Field {
     Field::written(format!("Content-Transfer-Encoding: {}\r\n", encoding.as_str()).into_bytes())
 }
 
-/// The header section of a part with another encoding, and the blank line.
+/// Returns the header section of a part with another encoding, and the blank line.
 fn labelled(fields: &[Field], encoding: ContentTransferEncoding) -> Vec<u8> {
     let mut octets: Vec<u8> = fields
         .iter()
@@ -181,13 +181,13 @@ fn labelled(fields: &[Field], encoding: ContentTransferEncoding) -> Vec<u8> {
     octets
 }
 
-/// Says in the message itself how it is encoded; a message that says nothing of MIME begins to.
+/// Declares the encoding in the message's own fields; adds MIME-Version if it is missing.
 fn label_message(header: &mut HeaderSection, encoding: ContentTransferEncoding, part: &StoredPart) {
     if !header.has("MIME-Version") {
         header.fields.push(Field::written(b"MIME-Version: 1.0\r\n".to_vec()));
     }
     if !header.has("Content-Type") {
-        // RFC 1428 §3 names what nobody knows the charset of.
+        // RFC 1428 §3 defines the name for an unknown charset.
         let charset = if part.scan.utf8.is_valid() { "utf-8" } else { "unknown-8bit" };
         header
             .fields
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_encoded_and_says_so() {
+    fn an_encoded_text_declares_its_encoding() {
         let text = "From: a@x.example\nMIME-Version: 1.0\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGrüße\nund mehr";
         assert_eq!(
             converted(text.as_bytes()).unwrap(),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_encoded_where_they_stand_and_containers_relabelled() {
+    fn parts_are_encoded_in_place_and_multiparts_relabelled() {
         let text = "From: a@x.example\nMIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\nContent-Transfer-Encoding: 8bit\n\npreamble\n--b\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nGrün\n--b\nContent-Type: text/plain\n\nplain\n--b\nContent-Type: application/octet-stream\nContent-Transfer-Encoding: 8bit\n\nä\nö\n--b\nContent-Type: message/rfc822\nContent-Transfer-Encoding: 8bit\n\nSubject: inner\nContent-Type: text/plain; charset=utf-8\nContent-Transfer-Encoding: 8bit\n\nBlau\u{e4}\n--b--\nepilogue\n";
         let text = converted(text.as_bytes()).unwrap();
         assert!(text.is_ascii() && !text.contains("8bit"), "{text}");
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ascii_stays_as_it_is() {
+    fn ascii_parts_remain_unchanged() {
         let text = "From: a@x.example\nContent-Transfer-Encoding: 8bit\n\nplain\n";
         assert_eq!(converted(text.as_bytes()).unwrap(), text.replace('\n', "\r\n"));
     }
@@ -263,20 +263,20 @@ mod tests {
     fn a_stray_line_outside_ascii_in_the_header_section_of_a_part_is_refused() {
         let begin: &[u8] = b"Content-Type: multipart/mixed; boundary=b\n\n--b\n";
         for (part, rest) in [
-            // Nothing else needs another encoding; then a body does; then the part stands in a message of a part.
+            // Cases: no other part needs an encoding; a body does; the part is in an enclosed message.
             (&b"Cont\x94ent-Transfer-Encoding: base64\n"[..], &b"\nx\n--b--\n"[..]),
             (b"X: y\nCont\x94ent: z\n", b"\n\xe4\n--b--\n"),
             (b"Content-Type: message/rfc822\n\nstr\x94y\n", b"\nx\n--b--\n"),
-            // The line of an mbox file is no field either, and neither has a header section that just ends one.
+            // Also an mbox line, and a header section that ends with such a line.
             (b"From \x94 Thu Jan 1\n", b"\nx\n--b--\n"),
             (b"str\x94y", b""),
         ] {
             let octets = [begin, part, rest].concat();
             let refused = converted(&octets).unwrap_err().to_string();
-            assert!(refused.contains("no header field"), "{refused}");
+            assert!(refused.contains("not a header field"), "{refused}");
         }
         let field = [begin, b"X: \x94\n\nx\n--b--\n"].concat();
-        assert!(converted(&field).unwrap_err().to_string().contains("header fields outside ASCII"));
+        assert!(converted(&field).unwrap_err().to_string().contains("non-ASCII header fields"));
         let plain = [begin, b"stray\n\n\xe4\n--b--\n"].concat();
         assert!(converted(&plain).unwrap().is_ascii());
     }

@@ -1,7 +1,7 @@
-//! Provides the parts of a message that exists, and where they stand in it (RFC 2046 §5.1, §5.2.1).
+//! Finds the parts of an existing message, and their positions (RFC 2046 §5.1, §5.2.1).
 //!
-//! Rule 1: nothing of a body is kept; a part is a range of octets and what was seen in it.
-//! Rule 2: a delimiter of any multipart that is open ends all parts within it, as a reader takes it.
+//! Rule 1: no body is stored; a part is a range of bytes with the result of a scan.
+//! Rule 2: a delimiter of any open multipart ends all parts within it, as readers do it.
 
 use super::{
     Field,
@@ -9,40 +9,40 @@ use super::{
 };
 use crate::{Error, Message, Source, encoding::Scan};
 
-/// How many parts a message may have. No message that a person sends has as many.
-const MOST_PARTS: usize = 10_000;
-/// How deep parts may stand within parts.
-const DEEPEST: usize = 64;
-/// As much of a line as is needed to know a delimiter: `--`, 70 octets (RFC 2046 §5.1.1), `--` and white space.
+/// The maximum number of parts in a message, more than any real message has.
+const MAX_PARTS: usize = 10_000;
+/// The maximum nesting of parts.
+const MAX_DEPTH: usize = 64;
+/// The bytes needed to recognise a delimiter: `--`, 70 octets (RFC 2046 §5.1.1), `--` and white space.
 const DELIMITER: usize = 256;
 
 /// One entity of a message.
 #[derive(Debug)]
 pub(crate) struct StoredPart {
-    /// The multipart or message that it stands in.
+    /// The multipart or message that contains it.
     pub(crate) parent: Option<usize>,
-    /// The first octet of its header section.
+    /// The position of its header section.
     pub(crate) start: u64,
-    /// The first octet of its body.
+    /// The position of its body.
     pub(crate) body: u64,
-    /// Behind the last octet of its body; the line end before a delimiter belongs to the delimiter.
+    /// The position after its body; the line end before a delimiter belongs to the delimiter.
     pub(crate) end: u64,
     pub(crate) fields: Vec<Field>,
-    /// How many lines of its header section are no fields.
+    /// The number of lines in its header section that are not fields.
     pub(crate) strays: usize,
-    /// Whether such a line, or one of an mbox file, has octets outside ASCII.
+    /// Whether such a line, or an mbox line, has non-ASCII bytes.
     pub(crate) stray_eight_bit: bool,
     pub(crate) content: StoredContent,
-    /// What its body consists of, parts within it left out.
+    /// The scan of its body, without parts within it.
     pub(crate) scan: Scan,
 }
 
-/// What the Content- fields of a part say.
+/// The values of a part's Content- fields.
 #[derive(Debug)]
 pub(crate) struct StoredContent {
     /// `type/subtype` in lower case.
     pub(crate) media: String,
-    /// The parameters of Content-Type, their names in lower case.
+    /// The parameters of Content-Type, with names in lower case.
     pub(crate) parameters: Vec<(String, String)>,
     /// The parameters of Content-Disposition.
     pub(crate) disposition: Vec<(String, String)>,
@@ -55,7 +55,7 @@ impl StoredPart {
         self.fields.iter().find(|field| field.is(name))
     }
 
-    /// Whether it contains parts of its own.
+    /// Returns whether it can contain parts.
     pub(crate) fn is_container(&self) -> bool {
         self.content.media.starts_with("multipart/") || self.content.media == "message/rfc822"
     }
@@ -66,7 +66,7 @@ impl StoredContent {
         find(&self.parameters, name)
     }
 
-    /// The file name that a reader shows, its sections joined and percent-encoding left as it is.
+    /// The file name that a reader shows, with sections joined and percent-encoding kept.
     pub(crate) fn file_name(&self) -> Option<String> {
         for (parameters, attribute) in [(&self.disposition, "filename"), (&self.parameters, "name")] {
             if let Some(value) = find(parameters, attribute) {
@@ -96,16 +96,16 @@ impl StoredContent {
     }
 }
 
-/// A message as it was seen.
+/// The structure of a message.
 #[derive(Debug)]
 pub(crate) struct Structure {
-    /// The entities in their order, the message itself first.
+    /// The entities in order, the message itself first.
     pub(crate) parts: Vec<StoredPart>,
-    /// How many lines end with CRLF, with LF alone and with CR alone.
+    /// The number of lines that end in CRLF, lone LF and lone CR.
     pub(crate) line_ends: [u64; 3],
 }
 
-/// Reads a message to its end and says which parts it has.
+/// Reads a whole message and returns its structure.
 pub(crate) fn structure(source: &Source) -> Result<Structure, Error> {
     let mut reader = source.open()?;
     let mut walker = Walker::new(source.name());
@@ -115,7 +115,7 @@ pub(crate) fn structure(source: &Source) -> Result<Structure, Error> {
     walker.finish()
 }
 
-/// The same of a message that is ready to be sent.
+/// Returns the structure of a message that is ready to be sent.
 pub(crate) fn structure_of(message: &Message) -> Result<Structure, Error> {
     let mut reader = message.reader();
     let mut walker = Walker::new("message".to_owned());
@@ -132,17 +132,17 @@ struct Walker {
     name: String,
     parts: Vec<StoredPart>,
     line_ends: [u64; 3],
-    /// The parts that are not ended yet, the innermost last.
+    /// The parts that have not ended yet, the innermost last.
     open: Vec<usize>,
-    /// The header section that is being read, if one is.
+    /// The header section being read, if any.
     header: Option<Vec<u8>>,
-    /// How many octets were taken.
+    /// The number of bytes read.
     position: u64,
-    /// Where the line begins.
+    /// The position of the current line.
     line_start: u64,
-    /// The beginning of the line.
+    /// The start of the current line.
     line: Vec<u8>,
-    /// How many octets end the line before.
+    /// The length of the previous line's end.
     line_end: u64,
     after_cr: bool,
 }
@@ -165,7 +165,7 @@ impl Walker {
         walker
     }
 
-    /// Takes octets, in pieces that end where a line does.
+    /// Processes bytes, in pieces that end at line ends.
     fn take(&mut self, octets: &[u8]) -> Result<(), Error> {
         let mut rest = octets;
         while !rest.is_empty() {
@@ -225,10 +225,10 @@ impl Walker {
         Ok(())
     }
 
-    /// Lets the innermost part look at octets of its body.
+    /// Scans body bytes for the innermost part.
     fn body(&mut self, octets: &[u8]) {
         if let (None, Some(part)) = (&self.header, self.open.last()) {
-            self.parts[*part].scan.look(octets);
+            self.parts[*part].scan.update(octets);
         }
     }
 
@@ -241,10 +241,10 @@ impl Walker {
             }
             self.close(depth + 1, self.line_start.saturating_sub(self.line_end));
             if !last {
-                if self.open.len() >= DEEPEST {
-                    return Err(self.failed("parts stand more than 64 deep in it"));
+                if self.open.len() >= MAX_DEPTH {
+                    return Err(self.failed("its parts are nested more than 64 deep"));
                 }
-                if self.parts.len() >= MOST_PARTS {
+                if self.parts.len() >= MAX_PARTS {
                     return Err(self.failed("it has more than 10000 parts"));
                 }
                 self.begin_part(self.position);
@@ -266,7 +266,7 @@ impl Walker {
         Ok(())
     }
 
-    /// Which of the open parts a line is a delimiter of, and whether it is the last one.
+    /// Returns which open part the line delimits, and whether it is the closing delimiter.
     fn delimiter(&self, line: &[u8], length: u64) -> Option<(usize, bool)> {
         let rest = line.strip_prefix(b"--")?;
         if length > DELIMITER as u64 {
@@ -309,15 +309,15 @@ impl Walker {
             .is_some_and(|parent| self.parts[parent].content.media == "multipart/digest");
         let part = &mut self.parts[index];
         (part.fields, part.strays) = fields_of(header);
-        // Fields keep every octet of their lines: what they do not have stands in lines that are none.
+        // Fields keep all bytes of their lines: any further non-ASCII bytes are in other lines.
         part.stray_eight_bit = eight_bit_octets(header)
             > part.fields.iter().map(|field| eight_bit_octets(field.octets())).sum::<usize>();
         part.content = StoredContent::of(&part.fields, within_digest);
         part.body = body;
         let encoded = matches!(part.content.encoding.as_str(), "base64" | "quoted-printable");
         if part.content.media == "message/rfc822" && !encoded {
-            if self.open.len() >= DEEPEST {
-                return Err(self.failed("parts stand more than 64 deep in it"));
+            if self.open.len() >= MAX_DEPTH {
+                return Err(self.failed("its parts are nested more than 64 deep"));
             }
             self.begin_part(body);
         }
@@ -338,12 +338,12 @@ impl Walker {
     }
 }
 
-/// How many octets are outside ASCII.
+/// Counts non-ASCII bytes.
 fn eight_bit_octets(octets: &[u8]) -> usize {
     octets.iter().filter(|octet| !octet.is_ascii()).count()
 }
 
-/// The value before the first semicolon in lower case, and the parameters behind it, as far as they can be read.
+/// Returns the value before the first semicolon in lower case, and the valid parameters after it.
 fn split(value: &str) -> (String, Vec<(String, String)>) {
     let mut pieces = Vec::new();
     let (mut piece, mut quoted, mut escaped) = (String::new(), false, false);
@@ -393,7 +393,7 @@ mod tests {
 
     #[test]
     fn the_example_of_rfc_2046_has_its_parts() {
-        // RFC 2046 §5.1.1, with a preamble, an epilogue and line ends of both kinds.
+        // RFC 2046 §5.1.1, with a preamble, an epilogue and each kind of line end.
         for line_end in ["\n", "\r\n", "\r"] {
             let text = "Content-type: multipart/mixed; boundary=\"simple boundary\"\n\npreamble\n\n--simple boundary\n\nimplicitly typed\nnot ended\n--simple boundary\nContent-type: text/plain; charset=us-ascii\n\nexplicitly typed\nended\n\n--simple boundary--\n\nepilogue\n";
             let text = text.replace('\n', line_end);

@@ -19,7 +19,7 @@ fn octets(message: &Message) -> String {
 }
 
 #[test]
-fn line_ends_become_crlf_and_nothing_else_changes() {
+fn only_line_ends_change_to_crlf() {
     let text = "Received: a\n\tb  \nFrom:  you@example.org \nTO: a@example.net\nX: \n\n .body\n\n.\nlast";
     let expected = text.replace('\n', "\r\n") + "\r\n";
     assert_eq!(octets(&open(text).message().unwrap()), expected);
@@ -29,7 +29,7 @@ fn line_ends_become_crlf_and_nothing_else_changes() {
 }
 
 #[test]
-fn recipients_come_from_all_fields_each_once() {
+fn recipients_come_from_all_fields_without_duplicates() {
     let recipients = |text: &str| {
         open(text).recipients().unwrap().iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
     };
@@ -42,11 +42,11 @@ fn recipients_come_from_all_fields_each_once() {
     assert_eq!(recipients("To: a@x.example\nResent-To: b@x.example\n\n"), "b@x.example");
     assert_eq!(recipients("To: undisclosed-recipients:;\n\n"), "");
     let error = open("From: a@x.example\nTo: nobody\n\n").recipients().unwrap_err();
-    assert!(error.to_string().starts_with("To: 'nobody' is no address: "), "{error}");
+    assert!(error.to_string().starts_with("To: 'nobody' is not an address: "), "{error}");
 }
 
 #[test]
-fn what_is_missing_is_completed_and_bcc_goes() {
+fn missing_fields_are_added_and_bcc_is_removed() {
     let text = "From: Y <you@bücher.example>\nBcc: h@x.example,\n i@x.example\nTo: a@x.example\nresent-bcc: j@x.example\n\nBcc: in the body\n";
     let existing = open(text);
     assert_eq!(existing.recipients().unwrap().len(), 1);
@@ -73,7 +73,7 @@ fn fields_are_added_and_replaced_in_place() {
 }
 
 #[test]
-fn what_is_no_message_is_refused() {
+fn invalid_messages_are_refused() {
     for text in ["hello\n\nworld\n", " folded\n\n", "From: a\nhello\n\n", ": x\n\n", "a b: x\n\n"] {
         assert!(ExistingMessage::open(Source::from(text)).is_err(), "{text:?}");
     }
@@ -84,7 +84,7 @@ fn what_is_no_message_is_refused() {
 }
 
 #[test]
-fn messages_without_body_and_mbox_lines_are_taken() {
+fn messages_without_body_and_with_mbox_lines_are_accepted() {
     assert_eq!(octets(&open("From: a@x.example").message().unwrap()), "From: a@x.example\r\n\r\n");
     assert_eq!(octets(&open("\nbody").message().unwrap()), "\r\nbody\r\n");
     assert_eq!(octets(&open("").message().unwrap()), "\r\n");
@@ -93,7 +93,7 @@ fn messages_without_body_and_mbox_lines_are_taken() {
 }
 
 #[test]
-fn a_from_field_with_a_blank_before_its_colon_is_no_mbox_line() {
+fn a_from_field_with_a_space_before_its_colon_is_not_an_mbox_line() {
     let message = open("From x Fri\nFrom :a@x.example\n\nbody\n").message().unwrap();
     let again = open(&octets(&message));
     assert_eq!(again.sender().unwrap().map(|sender| sender.to_string()).as_deref(), Some("a@x.example"));

@@ -1,4 +1,4 @@
-//! Defines the date-time of a message (RFC 5322 §3.3).
+//! Defines [`Date`], the date-time of a message (RFC 5322 §3.3).
 
 use std::{fmt, str::FromStr, time::SystemTime};
 
@@ -10,7 +10,7 @@ use jiff::{
 
 use crate::ValueError;
 
-/// A moment with the offset of the clock that it was read from, printed as `Fri, 20 Nov 2026 17:42:58 +0000`.
+/// A point in time with a UTC offset, printed as `Fri, 20 Nov 2026 17:42:58 +0000`.
 ///
 /// ```
 /// use smtp_mime::Date;
@@ -26,20 +26,20 @@ pub struct Date {
 }
 
 impl Date {
-    /// The moment that is `seconds` after the beginning of 1970 in UTC, on a clock that is `offset` seconds ahead of it.
+    /// Makes a date of the seconds since 1970 in UTC, and of the offset of the local clock in seconds.
     ///
     /// # Errors
     /// When the year is before 1900 or after 9999, or the offset is a day or more.
     pub fn from_unix(seconds: i64, offset: i32) -> Result<Self, ValueError> {
         let timestamp = Timestamp::from_second(seconds).map_err(|_| OUT_OF_RANGE)?;
-        // A zone is printed in hours and minutes; seconds of an offset would falsify the moment.
+        // A zone has hours and minutes only; seconds of an offset would change the time.
         let offset = Offset::from_seconds(offset / 60 * 60).map_err(|_| OUT_OF_RANGE)?;
         Self::checked(timestamp.to_zoned(TimeZone::fixed(offset)))
     }
 
-    /// How many seconds after the beginning of 1970 in UTC it is.
+    /// The seconds since 1970 in UTC.
     #[must_use]
-    pub fn unix(&self) -> i64 {
+    pub fn to_unix(&self) -> i64 {
         self.zoned.timestamp().as_second()
     }
 
@@ -117,7 +117,7 @@ impl TryFrom<Zoned> for Date {
 impl TryFrom<SystemTime> for Date {
     type Error = ValueError;
 
-    /// The moment in UTC.
+    /// Converts to a date in UTC.
     fn try_from(time: SystemTime) -> Result<Self, ValueError> {
         let timestamp = Timestamp::try_from(time).map_err(|_| OUT_OF_RANGE)?;
         Self::from_unix(timestamp.as_second(), 0)
@@ -125,14 +125,14 @@ impl TryFrom<SystemTime> for Date {
 }
 
 const VALUE: &str = "date-time";
-/// How many octets the printed form has at most.
+/// The maximum length of the printed form in octets.
 const PRINTED: usize = 31;
 const OUT_OF_RANGE: ValueError = ValueError::Malformed {
     value: VALUE,
     rule: "its year must be from 1900 to 9999 and its zone less than a day from UTC",
 };
 
-/// A number below a hundred in two digits.
+/// Formats a number below a hundred with two digits.
 fn two_digits(number: u16) -> [u8; 2] {
     let number = u8::try_from(number % 100).unwrap_or_default();
     [b'0' + number / 10, b'0' + number % 10]
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_the_dates_of_rfc_5322_appendix_a() {
+    fn parses_the_dates_of_rfc_5322_appendix_a() {
         for (text, unix) in [
             ("Fri, 21 Nov 1997 09:55:06 -0600", 880_127_706),
             ("Tue, 1 Jul 2003 10:52:37 +0200", 1_057_049_557),
@@ -166,13 +166,13 @@ mod tests {
             ("Fri, 21 Nov 1997 10:01:10 -0600", 880_128_070),
         ] {
             let date: Date = text.parse().unwrap();
-            assert_eq!(date.unix(), unix, "{text}");
+            assert_eq!(date.to_unix(), unix, "{text}");
             assert_eq!(date.to_string(), text);
         }
     }
 
     #[test]
-    fn refuses_what_is_no_date() {
+    fn refuses_invalid_dates() {
         for text in
             ["", "yesterday", "2026-11-20", "Mon, 20 Nov 2026 17:42:58 +0000", "31 Feb 2026 00:00:00 +0000"]
         {
@@ -185,9 +185,9 @@ mod tests {
     }
 
     #[test]
-    fn seconds_of_an_offset_do_not_move_the_moment() {
+    fn seconds_of_an_offset_do_not_change_the_time() {
         let date = Date::from_unix(0, 3_599).unwrap();
         assert_eq!(date.to_string(), "Thu, 1 Jan 1970 00:59:00 +0059");
-        assert_eq!(date.to_string().parse::<Date>().unwrap().unix(), 0);
+        assert_eq!(date.to_string().parse::<Date>().unwrap().to_unix(), 0);
     }
 }

@@ -1,4 +1,4 @@
-//! Provides encoded-words: text outside ASCII in header fields (RFC 2047).
+//! Writes encoded-words: non-ASCII text in header fields (RFC 2047).
 
 use std::fmt::Write as _;
 
@@ -7,15 +7,15 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::fold::Folder;
 
-/// How many octets an encoded-word may have (RFC 2047 §2).
+/// The maximum length of an encoded-word (RFC 2047 §2).
 pub(crate) const LIMIT: usize = 75;
 /// `=?utf-8?Q?` and `?=`.
 const FRAME: usize = 12;
 
-/// Writes a text as encoded-words, each of whole characters, the first behind `white_space`.
+/// Writes a text as encoded-words of whole characters, the first one after `white_space`.
 ///
-/// What a reader takes for one character (a family of emoji, a letter with its accents) is not divided unless it alone
-/// is longer than an encoded-word.
+/// A grapheme cluster (a family of emoji, a letter with its accents) is not divided unless it is longer than an
+/// encoded-word.
 pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, text: &str) {
     let encoding = Encoding::shorter_for(text);
     let mut white_space = white_space;
@@ -27,7 +27,7 @@ pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, text: &str) {
                 pending.clear();
                 white_space = " ";
             }
-            // What does not fit begins a new line, unless it stands at the beginning of one already.
+            // A cluster that does not fit starts a new line, unless it is at the start of one already.
             if encoding.octets("", cluster) > room(folder, white_space) && folder.breakable() {
                 folder.break_line();
             }
@@ -37,7 +37,7 @@ pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, text: &str) {
     folder.encoded_word(white_space, &encoding.encode(&pending));
 }
 
-/// Whether a reader may take a word for an encoded-word, or for the beginning of one.
+/// Returns whether a reader may mistake a word for an encoded-word, or for the start of one.
 pub(crate) fn looks_encoded(word: &str) -> bool {
     let octets = word.as_bytes();
     memchr::memchr_iter(b'=', octets).any(|at| octets.get(at + 1) == Some(&b'?'))
@@ -52,11 +52,11 @@ enum Encoding {
 impl Encoding {
     fn shorter_for(text: &str) -> Self {
         let q: usize = text.bytes().map(q_octets).sum();
-        // Somewhat longer is well spent where people can read it without a decoder.
+        // Readability without a decoder is worth a slightly longer form.
         if q * 2 <= base64_octets(text.len()) * 3 { Self::Q } else { Self::B }
     }
 
-    /// How long the encoded-word of both texts together is.
+    /// The length of the encoded-word of both texts together.
     fn octets(self, text: &str, more: &str) -> usize {
         FRAME
             + match self {
@@ -90,7 +90,7 @@ fn base64_octets(octets: usize) -> usize {
     octets.div_ceil(3) * 4
 }
 
-/// What stands for itself within a phrase does so everywhere (RFC 2047 §5 (3)).
+/// A character that needs no encoding in a phrase needs none anywhere (RFC 2047 §5 (3)).
 fn q_octets(octet: u8) -> usize {
     match octet {
         b' ' | b'!' | b'*' | b'+' | b'-' | b'/' => 1,
@@ -103,7 +103,7 @@ fn room(folder: &Folder<'_>, white_space: &str) -> usize {
     folder.room().saturating_sub(white_space.len()).min(LIMIT)
 }
 
-/// The clusters of a text, those divided into characters that would not fit an encoded-word alone.
+/// The grapheme clusters of a text; those too long for an encoded-word are divided into characters.
 fn clusters(text: &str, encoding: Encoding) -> impl Iterator<Item = &str> {
     text.graphemes(true).flat_map(move |cluster| {
         let whole = encoding.octets("", cluster) <= LIMIT;

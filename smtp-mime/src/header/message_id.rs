@@ -11,13 +11,13 @@ pub struct MessageId {
 }
 
 impl MessageId {
-    /// How many octets it may have: a line has 998, and its name, a colon and a blank take some (RFC 5322 §2.1.1).
+    /// The maximum length in octets: a line has 998, some of which the field name takes (RFC 5322 §2.1.1).
     pub const LIMIT: usize = 900;
 
-    /// Takes `left@right`, with angle brackets or without.
+    /// Parses `left@right`, with or without angle brackets.
     ///
     /// # Errors
-    /// When it is not two dot-atoms (or a domain literal on the right) with one `@` between them.
+    /// When it is not two dot-atoms separated by `@`; the right side may be a domain literal instead.
     pub fn new(text: &str) -> Result<Self, ValueError> {
         let inside = text.trim();
         let inside = match inside.strip_prefix('<') {
@@ -45,7 +45,7 @@ impl MessageId {
         } else {
             Err(ValueError::Malformed {
                 value: VALUE,
-                rule: "letters, digits and dots between them must stand on both sides of its @",
+                rule: "both sides of its @ must be letters and digits, with dots between them",
             })
         }
     }
@@ -56,13 +56,13 @@ impl MessageId {
         &self.printed
     }
 
-    /// The identifier without its angle brackets, as `cid:` addresses have it (RFC 2392).
+    /// The identifier without its angle brackets, as in `cid:` URLs (RFC 2392).
     #[must_use]
-    pub fn inside(&self) -> &str {
+    pub fn without_brackets(&self) -> &str {
         &self.printed[1..self.printed.len() - 1]
     }
 
-    /// Takes a list of identifiers with blanks between them, as In-Reply-To and References have it.
+    /// Parses a list of identifiers separated by spaces, as in In-Reply-To and References.
     pub(crate) fn list(text: &str) -> Result<Vec<Self>, ValueError> {
         let identifiers: Vec<_> = text.split_ascii_whitespace().map(Self::new).collect::<Result<_, _>>()?;
         if identifiers.is_empty() { Err(ValueError::Empty { value: VALUE }) } else { Ok(identifiers) }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_the_identifiers_of_rfc_5322() {
+    fn parses_the_identifiers_of_rfc_5322() {
         for text in
             ["<1234@local.machine.example>", "<testabcd.1234@silly.test>", "<a@[192.0.2.1]>", "<x=y$z@h>"]
         {
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_identifier() {
+    fn refuses_invalid_identifiers() {
         for text in
             ["", "<>", "<a>", "<a@b", "a@b>", "<a@@b>", "<a b@c>", "<a@b>\r\nBcc: x@y", "<a..b@c>", "<ä@b>"]
         {

@@ -1,4 +1,4 @@
-//! Provides the values of header fields and the way they are written (RFC 5322 §2.2, §3.6).
+//! Provides the values of header fields, and writes them (RFC 5322 §2.2, §3.6).
 
 pub(crate) mod date;
 pub(crate) mod encoded_word;

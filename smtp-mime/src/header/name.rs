@@ -4,20 +4,23 @@ use std::{fmt, str::FromStr};
 
 use crate::ValueError;
 
-/// The name of a header field: printable ASCII without blanks and colons, at most 76 octets. Its case does not count.
+/// The fields that hold addresses (RFC 5322 §3.6.2, §3.6.3).
+pub(crate) const ADDRESS_FIELDS: [&str; 6] = ["From", "Sender", "Reply-To", "To", "Cc", "Bcc"];
+
+/// The name of a header field: printable ASCII without spaces and colons, at most 76 octets, in any case.
 #[derive(Clone, Debug)]
 pub struct FieldName {
     name: String,
 }
 
 impl FieldName {
-    /// How many octets it may have: a line folds at 78, and a colon and a blank follow.
+    /// The maximum length in octets: a line folds at 78, and a colon and a space follow.
     pub const LIMIT: usize = 76;
 
-    /// Takes a name without its colon.
+    /// Parses a name without its colon.
     ///
     /// # Errors
-    /// When it is empty or too long, or holds a blank, a colon, a control character or anything outside ASCII.
+    /// When it is empty or too long, or has a space, a colon, a control character or a non-ASCII character.
     pub fn new(name: &str) -> Result<Self, ValueError> {
         if name.is_empty() {
             return Err(ValueError::Empty { value: VALUE });
@@ -37,7 +40,7 @@ impl FieldName {
         &self.name
     }
 
-    /// Whether it is this name, whatever the case.
+    /// Returns whether it is this name, in any case.
     #[must_use]
     pub fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)

@@ -1,13 +1,14 @@
-//! Provides the parameters of Content-Type and Content-Disposition (RFC 2045 §5.1, RFC 2231).
+//! Writes the parameters of Content-Type and Content-Disposition (RFC 2045 §5.1, RFC 2231).
 
 use std::fmt::Write as _;
 
 use super::fold::{Folder, LINE};
 
-/// Writes `; attribute=value`, divided into sections where a line would be too long (RFC 2231 §3, §4).
+/// Writes `; attribute=value`, divided into sections if a line would be too long (RFC 2231 §3, §4).
 ///
-/// Printable ASCII is written as it is (in quotes if it holds a mark of RFC 2231, which some readers act on in tokens), the rest in percent-encoded UTF-8. A quote or a backslash, which some readers
-/// do not take back out of a quoted-string, and what looks like an encoded-word, which some decode, are encoded too.
+/// Printable ASCII is written unchanged, other text in percent-encoded UTF-8. Marks of RFC 2231 are quoted, because
+/// some readers interpret them in tokens. Quotes, backslashes and text that looks like an encoded-word are
+/// percent-encoded, because some readers do not unescape or wrongly decode them.
 pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
     folder.glue(";");
     let bare = is_attribute(value);
@@ -17,7 +18,7 @@ pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
     let plain = !value.contains("=?")
         && value.chars().all(|character| matches!(character, ' '..='~') && !matches!(character, '"' | '\\'));
     let encoded;
-    let (before, whole, behind) = match (plain, bare) {
+    let (before, whole, after) = match (plain, bare) {
         (true, true) => ("=", value, ""),
         (true, false) => ("=\"", value, "\""),
         (false, _) => {
@@ -25,9 +26,9 @@ pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
             ("*=utf-8''", encoded.as_str(), "")
         }
     };
-    // One blank stands before it, and a semicolon may stand behind it.
-    if attribute.len() + before.len() + whole.len() + behind.len() + 2 <= LINE {
-        return folder.pieces(" ", [attribute, before, whole, behind]);
+    // One space precedes it, and a semicolon may follow.
+    if attribute.len() + before.len() + whole.len() + after.len() + 2 <= LINE {
+        return folder.pieces(" ", [attribute, before, whole, after]);
     }
     let mut index = 0;
     let mut rest = value;
@@ -37,19 +38,20 @@ pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
             (false, 0) => format!("{attribute}*0*=utf-8''"),
             (false, _) => format!("{attribute}*{index}*="),
         };
-        let mut taken = 0;
+        let mut length = 0;
         for character in rest.chars() {
             let piece = if plain {
                 character.to_string()
             } else {
                 percent_encoded(character.encode_utf8(&mut [0; 4]))
             };
-            // A closing quote, a blank before and a semicolon behind; a section holds a character at least.
-            if section.len() + piece.len() + 3 > LINE && taken > 0 {
+            // Leaves room for a closing quote, a space before and a semicolon after; a section has at least one
+            // character.
+            if section.len() + piece.len() + 3 > LINE && length > 0 {
                 break;
             }
             section.push_str(&piece);
-            taken += character.len_utf8();
+            length += character.len_utf8();
         }
         if plain {
             section.push('"');
@@ -58,17 +60,17 @@ pub(crate) fn write(folder: &mut Folder<'_>, attribute: &str, value: &str) {
             folder.glue(";");
         }
         folder.word(" ", &section);
-        rest = &rest[taken..];
+        rest = &rest[length..];
         index += 1;
     }
 }
 
-/// Whether a text is a token (RFC 2045 §5.1).
+/// Returns whether a text is a token (RFC 2045 §5.1).
 pub(crate) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(is_token_octet)
 }
 
-/// Whether a text can be the name of a parameter: a token that RFC 2231 could add its marks to.
+/// Returns whether a text can be a parameter name: a token without the marks of RFC 2231.
 pub(crate) fn is_attribute(text: &str) -> bool {
     !text.is_empty()
         && text.bytes().all(|octet| is_token_octet(octet) && !matches!(octet, b'*' | b'\'' | b'%'))
@@ -105,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn each_kind_of_value_has_its_form() {
+    fn each_field_has_the_form_of_its_kind() {
         assert_eq!(field("a.txt"), "Content-Disposition: attachment; filename=a.txt\r\n");
         assert_eq!(field("a b,c.txt"), "Content-Disposition: attachment; filename=\"a b,c.txt\"\r\n");
         assert_eq!(

@@ -1,20 +1,20 @@
-//! Provides phrases: the display names of mailboxes and groups (RFC 5322 §3.2.5).
+//! Writes phrases: the display names of mailboxes and groups (RFC 5322 §3.2.5).
 
 use super::{
     encoded_word,
-    fold::{Folder, LINE, LONGEST_LINE},
+    fold::{Folder, LINE, MAX_LINE},
 };
 
-/// Writes a phrase, the first word behind `white_space`: atoms bare, specials in a quoted-string, the rest encoded.
+/// Writes a phrase after `white_space`: atoms unchanged, specials in a quoted-string, the rest encoded.
 pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, phrase: &str, smtputf8: bool) {
-    // Most names are words that need nothing.
+    // Most names need no quoting or encoding.
     if is_simple(phrase) {
         return write_words(folder, white_space, phrase);
     }
     let printable = |character: char| {
         matches!(character, ' '..='~') || (smtputf8 && !character.is_ascii() && !character.is_control())
     };
-    let fits = |word: &str| word.len() < LONGEST_LINE / 2;
+    let fits = |word: &str| word.len() < MAX_LINE / 2;
     let plain =
         phrase.chars().all(printable) && !encoded_word::looks_encoded(phrase) && phrase.split(' ').all(fits);
     let bare = phrase.split(' ').all(|word| is_atom(word, smtputf8));
@@ -27,10 +27,10 @@ pub(crate) fn write(folder: &mut Folder<'_>, white_space: &str, phrase: &str, sm
     }
 }
 
-/// So many blanks could make a line that holds nothing else.
+/// This many spaces could fill a line on their own.
 const BLANKS: &str = "                              ";
 
-/// Whether a phrase is letters, digits and single blanks, of a length that fits a line.
+/// Returns whether a phrase is letters, digits and single spaces, and fits in a line.
 fn is_simple(phrase: &str) -> bool {
     let octets = phrase.as_bytes();
     let mut blank = true;
@@ -42,7 +42,7 @@ fn is_simple(phrase: &str) -> bool {
     simple && !blank && octets.len() < LINE
 }
 
-/// Writes words, each of which may go to a new line.
+/// Writes words, each of which may start a new line.
 fn write_words(folder: &mut Folder<'_>, white_space: &str, text: &str) {
     let mut rest = text;
     let mut white_space = white_space;
@@ -55,10 +55,10 @@ fn write_words(folder: &mut Folder<'_>, white_space: &str, text: &str) {
     }
 }
 
-/// Writes atoms as they are and all other words as encoded-words.
+/// Writes atoms unchanged and all other words as encoded-words.
 fn write_encoded(folder: &mut Folder<'_>, white_space: &str, phrase: &str, smtputf8: bool) {
     if phrase.contains("  ") {
-        // Blanks in a row survive only within an encoded-word.
+        // Several spaces in a row survive only within an encoded-word.
         return encoded_word::write(folder, white_space, phrase);
     }
     let raw = |word: &str| is_atom(word, smtputf8) && !encoded_word::looks_encoded(word) && word.len() < 70;
@@ -78,7 +78,7 @@ fn write_encoded(folder: &mut Folder<'_>, white_space: &str, phrase: &str, smtpu
     }
 }
 
-/// A quoted-string of a text that is printable (RFC 5322 §3.2.4).
+/// Makes a quoted-string of a printable text (RFC 5322 §3.2.4).
 pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     quoted.push('"');
@@ -92,7 +92,7 @@ pub(crate) fn quoted(text: &str) -> String {
     quoted
 }
 
-/// Whether a character may stand in an atom (RFC 5322 §3.2.3, RFC 6532 §3.2).
+/// Returns whether a character is allowed in an atom (RFC 5322 §3.2.3, RFC 6532 §3.2).
 pub(crate) fn is_atext(character: char) -> bool {
     character.is_ascii_alphanumeric()
         || matches!(

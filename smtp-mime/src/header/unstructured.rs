@@ -1,18 +1,18 @@
-//! Provides unstructured field values: Subject, Comments and whatever has no syntax of its own (RFC 5322 §2.2.1).
+//! Writes unstructured field values: Subject, Comments and fields without a syntax of their own (RFC 5322 §2.2.1).
 
 use super::{
     encoded_word,
-    fold::{Folder, LINE, LONGEST_LINE},
+    fold::{Folder, LINE, MAX_LINE},
 };
 use crate::ValueError;
 
-/// A run of blanks longer than this is encoded even on a short line.
-const LONGEST_BLANK: usize = 30;
+/// A longer run of spaces is encoded even on a short line.
+const MAX_BLANK: usize = 30;
 
-/// So many blanks in a row are more than that.
+/// One space more than that.
 const BLANKS: &str = "                               ";
 
-/// Checks that a value holds no CR, LF or NUL.
+/// Checks that a value has no CR, LF or NUL.
 pub(crate) fn check(value: &'static str, text: &str) -> Result<(), ValueError> {
     match memchr::memchr3(b'\r', b'\n', b'\0', text.as_bytes()) {
         Some(position) => {
@@ -22,31 +22,31 @@ pub(crate) fn check(value: &'static str, text: &str) -> Result<(), ValueError> {
     }
 }
 
-/// Writes a field whose value was checked; blanks at its ends are dropped.
+/// Writes a field with a checked value, without outer white space.
 ///
-/// Only the words that need it become encoded-words, with the blanks between neighbours of that kind, which a reader
-/// drops otherwise (RFC 2047 §6.2).
+/// Only words that need it become encoded-words, together with the spaces between two of them, which a reader would
+/// drop otherwise (RFC 2047 §6.2).
 pub(crate) fn write(out: &mut Vec<u8>, name: &str, text: &str, smtputf8: bool) {
     let mut folder = Folder::new(out, name);
-    let longest = LONGEST_LINE - name.len() - ": ".len();
+    let longest = MAX_LINE - name.len() - ": ".len();
     let needs_encoding = |word: &str| !word.is_empty() && (!is_plain(word, smtputf8) || word.len() > longest);
     let text = text.trim_matches(' ');
-    // Most values are words that fit one line.
+    // Most values are words that fit in one line.
     if name.len() + ": ".len() + text.len() <= LINE
         && is_printable(text)
         && !encoded_word::looks_encoded(text)
-        && !(text.len() > LONGEST_BLANK && text.contains(BLANKS))
+        && !(text.len() > MAX_BLANK && text.contains(BLANKS))
     {
         folder.word(" ", text);
         return folder.end();
     }
-    // Beside encoded-words and where a line is folded some readers make one blank of several.
+    // Next to encoded-words and at folds, some readers collapse several spaces into one.
     let folds = name.len() + ": ".len() + text.len() > LINE;
     let is_encoded = text.contains(BLANKS) || text.split(' ').any(needs_encoding);
-    let longest_blank = if folds || is_encoded { 1 } else { LONGEST_BLANK };
+    let longest_blank = if folds || is_encoded { 1 } else { MAX_BLANK };
     let runs = runs(text, longest_blank, needs_encoding);
     for (index, run) in runs.iter().enumerate() {
-        // The blank behind the colon is not part of the value.
+        // The space after the colon is not part of the value.
         let white_space = if index == 0 { " " } else { run.white_space };
         if run.encoded {
             encoded_word::write(&mut folder, white_space, run.text);
@@ -60,7 +60,7 @@ pub(crate) fn write(out: &mut Vec<u8>, name: &str, text: &str, smtputf8: bool) {
     folder.end();
 }
 
-/// Words that are written alike: one word as it is, or some that are encoded together.
+/// Words written in the same way: one unchanged word, or some that are encoded together.
 struct Run<'a> {
     white_space: &'a str,
     text: &'a str,
@@ -83,7 +83,7 @@ fn runs(text: &str, longest_blank: usize, needs_encoding: impl Fn(&str) -> bool)
         }
         at = end;
     }
-    // A run that became encoded by the blanks behind it may now stand beside another one that is.
+    // A run that is encoded because of its trailing spaces may now be next to another encoded one.
     let mut joined: Vec<(usize, usize, usize, bool)> = Vec::new();
     for run in runs {
         match joined.last_mut() {
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_needs_it_is_encoded() {
+    fn only_words_that_need_it_are_encoded() {
         assert_eq!(field("Hello  world"), "Subject: Hello  world\r\n");
         assert_eq!(field("Der große Bär ist da"), "Subject: Der =?utf-8?Q?gro=C3=9Fe_B=C3=A4r?= ist da\r\n");
         assert_eq!(
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_fold_before_blanks_and_none_is_blank() {
+    fn lines_fold_before_spaces_and_no_line_is_blank() {
         let text = format!("{} {}", "word ".repeat(40).trim_end(), "x".repeat(900));
         let field = field(&text);
         let lines: Vec<_> = field.split_inclusive("\r\n").collect();
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_line_holds_is_encoded() {
+    fn words_too_long_for_a_line_are_encoded() {
         for text in ["x".repeat(2_000), format!("a{}b", " ".repeat(2_000))] {
             let field = field(&text);
             assert!(field.lines().all(|line| line.len() <= 76), "{field}");
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn several_blanks_beside_a_long_run_of_them_are_encoded_with_it() {
+    fn several_spaces_next_to_an_encoded_run_are_encoded_too() {
         let text = format!("A{}A    A", " ".repeat(31));
         assert_eq!(field(&text), format!("Subject: =?utf-8?Q?A{}A____A?=\r\n", "_".repeat(31)));
     }

@@ -1,32 +1,31 @@
-//! Provides [`outline`], which reduces HTML to what a text shows of it, well nested and in bounds.
+//! Provides [`outline`], which reduces HTML to what a plain text shows, well nested and within limits.
 //!
-//! To lay HTML out takes a time that grows with the depth of the elements, the columns of the tables and the number of
-//! elements, multiplied. So tags beyond bounds are left out, and their text stays. What is left out besides means nothing
-//! in a text: attributes but a few, comments, styles and scripts.
+//! The time to lay HTML out grows with the product of element depth, table columns and element count. Therefore tags
+//! beyond the limits are removed and their text is kept. Also removed is what has no effect on a plain text: most
+//! attributes, comments, styles and scripts.
 
 use html5gum::{HtmlString, StartTag, State, Token, Tokenizer};
 use std::collections::HashMap;
 
-/// Elements that may be open at once. A layout by tables in tables has some 60.
+/// The maximum number of open elements; a layout of nested tables has about 60.
 const DEPTH: usize = 128;
-/// Lists and quotations that may be open at once: each takes two columns of the text or more.
+/// The maximum number of open lists and quotations, each of which takes at least two columns of the text.
 const INDENTED: usize = 16;
-/// Tables that may be open at once.
+/// The maximum number of open tables.
 const TABLES: usize = 12;
-/// Columns of a table.
+/// The maximum number of columns in a table.
 const COLUMNS: usize = 32;
-/// Elements of the whole.
+/// The maximum number of elements.
 const ELEMENTS: usize = 100_000;
 
-/// Elements that hold certain elements alone.
+/// Elements that may contain only certain elements.
 const PARENTS: [&str; 5] = ["table", "tr", "ol", "ul", "dl"];
 
-/// The HTML that has the same text, in which every element is closed, no element is open within too many, and no more
-/// than some elements of HTML are left.
+/// Returns HTML with the same text, in which every element is closed and all limits are met.
 pub(super) fn outline(html: &str) -> String {
     let mut outline = Outline { html: String::with_capacity(html.len()), ..Outline::default() };
     let mut tokenizer = Tokenizer::new(html);
-    // A string cannot fail to be read.
+    // Reading from a string cannot fail.
     while let Some(Ok(token)) = tokenizer.next() {
         match token {
             Token::StartTag(tag) => {
@@ -39,32 +38,32 @@ pub(super) fn outline(html: &str) -> String {
             Token::Comment(_) | Token::Doctype(_) | Token::Error(_) => {}
         }
     }
-    outline.close_to(0);
+    outline.close_until(0);
     outline.html
 }
 
-/// What an element is.
+/// The kind of an element.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     /// Within a line.
     Inline,
-    /// The same, without content.
+    /// Within a line and without content.
     Empty,
     Block,
     /// A list or a quotation.
     Indented,
-    /// An item of a list, or one part of it.
+    /// An item of a list, or a part of it.
     Item,
     Table,
     Row,
     Cell,
-    /// The parts of a table that hold rows.
+    /// The parts of a table that contain rows.
     Rows,
-    /// Its content is no text of the page.
-    Unseen,
+    /// An element whose content is not text of the page.
+    Hidden,
 }
 
-/// The elements that a text shows, each with what it is and the element that stands for it.
+/// The elements that a text shows, with their kinds and the elements written for them.
 const ELEMENTS_SHOWN: [(&str, Kind, &str); 71] = [
     ("a", Kind::Inline, "a"),
     ("address", Kind::Block, "div"),
@@ -100,7 +99,7 @@ const ELEMENTS_SHOWN: [(&str, Kind, &str); 71] = [
     ("hgroup", Kind::Block, "div"),
     ("hr", Kind::Empty, "hr"),
     ("i", Kind::Inline, "i"),
-    ("iframe", Kind::Unseen, ""),
+    ("iframe", Kind::Hidden, ""),
     ("img", Kind::Empty, "img"),
     ("ins", Kind::Inline, "ins"),
     ("li", Kind::Item, "li"),
@@ -108,19 +107,19 @@ const ELEMENTS_SHOWN: [(&str, Kind, &str); 71] = [
     ("main", Kind::Block, "div"),
     ("menu", Kind::Indented, "ul"),
     ("nav", Kind::Block, "div"),
-    ("noembed", Kind::Unseen, ""),
-    ("noframes", Kind::Unseen, ""),
+    ("noembed", Kind::Hidden, ""),
+    ("noframes", Kind::Hidden, ""),
     ("ol", Kind::Indented, "ol"),
     ("p", Kind::Block, "p"),
     ("plaintext", Kind::Block, "pre"),
     ("pre", Kind::Block, "pre"),
     ("s", Kind::Inline, "s"),
-    ("script", Kind::Unseen, ""),
+    ("script", Kind::Hidden, ""),
     ("search", Kind::Block, "div"),
     ("section", Kind::Block, "div"),
     ("strike", Kind::Inline, "s"),
     ("strong", Kind::Inline, "strong"),
-    ("style", Kind::Unseen, ""),
+    ("style", Kind::Hidden, ""),
     ("summary", Kind::Block, "div"),
     ("sup", Kind::Inline, "sup"),
     ("table", Kind::Table, "table"),
@@ -129,12 +128,12 @@ const ELEMENTS_SHOWN: [(&str, Kind, &str); 71] = [
     ("tfoot", Kind::Rows, ""),
     ("th", Kind::Cell, "th"),
     ("thead", Kind::Rows, ""),
-    ("title", Kind::Unseen, ""),
+    ("title", Kind::Hidden, ""),
     ("tr", Kind::Row, "tr"),
     ("ul", Kind::Indented, "ul"),
     ("wbr", Kind::Empty, "wbr"),
     ("xmp", Kind::Block, "pre"),
-    // Their text is shown, and theirs alone is no HTML.
+    // Their text is shown, and only theirs is not parsed as HTML.
     ("textarea", Kind::Block, "div"),
     ("template", Kind::Block, "div"),
     ("option", Kind::Block, "div"),
@@ -144,7 +143,7 @@ fn element(name: &[u8]) -> Option<(&'static str, Kind, &'static str)> {
     ELEMENTS_SHOWN.iter().find(|(known, ..)| known.as_bytes() == name).copied()
 }
 
-/// How what follows a start tag is read, where it is no HTML.
+/// Returns the tokenizer state after a start tag whose content is not HTML.
 fn state_after(name: &[u8]) -> Option<State> {
     match name {
         b"title" | b"textarea" => Some(State::RcData),
@@ -155,19 +154,19 @@ fn state_after(name: &[u8]) -> Option<State> {
     }
 }
 
-/// An element that is open.
+/// An open element.
 #[derive(Clone, Copy, Debug)]
 struct Open {
-    /// Its name in the HTML that is read.
+    /// Its name in the input.
     name: &'static str,
     kind: Kind,
-    /// Its name in the HTML that is written.
+    /// Its name in the output.
     written: &'static str,
-    /// Columns of a row so far.
+    /// The number of columns of a row so far.
     columns: usize,
 }
 
-/// What parts one text from the next in place of a tag.
+/// The separator between texts in place of a removed tag.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 enum Gap {
     #[default]
@@ -186,31 +185,31 @@ impl Gap {
     }
 }
 
-/// HTML that is being written.
+/// The HTML being written.
 #[derive(Debug, Default)]
 struct Outline {
     html: String,
     open: Vec<Open>,
-    /// Start tags that were left out since the last element was opened or closed, whose end tags are left out too.
-    left_out: HashMap<&'static str, usize>,
-    /// The element whose content is not seen.
-    unseen: Option<&'static str>,
-    /// What is to stand before the next text, because a tag was left out there.
+    /// Start tags removed since the last element was opened or closed; their end tags are removed too.
+    omitted: HashMap<&'static str, usize>,
+    /// The element whose content is skipped.
+    hidden: Option<&'static str>,
+    /// The separator before the next text, because a tag was removed there.
     gap: Gap,
     count: usize,
 }
 
 impl Outline {
-    /// A start tag; gives the state in which what follows is to be read, if it is another one.
+    /// Handles a start tag; returns the tokenizer state for its content, if it changes.
     fn start(&mut self, tag: &StartTag<()>) -> Option<State> {
-        if self.unseen.is_some() {
+        if self.hidden.is_some() {
             return None;
         }
         if let Some((name, kind, written)) = element(&tag.name) {
             match kind {
-                Kind::Unseen => self.unseen = Some(name),
-                // Nor is anything closed any more: what follows stands where the last of them does.
-                _ if self.count >= ELEMENTS => self.leave_out(name, kind),
+                Kind::Hidden => self.hidden = Some(name),
+                // Elements are not closed any more either: what follows remains within the last one.
+                _ if self.count >= ELEMENTS => self.omit(name, kind),
                 Kind::Rows => self.begin_rows(),
                 Kind::Inline | Kind::Empty => self.begin_inline(tag, name, kind, written),
                 Kind::Block | Kind::Indented | Kind::Item => self.begin_block(tag, name, kind, written),
@@ -220,10 +219,10 @@ impl Outline {
         state_after(&tag.name)
     }
 
-    /// A part of a table begins or ends: so do its rows.
+    /// Ends the open rows, because a part of a table begins or ends.
     fn begin_rows(&mut self) {
         if let Some(table) = self.place(|open| open.kind == Kind::Table, |_| false) {
-            self.close_to(table + 1);
+            self.close_until(table + 1);
         }
         self.gap = Gap::Line;
     }
@@ -232,41 +231,41 @@ impl Outline {
         if name == "a"
             && let Some(place) = self.place(|open| open.name == "a", is_table)
         {
-            // A link holds no other.
-            self.close_to(place);
+            // A link cannot contain another one.
+            self.close_until(place);
         }
         self.open_parent(written);
         if kind == Kind::Empty {
             self.write_tag(tag, written);
         } else {
-            self.open_or_leave_out(tag, name, kind, written);
+            self.open_or_omit(tag, name, kind, written);
         }
     }
 
     fn begin_block(&mut self, tag: &StartTag<()>, name: &'static str, kind: Kind, written: &'static str) {
-        // The end tags that HTML lets be left out.
+        // HTML allows these end tags to be omitted.
         let is_ended = |open: &Open| match kind {
             Kind::Item => open.name == name || (name != "li" && open.kind == Kind::Item && open.name != "li"),
             _ => name == "option" && open.name == "option",
         };
         let is_scope = |open: &Open| is_table(open) || open.kind == Kind::Indented;
         if let Some(place) = self.place(is_ended, is_scope) {
-            self.close_to(place);
+            self.close_until(place);
         }
         if let Some(place) = self.place(|open| open.name == "p", is_table) {
-            self.close_to(place);
+            self.close_until(place);
         }
         self.open_parent(written);
-        self.open_or_leave_out(tag, name, kind, written);
+        self.open_or_omit(tag, name, kind, written);
     }
 
     fn begin_table(&mut self, tag: &StartTag<()>, name: &'static str, kind: Kind, written: &'static str) {
         if kind == Kind::Table {
             if let Some(place) = self.place(|open| open.name == "p", is_table) {
-                self.close_to(place);
+                self.close_until(place);
             }
             self.open_parent(written);
-            return self.open_or_leave_out(tag, name, kind, written);
+            return self.open_or_omit(tag, name, kind, written);
         }
         let Some(table) = self.place(|open| open.kind == Kind::Table, |_| false) else {
             self.gap = self.gap.max(Gap::of(kind));
@@ -274,17 +273,17 @@ impl Outline {
         };
         let has_row = self.open.get(table + 1).is_some_and(|open| open.kind == Kind::Row);
         if kind == Kind::Row {
-            self.close_to(table + 1);
-            return self.open_or_leave_out(tag, name, kind, written);
+            self.close_until(table + 1);
+            return self.open_or_omit(tag, name, kind, written);
         }
         if self.is_full(table + 1) {
-            // Too many for a text: they stand in the last one.
-            return self.leave_out(name, kind);
+            // A text cannot show so many: they are put into the last one.
+            return self.omit(name, kind);
         }
         if !has_row {
-            self.close_to(table + 1);
+            self.close_until(table + 1);
         }
-        self.close_to((table + 2).min(self.open.len()));
+        self.close_until((table + 2).min(self.open.len()));
         if !has_row {
             self.open_unnamed("tr", Kind::Row);
         }
@@ -296,27 +295,21 @@ impl Outline {
         if span > 1 {
             cell.attributes.insert(HtmlString(b"colspan".to_vec()), span.to_string().into_bytes().into());
         }
-        self.open_or_leave_out(&cell, name, kind, written);
+        self.open_or_omit(&cell, name, kind, written);
     }
 
-    /// Whether the row at that place has all the columns that it may have.
+    /// Returns whether the row at that position has the maximum number of columns.
     fn is_full(&self, place: usize) -> bool {
         self.open.get(place).is_some_and(|open| open.kind == Kind::Row && open.columns >= COLUMNS)
     }
 
-    fn open_or_leave_out(
-        &mut self,
-        tag: &StartTag<()>,
-        name: &'static str,
-        kind: Kind,
-        written: &'static str,
-    ) {
+    fn open_or_omit(&mut self, tag: &StartTag<()>, name: &'static str, kind: Kind, written: &'static str) {
         let count = |kind: Kind| self.open.iter().filter(|open| open.kind == kind).count();
         let is_beyond = self.open.len() >= DEPTH
             || kind == Kind::Indented && count(kind) >= INDENTED
             || kind == Kind::Table && count(kind) >= TABLES;
         if is_beyond {
-            self.leave_out(name, kind);
+            self.omit(name, kind);
         } else {
             self.push(tag, name, kind, written);
         }
@@ -325,19 +318,20 @@ impl Outline {
     fn push(&mut self, tag: &StartTag<()>, name: &'static str, kind: Kind, written: &'static str) {
         self.write_tag(tag, written);
         self.open.push(Open { name, kind, written, columns: 0 });
-        self.left_out.clear();
+        self.omitted.clear();
         if kind != Kind::Inline {
             self.gap = Gap::Nothing;
         }
     }
 
-    fn leave_out(&mut self, name: &'static str, kind: Kind) {
-        *self.left_out.entry(name).or_default() += 1;
+    fn omit(&mut self, name: &'static str, kind: Kind) {
+        *self.omitted.entry(name).or_default() += 1;
         self.gap = self.gap.max(Gap::of(kind));
     }
 
-    /// Opens what an element, or a text, has to stand in and HTML lets be left out: a row and a cell of a table, an item
-    /// of a list. Elsewhere it would not be shown.
+    /// Opens the parents that HTML allows to be omitted, without which the content would not be shown.
+    ///
+    /// They are row and cell of a table, and the item of a list.
     fn open_parent(&mut self, written: &str) {
         if self.open.last().is_some_and(|open| open.kind == Kind::Table) {
             self.open_unnamed("tr", Kind::Row);
@@ -359,15 +353,15 @@ impl Outline {
 
     fn end(&mut self, name: &[u8]) {
         let Some((name, kind, _)) = element(name) else { return };
-        if self.unseen.is_some() {
-            self.unseen = self.unseen.filter(|unseen| *unseen != name);
+        if self.hidden.is_some() {
+            self.hidden = self.hidden.filter(|hidden| *hidden != name);
             return;
         }
         if self.count >= ELEMENTS && kind != Kind::Inline {
             self.gap = self.gap.max(Gap::of(kind));
             return;
         }
-        if let Some(count) = self.left_out.get_mut(name).filter(|count| **count > 0) {
+        if let Some(count) = self.omitted.get_mut(name).filter(|count| **count > 0) {
             *count -= 1;
             self.gap = self.gap.max(Gap::of(kind));
             return;
@@ -385,16 +379,16 @@ impl Outline {
         }
         let is_crossed = |open: &Open| kind == Kind::Inline && open.kind != Kind::Inline;
         if self.open[place..].iter().any(is_crossed) {
-            // It ends within a block that began within it, which goes on.
+            // It ends within a block that began within it and continues.
             let open = self.open.remove(place);
             self.write(["</", open.written, ">"]);
         } else {
-            self.close_to(place);
+            self.close_until(place);
         }
     }
 
     fn text(&mut self, text: &str) {
-        if self.unseen.is_some() {
+        if self.hidden.is_some() {
             return;
         }
         let is_blank = text.bytes().all(|octet| octet.is_ascii_whitespace());
@@ -412,7 +406,7 @@ impl Outline {
         self.write_text(text, false);
     }
 
-    /// The innermost open element that is wanted, if no scope lies around what is within it.
+    /// Finds the innermost open element that is wanted, unless a scope lies in between.
     fn place(&self, is_wanted: impl Fn(&Open) -> bool, is_scope: impl Fn(&Open) -> bool) -> Option<usize> {
         for (place, open) in self.open.iter().enumerate().rev() {
             if is_wanted(open) {
@@ -425,20 +419,20 @@ impl Outline {
         None
     }
 
-    /// Closes open elements until so many are left.
-    fn close_to(&mut self, left: usize) {
-        while self.open.len() > left {
+    /// Closes open elements until this many remain.
+    fn close_until(&mut self, count: usize) {
+        while self.open.len() > count {
             if let Some(open) = self.open.pop() {
                 self.write(["</", open.written, ">"]);
             }
-            self.left_out.clear();
+            self.omitted.clear();
         }
     }
 
     fn write_tag(&mut self, tag: &StartTag<()>, written: &'static str) {
         self.count += 1;
         self.write(["<", written]);
-        // All others mean nothing here; that a cell reaches over several rows is not shown in a text.
+        // Other attributes have no effect on a text; it does not show that a cell spans several rows.
         for name in ["alt", "colspan", "href", "src", "start"] {
             if let Some(value) = tag.attributes.get(name.as_bytes()) {
                 self.write([" ", name, "=\""]);
@@ -465,12 +459,12 @@ impl Outline {
     }
 }
 
-/// Whether no element reaches over its border.
+/// Returns whether the element is a table, beyond which no element extends.
 fn is_table(open: &Open) -> bool {
     matches!(open.kind, Kind::Table | Kind::Row | Kind::Cell)
 }
 
-/// The number of an attribute, 1 where there is none.
+/// Returns the number in an attribute, or 1.
 fn number(tag: &StartTag<()>, name: &str) -> usize {
     let value = tag.attributes.get(name.as_bytes()).map(|value| String::from_utf8_lossy(value));
     value.and_then(|value| value.trim().parse().ok()).unwrap_or(1)
@@ -481,8 +475,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_left_is_what_a_text_shows() {
-        for (html, left) in [
+    fn the_outline_has_the_elements_that_a_text_shows() {
+        for (html, output) in [
             (
                 "<!DOCTYPE html><head><title>no</title><style>no</style></head><p class=x>a<p>b",
                 "<p>a</p><p>b</p>",
@@ -511,12 +505,12 @@ mod tests {
             ("<section>a</section><section>b<br/>c<hr></section></p>", "<div>a</div><div>b<br>c<hr></div>"),
             ("<svg><path/><text>a</text></svg>", "a"),
         ] {
-            assert_eq!(outline(html), left, "{html}");
+            assert_eq!(outline(html), output, "{html}");
         }
     }
 
     #[test]
-    fn depth_columns_and_elements_have_bounds_and_no_text_is_lost() {
+    fn depth_columns_and_elements_are_limited_and_no_text_is_lost() {
         let depth = |html: &str| {
             let tags = html.split('<').skip(1).filter(|tag| !tag.starts_with("br>"));
             let steps = tags.scan(0_usize, |depth, tag| {
@@ -533,14 +527,14 @@ mod tests {
             ("<b>".repeat(200_000), DEPTH),
             ("<td>x".repeat(200_000), 0),
         ] {
-            let left = outline(&format!("first{html}inmost"));
-            assert!(left.starts_with("first") && left.contains("inmost"), "{left}");
-            assert!(depth(&left) <= deepest, "{}", depth(&left));
-            assert!(left.matches('<').count() <= 2 * ELEMENTS + DEPTH, "{}", left.matches('<').count());
+            let output = outline(&format!("first{html}inmost"));
+            assert!(output.starts_with("first") && output.contains("inmost"), "{output}");
+            assert!(depth(&output) <= deepest, "{}", depth(&output));
+            assert!(output.matches('<').count() <= 2 * ELEMENTS + DEPTH, "{}", output.matches('<').count());
         }
-        let left = outline(&format!("<table><tr>{}", "<td>x</td>".repeat(1_000)));
-        assert_eq!((left.matches("<td>").count(), left.matches('x').count()), (COLUMNS, 1_000));
-        let left = outline(&"<table><tr><td colspan=1000000000000>x<td>y".repeat(3));
-        assert_eq!(left.matches("colspan=\"32\"").count(), 3);
+        let output = outline(&format!("<table><tr>{}", "<td>x</td>".repeat(1_000)));
+        assert_eq!((output.matches("<td>").count(), output.matches('x').count()), (COLUMNS, 1_000));
+        let output = outline(&"<table><tr><td colspan=1000000000000>x<td>y".repeat(3));
+        assert_eq!(output.matches("colspan=\"32\"").count(), 3);
     }
 }

@@ -1,19 +1,19 @@
-//! What HTML becomes, and that no HTML takes long.
+//! Tests the texts made of HTML, and that no HTML takes long.
 
 use super::*;
 use proptest::prelude::*;
 
 #[test]
-fn what_html_says_is_said_in_characters() {
+fn html_structure_is_shown_in_characters() {
     let html = "<html><head><title>no</title><style>p { color: red }</style></head><body><p>Grüße &amp; mehr</p><ul><li>one<li>two</ul><script>no()</script><table><tr><td>a</td><td>b</td></tr></table></body></html>";
     let text = text_from_html(html).unwrap();
     assert!(text.contains("Grüße & mehr") && text.contains("* one\n* two"), "{text}");
     assert!(!text.contains("no()") && !text.contains("color"), "{text}");
 }
 
-/// HTML as people write it loses nothing by the bounds.
+/// Tests that the limits do not affect ordinary HTML.
 #[test]
-fn ordinary_html_is_laid_out_as_it_is() {
+fn the_limits_do_not_affect_ordinary_html() {
     for html in [
         "<!DOCTYPE html><html><head><meta charset=utf-8><title>t</title><style>p { x: y }</style></head>\n<body>\n<h1>News</h1>\n\
          <p>Hello <b>you</b>, see <a href=\"https://example.org/?a=1&amp;b=2\">our <i>page</i></a>.\n</p><hr>\
@@ -32,7 +32,7 @@ fn ordinary_html_is_laid_out_as_it_is() {
     }
 }
 
-/// Runs it; a time that grows faster than the HTML would take many times longer than the limit.
+/// Runs the conversion; a time that grows faster than the HTML would exceed the limit many times.
 fn in_time(what: &str, html: &str) -> String {
     let begin = std::time::Instant::now();
     let text = text_from_html(html).unwrap_or_else(|error| panic!("{what}: {error}"));
@@ -42,7 +42,7 @@ fn in_time(what: &str, html: &str) -> String {
     text
 }
 
-/// Elements that may hold themselves, or that people let.
+/// Elements that can be nested, by their definition or in practice.
 const NESTING: [(&str, &str); 11] = [
     ("<div>", "</div>"),
     ("<b>", "</b>"),
@@ -65,7 +65,7 @@ fn has_all(what: &str, html: &str) {
 }
 
 #[test]
-fn elements_may_nest_as_deep_as_they_will() {
+fn elements_can_be_nested_to_any_depth() {
     for (begin, end) in NESTING {
         let nested = |depth: usize| {
             format!("<p>first</p>{}inmost{}<p>last</p>", begin.repeat(depth), end.repeat(depth))
@@ -78,7 +78,7 @@ fn elements_may_nest_as_deep_as_they_will() {
 }
 
 #[test]
-fn elements_that_are_open_to_the_end_or_have_texts_may_nest_as_deep_as_they_will() {
+fn unclosed_elements_and_elements_with_texts_can_be_nested_to_any_depth() {
     for (begin, end) in NESTING {
         has_all(begin, &format!("<p>first</p>{}inmost <i>last</i>", begin.repeat(20_000)));
         let (begins, ends) = (format!("{begin}x "), format!("{end}y "));
@@ -91,7 +91,7 @@ fn numbered(count: usize, part: impl Fn(usize) -> String) -> String {
 }
 
 #[test]
-fn what_is_long_or_wide_or_many_takes_its_share_of_time_and_no_more() {
+fn the_time_is_proportional_to_the_size_of_the_html() {
     let cells = format!("<tr>{}</tr>", "<td>x</td>".repeat(1_000)).repeat(1_000);
     for (what, html) in [
         ("a wide table", format!("<table>{cells}<tr><td>last</table>")),

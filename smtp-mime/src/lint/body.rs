@@ -1,12 +1,12 @@
-//! Provides the findings in the body of a message.
+//! Provides the checks of a message's body.
 
 use super::{Findings, decode::decode, rules};
 use crate::{
     existing::structure::{StoredPart, Structure},
-    header::fold::LONGEST_LINE,
+    header::fold::MAX_LINE,
 };
 
-/// Endings of files that large receivers refuse because they can be run, by themselves or within a document.
+/// File extensions that large receivers refuse because the files can run code.
 const RISKY: &[&str] = &[
     "ade",
     "adp",
@@ -65,7 +65,7 @@ const RISKY: &[&str] = &[
     "xlsm",
 ];
 
-pub(super) fn look(structure: &Structure, findings: &mut Findings) {
+pub(super) fn check(structure: &Structure, findings: &mut Findings) {
     let [crlf, lf, cr] = structure.line_ends;
     if cr > 0 {
         findings.add(&rules::BARE_LINE_END, "message", format!("{cr} lines end with CR alone"));
@@ -94,7 +94,7 @@ fn octets(part: &StoredPart, findings: &mut Findings) {
     if scan.nul {
         findings.add(&rules::NUL, place.clone(), "it has a NUL");
     }
-    if scan.longest_line > LONGEST_LINE as u64 {
+    if scan.longest_line > MAX_LINE as u64 {
         findings.add(
             &rules::LONG_LINE,
             place.clone(),
@@ -102,12 +102,12 @@ fn octets(part: &StoredPart, findings: &mut Findings) {
         );
     }
     if scan.eight_bit && encoding != "8bit" {
-        let what = format!("it has octets outside ASCII, and says {encoding}");
-        findings.add(&rules::EIGHT_BIT_UNDECLARED, place.clone(), what);
+        let problem = format!("it has non-ASCII bytes, and its encoding is {encoding}");
+        findings.add(&rules::EIGHT_BIT_UNDECLARED, place.clone(), problem);
     }
     let is_text = part.content.media.starts_with("text/");
     if scan.eight_bit && is_text && part.content.parameter("charset").is_none() {
-        findings.add(&rules::NO_CHARSET, place, "it has octets outside ASCII, and says no charset");
+        findings.add(&rules::NO_CHARSET, place, "it has non-ASCII bytes, and no charset");
     }
 }
 
@@ -115,7 +115,7 @@ fn content(parts: &[StoredPart], index: usize, findings: &mut Findings) {
     let part = &parts[index];
     let media = part.content.media.as_str();
     if media.starts_with("multipart/") && !parts.iter().any(|other| other.parent == Some(index)) {
-        findings.add(&rules::NO_PARTS, place(part), "there is no part in it");
+        findings.add(&rules::NO_PARTS, place(part), "it has no parts");
     }
     if media == "message/rfc822" && matches!(part.content.encoding.as_str(), "base64" | "quoted-printable") {
         findings.add(&rules::ENCODED_MESSAGE, place(part), format!("it says {}", part.content.encoding));
@@ -129,7 +129,7 @@ fn content(parts: &[StoredPart], index: usize, findings: &mut Findings) {
     }
 }
 
-/// HTML that no plain text stands beside, or stands behind.
+/// Checks that HTML has a plain text before it.
 fn alternatives(parts: &[StoredPart], findings: &mut Findings) {
     let is_body =
         |part: &StoredPart, media: &str| part.content.media == media && part.content.file_name().is_none();
@@ -144,16 +144,16 @@ fn alternatives(parts: &[StoredPart], findings: &mut Findings) {
             (0..parts.len()).find(|at| is_body(&parts[*at], "text/plain") && within(*at))
         });
         match plain {
-            None => findings.add(&rules::HTML_WITHOUT_TEXT, place(part), "there is no plain text beside it"),
+            None => findings.add(&rules::HTML_WITHOUT_TEXT, place(part), "it has no plain text alternative"),
             Some(plain) if plain > index => {
-                findings.add(&rules::ALTERNATIVE_ORDER, place(part), "the plain text stands behind it");
+                findings.add(&rules::ALTERNATIVE_ORDER, place(part), "the plain text comes after it");
             }
             Some(_) => {}
         }
     }
 }
 
-/// Whether a part belongs to a message within this one, whose sender is another.
+/// Returns whether a part is within an enclosed message, which has another sender.
 fn within_message(parts: &[StoredPart], index: usize) -> bool {
     ancestors(parts, index).any(|ancestor| parts[ancestor].content.media == "message/rfc822")
 }

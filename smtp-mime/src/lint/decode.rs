@@ -1,4 +1,4 @@
-//! Provides the text that readers show for encoded-words (RFC 2047 §6).
+//! Decodes encoded-words as readers show them (RFC 2047 §6).
 
 use std::borrow::Cow;
 
@@ -7,13 +7,13 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 
-/// Some programs leave the padding out.
+/// Some programs omit the padding.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
 
-/// The text with its encoded-words decoded; what cannot be decoded stays as it is.
+/// Decodes the encoded-words in a text; invalid ones remain unchanged.
 pub(super) fn decode(text: &str) -> Cow<'_, str> {
     if !text.contains("=?") {
         return Cow::Borrowed(text);
@@ -27,9 +27,9 @@ pub(super) fn decode(text: &str) -> Cow<'_, str> {
         if !(after_word && before.trim().is_empty()) {
             decoded.push_str(before);
         }
-        if let Some((text, behind)) = encoded_word(word) {
+        if let Some((text, after)) = encoded_word(word) {
             decoded.push_str(&text);
-            rest = behind;
+            rest = after;
             after_word = true;
         } else {
             decoded.push_str("=?");
@@ -44,7 +44,7 @@ pub(super) fn decode(text: &str) -> Cow<'_, str> {
 fn encoded_word(text: &str) -> Option<(String, &str)> {
     let (charset, rest) = text.strip_prefix("=?")?.split_once('?')?;
     let (encoding, rest) = rest.split_once('?')?;
-    let (encoded, behind) = rest.split_once("?=")?;
+    let (encoded, after) = rest.split_once("?=")?;
     if encoded.contains(|character: char| character.is_whitespace() || character == '?') {
         return None;
     }
@@ -53,14 +53,14 @@ fn encoded_word(text: &str) -> Option<(String, &str)> {
         "Q" | "q" => unquoted(encoded)?,
         _ => return None,
     };
-    // A language may stand behind the charset (RFC 2231 §5).
+    // A language may follow the charset (RFC 2231 §5).
     let charset = charset.split('*').next().unwrap_or_default().to_ascii_lowercase();
     let decoded = match charset.as_str() {
         "utf-8" | "us-ascii" => String::from_utf8_lossy(&octets).into_owned(),
         "iso-8859-1" => octets.iter().map(|octet| char::from(*octet)).collect(),
         _ => return None,
     };
-    Some((decoded, behind))
+    Some((decoded, after))
 }
 
 fn unquoted(text: &str) -> Option<Vec<u8>> {

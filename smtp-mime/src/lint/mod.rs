@@ -1,4 +1,4 @@
-//! Provides what a receiver may mistake for spam, or cannot read, in a message that was built or exists.
+//! Finds problems in a message that receivers may refuse, misread or rate as spam.
 
 mod body;
 mod decode;
@@ -15,56 +15,56 @@ use crate::{
 };
 use rules::Rule;
 
-/// How much a finding matters.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Severity {
-    /// The message can be read, and may be taken for something that it is not.
+    /// The message is readable, but may be misinterpreted.
     Doubtful,
-    /// The message breaks a rule of the RFCs, and some receivers refuse it.
+    /// The message violates an RFC, and some receivers refuse it.
     Broken,
 }
 
-/// Something about a message that should be otherwise.
+/// A problem in a message.
 #[derive(Clone, Debug)]
 pub struct Finding {
     rule: &'static Rule,
     place: String,
-    what: String,
+    problem: String,
 }
 
 impl Finding {
-    /// How much it matters.
+    /// The severity.
     #[must_use]
     pub fn severity(&self) -> Severity {
         self.rule.severity
     }
 
-    /// The name of the rule, which stays the same from release to release, as in `missing-date`.
+    /// The name of the rule, which is stable across releases, as in `missing-date`.
     #[must_use]
     pub fn rule(&self) -> &'static str {
         self.rule.name
     }
 
-    /// Where it is: the name of a header field, a file name or a media type.
+    /// The place: the name of a header field, a file name or a media type.
     #[must_use]
     pub fn place(&self) -> &str {
         &self.place
     }
 
-    /// What was found.
+    /// The problem that was found.
     #[must_use]
-    pub fn what(&self) -> &str {
-        &self.what
+    pub fn problem(&self) -> &str {
+        &self.problem
     }
 
-    /// Why a receiver minds.
+    /// The reason why it matters to receivers.
     #[must_use]
-    pub fn why(&self) -> &'static str {
-        self.rule.why
+    pub fn reason(&self) -> &'static str {
+        self.rule.reason
     }
 
-    /// What to do about it.
+    /// The advice.
     #[must_use]
     pub fn advice(&self) -> &'static str {
         self.rule.advice
@@ -73,13 +73,13 @@ impl Finding {
 
 impl fmt::Display for Finding {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // What a message holds is not to reach a terminal as it is.
+        // Content of a message must not reach a terminal unescaped.
         let place = self.place.escape_debug();
-        write!(formatter, "{place}: {}: {}; {}", self.what, self.rule.why, self.rule.advice)
+        write!(formatter, "{place}: {}: {}; {}", self.problem, self.rule.reason, self.rule.advice)
     }
 }
 
-/// Looks at messages.
+/// Checks messages.
 ///
 /// ```
 /// use smtp_mime::{Lint, Severity, Source};
@@ -97,35 +97,35 @@ pub struct Lint {
 }
 
 impl Lint {
-    /// Looks at the message alone.
+    /// Checks the message on its own.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Compares the date of the message with this one too.
+    /// Also compares the date of the message with this one.
     #[must_use]
     pub fn at(mut self, now: Date) -> Self {
         self.now = Some(now);
         self
     }
 
-    /// Compares the author of the message with the reverse-path that it is to be sent with too.
+    /// Also compares the author of the message with this reverse-path.
     #[must_use]
     pub fn reverse_path(mut self, reverse_path: Mailbox) -> Self {
         self.reverse_path = Some(reverse_path);
         self
     }
 
-    /// What there is to say of a message that exists, as it is, line ends included.
+    /// Checks an existing message as it is, including its line ends.
     ///
     /// # Errors
-    /// When it cannot be read, or is made to be endless: thousands of parts, a header section of megabytes.
+    /// When it cannot be read, or exceeds the limits: thousands of parts, a header section of megabytes.
     pub fn source(&self, source: &Source) -> Result<Vec<Finding>, Error> {
         structure(source).map(|structure| self.findings(&structure))
     }
 
-    /// What there is to say of a message that was built.
+    /// Checks a message that was built.
     ///
     /// # Errors
     /// As [`Lint::source`].
@@ -135,18 +135,18 @@ impl Lint {
 
     fn findings(&self, structure: &Structure) -> Vec<Finding> {
         let mut findings = Findings(Vec::new());
-        header::look(self, structure, &mut findings);
-        body::look(structure, &mut findings);
+        header::check(self, structure, &mut findings);
+        body::check(structure, &mut findings);
         findings.0
     }
 }
 
-/// What was found so far.
+/// The findings so far.
 struct Findings(Vec<Finding>);
 
 impl Findings {
-    fn add(&mut self, rule: &'static Rule, place: impl Into<String>, what: impl Into<String>) {
-        self.0.push(Finding { rule, place: place.into(), what: what.into() });
+    fn add(&mut self, rule: &'static Rule, place: impl Into<String>, problem: impl Into<String>) {
+        self.0.push(Finding { rule, place: place.into(), problem: problem.into() });
     }
 }
 

@@ -10,7 +10,7 @@ fn rules_of(text: impl Into<Source>) -> String {
     findings.iter().map(Finding::rule).collect::<Vec<_>>().join(" ")
 }
 
-/// The good message with a field in place of the one of its name, or more fields.
+/// Returns the good message with a field replaced or added.
 fn with(field: &str) -> String {
     let name = field.split_once(':').unwrap().0.to_lowercase() + ":";
     let kept = GOOD.lines().filter(|line| !line.to_lowercase().starts_with(&name));
@@ -18,13 +18,13 @@ fn with(field: &str) -> String {
 }
 
 #[test]
-fn a_good_message_has_no_finding() {
+fn a_good_message_has_no_findings() {
     assert_eq!(rules_of(format!("{GOOD}\nbody\n")), "");
     assert_eq!(rules_of(format!("{GOOD}\nbody\n").replace('\n', "\r\n")), "");
 }
 
 #[test]
-fn what_is_built_has_no_finding() {
+fn a_built_message_has_no_findings() {
     let context = Context::new(Date::from_unix(1_795_196_578, 0).unwrap(), [7; Context::SEED]);
     let message = Message::builder()
         .from("Jörg <you@bücher.example>".parse::<NameAddr>().unwrap())
@@ -147,13 +147,13 @@ fn the_clock_and_the_envelope_are_compared() {
 }
 
 #[test]
-fn findings_say_what_where_why_and_what_to_do() {
+fn findings_have_problem_place_reason_and_advice() {
     let findings = Lint::new().source(&Source::from("Subject: \u{1b}[2J\n\n")).unwrap();
     let missing = &findings[1];
     assert_eq!(missing.severity(), Severity::Broken);
     assert_eq!(
         missing.to_string(),
-        "Date: it is missing: every message must say when it was written (RFC 5322 §3.6), and filters count it as spam; let the date be completed"
+        "Date: it is missing: every message must have a date (RFC 5322 §3.6), and filters rate messages without one as spam; add a Date"
     );
     assert!(findings.iter().all(|finding| !finding.to_string().chars().any(char::is_control)));
 }

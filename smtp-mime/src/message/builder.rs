@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     AutoSubmitted, BodyType, Importance, Message,
-    free::{FreeField, Given, given, uris},
+    free::{CustomField, ParsedField, parse_field, uris},
     write,
 };
 use crate::{
@@ -12,10 +12,10 @@ use crate::{
     entity::Requirements,
 };
 
-/// What a message is going to consist of. Begin with [`Message::builder`], end with [`MessageBuilder::build`].
+/// Builds a message; start with [`Message::builder`], end with [`MessageBuilder::build`].
 ///
-/// What is not given is chosen so that the mail is taken for what it is: Date and Message-ID from the [`Context`],
-/// `MIME-Version`, the structure that texts and attachments need, an encoding for each.
+/// Missing values get defaults that receivers expect: Date and Message-ID from the [`Context`], `MIME-Version`, a
+/// structure for texts and attachments, and an encoding for each.
 #[derive(Clone, Debug, Default)]
 pub struct MessageBuilder {
     pub(super) from: AddressList,
@@ -29,7 +29,7 @@ pub struct MessageBuilder {
     pub(super) message_id: Option<MessageId>,
     pub(super) in_reply_to: Vec<MessageId>,
     pub(super) references: Vec<MessageId>,
-    pub(super) free: Vec<FreeField>,
+    pub(super) free: Vec<CustomField>,
     pub(super) without_recipients: bool,
     smtputf8: bool,
     body_type: BodyType,
@@ -44,21 +44,21 @@ pub struct MessageBuilder {
 }
 
 impl MessageBuilder {
-    /// Adds an author (RFC 5322 §3.6.2). With several and no sender, the first is the sender.
+    /// Adds an author (RFC 5322 §3.6.2); the first of several is the sender unless one is set.
     #[must_use]
     pub fn from(mut self, authors: impl Into<AddressList>) -> Self {
         self.from.append(authors.into());
         self
     }
 
-    /// Sets who sends the message for its authors (RFC 5322 §3.6.2); left out when that is the only author.
+    /// Sets the sender (RFC 5322 §3.6.2); it is omitted if it is the only author.
     #[must_use]
     pub fn sender(mut self, sender: impl Into<NameAddr>) -> Self {
         self.sender = Some(sender.into());
         self
     }
 
-    /// Adds addresses that answers should go to.
+    /// Adds addresses for replies.
     #[must_use]
     pub fn reply_to(mut self, addresses: impl Into<AddressList>) -> Self {
         self.reply_to.append(addresses.into());
@@ -79,14 +79,14 @@ impl MessageBuilder {
         self
     }
 
-    /// Adds recipients whom no one sees: they are among [`Message::recipients`] and in no octet of the message.
+    /// Adds blind recipients: they are in [`Message::recipients`] but not in the message itself.
     #[must_use]
     pub fn bcc(mut self, recipients: impl Into<AddressList>) -> Self {
         self.bcc.append(recipients.into());
         self
     }
 
-    /// Lets the message be built though it names no recipient, for an envelope that comes from elsewhere.
+    /// Allows a message without recipients, for an envelope from another source.
     #[must_use]
     pub fn without_recipients(mut self) -> Self {
         self.without_recipients = true;
@@ -100,21 +100,21 @@ impl MessageBuilder {
         self
     }
 
-    /// Sets the date, in place of that of the context.
+    /// Sets the date, instead of that of the context.
     #[must_use]
     pub fn date(mut self, date: Date) -> Self {
         self.date = Some(date);
         self
     }
 
-    /// Sets the Message-ID, in place of one from the context at the domain of the sender.
+    /// Sets the Message-ID, instead of one from the context with the sender's domain.
     #[must_use]
     pub fn message_id(mut self, message_id: MessageId) -> Self {
         self.message_id = Some(message_id);
         self
     }
 
-    /// Adds a message that this one answers (RFC 5322 §3.6.4).
+    /// Adds a message that this one replies to (RFC 5322 §3.6.4).
     #[must_use]
     pub fn in_reply_to(mut self, message_id: MessageId) -> Self {
         self.in_reply_to.push(message_id);
@@ -128,29 +128,29 @@ impl MessageBuilder {
         self
     }
 
-    /// Says that no person wrote the message (RFC 3834).
+    /// Marks the message as automatic (RFC 3834).
     #[must_use]
     pub fn auto_submitted(self, kind: AutoSubmitted) -> Self {
         self.words("Auto-Submitted", vec![kind.as_str().to_owned()])
     }
 
-    /// Says how much the message matters.
+    /// Sets the importance.
     #[must_use]
     pub fn importance(self, importance: Importance) -> Self {
         self.words("Importance", vec![importance.as_str().to_owned()])
     }
 
-    /// Asks the reader's program to say when the message was shown (RFC 8098 §2.1).
+    /// Requests a notification when the message is displayed (RFC 8098 §2.1).
     #[must_use]
     pub fn disposition_notification_to(mut self, addresses: impl Into<AddressList>) -> Self {
-        self.free.push(FreeField::Addresses(known("Disposition-Notification-To"), addresses.into()));
+        self.free.push(CustomField::Addresses(known("Disposition-Notification-To"), addresses.into()));
         self
     }
 
-    /// Names the list that the message belongs to, as in `List-Id: News of Example <news.example.org>` (RFC 2919).
+    /// Sets the List-Id, as in `List-Id: News of Example <news.example.org>` (RFC 2919).
     ///
     /// # Errors
-    /// When the identifier is not words with dots between them, or the description holds CR, LF or NUL.
+    /// When the identifier is not words separated by dots, or the description has CR, LF or NUL.
     pub fn list_id(mut self, description: &str, identifier: &str) -> Result<Self, Error> {
         let failed = || Error::field("List-Id");
         let domain = smtp_core::Domain::new(identifier)
@@ -163,19 +163,22 @@ impl MessageBuilder {
             }));
         }
         crate::header::unstructured::check("description of a list", description).map_err(failed())?;
-        let field =
-            FreeField::Identified(known("List-Id"), description.trim().to_owned(), format!("<{identifier}>"));
+        let field = CustomField::Identified(
+            known("List-Id"),
+            description.trim().to_owned(),
+            format!("<{identifier}>"),
+        );
         self.replace(field);
         Ok(self)
     }
 
-    /// Says how to leave the list: URIs, `https:` and `mailto:` best both (RFC 2369 §3.2).
+    /// Sets URIs to unsubscribe from the list, preferably one `https:` and one `mailto:` (RFC 2369 §3.2).
     ///
-    /// With `one_click`, a POST to the `https:` one is enough (RFC 8058), as large providers ask of senders of many
-    /// messages; both fields must then be under a DKIM signature.
+    /// With `one_click`, a POST to the `https:` URI is enough (RFC 8058), which large providers require from bulk
+    /// senders; a DKIM signature must then cover both fields.
     ///
     /// # Errors
-    /// When a URI holds a blank, an angle bracket or anything outside ASCII, or `one_click` finds no `https:` URI.
+    /// When a URI has a space, an angle bracket or a non-ASCII character, or `one_click` has no `https:` URI.
     pub fn list_unsubscribe(mut self, addresses: &[&str], one_click: bool) -> Result<Self, Error> {
         let failed = || Error::field("List-Unsubscribe");
         let words = uris(addresses).map_err(failed())?;
@@ -185,85 +188,86 @@ impl MessageBuilder {
                 rule: "one click needs an https: address (RFC 8058 §3.1)",
             }));
         }
-        self.replace(FreeField::Words(known("List-Unsubscribe"), words));
+        self.replace(CustomField::Words(known("List-Unsubscribe"), words));
         if one_click {
             self = self.words("List-Unsubscribe-Post", vec!["List-Unsubscribe=One-Click".to_owned()]);
         }
         Ok(self)
     }
 
-    /// Sets or adds a header field by name and value. The value is checked by the rules of the field: addresses for
-    /// To, identifiers for References, a date for Date, text for whatever is not known.
+    /// Sets or adds a header field by name and value.
     ///
-    /// To, Cc, Bcc and fields that are not known are added to those given before; the others replace them.
+    /// The value is checked by the rules of the field: addresses for To, identifiers for References, a date for Date,
+    /// text for unknown fields. To, Cc, Bcc and unknown fields are added to earlier ones; the others replace them.
     ///
     /// # Errors
-    /// When the name is none, the value breaks a rule (CR, LF and NUL break every rule), or the field is none that can
-    /// be given by hand: Content- fields, MIME-Version, Return-Path, DKIM-Signature.
+    /// When the name is invalid, the value breaks a rule (CR, LF and NUL always do), or the field cannot be set by
+    /// name: Content- fields, MIME-Version, Return-Path, DKIM-Signature.
     pub fn header(mut self, name: &str, value: &str) -> Result<Self, Error> {
-        match given(name, value)? {
-            Given::From(list) => self.from = list,
-            Given::Sender(list) => {
+        match parse_field(name, value)? {
+            ParsedField::From(list) => self.from = list,
+            ParsedField::Sender(list) => {
                 let mut mailboxes = list.named_mailboxes();
                 self.sender = match (mailboxes.next(), mailboxes.next()) {
                     (Some(sender), None) => Some(sender.clone()),
                     _ => {
                         return Err(Error::field("Sender")(ValueError::Malformed {
                             value: "mailbox",
-                            rule: "one address must stand here",
+                            rule: "it must be one address",
                         }));
                     }
                 }
             }
-            Given::ReplyTo(list) => self.reply_to = list,
-            Given::To(list) => self.to.append(list),
-            Given::Cc(list) => self.cc.append(list),
-            Given::Bcc(list) => self.bcc.append(list),
-            Given::Subject(subject) => self.subject = subject.into(),
-            Given::Date(date) => self.date = Some(date),
-            Given::MessageId(message_id) => self.message_id = Some(message_id),
-            Given::InReplyTo(list) => self.in_reply_to = list,
-            Given::References(list) => self.references = list,
-            Given::Free(FreeField::Unstructured(name, text)) => {
-                self.free.push(FreeField::Unstructured(name, text));
+            ParsedField::ReplyTo(list) => self.reply_to = list,
+            ParsedField::To(list) => self.to.append(list),
+            ParsedField::Cc(list) => self.cc.append(list),
+            ParsedField::Bcc(list) => self.bcc.append(list),
+            ParsedField::Subject(subject) => self.subject = subject.into(),
+            ParsedField::Date(date) => self.date = Some(date),
+            ParsedField::MessageId(message_id) => self.message_id = Some(message_id),
+            ParsedField::InReplyTo(list) => self.in_reply_to = list,
+            ParsedField::References(list) => self.references = list,
+            ParsedField::Free(CustomField::Unstructured(name, text)) => {
+                self.free.push(CustomField::Unstructured(name, text));
             }
-            Given::Free(field) => self.replace(field),
+            ParsedField::Free(field) => self.replace(field),
         }
         Ok(self)
     }
 
     /// Writes header fields in UTF-8 instead of encoded-words (RFC 6532); the server must offer SMTPUTF8.
     ///
-    /// Without it that happens only when an address has a local-part outside ASCII, which has no other form.
+    /// Otherwise UTF-8 is used only if an address has a non-ASCII local-part, which has no other form.
     #[must_use]
     pub fn smtputf8(mut self, wanted: bool) -> Self {
         self.smtputf8 = wanted;
         self
     }
 
-    /// Says what the server takes: beyond [`BodyType::SevenBit`], texts go as they are, and binary parts too under
-    /// [`BodyType::BinaryMime`].
+    /// Sets the body type that the server accepts; the default is [`BodyType::SevenBit`].
+    ///
+    /// With a larger one texts are sent unencoded, and with [`BodyType::BinaryMime`] binary parts too.
     #[must_use]
     pub fn body_type(mut self, body_type: BodyType) -> Self {
         self.body_type = body_type;
         self
     }
 
-    /// Sets the text: UTF-8, its lines ended however they are.
+    /// Sets the text, in UTF-8 with any line ends.
     #[must_use]
     pub fn text(mut self, text: impl Into<Source>) -> Self {
         self.text = Some(text.into());
         self
     }
 
-    /// Sets the text as HTML; together with a plain text it becomes an alternative.
+    /// Sets the HTML text; together with a plain text it becomes an alternative.
     #[must_use]
     pub fn html(mut self, html: impl Into<Source>) -> Self {
         self.html = Some(html.into());
         self
     }
 
-    /// Makes a plain text from the HTML if none is given.
+    /// Makes a plain text of the HTML if none is set.
     #[cfg(feature = "html")]
     #[must_use]
     pub fn text_from_html(mut self) -> Self {
@@ -271,14 +275,14 @@ impl MessageBuilder {
         self
     }
 
-    /// Adds a further form of the text, such as an invitation, behind plain text and HTML.
+    /// Adds a further form of the text, such as an invitation, after plain text and HTML.
     #[must_use]
     pub fn alternative(mut self, entity: Entity) -> Self {
         self.alternatives.push(entity);
         self
     }
 
-    /// Adds a part that the HTML shows by its Content-ID.
+    /// Adds a part that the HTML refers to by Content-ID.
     #[must_use]
     pub fn inline(mut self, entity: Entity) -> Self {
         self.inline.push(entity);
@@ -292,17 +296,17 @@ impl MessageBuilder {
         self
     }
 
-    /// Sets the whole structure by hand, in place of texts and attachments.
+    /// Sets the whole structure, instead of texts and attachments.
     #[must_use]
     pub fn body(mut self, entity: Entity) -> Self {
         self.body = Some(Box::new(entity));
         self
     }
 
-    /// Builds the message: checks all values, looks at the texts to choose encodings, and knows the length then.
+    /// Builds the message: checks values, chooses encodings and computes the length.
     ///
     /// # Errors
-    /// When a value breaks a rule, From is missing, nobody would receive it, or a file cannot be read.
+    /// When a value breaks a rule, From is missing, there are no recipients, or a file cannot be read.
     pub fn build(mut self, context: &Context) -> Result<Message, Error> {
         #[cfg(feature = "html")]
         if let (true, None, Some(html)) = (self.text_from_html, &self.text, &self.html) {
@@ -320,7 +324,7 @@ impl MessageBuilder {
         write::message(self, &entity, context, requirements)
     }
 
-    /// mixed( alternative( text, related( html, inline… ), … ), attachments… ), each level only where it is needed.
+    /// mixed( alternative( text, related( html, inline… ), … ), attachments… ), with only the necessary levels.
     fn structure(&mut self) -> Entity {
         if let Some(body) = self.body.take() {
             return if body.can_stand_alone() { *body } else { Entity::mixed(vec![*body]) };
@@ -330,13 +334,13 @@ impl MessageBuilder {
             && self.inline.is_empty()
             && self.attachments.is_empty()
         {
-            // A message of nothing has an empty text.
+            // An empty message has an empty text.
             return Entity::text(self.text.take().unwrap_or_else(|| "".into()));
         }
         let mut alternatives = Vec::new();
         let html = self.html.take().map(Entity::html);
         let text = self.text.take().map(Entity::text);
-        // A message of attachments alone needs no text; one of nothing has an empty one.
+        // A message with attachments needs no text.
         let empty = html.is_none() && self.alternatives.is_empty() && self.attachments.is_empty();
         alternatives.extend(text.or_else(|| empty.then(|| Entity::text(""))));
         let mut inline = std::mem::take(&mut self.inline);
@@ -352,7 +356,7 @@ impl MessageBuilder {
             0 | 1 => alternatives,
             _ => vec![Entity::alternative(alternatives)],
         };
-        // Without HTML nothing shows what was to be inline: it is attached.
+        // Without HTML there is nothing to show inline parts in: they are attached.
         parts.append(&mut inline);
         parts.append(&mut self.attachments);
         match <[Entity; 1]>::try_from(parts) {
@@ -363,17 +367,17 @@ impl MessageBuilder {
     }
 
     fn words(mut self, name: &'static str, words: Vec<String>) -> Self {
-        self.replace(FreeField::Words(known(name), words));
+        self.replace(CustomField::Words(known(name), words));
         self
     }
 
-    fn replace(&mut self, field: FreeField) {
+    fn replace(&mut self, field: CustomField) {
         self.free.retain(|other| other.name() != field.name());
         self.free.push(field);
     }
 }
 
-/// The name of a field that is known to be one.
+/// Makes a field name that is known to be valid.
 fn known(name: &'static str) -> FieldName {
     FieldName::new(name).expect("the names of this crate's own fields are printable ASCII")
 }

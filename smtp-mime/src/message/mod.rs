@@ -1,4 +1,4 @@
-//! Defines the message that is ready to be sent.
+//! Defines [`Message`], which is ready to be sent.
 
 mod builder;
 mod free;
@@ -23,11 +23,11 @@ use crate::{
     entity::{Cursor, Plan},
 };
 
-/// What a message needs the server to offer for its body, as the parameter BODY of MAIL says it.
+/// The extension that the server must offer for the body, as in the BODY parameter of MAIL.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum BodyType {
-    /// Nothing: every octet is ASCII.
+    /// None: every byte is ASCII.
     #[default]
     SevenBit,
     /// 8BITMIME (RFC 6152).
@@ -36,17 +36,17 @@ pub enum BodyType {
     BinaryMime,
 }
 
-/// A message whose every octet is decided: header section and body, with CRLF at the end of each line.
+/// A complete message: header section and body, with CRLF line ends.
 ///
-/// It holds its header section, texts that are short, and where the rest comes from, not the rest itself; so does each of
-/// its readers. It can be read any number of times, as long as its files stay as they are. Dots are not stuffed: that is
-/// the business of SMTP.
+/// It stores its header section, short texts, and the sources of the rest, but not the content of sources; so does
+/// each of its readers. It can be read any number of times while its files are unchanged. Dots are not doubled, which
+/// is part of SMTP.
 #[derive(Clone, Debug)]
-// The word is the name of the header field.
+// The name is that of the header field.
 #[allow(clippy::struct_field_names)]
 pub struct Message {
     plan: Plan,
-    /// How many octets the header section has, all in the head of the plan.
+    /// The length of the header section, which is in the head of the plan.
     header: usize,
     octets: u64,
     sender: Option<Mailbox>,
@@ -60,25 +60,25 @@ pub struct Message {
 pub(crate) type Recipients = SmallVec<[Mailbox; 1]>;
 
 impl Message {
-    /// Begins a new message.
+    /// Starts a new message.
     #[must_use]
     pub fn builder() -> MessageBuilder {
         MessageBuilder::default()
     }
 
-    /// Exactly how many octets it has, as `SIZE=` and BDAT announce it.
+    /// The exact length, for `SIZE=` and BDAT.
     #[must_use]
     pub fn encoded_len(&self) -> u64 {
         self.octets
     }
 
-    /// Whoever sends it: the mailbox of Sender, or else of From. The natural reverse-path.
+    /// The sender: the mailbox of Sender or From, usually the reverse-path.
     #[must_use]
     pub fn sender(&self) -> Option<&Mailbox> {
         self.sender.as_ref()
     }
 
-    /// The mailboxes of To, Cc and Bcc, each once, in their order. The natural forward-paths.
+    /// The mailboxes of To, Cc and Bcc without duplicates, in order, usually the forward-paths.
     #[must_use]
     pub fn recipients(&self) -> &[Mailbox] {
         &self.recipients
@@ -96,31 +96,31 @@ impl Message {
         }
     }
 
-    /// The header section as it is sent, without the blank line behind it.
+    /// The header section as it is sent, without the blank line after it.
     #[must_use]
     pub fn header_section(&self) -> &[u8] {
         &self.plan.head[..self.header]
     }
 
-    /// Whether the server must offer SMTPUTF8 (RFC 6531): the header section or an address is not ASCII.
+    /// Returns whether the server must offer SMTPUTF8 (RFC 6531): the header section or an address is not ASCII.
     #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
         self.smtputf8
     }
 
-    /// Whether the server must offer 8BITMIME (RFC 6152) or more.
+    /// Returns whether the server must offer 8BITMIME (RFC 6152) or more.
     #[must_use]
     pub fn needs_8bitmime(&self) -> bool {
         self.body_type != BodyType::SevenBit
     }
 
-    /// What the server must offer for the body.
+    /// The extension that the server must offer for the body.
     #[must_use]
     pub fn body_type(&self) -> BodyType {
         self.body_type
     }
 
-    /// The same with a field, its line end included, before all others.
+    /// Returns the message with a field, including its line end, before all others.
     #[cfg(feature = "dkim")]
     pub(crate) fn with_field(&self, field: &[u8]) -> Self {
         let mut message = Self { message_id: self.message_id().map(Identifier::Given), ..self.clone() };
@@ -130,28 +130,28 @@ impl Message {
         message
     }
 
-    /// A reader of all its octets, in chunks of constant size.
+    /// Returns a reader of the whole message, in chunks of constant size.
     #[must_use]
     pub fn reader(&self) -> Reader {
         Reader::of(self.plan.clone())
     }
 
-    /// As [`Message::reader`], when the message is needed no more.
+    /// Converts to a reader, like [`Message::reader`].
     #[must_use]
     pub fn into_reader(self) -> Reader {
         Reader::of(self.plan)
     }
 
-    /// Writes all its octets, and says how many these were.
+    /// Writes the whole message, and returns its length.
     ///
     /// # Errors
-    /// When a file cannot be read or is not what it was, or the writer fails; then what was written is no message.
+    /// When a file cannot be read or has changed, or the writer fails; the output is then not a valid message.
     pub fn write_to(&self, writer: &mut impl io::Write) -> Result<u64, Error> {
         let mut cursor = Cursor::default();
         let mut written = 0;
         loop {
             cursor.advance(&self.plan)?;
-            let octets = cursor.at_hand(&self.plan);
+            let octets = cursor.current_bytes(&self.plan);
             if octets.is_empty() {
                 return Ok(written);
             }

@@ -1,4 +1,4 @@
-//! Provides the octets of a message to whoever asks for them in pieces.
+//! Provides [`Reader`], which returns a message in pieces.
 
 use std::{
     fmt,
@@ -10,41 +10,41 @@ use crate::{
     entity::{Cursor, Plan},
 };
 
-/// Reads a message from its first octet to its last, with constant memory.
+/// Reads a message from start to end, with constant memory.
 ///
-/// It ends (no octets, no error) only behind the last octet of the whole message. A file that vanished, shrank, grew
-/// or was written to is an error, whatever was read before, and the error comes again if it is asked once more; so a
-/// sender that gives up at an error never sends half a message as if it were whole.
+/// It ends (no bytes, no error) only after the last byte of the message. A file that was removed, truncated, extended
+/// or modified is an error, which is repeated on further reads; so a sender that stops at an error never sends a part
+/// of a message as a whole.
 pub struct Reader {
     plan: Plan,
     cursor: Cursor,
-    /// How many of the octets at hand are read.
+    /// The number of current bytes that were read.
     position: usize,
-    /// Octets that are still to come, those at hand not counted.
-    left: u64,
+    /// The number of bytes after the current ones.
+    remaining: u64,
     failed: bool,
 }
 
 impl Reader {
     pub(crate) fn of(plan: Plan) -> Self {
-        Self { left: plan.octets(), plan, cursor: Cursor::default(), position: 0, failed: false }
+        Self { remaining: plan.octets(), plan, cursor: Cursor::default(), position: 0, failed: false }
     }
 
-    /// The next octets, none at the end of the message. What was returned counts as read.
+    /// Returns the next bytes, which count as read; empty at the end of the message.
     ///
     /// # Errors
-    /// When a file cannot be read or is not what it was.
+    /// When a file cannot be read or has changed.
     pub fn chunk(&mut self) -> Result<&[u8], Error> {
         self.fill()?;
-        let octets = self.cursor.at_hand(&self.plan);
+        let octets = self.cursor.current_bytes(&self.plan);
         let start = std::mem::replace(&mut self.position, octets.len());
         Ok(&octets[start..])
     }
 
-    /// How many octets are still to be read.
+    /// The number of bytes not read yet.
     #[must_use]
     pub fn remaining(&self) -> u64 {
-        self.left + self.at_hand().len() as u64
+        self.remaining + self.current_bytes().len() as u64
     }
 
     /// Whether octets of it come from files, so that reading may wait.
@@ -52,21 +52,21 @@ impl Reader {
         self.plan.reads_files()
     }
 
-    fn at_hand(&self) -> &[u8] {
-        if self.failed { &[] } else { &self.cursor.at_hand(&self.plan)[self.position..] }
+    fn current_bytes(&self) -> &[u8] {
+        if self.failed { &[] } else { &self.cursor.current_bytes(&self.plan)[self.position..] }
     }
 
     fn fill(&mut self) -> Result<(), Error> {
         if self.failed {
             return Err(Error::Changed { name: "a file of the message".to_owned() });
         }
-        if !self.at_hand().is_empty() {
+        if !self.current_bytes().is_empty() {
             return Ok(());
         }
         self.position = 0;
         match self.cursor.advance(&self.plan) {
             Ok(()) => {
-                self.left = self.left.saturating_sub(self.at_hand().len() as u64);
+                self.remaining = self.remaining.saturating_sub(self.current_bytes().len() as u64);
                 Ok(())
             }
             Err(error) => {
@@ -90,11 +90,11 @@ impl Read for Reader {
 impl BufRead for Reader {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         self.fill()?;
-        Ok(self.at_hand())
+        Ok(self.current_bytes())
     }
 
     fn consume(&mut self, octets: usize) {
-        self.position += octets.min(self.at_hand().len());
+        self.position += octets.min(self.current_bytes().len());
     }
 }
 

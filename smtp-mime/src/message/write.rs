@@ -1,4 +1,4 @@
-//! Provides the header section of a new message (RFC 5322 §3.6).
+//! Writes the header section of a new message (RFC 5322 §3.6).
 
 use std::{borrow::Cow, collections::HashSet, ops::Range};
 
@@ -13,10 +13,10 @@ use crate::{
     header::{fold::Folder, unstructured},
 };
 
-/// Most header sections are no longer.
+/// Longer than most header sections.
 const HEADER: usize = 768;
 
-/// Writes a message: header section first, then what `entity` makes.
+/// Writes a message: the header section, then the body of `entity`.
 pub(super) fn message(
     builder: MessageBuilder,
     entity: &Entity,
@@ -38,14 +38,14 @@ pub(super) fn message(
         Cow::Borrowed(_) => None,
     };
     let (plan, header, body_type) = plan(header, entity, context, requirements)?;
-    // What was borrowed for the fields is not copied for the envelope, but moved.
+    // The builder's values are moved into the envelope, not copied.
     let MessageBuilder { from, sender, to, cc, bcc, message_id, .. } = builder;
     let sender = reverse_path.or_else(|| sender.map(NameAddr::into_mailbox)).or_else(|| first_of(from));
     let recipients = recipients([("To", to), ("Cc", cc), ("Bcc", bcc)], smtputf8)?;
     let message_id = message_id.map_or(Identifier::Written(written), Identifier::Given);
     let parts = Parts {
         header,
-        // Nothing else is written where UTF-8 is not asked for.
+        // Only with UTF-8 can there be non-ASCII bytes.
         header_outside_ascii: smtputf8 && !plan.head[..header].is_ascii(),
         body_type,
         sender,
@@ -55,12 +55,12 @@ pub(super) fn message(
     Ok(finish(plan, parts))
 }
 
-/// What is known of a message beside its octets.
+/// The properties of a message besides its bytes.
 #[derive(Debug)]
 pub(crate) struct Parts {
-    /// How many octets the header section has.
+    /// The length of the header section.
     pub(crate) header: usize,
-    /// Whether one of them is outside ASCII.
+    /// Whether it has non-ASCII bytes.
     pub(crate) header_outside_ascii: bool,
     pub(crate) body_type: BodyType,
     pub(crate) sender: Option<Mailbox>,
@@ -72,11 +72,11 @@ pub(crate) struct Parts {
 #[derive(Clone, Debug)]
 pub(crate) enum Identifier {
     Given(MessageId),
-    /// It stands there in the header section, and becomes a value when somebody asks for it.
+    /// Its position in the header section; it is parsed only on request.
     Written(Range<usize>),
 }
 
-/// A message of all its octets, whose header section and blank line are the beginning of the head.
+/// Makes a message of a plan whose head starts with the header section and the blank line.
 pub(crate) fn finish(plan: Plan, parts: Parts) -> Message {
     let outside_ascii = |mailboxes: &[Mailbox]| mailboxes.iter().any(|mailbox| !mailbox.is_ascii());
     Message {
@@ -93,7 +93,7 @@ pub(crate) fn finish(plan: Plan, parts: Parts) -> Message {
     }
 }
 
-/// The fields in the order that people and programs expect. Says where the Message-ID stands.
+/// Writes the fields in the usual order; returns the position of the Message-ID.
 fn fields(
     builder: &MessageBuilder,
     sender: &NameAddr,
@@ -106,7 +106,7 @@ fn fields(
         if list.is_empty() { Ok(()) } else { address::field(out, name, list, style) }
     };
     list(out, "From", &builder.from)?;
-    // Sender says nothing new when it is the only author (RFC 5322 §3.6.2).
+    // A Sender equal to the only author is redundant (RFC 5322 §3.6.2).
     let is_author = |author: &NameAddr| std::ptr::eq(author, sender) || author.mailbox() == sender.mailbox();
     let mut first = true;
     if builder.from.any(|author| !(std::mem::take(&mut first) && is_author(author))) {
@@ -116,7 +116,7 @@ fn fields(
     list(out, "To", &builder.to)?;
     list(out, "Cc", &builder.cc)?;
     if builder.to.is_empty() && builder.cc.is_empty() {
-        // A message without To is taken for spam sooner than one to an empty group.
+        // Filters rate a message without To worse than one to an empty group.
         let mut folder = Folder::new(out, "To");
         folder.word(" ", "undisclosed-recipients:;");
         folder.end();
@@ -166,7 +166,7 @@ fn sender(builder: &MessageBuilder) -> Result<&NameAddr, Error> {
 
 fn first_of(list: AddressList) -> Option<Mailbox> {
     let mut first = None;
-    // An error is how it says that it needs no more.
+    // The error only ends the iteration early.
     let _ = list.try_into_mailboxes(|mailbox| {
         first = Some(mailbox);
         Err(())
@@ -195,18 +195,20 @@ fn recipients(lists: [(&str, AddressList); 3], smtputf8: bool) -> Result<Recipie
     Ok(recipients)
 }
 
-/// A Message-ID at the domain of the sender.
+/// Makes a Message-ID with the sender's domain.
 pub(crate) fn generated(context: &Context, sender: &Mailbox) -> Result<MessageId, Error> {
     let mut printed = Vec::new();
     generate(context, sender, &mut printed)?;
     MessageId::new(&String::from_utf8_lossy(&printed)).map_err(Error::field("Message-ID"))
 }
 
-/// Writes a Message-ID at the domain of the sender: the time, randomness, the domain. It needs no check, for digits and
-/// letters are atoms, and a domain in A-labels or an address literal is what may stand behind the `@`.
+/// Writes a Message-ID: time, randomness and the sender's domain.
+///
+/// It needs no check, because digits and letters are atoms, and a domain in A-labels or an address literal is valid
+/// after the `@`.
 fn generate(context: &Context, sender: &Mailbox, out: &mut Vec<u8>) -> Result<(), Error> {
     out.push(b'<');
-    push_base36(context.date().unix().unsigned_abs(), out);
+    push_base36(context.date().to_unix().unsigned_abs(), out);
     out.push(b'.');
     out.extend_from_slice(&context.message_token());
     out.push(b'@');

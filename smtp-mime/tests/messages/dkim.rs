@@ -1,4 +1,4 @@
-//! Signatures are verified by dkimpy, which nobody here wrote.
+//! Verifies signatures with dkimpy, an independent implementation.
 
 use std::{
     io::Write as _,
@@ -22,7 +22,7 @@ fn dkimpy_verifies_every_kind_and_no_changed_octet() {
     for (index, kind) in kinds().into_iter().enumerate() {
         let forms = [Canonicalization::Simple, Canonicalization::Relaxed];
         let with = |selector: &str, pem| {
-            // The kinds with an IDN sender are signed for its A-labels.
+            // Messages with an IDN sender are signed for its A-labels.
             let domain = kind.message.sender().unwrap().domain().to_string().parse().unwrap();
             DkimSigner::new(&domain, selector, DkimKey::from_pem(pem).unwrap())
                 .unwrap()

@@ -1,6 +1,8 @@
-//! `SpamAssassin` and rspamd judge every kind of message, beside what Python's `email` and nodemailer compose of it.
+//! Rates every kind of message with `SpamAssassin` and rspamd.
 //!
-//! Neither sees the network: what they say is about the message alone.
+//! The same messages composed by Python's `email` and nodemailer are rated for comparison.
+//!
+//! Neither filter has network access, so they rate the message only.
 
 use std::{
     collections::BTreeMap,
@@ -17,14 +19,14 @@ use serde_json::{Value, json};
 
 use crate::kinds::{kinds, octets};
 
-/// Symbols that the composer causes on purpose, each with its reason.
+/// Symbols that are intended, each with its reason.
 const EXPECTED: &[(&str, &str)] = &[
-    // Nobody is named in To where there is only Bcc, and a message without To is counted more.
+    // With only Bcc, To names no recipient, and a message without To is rated worse.
     ("only bcc", "R_UNDISC_RCPT"),
-    // It is what was asked for.
+    // The test requests it.
     ("html only", "MIME_HTML_ONLY"),
 ];
-/// Symbols that say that something is wrong with how a message is made, whatever they weigh.
+/// Symbols that indicate a faulty message, whatever their weight.
 const COMPOSERS: &[&str] = &[
     "BAD_ENC",
     "BASE64",
@@ -51,7 +53,7 @@ const PROGRAMS: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/messages");
 
 #[test]
 #[ignore = "needs spamassassin, rspamd and nodejs (apt-get install) and nodemailer (npm install; NODE_PATH says where)"]
-fn no_filter_likes_another_composer_better() {
+fn no_filter_rates_another_composer_better() {
     let directory = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
     let kinds = kinds();
@@ -114,26 +116,26 @@ fn no_filter_likes_another_composer_better() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Symbols that hold one of the marks, each with its reason.
+/// Symbols that contain one of these texts, each with its reason.
 fn harmless(symbol: &str) -> bool {
     matches!(
         symbol,
-        // Text of other scripts has half the size in base64. It weighs 0.1, and 8bit, as others have it, no less.
+        // Text in other scripts is half as large in base64; the weight is 0.1, no more than that of 8bit.
         "MIME_BASE64_TEXT"
-        // The words themselves mix scripts.
+        // The text itself mixes scripts.
         | "R_MIXED_CHARSET"
-        // Several authors were asked for.
+        // The test sets several authors.
         | "MULTIPLE_FROM"
     )
 }
 
-/// What a filter says of one message.
+/// The rating of one message by a filter.
 struct Verdict {
     score: f64,
     symbols: Vec<String>,
 }
 
-/// What a message consists of, read out of it by a parser that is none of the composers.
+/// Describes the content of a message, using a parser that is independent of the composers.
 fn describe(kind: &str, octets: &[u8]) -> Value {
     let parsed = MessageParser::default().parse(octets).unwrap();
     let mailboxes = |address: Option<&Address<'_>>| {
@@ -202,7 +204,7 @@ fn run(command: &mut Command) -> Output {
     command.output().unwrap_or_else(|error| panic!("{command:?}: {error}"))
 }
 
-/// The rules that Debian's package brings, without those that ask the network or learn.
+/// Rates with the rules of Debian's package, except those that use the network or learn.
 fn spamassassin(directory: &Path, files: &[String]) -> BTreeMap<String, Verdict> {
     let site = directory.join("spamassassin");
     fs::create_dir(&site).unwrap();
@@ -226,12 +228,12 @@ fn spamassassin(directory: &Path, files: &[String]) -> BTreeMap<String, Verdict>
     verdicts.collect()
 }
 
-/// Stops what it holds when it goes.
+/// Stops the process on drop.
 struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
-        // Asked to, it ends its workers too; killed, it would leave them behind. It may have ended by itself.
+        // On request it also ends its workers, which would survive if it was killed; it may have ended already.
         let asked = Command::new("kill").args(["-TERM", &self.0.id().to_string()]).status();
         if !asked.is_ok_and(|status| status.success()) {
             let _ = self.0.kill();
@@ -240,13 +242,13 @@ impl Drop for Running {
     }
 }
 
-/// rspamd with Debian's configuration, on a port of its own, without the modules that ask the network.
+/// Rates with rspamd in Debian's configuration, on its own port, without the modules that use the network.
 fn rspamd(directory: &Path, files: &[String]) -> BTreeMap<String, Verdict> {
     let home = directory.join("rspamd");
     let overrides = home.join("conf/override.d");
     fs::create_dir_all(&overrides).unwrap();
     fs::create_dir_all(home.join("conf/local.d")).unwrap();
-    // A port that was free a moment ago; nothing else on the machine asks for it by number.
+    // The port was free a moment ago, and no other program requests it by number.
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let place = home.display();
     let set = |name: &str, text: String| fs::write(overrides.join(name), text).unwrap();

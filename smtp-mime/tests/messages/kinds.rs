@@ -5,13 +5,13 @@ use smtp_mime::{
     MessageId, NameAddr,
 };
 
-/// A message that is composed by the public interface alone.
+/// A message composed through the public interface.
 pub(crate) struct Kind {
     pub(crate) name: &'static str,
     pub(crate) message: Message,
 }
 
-/// The moment that all of them are composed at.
+/// The time at which all are composed.
 pub(crate) fn now() -> Date {
     Date::try_from(std::time::SystemTime::now()).unwrap()
 }
@@ -58,7 +58,7 @@ fn file(name: &str, octets: impl AsRef<[u8]>) -> Entity {
     Entity::attachment(name, octets.as_ref()).unwrap()
 }
 
-/// The smallest picture that viewers take.
+/// The smallest picture that viewers accept.
 const PNG: &[u8] = &[
     0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0x0d, 0x49, 0x48, 0x44, 0x52, 0, 0, 0, 1, 0, 0,
     0, 1, 8, 6, 0, 0, 0, 0x1f, 0x15, 0xc4, 0x89, 0, 0, 0, 0x0d, 0x49, 0x44, 0x41, 0x54, 0x78, 0xda, 0x63,
@@ -84,7 +84,7 @@ fn in_language(subject: &str, name: &str, text: &str) -> MessageBuilder {
         .text(text)
 }
 
-/// All kinds; each is a message that somebody has reason to send.
+/// Returns all kinds; each has a practical use.
 pub(crate) fn kinds() -> Vec<Kind> {
     let picture = |id: &str| {
         file("logo.png", PNG)
@@ -144,7 +144,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         .enumerate()
         .map(|(index, (name, builder))| {
             let mut seed = [0; Context::SEED];
-            // Every message of a program has a seed of its own.
+            // Every message of a program has its own seed.
             seed.iter_mut()
                 .enumerate()
                 .for_each(|(at, octet)| *octet = (at * 37 + index * 11 % 251).to_le_bytes()[0]);
@@ -155,7 +155,7 @@ pub(crate) fn kinds() -> Vec<Kind> {
         .collect()
 }
 
-/// The octets of a message.
+/// Returns the bytes of a message.
 pub(crate) fn octets(message: &Message) -> Vec<u8> {
     let mut octets = Vec::new();
     message.write_to(&mut octets).unwrap();
@@ -177,7 +177,7 @@ mod checks {
     }
 
     #[test]
-    fn lint_has_nothing_to_say_but_of_html_alone() {
+    fn lint_finds_only_html_without_text() {
         for kind in kinds() {
             let findings = Lint::new().at(now()).message(&kind.message).unwrap();
             let rules: Vec<_> = findings.iter().map(smtp_mime::Finding::rule).collect();

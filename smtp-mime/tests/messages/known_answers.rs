@@ -1,4 +1,4 @@
-//! The examples that the RFCs print, read by this crate and by the letter.
+//! Tests the examples of the RFCs.
 
 use smtp_mime::{AddressList, ExistingMessage, Lint, Mailbox, Message, Source};
 
@@ -10,9 +10,9 @@ fn mailboxes(text: &str) -> Vec<String> {
     open(text).recipients().unwrap().iter().map(Mailbox::to_string).collect()
 }
 
-/// RFC 5322 appendix A.1.1 to A.1.3, A.3, A.5 and A.6.1: what the fields say of sender and recipients.
+/// RFC 5322 appendix A.1.1 to A.1.3, A.3, A.5 and A.6.1: sender and recipients.
 #[test]
-fn rfc_5322_appendix_a_is_read() {
+fn rfc_5322_appendix_a_is_parsed() {
     let a11 = "From: John Doe <jdoe@machine.example>\nSender: Michael Jones <mjones@machine.example>\nTo: Mary Smith <mary@example.net>\nSubject: Saying Hello\nDate: Fri, 21 Nov 1997 09:55:06 -0600\nMessage-ID: <1234@local.machine.example>\n\nThis is a message just to say hello.\nSo, \"Hello\".\n";
     assert_eq!(mailboxes(a11), ["mary@example.net"]);
     assert_eq!(open(a11).sender().unwrap().unwrap().as_str(), "mjones@machine.example");
@@ -32,9 +32,9 @@ fn rfc_5322_appendix_a_is_read() {
     assert_eq!(open(a5).sender().unwrap().unwrap().as_str(), "pete@silly.test");
 }
 
-/// RFC 5322 appendix A.6.1: obsolete addresses. Those with a source route are refused by name, the rest is read.
+/// RFC 5322 appendix A.6.1: obsolete addresses are parsed, except source routes, which are refused with that reason.
 #[test]
-fn rfc_5322_obsolete_addresses_are_read_but_for_source_routes() {
+fn rfc_5322_obsolete_addresses_are_parsed_except_source_routes() {
     let field = |value: &str| open(&format!("To: {value}\n\n")).recipients();
     assert_eq!(field("jdoe@test   . example").map_or(0, |list| list.len()), 0);
     assert_eq!(field("Mary Smith <mary@example.net>, , jdoe@example.org").unwrap().len(), 2);
@@ -43,7 +43,7 @@ fn rfc_5322_obsolete_addresses_are_read_but_for_source_routes() {
     assert!("Mary Smith <mary@example.net>, , jdoe@example.org".parse::<AddressList>().is_err());
 }
 
-/// RFC 2231 §3, §4, §4.1: what a reader makes of sections and percent-encoding, told by the rule that looks at names.
+/// RFC 2231 §3, §4, §4.1: sections and percent-encoding, tested with the rule that checks file names.
 #[test]
 fn rfc_2231_names_are_joined() {
     let risky = |parameters: &str| {
@@ -58,7 +58,7 @@ fn rfc_2231_names_are_joined() {
     assert!(!risky("name*=us-ascii'en-us'This%20is%20%2A%2A%2Afun%2A%2A%2A"));
 }
 
-/// RFC 8058 §8.1: both fields, as its example has them.
+/// RFC 8058 §8.1: both fields, as in its example.
 #[test]
 fn rfc_8058_one_click_has_both_fields() {
     let list = |text: &str| text.parse::<AddressList>().unwrap();

@@ -1,6 +1,6 @@
-//! Messages from outside: what programs that nobody here wrote make of them.
+//! Tests messages from outside, with independent programs.
 
-// All of it is test: what cannot be unwrapped has failed.
+// Everything here is test code: a failed unwrap is a failed test.
 #![allow(clippy::unwrap_used)]
 
 #[cfg(feature = "dkim")]

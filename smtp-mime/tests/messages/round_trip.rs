@@ -1,4 +1,4 @@
-//! Random messages are read back by two parsers that nobody here wrote.
+//! Parses random messages with two independent parsers.
 
 use std::{
     io::Write as _,
@@ -17,7 +17,7 @@ use smtp_mime::{AddressList, Context, Date, Entity, Mailbox, Message, NameAddr};
 
 use crate::strict::{Allowed, violations};
 
-/// What a message is made of.
+/// The content of a message.
 #[derive(Clone, Debug)]
 struct Sample {
     subject: String,
@@ -54,7 +54,7 @@ fn mailbox(local_part: &str, name: &str) -> NameAddr {
     NameAddr::new(name.to_owned(), Mailbox::try_from(format!("{local_part}@example.org")).unwrap()).unwrap()
 }
 
-/// Text that stands on one line: all scripts, controls, long words and runs of blanks.
+/// Text on one line: all scripts, control characters, long words and runs of spaces.
 fn line() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         6 => "[a-zA-Z]{1,12}",
@@ -116,7 +116,7 @@ fn sample() -> impl Strategy<Value = Sample> {
         })
 }
 
-/// The text as it arrives: lines that end with CRLF, the last one too.
+/// Returns the text as it arrives: all lines end in CRLF, including the last one.
 fn lines(text: &str) -> String {
     let mut lines = text.replace("\r\n", "\n").replace('\r', "\n");
     if !lines.is_empty() && !lines.ends_with('\n') {
@@ -133,7 +133,7 @@ proptest! {
     #![proptest_config(Config { cases: 400, ..Config::default() })]
 
     #[test]
-    fn mail_parser_reads_what_was_composed(sample in sample(), smtputf8 in any::<bool>()) {
+    fn mail_parser_parses_composed_messages(sample in sample(), smtputf8 in any::<bool>()) {
         let octets = sample.octets(smtputf8);
         prop_assert_eq!(violations(&octets, Allowed { utf8_headers: smtputf8 }), Vec::<String>::new());
         let parsed = MessageParser::default().parse(&octets).unwrap();
@@ -156,9 +156,9 @@ proptest! {
     }
 }
 
-/// The `email` package of Python, which has to be installed as it is on every Debian.
+/// The `email` package of Python, which must be installed, as on every Debian.
 #[test]
-fn pythons_email_reads_what_was_composed() {
+fn pythons_email_parses_composed_messages() {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[9; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
     let mut input = Vec::new();

@@ -1,4 +1,4 @@
-//! A signature that `openssl` makes is verified by `openssl` in the message that it stands in.
+//! Verifies signatures made by `openssl`, with `openssl`, in the message that contains them.
 
 use std::{fs, io::Read as _, path::Path, process::Command};
 
@@ -17,7 +17,7 @@ fn openssl(directory: &Path, arguments: &[&str]) -> bool {
 
 #[test]
 #[ignore = "needs openssl: apt-get install openssl"]
-fn openssl_verifies_what_it_signed_and_no_changed_octet() {
+fn openssl_verifies_its_signature_and_detects_a_changed_byte() {
     let directory = tempfile::tempdir().unwrap();
     let place = directory.path();
     let certificate = [

@@ -1,17 +1,17 @@
-//! Provides a strict reading of a composed message by the letter of RFC 5322, 2045, 2046, 2047 and 2231.
+//! Provides a strict parser of composed messages, following RFC 5322, 2045, 2046, 2047 and 2231.
 //!
-//! It shares no code with the composer and knows nothing of its choices.
+//! It shares no code with the composer and knows nothing about its choices.
 
 use std::collections::HashSet;
 
-/// What the rules are applied with.
+/// Allowed exceptions from the rules.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Allowed {
-    /// Octets outside ASCII in header fields (SMTPUTF8).
+    /// Non-ASCII bytes in header fields (SMTPUTF8).
     pub(crate) utf8_headers: bool,
 }
 
-/// Every rule that a message breaks, in words; none if it is strictly valid.
+/// Returns every violation of a rule; none if the message is strictly valid.
 pub(crate) fn violations(octets: &[u8], allowed: Allowed) -> Vec<String> {
     let mut found = Vec::new();
     if !octets.ends_with(b"\r\n") {
@@ -20,7 +20,7 @@ pub(crate) fn violations(octets: &[u8], allowed: Allowed) -> Vec<String> {
     let mut previous = 0;
     for octet in octets {
         if (*octet == b'\n') != (previous == b'\r') {
-            found.push("a CR or LF stands alone".to_owned());
+            found.push("a CR or LF is alone".to_owned());
             break;
         }
         previous = *octet;
@@ -34,12 +34,12 @@ pub(crate) fn violations(octets: &[u8], allowed: Allowed) -> Vec<String> {
     for name in ["from", "to", "subject", "date", "message-id", "mime-version"] {
         let count = fields.iter().filter(|(field, _)| field == name).count();
         if count != 1 {
-            found.push(format!("{name} stands {count} times"));
+            found.push(format!("{name} occurs {count} times"));
         }
     }
     for name in ["sender", "reply-to", "cc", "in-reply-to", "references"] {
         if fields.iter().filter(|(field, _)| field == name).count() > 1 {
-            found.push(format!("{name} stands more than once"));
+            found.push(format!("{name} occurs more than once"));
         }
     }
     if fields.iter().any(|(field, _)| field == "bcc") {
@@ -48,7 +48,7 @@ pub(crate) fn violations(octets: &[u8], allowed: Allowed) -> Vec<String> {
     found
 }
 
-/// Checks an entity and what it contains; gives its fields, unfolded.
+/// Checks an entity and its parts; returns its fields, unfolded.
 fn entity(
     octets: &[u8],
     container: &str,
@@ -62,7 +62,7 @@ fn entity(
         |name: &str| fields.iter().find(|(field, _)| field == name).map(|(_, value)| value.trim().to_owned());
     for (index, (name, _)) in fields.iter().enumerate() {
         if name.starts_with("content-") && fields[..index].iter().any(|(other, _)| other == name) {
-            found.push(format!("{name} stands twice"));
+            found.push(format!("{name} occurs twice"));
         }
     }
     let content_type = value("content-type").unwrap_or_else(|| "text/plain".to_owned());
@@ -74,7 +74,7 @@ fn entity(
         _ => 0,
     };
     if depth > 0 && rank(&encoding) > rank(container) {
-        found.push(format!("{encoding} stands within {container}"));
+        found.push(format!("{encoding} is within {container}"));
     }
     let eight_bit = body.iter().any(|octet| !octet.is_ascii());
     match encoding.as_str() {
@@ -126,7 +126,7 @@ fn parts(
     let places: Vec<usize> =
         (0..text.len()).filter(|at| text[*at..].starts_with(delimiter.as_bytes())).collect();
     if places.first() != Some(&0) {
-        found.push("a preamble stands before the first part".to_owned());
+        found.push("the first part has a preamble before it".to_owned());
     }
     for (index, start) in places.iter().enumerate() {
         let behind = &text[start + delimiter.len()..];
@@ -137,7 +137,7 @@ fn parts(
                     continue;
                 }
                 let part = &text[start + delimiter.len() + 2..*end];
-                // The CRLF before a delimiter belongs to it.
+                // The CRLF before a delimiter belongs to the delimiter.
                 let _ = entity(&[part, b"\r\n"].concat(), encoding, allowed, depth + 1, found);
             }
             None if behind == b"--\r\n" => {}
@@ -169,16 +169,16 @@ fn fields(header: &[u8], allowed: Allowed, found: &mut Vec<String>) -> Vec<(Stri
         if line.chars().any(char::is_control) {
             found.push(format!("a control character in {line:?}"));
         }
-        // A name that is alone longer than a line cannot be folded; no test has one.
+        // A name that is longer than a line cannot be folded; no test has one.
         let words = line.trim_start().split(' ').count();
         if line.len() > 78 && words > 2 {
             found.push(format!("a header line of {} octets could have been folded: {line}", line.len()));
         }
-        // Right behind a name nothing is folded, however long it is.
+        // There is no fold right after a name, however long it is.
         if line.contains("=?utf-8?") && line.len() > 76 && words > 2 {
             found.push(format!("a line of {} octets holds an encoded-word", line.len()));
         }
-        // within < and > stands an address or a message identifier, of which =? may be a part (RFC 2047 §5)
+        // the text within < and > is an address or a message identifier, which may contain =? (RFC 2047 §5)
         let words = line.split([' ', '"', ',', ';', '(', ')']).filter(|word| !word.starts_with('<'));
         for word in words.filter(|word| word.contains("=?")) {
             encoded_word(word, found);
@@ -197,7 +197,7 @@ fn fields(header: &[u8], allowed: Allowed, found: &mut Vec<String>) -> Vec<(Stri
             Some((name, value)) if name.bytes().all(|octet| octet.is_ascii_graphic() && octet != b':') => {
                 fields.push((name.to_lowercase(), value.to_owned()));
             }
-            _ => found.push(format!("{line:?} is no header field")),
+            _ => found.push(format!("{line:?} is not a header field")),
         }
     }
     fields
@@ -273,7 +273,7 @@ fn base64(body: &[u8], found: &mut Vec<String>) {
     }
 }
 
-/// Parameters by RFC 2045 §5.1 and RFC 2231.
+/// Parses parameters according to RFC 2045 §5.1 and RFC 2231.
 fn parameters(value: &str, found: &mut Vec<String>) {
     let mut names = HashSet::new();
     let mut rest = value.split_once(';').map_or("", |(_, rest)| rest).trim();
@@ -283,7 +283,7 @@ fn parameters(value: &str, found: &mut Vec<String>) {
             return;
         };
         if !names.insert(name.to_lowercase()) {
-            found.push(format!("parameter {name} stands twice"));
+            found.push(format!("parameter {name} occurs twice"));
         }
         let extended = name.ends_with('*');
         let end = if let Some(quoted) = behind.strip_prefix('"') {

@@ -2,6 +2,7 @@
 
 #[cfg(feature = "program")]
 mod backlog;
+mod finding;
 mod log;
 mod message;
 #[cfg(feature = "net")]
@@ -14,18 +15,16 @@ use std::{collections::VecDeque, sync::Arc};
 pub(crate) use self::backlog::Backlog;
 #[cfg(feature = "net")]
 pub use self::store::{Store, StoreError, StoreFormat};
+pub use self::{
+    finding::{Fault, Finding, Mismatch},
+    message::{Envelope, Message, Parameter, Path, Summary},
+    transcript::{Entry, Kind, Transcript},
+};
 pub(crate) use self::{
     log::{Extra, Item, Log, Page},
     message::{header_fields, unfolded},
 };
-pub use self::{
-    message::{Envelope, Message, Parameter, Path, Summary},
-    transcript::{Entry, Kind, Transcript},
-};
-use crate::{
-    report::{Finding, Mismatch},
-    signal::Change,
-};
+use crate::sync::Change;
 
 /// How much a server keeps; what goes beyond makes it forget the oldest, never refuse.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,11 +1,21 @@
 //! Provides the driver: one loop that does what a [`Session`] asks for, over sockets or any `Read + Write`.
 
+#[cfg(feature = "net")]
+mod blackhole;
+#[cfg(feature = "net")]
+mod connections;
+#[cfg(feature = "net")]
+mod dispatcher;
 #[cfg(all(feature = "net", unix))]
-pub(crate) mod crowd;
+mod event_loop;
 #[cfg(feature = "net")]
-pub(crate) mod listener;
+mod listener;
 #[cfg(feature = "net")]
-pub(crate) mod stream;
+mod socket;
+#[cfg(feature = "net")]
+mod stream;
+#[cfg(feature = "net")]
+mod workers;
 
 use core::time::Duration;
 use std::{
@@ -13,6 +23,14 @@ use std::{
     time::Instant,
 };
 
+#[cfg(feature = "net")]
+pub use self::blackhole::Blackhole;
+#[cfg(feature = "net")]
+pub(crate) use self::{
+    connections::Connections,
+    dispatcher::Dispatcher,
+    listener::{Listener, Place},
+};
 use crate::{
     scenario::Close,
     session::{Handshake, Output, Secured, Session},
@@ -22,6 +40,10 @@ use crate::{
 const SMALL: usize = 4 * 1024;
 /// What is read at once from a client that sends more than fits.
 const LARGE: usize = 64 * 1024;
+
+/// How long an orderly close waits for the client's end before it gives up.
+#[cfg(feature = "net")]
+const LINGER: Duration = Duration::from_secs(2);
 
 /// A connection as the driver wants it.
 pub(crate) trait Connection {

@@ -1,4 +1,4 @@
-//! Defines [`Builder`], which says what a mock shall be.
+//! Defines [`Builder`], the configuration of a mock.
 
 use core::{panic::Location, time::Duration};
 use std::{
@@ -10,13 +10,13 @@ use std::{
 use super::{Mock, StartError};
 use crate::{
     capture::{CaptureLimits, Store},
-    driver::listener::{Listener, Place, Shared},
+    driver::{Connections, Dispatcher, Listener, Place},
     scenario::{Certificate, Dialogue, Mechanism, Protocol, Rule, Scenario, ScenarioError, TlsMode},
     server::Server,
     tls::{Acceptors, Authority, Chain},
 };
 
-/// Says what a mock shall be; [`start`](Self::start) makes it so.
+/// Configures a mock; [`start`](Self::start) starts it.
 #[derive(Clone, Debug)]
 pub struct Builder {
     scenario: Scenario,
@@ -170,6 +170,13 @@ impl Builder {
         self
     }
 
+    /// Acknowledges at once what a client sends (`TCP_QUICKACK`, on Linux).
+    #[must_use]
+    pub fn quick_ack(mut self) -> Self {
+        self.scenario.quick_ack = true;
+        self
+    }
+
     /// The seed of everything random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -296,9 +303,10 @@ impl Builder {
             server.set_store(store);
         }
         let acceptors = Acceptors::new(Arc::clone(&authority), self.chain);
-        let shared = Shared::new(server.clone(), acceptors, self.sessions);
+        let connections = Connections::new(acceptors, server.scenario(), self.sessions);
+        let dispatcher = Arc::new(Dispatcher::new(server.clone(), connections));
         let open = |place: Place, implicit: bool| {
-            Listener::open(&place, implicit, narrow, &shared).map_err(|error| StartError::Bind {
+            Listener::open(&place, implicit, narrow, &dispatcher).map_err(|error| StartError::Bind {
                 place: match &place {
                     Place::Tcp(address) => address.to_string(),
                     Place::Unix(path) => path.display().to_string(),
@@ -312,7 +320,7 @@ impl Builder {
         let addr = tcp.address().unwrap_or(self.tcp);
         Ok(Mock {
             server,
-            shared,
+            dispatcher,
             authority,
             tcp,
             addr,

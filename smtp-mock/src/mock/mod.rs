@@ -13,11 +13,11 @@ use std::{
 pub use self::builder::Builder;
 use crate::{
     capture::{Message, Transcript},
-    driver::listener::{Blackhole, Listener, Shared},
+    driver::{Blackhole, Dispatcher, Listener},
     report::{Failure, Report},
     scenario::{Protocol, Rule, Scenario, ScenarioError, TlsMode, print_duration},
     server::Server,
-    signal::Change,
+    sync::Change,
     tls::Authority,
 };
 
@@ -80,7 +80,7 @@ impl core::error::Error for StartError {
 #[derive(Debug)]
 pub struct Mock {
     server: Server,
-    shared: Arc<Shared>,
+    dispatcher: Arc<Dispatcher>,
     authority: Arc<Authority>,
     tcp: Listener,
     addr: SocketAddr,
@@ -92,7 +92,7 @@ pub struct Mock {
 }
 
 impl Mock {
-    /// Says what the mock shall be.
+    /// Begins the configuration of a mock.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
@@ -105,25 +105,15 @@ impl Mock {
         Builder::default().start()
     }
 
-    /// Starts what a scenario file says.
+    /// Configures a mock from a scenario file.
     ///
     /// # Errors
     /// When the file cannot be read or is refused, as text with file, line and column.
     pub fn scenario(path: impl AsRef<Path>) -> Result<Builder, String> {
-        let path = path.as_ref();
-        let source = std::fs::read_to_string(path)
-            .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-        let name = path.display().to_string();
-        let is_dialogue = path.extension().is_some_and(|extension| extension == "smtp");
-        let scenario = if is_dialogue {
-            Scenario::parse_dialogue(&name, &source)
-        } else {
-            Scenario::parse(&name, &source)
-        };
-        Ok(Builder::default().scenario(scenario.map_err(|error| error.to_string())?))
+        Ok(Builder::default().scenario(Scenario::read(path.as_ref())?))
     }
 
-    /// Starts a server that plays a dialogue on every connection.
+    /// Configures a mock that plays a dialogue on every connection.
     ///
     /// # Errors
     /// When the script is refused.
@@ -179,13 +169,13 @@ impl Mock {
         self.server.connections()
     }
 
-    /// What was said so far.
+    /// The transcript so far.
     #[must_use]
     pub fn transcript(&self) -> Transcript {
         self.server.transcript()
     }
 
-    /// The judgement on the run so far.
+    /// The report on the run so far.
     #[must_use]
     pub fn report(&self) -> Report {
         self.server.report()
@@ -215,7 +205,7 @@ impl Mock {
         }
     }
 
-    /// Waits for a message, so long.
+    /// Waits for a message, at most for `limit`.
     ///
     /// # Errors
     /// When none comes in time.
@@ -237,7 +227,7 @@ impl Mock {
             })
     }
 
-    /// Waits until so many messages were accepted, and gives those that were kept.
+    /// Waits until `count` messages were accepted, and returns those that were kept.
     ///
     /// # Panics
     /// When fewer come in time, with the report, at the caller's line.
@@ -258,7 +248,7 @@ impl Mock {
         })
     }
 
-    /// Waits until so many connections have ended.
+    /// Waits until `count` connections have ended.
     ///
     /// # Panics
     /// When fewer do in time, with the report, at the caller's line.
@@ -284,7 +274,7 @@ impl Mock {
         }
     }
 
-    /// Forgets messages, transcripts and findings so far.
+    /// Drops the messages, transcripts and findings so far.
     pub fn clear(&self) {
         self.server.clear();
     }
@@ -313,7 +303,7 @@ impl Mock {
         self.tcp.is_open()
     }
 
-    /// Stops the server and gives the report, satisfied or not.
+    /// Stops the server and returns the report, satisfied or not.
     #[allow(clippy::must_use_candidate, reason = "stopping is what it is called for as often as the report")]
     pub fn stop(mut self) -> Report {
         self.shut_down();
@@ -343,9 +333,9 @@ impl Mock {
 
     fn shut_down(&mut self) {
         // The sessions first: what they hold may be what a listener waits for.
-        self.shared.stop();
+        self.dispatcher.stop();
         self.pause();
-        self.shared.join();
+        self.dispatcher.join();
     }
 }
 

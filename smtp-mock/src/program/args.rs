@@ -1,10 +1,11 @@
-//! Defines what can be typed at `smtp-mock`.
+//! Defines the arguments of `smtp-mock`.
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::{Certificate, Rule, parse_duration};
+use super::listen;
+use crate::{Certificate, ExpectSettings, Rule, parse_duration, scenario::check_keyword};
 
 /// A scripted SMTP server for tests.
 #[derive(Debug, Parser)]
@@ -18,32 +19,45 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Run a server: a correct one, or what a scenario says (the same as no command)
+    /// Run a server: a correct one, or a scenario (the default)
     Run(Run),
-    /// Read scenario files and tell what is wrong with them
+    /// Check scenario files and report what is wrong in them
     Check {
         /// Scenarios (.toml) and dialogues (.smtp)
         #[arg(required = true)]
         files: Vec<PathBuf>,
     },
-    /// Stand between a client and a real server, and write down what they say as a scenario
+    /// Relay between a client and a real server, and record the session as a scenario
     Record(Record),
-    /// Play a recorded scenario: as run, and the client must say what it said before
+    /// Replay a recorded scenario; the client must send what it sent before
     Replay {
         /// The recorded scenario
         file: PathBuf,
         #[command(flatten)]
         options: Options,
     },
-    /// Write ca.pem and the seven certificates with their keys
+    /// Write the authority's certificate (ca.pem) and the seven certificates with their keys
     Certs {
-        /// The directory; it is made when it does not exist
+        /// The directory; created if it does not exist
         directory: PathBuf,
-        /// A further name or address of the good certificate (repeatable)
+        /// Add a name or address to the good certificate (repeatable)
         #[arg(long, value_name = "NAME")]
         name: Vec<String>,
     },
-    /// List the habits of real servers that --preset knows, each with its source, or print one as a scenario
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print the manual page of smtp-mock, or of a command
+    Man {
+        /// The command
+        command: Option<String>,
+        /// Write all pages to this directory instead
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        directory: Option<PathBuf>,
+    },
+    /// List the presets and their sources, or print one as a scenario
     Presets {
         /// The preset to print
         name: Option<String>,
@@ -52,7 +66,7 @@ pub(crate) enum Command {
 
 #[derive(Args, Debug)]
 pub(crate) struct Run {
-    /// A scenario (.toml) or a dialogue (.smtp); without it a correct server
+    /// A scenario (.toml) or a dialogue (.smtp); a correct server by default
     pub(crate) scenario: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) options: Options,
@@ -61,136 +75,139 @@ pub(crate) struct Run {
 #[derive(Args, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Options {
-    /// Behave as a real server is known to; see `smtp-mock presets`
+    /// Behave like a known server; see `smtp-mock presets`
     #[arg(long, value_name = "NAME")]
     pub(crate) preset: Option<String>,
-    /// Address and port; port 0 takes a free one
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    /// Listen on this port of loopback, or on HOST:PORT; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listen::parse)]
     pub(crate) listen: SocketAddr,
-    /// A second address, where TLS begins at once
-    #[arg(long, value_name = "ADDR:PORT")]
+    /// Listen here too, with implicit TLS
+    #[arg(long, value_name = "ADDR", value_parser = listen::parse)]
     pub(crate) smtps: Option<SocketAddr>,
-    /// A unix socket at this path too
+    /// Listen on a unix socket at this path too
     #[arg(long, value_name = "PATH")]
     pub(crate) unix: Option<PathBuf>,
-    /// The name in the greeting and in the certificate
+    /// Use this name in the greeting and in the certificate
     #[arg(long, value_name = "NAME")]
     pub(crate) hostname: Option<String>,
     /// Speak LMTP
     #[arg(long)]
     pub(crate) lmtp: bool,
-    /// Write messages there before they are acknowledged; refuse those that cannot be written (452) and exit with 1
+    /// Write messages to this directory before acknowledging them; refuse those that cannot be written (452) and exit with 1
     #[arg(long, value_name = "DIR")]
     pub(crate) store: Option<PathBuf>,
-    /// How --store writes them
+    /// Format of --store
     #[arg(long, value_enum, default_value = "eml", requires = "store")]
     pub(crate) format: Format,
-    /// Refuse messages (452) when the store has this many, and keep no more than this many in memory
+    /// Refuse messages (452) once the store holds N, and keep at most N in memory
     #[arg(long, value_name = "N")]
     pub(crate) max_messages: Option<usize>,
-    /// Refuse messages (452) when the store has this many octets, and keep no more than this many in memory
+    /// Refuse messages (452) once the store holds N bytes, and keep at most N bytes in memory
     #[arg(long, value_name = "N")]
     pub(crate) max_bytes: Option<usize>,
-    /// Exit after so many messages, or sessions (`3`, `3 messages`, `2 sessions`)
+    /// Exit after N messages or sessions: `3`, `3 messages`, `2 sessions`
     #[arg(long, value_name = "N", value_parser = ExitAfter::parse)]
     pub(crate) exit_after: Option<ExitAfter>,
-    /// Exit with status 124 when nothing else ended the run before
+    /// Exit with status 124 after this time, unless the run has ended before
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
-    /// End a connection with 421 when its client is silent, or reads nothing, for this long; 0 is for ever (default 5m)
+    /// Exit with status 1 unless this holds at the end: messages=N, connections=N, quit=BOOL or clean=BOOL, where N is 3, 1..,
+    /// ..2 or 1..3 (repeatable)
+    #[arg(long, value_name = "NAME=VALUE", value_parser = ExpectSettings::parse)]
+    pub(crate) expect: Vec<ExpectSettings>,
+    /// Close a connection with 421 after its client sends or reads nothing for this long; 0 disables [default: 5m]
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) idle: Option<Duration>,
-    /// Serve N clients at once; up to 1,024 more wait in the listen backlog for their greeting
+    /// Serve at most N clients at once; 1,024 more can wait in the listen backlog
     #[arg(long, value_name = "N", default_value_t = 2048, value_parser = session_limit)]
     pub(crate) sessions: usize,
-    /// Let recipients such as 450-4.2.2@…, 421-continue@…, delay-5s@…, rst@… or body-554@… decide what happens
+    /// Let recipients such as 450-4.2.2@…, 421-continue@…, delay-5s@…, rst@… or body-554@… choose the fault
     #[arg(long)]
     pub(crate) magic: bool,
-    /// Faults by chance, 0 to 1; the same ones for the same --seed: 4yz, 5yz, 421 and the end, 421 and the session goes on, a
-    /// reset, the end, half a reply, silence, a drip, a delay, garbage
+    /// Inject random faults with probability P, 0 to 1, the same ones for the same --seed: 4yz, 5yz, 421 with and without a
+    /// close, reset, close, half a reply, stall, drip, delay, garbage
     #[arg(long, value_name = "P")]
     pub(crate) chaos: Option<f64>,
-    /// The seed of everything random
+    /// Seed all random choices
     #[arg(long, value_name = "N")]
     pub(crate) seed: Option<u64>,
-    /// VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, mail=delay:5s,
-    /// data=421-continue. Verbs: connect, helo, ehlo, lhlo, starttls, tls, auth, mail, rcpt, data, bdat, body (the end of a
-    /// message), rset, noop, vrfy, expn, help, xclient, quit, unknown, any. Actions: a reply code, 421-continue (the session goes on after it; 421 alone ends it), stall, fin,
-    /// rst, half, delay:D, drip:D, split:1,3, split-lines:D, garbage:N, long-line:N, endless:TEXT, stop-reading:D,
-    /// raw:OCTETS
-    #[arg(long, value_name = "FAULT", value_parser = super::fault::parse)]
+    #[arg(long, value_name = "FAULT", value_parser = super::fault::parse, help = super::fault::help())]
     pub(crate) fault: Vec<Rule>,
-    /// Take an extension from the offer (repeatable)
-    #[arg(long, value_name = "KEYWORD")]
+    /// Do not offer this extension (repeatable)
+    #[arg(long, value_name = "KEYWORD", value_parser = keyword)]
     pub(crate) hide: Vec<String>,
-    /// Let a user in (repeatable)
+    /// Accept this login (repeatable)
     #[arg(long, value_name = "USER:PASSWORD", value_parser = pair)]
     pub(crate) user: Vec<(String, String)>,
-    /// Let a user in with an OAuth token (repeatable)
+    /// Accept this OAuth token (repeatable)
     #[arg(long, value_name = "USER:TOKEN", value_parser = pair)]
     pub(crate) token: Vec<(String, String)>,
-    /// Refuse mail before AUTH
+    /// Require AUTH before MAIL
     #[arg(long)]
     pub(crate) require_auth: bool,
-    /// Offer PLAIN and LOGIN without TLS too
+    /// Offer PLAIN and LOGIN also without TLS
     #[arg(long)]
     pub(crate) plaintext_auth: bool,
-    /// When TLS begins
+    /// Start TLS never, after STARTTLS, or at once
     #[arg(long, value_enum)]
     pub(crate) tls: Option<Tls>,
-    /// Refuse mail before TLS
+    /// Require TLS before MAIL
     #[arg(long)]
     pub(crate) require_tls: bool,
-    /// good, expired, not-yet-valid, wrong-host, self-signed, unknown-ca, missing-intermediate, or a file in PEM
+    /// Present this certificate: good, expired, not-yet-valid, wrong-host, self-signed, unknown-ca, missing-intermediate, or a
+    /// PEM file
     #[arg(long, value_name = "KIND|FILE", value_parser = CertificateChoice::parse)]
     pub(crate) cert: Option<CertificateChoice>,
-    /// The key of a --cert FILE, PKCS#8 in PEM
+    /// Private key of --cert FILE (PKCS#8, PEM)
     #[arg(long, value_name = "FILE", requires = "cert")]
     pub(crate) key: Option<PathBuf>,
-    /// Write the authority's certificate there, for clients to trust
+    /// Write the authority's certificate to this file, for clients to trust
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// Count messages and keep nothing, for load
+    /// Count messages but keep nothing, for load tests
     #[arg(long)]
     pub(crate) sink: bool,
-    /// Messages and the end as JSON Lines on standard output; the end alone with --sink, which keeps no message to tell of
+    /// Acknowledge received data at once (TCP_QUICKACK, Linux), so that clients that wait for it do not stall
+    #[arg(long)]
+    pub(crate) quick_ack: bool,
+    /// Print each message and the end of the run as JSON Lines; with --sink only the end
     #[arg(long)]
     pub(crate) json_lines: bool,
-    /// Show what AUTH carries
+    /// Show secrets of AUTH in transcripts
     #[arg(long)]
     pub(crate) show_secrets: bool,
-    /// The transcript on standard error
+    /// Print the transcript on standard error
     #[arg(short, long)]
     pub(crate) verbose: bool,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct Record {
-    /// The real server
+    /// Relay to this server
     #[arg(long, value_name = "HOST:PORT")]
     pub(crate) upstream: String,
-    /// Where clients connect
-    #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:0")]
+    /// Listen on this port of loopback, or on HOST:PORT; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:0", value_parser = listen::parse)]
     pub(crate) listen: SocketAddr,
-    /// implicit: TLS on both sides from the beginning; else as the client asks for it
+    /// Use TLS on both sides from the start (implicit), or when the client asks for it (none)
     #[arg(long, value_enum, default_value = "none")]
     pub(crate) tls: RecordTls,
-    /// Trust this authority when the real server shows its certificate
+    /// Trust this authority for the certificate of the real server
     #[arg(long, value_name = "FILE")]
     pub(crate) upstream_ca_file: Option<PathBuf>,
     /// Do not verify the real server's certificate
     #[arg(long)]
     pub(crate) insecure: bool,
-    /// Write the mock's authority there, for the client to trust
+    /// Write the mock's authority to this file, for the client to trust
     #[arg(long, value_name = "FILE")]
     pub(crate) ca_file: Option<PathBuf>,
-    /// The scenario to write
+    /// Write the scenario to this file
     #[arg(short, long, value_name = "FILE")]
     pub(crate) output: PathBuf,
-    /// Exit after so many sessions
+    /// Exit after N sessions
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub(crate) exit_after: u64,
-    /// Exit with status 124 when the sessions did not come
+    /// Exit with status 124 after this time
     #[arg(long, value_name = "DUR", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
 }
@@ -254,6 +271,10 @@ fn session_limit(text: &str) -> Result<usize, String> {
         Ok(0) | Err(_) => Err(format!("«{text}» is no number of clients, try 2048")),
         Ok(count) => Ok(count),
     }
+}
+
+fn keyword(text: &str) -> Result<String, String> {
+    check_keyword(text).map(|()| text.to_owned())
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {

@@ -1,9 +1,21 @@
 //! Reads `--fault`: `VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION]`.
 
-use crate::{Close, Drip, On, Reply, Rule, Step, parse_duration, scenario::reply_steps};
+use crate::{
+    On, Rule, Step,
+    scenario::{ACTIONS, Action},
+};
 
-const ACTIONS: &str = "a reply code, 421-continue, stall, fin, rst, half, delay:D, drip:D, split:1,3, split-lines:D, garbage:N, \
-                       long-line:N, endless:TEXT, stop-reading:D, raw:OCTETS";
+/// What `--fault` takes, for its help.
+pub(crate) fn help() -> String {
+    let verbs: Vec<_> = On::ALL.iter().map(|on| on.as_str()).collect();
+    format!(
+        "Inject a fault: VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION], such as rcpt=452*2, body=stall, connect=rst@1, \
+         mail=delay:5s (repeatable). Verbs: {} (body is the end of a message). Actions: a reply code with or without \
+         text, {}",
+        verbs.join(", "),
+        actions()
+    )
+}
 
 /// Reads a fault as a rule.
 pub(crate) fn parse(text: &str) -> Result<Rule, String> {
@@ -42,45 +54,33 @@ fn suffix(text: &str, mark: char) -> (&str, Option<u64>) {
     }
 }
 
-fn steps(action: &str) -> Result<Vec<Step>, String> {
-    let (word, argument) = match action.split_once(':') {
+/// The actions with their arguments, for errors and help.
+fn actions() -> String {
+    let forms = ACTIONS.iter().map(|action| match action.argument {
+        Some(argument) => format!("{}:{argument}", action.word),
+        None => action.word.to_owned(),
+    });
+    forms.collect::<Vec<_>>().join(", ")
+}
+
+fn steps(text: &str) -> Result<Vec<Step>, String> {
+    let (word, argument) = match text.split_once(':') {
         Some((word, argument)) => (word, Some(argument)),
-        None => (action, None),
+        None => (text, None),
     };
-    let wanted = || argument.ok_or_else(|| format!("{word} wants an argument, try {word}:…"));
-    let duration = || wanted().and_then(parse_duration);
-    let number = || wanted().and_then(|text| text.parse().map_err(|_| format!("«{text}» is not a number")));
-    let step = match word {
-        "stall" => Step::Stall,
-        "421-continue" => Step::UnavailableContinues,
-        "fin" => Step::Close(Close::Fin),
-        "rst" => Step::Close(Close::Rst),
-        "half" | "half-close" => Step::Close(Close::HalfClose),
-        "delay" => return Ok(vec![Step::Delay(duration()?), Step::Default]),
-        "drip" => return Ok(vec![Step::Drip(Drip { bytes: 1, every: duration()? }), Step::Default]),
-        "split" => {
-            let offsets: Result<Vec<usize>, _> = wanted()?.split(',').map(str::parse).collect();
-            let offsets = offsets.map_err(|_| "split wants offsets, try split:1,3".to_owned())?;
-            return Ok(vec![Step::Split(offsets), Step::Default]);
-        }
-        "split-lines" => return Ok(vec![Step::SplitLines(duration()?), Step::Default]),
-        "garbage" => Step::Garbage(number()?),
-        "long-line" => Step::LongLine(number()?),
-        "endless" => Step::Endless(wanted()?.to_owned()),
-        "stop-reading" => return Ok(vec![Step::Default, Step::StopReading(duration()?)]),
-        "raw" => Step::Raw(crate::Octets::parse(wanted()?)?),
-        code if code.len() == 3 && code.bytes().all(|octet| octet.is_ascii_digit()) => {
-            let text = argument.unwrap_or("as you wish");
-            return Ok(reply_steps(Reply::parse(&format!("{code} {text}"))?));
-        }
-        _ => return Err(format!("«{word}» is no fault, expected one of {ACTIONS}")),
-    };
-    Ok(vec![step])
+    if word.len() == 3 && word.bytes().all(|octet| octet.is_ascii_digit()) {
+        let text = argument.unwrap_or("as you wish");
+        return Ok(Step::reply(&format!("{word} {text}"))?.alone());
+    }
+    let action = Action::find(word)
+        .ok_or_else(|| format!("«{word}» is no fault, expected one of a reply code, {}", actions()))?;
+    Ok(action.step(argument)?.alone())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Close;
 
     #[test]
     fn faults_become_rules() {
@@ -92,6 +92,7 @@ mod tests {
         assert_eq!(parse("rcpt=421-continue*2").unwrap().then, [Step::UnavailableContinues]);
         assert_eq!(parse("ehlo=drip:10ms").unwrap().then.len(), 2);
         assert_eq!(parse("body=stall").unwrap().then, [Step::Stall]);
+        assert_eq!(parse("quit=half").unwrap().then, [Step::Close(Close::HalfClose)]);
     }
 
     #[test]
@@ -103,6 +104,9 @@ mod tests {
             ("rcpt=delay", "wants an argument"),
             ("rcpt=delay:x", "not a duration"),
             ("rcpt=split:0", "offsets"),
+            ("body=stall:5s", "stall takes no argument, «5s» is one"),
+            ("mail=rst:soon", "rst takes no argument"),
+            ("rcpt=999", "999 is no reply code"),
             ("rcpt=452*0", "never fires"),
         ] {
             let error = parse(text).unwrap_err();

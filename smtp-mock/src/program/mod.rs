@@ -1,7 +1,9 @@
-//! Provides the `smtp-mock` program: `run`, `check`, `record`, `replay`, `certs`, `presets`.
+//! Provides the `smtp-mock` program: `run`, `check`, `record`, `replay`, `certs`, `presets`, `completions`, `man`.
 
 mod args;
 mod fault;
+mod listen;
+mod manual;
 mod record;
 mod run;
 
@@ -44,6 +46,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>, out: &mut dyn Write, e
         Some(Command::Check { files }) => check(&files, out),
         Some(Command::Record(record)) => record::record(&record, out, err),
         Some(Command::Certs { directory, name }) => certs(&directory, &name, out),
+        Some(Command::Completions { shell }) => manual::completions(shell, out),
+        Some(Command::Man { command, directory }) => {
+            manual::man(command.as_deref(), directory.as_deref(), out)
+        }
         Some(Command::Presets { name }) => presets(name.as_deref(), out),
     };
     match status {
@@ -65,23 +71,16 @@ impl Trouble {
     fn refused(message: impl Into<String>) -> Self {
         Self { status: REFUSED, message: message.into() }
     }
-}
 
-/// Reads a scenario or dialogue.
-fn load(path: &Path) -> Result<Scenario, Trouble> {
-    let name = path.display().to_string();
-    let source =
-        fs::read_to_string(path).map_err(|error| Trouble::refused(format!("cannot read {name}: {error}")))?;
-    let dialogue = path.extension().is_some_and(|extension| extension == "smtp");
-    let scenario =
-        if dialogue { Scenario::parse_dialogue(&name, &source) } else { Scenario::parse(&name, &source) };
-    scenario.map_err(|error| Trouble::refused(error.to_string()))
+    fn cannot_write(path: &Path, error: &std::io::Error) -> Self {
+        Self::refused(format!("cannot write {}: {error}", path.display()))
+    }
 }
 
 fn check(files: &[std::path::PathBuf], out: &mut dyn Write) -> Result<u8, Trouble> {
     let mut status = DONE;
     for file in files {
-        let verdict = match load(file) {
+        let verdict = match Scenario::read(file) {
             Ok(scenario) => {
                 format!(
                     "{}: {} rules, {} dialogues",
@@ -90,9 +89,9 @@ fn check(files: &[std::path::PathBuf], out: &mut dyn Write) -> Result<u8, Troubl
                     scenario.dialogues.len()
                 )
             }
-            Err(trouble) => {
+            Err(message) => {
                 status = REFUSED;
-                trouble.message
+                message
             }
         };
         writeln!(out, "{verdict}").map_err(no_output)?;
@@ -104,8 +103,7 @@ fn certs(directory: &Path, names: &[String], out: &mut dyn Write) -> Result<u8, 
     let authority = Authority::new(names.iter().cloned()).map_err(Trouble::refused)?;
     let write = |name: String, text: &str| {
         let path = directory.join(name);
-        fs::write(&path, text)
-            .map_err(|error| Trouble::refused(format!("cannot write {}: {error}", path.display())))
+        fs::write(&path, text).map_err(|error| Trouble::cannot_write(&path, &error))
     };
     fs::create_dir_all(directory)
         .map_err(|error| Trouble::refused(format!("cannot make {}: {error}", directory.display())))?;

@@ -4,7 +4,6 @@ use std::{
     fs,
     io::Write,
     net::TcpListener,
-    path::Path,
     sync::{Arc, Mutex},
     time::Instant,
 };
@@ -13,7 +12,7 @@ use native_tls::{Certificate as TrustedCertificate, TlsConnector};
 use serde_json::json;
 
 use super::{DONE, NOT_BOUND, TIMED_OUT, Trouble, args, no_output};
-use crate::{Authority, Certificate, Recording, record::relay::Relay, server::lock, tls::Acceptors};
+use crate::{Authority, Certificate, Recording, record::relay::Relay, sync::lock, tls::Acceptors};
 
 /// Records.
 pub(super) fn record(
@@ -45,7 +44,7 @@ pub(super) fn record(
     })?;
     let address = listener.local_addr().map_err(|error| Trouble::refused(error.to_string()))?;
     if let Some(path) = &options.ca_file {
-        fs::write(path, authority.pem()).map_err(|error| cannot_write(path, &error))?;
+        fs::write(path, authority.pem()).map_err(|error| Trouble::cannot_write(path, &error))?;
     }
     let line = json!({
         "event": "recording",
@@ -90,7 +89,7 @@ pub(super) fn record(
     }
     let text = Recording::to_toml(&name, &recordings);
     drop(recordings);
-    fs::write(&options.output, text).map_err(|error| cannot_write(&options.output, &error))?;
+    fs::write(&options.output, text).map_err(|error| Trouble::cannot_write(&options.output, &error))?;
     Ok(if in_time { DONE } else { TIMED_OUT })
 }
 
@@ -106,8 +105,4 @@ fn connector(options: &args::Record) -> Result<TlsConnector, Trouble> {
     }
     builder.danger_accept_invalid_certs(options.insecure).danger_accept_invalid_hostnames(options.insecure);
     builder.build().map_err(|error| Trouble::refused(format!("TLS cannot be set up: {error}")))
-}
-
-fn cannot_write(path: &Path, error: &std::io::Error) -> Trouble {
-    Trouble::refused(format!("cannot write {}: {error}", path.display()))
 }

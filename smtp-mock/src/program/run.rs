@@ -17,11 +17,11 @@ use tempfile::TempDir;
 use super::{
     DONE, INTERRUPTED, NOT_BOUND, TIMED_OUT, Trouble, UNSATISFIED,
     args::{CertificateChoice, ExitAfter, Format, Options, Tls},
-    load, no_output, preset,
+    no_output, preset,
 };
 use crate::{
-    CaptureLimits, Chain, ChaosSettings, Message, Mock, Protocol, Scenario, Server, StartError, Store,
-    StoreFormat, TlsMode, signal::Change,
+    CaptureLimits, Certificate, Chain, ChaosSettings, Message, Mock, Protocol, Scenario, Server, StartError,
+    Store, StoreFormat, TlsMode, sync::Change,
 };
 
 /// Runs a server.
@@ -72,19 +72,23 @@ pub(super) fn run(
         let _ = write!(err, "smtp-mock: the run is not what the scenario expects\n{report}");
         return Ok(UNSATISFIED);
     }
+    if !ended_in_time {
+        let _ = write!(err, "smtp-mock: the time is over\n{report}");
+        return Ok(TIMED_OUT);
+    }
     if options.verbose {
         for finding in &report.findings {
             let _ = writeln!(err, "  client: {finding}");
         }
     }
-    Ok(if ended_in_time { DONE } else { TIMED_OUT })
+    Ok(DONE)
 }
 
 /// The scenario of a file or preset, with what the options add.
 fn scenario(file: Option<&Path>, options: &Options) -> Result<Scenario, Trouble> {
     let mut scenario = match (file, &options.preset) {
         (Some(_), Some(_)) => return Err(Trouble::refused("a scenario or --preset, not both")),
-        (Some(file), None) => load(file)?,
+        (Some(file), None) => Scenario::read(file).map_err(Trouble::refused)?,
         (None, Some(name)) => {
             preset(name)?.scenario().map_err(|error| Trouble::refused(error.to_string()))?
         }
@@ -98,6 +102,7 @@ fn scenario(file: Option<&Path>, options: &Options) -> Result<Scenario, Trouble>
     }
     scenario.magic |= options.magic;
     scenario.sink |= options.sink;
+    scenario.quick_ack |= options.quick_ack;
     scenario.show_secrets |= options.show_secrets;
     if let Some(seed) = options.seed {
         scenario.seed = seed;
@@ -138,6 +143,14 @@ fn scenario(file: Option<&Path>, options: &Options) -> Result<Scenario, Trouble>
     }
     if let Some(CertificateChoice::Kind(certificate)) = options.cert {
         scenario.tls.cert = certificate;
+    }
+    let names_certificate = options.cert.is_some() || scenario.tls.cert != Certificate::default();
+    if names_certificate && !scenario.begins_tls() && options.smtps.is_none() {
+        // A client would pass that was to be tried with a bad certificate.
+        return Err(Trouble::refused("no client sees the certificate without TLS, try --tls starttls"));
+    }
+    for expected in &options.expect {
+        scenario.expect.merge(expected);
     }
     Ok(scenario)
 }
@@ -208,8 +221,7 @@ fn write_authority(
             .map_err(|error| Trouble::refused(format!("cannot make a temporary directory: {error}")))?;
         (directory.path().join("ca.pem"), Some(directory))
     };
-    fs::write(&path, mock.ca_pem())
-        .map_err(|error| Trouble::refused(format!("cannot write {}: {error}", path.display())))?;
+    fs::write(&path, mock.ca_pem()).map_err(|error| Trouble::cannot_write(&path, &error))?;
     Ok(Some((path.display().to_string(), directory)))
 }
 

@@ -5,6 +5,8 @@ pub(crate) mod relay;
 
 use core::fmt::Write as _;
 
+use crate::scenario::Reply;
+
 /// A session written down while it happens, octets of either side as they come; secrets and mail data stay out.
 ///
 /// ```
@@ -37,7 +39,7 @@ enum Expects {
     Response,
     /// The server said 354: mail data, of which only the last octets are kept, to find its end.
     Body,
-    /// BDAT: so many octets.
+    /// BDAT: this many octets.
     Chunk(u64),
 }
 
@@ -162,12 +164,14 @@ impl Recording {
     }
 
     fn server_line(&mut self, line: &[u8]) {
-        let plain = line.strip_suffix(b"\r\n").filter(|text| {
-            text.iter().all(|&octet| octet >= b' ' && octet != 0x7f) && core::str::from_utf8(text).is_ok()
-        });
+        let plain = line
+            .strip_suffix(b"\r\n")
+            .filter(|text| text.iter().all(|&octet| octet >= b' ' && octet != 0x7f));
+        let plain =
+            plain.and_then(|text| core::str::from_utf8(text).ok()).filter(|text| Reply::parse(text).is_ok());
         match plain {
             Some(text) => {
-                let _ = writeln!(self.script, "S: {}", String::from_utf8_lossy(text));
+                let _ = writeln!(self.script, "S: {text}");
             }
             None => {
                 let _ = writeln!(self.script, "S> {}", crate::scenario::escape(line));
@@ -254,7 +258,7 @@ fn quote(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Scenario;
+    use crate::scenario::Scenario;
 
     #[test]
     fn a_session_becomes_a_dialogue_without_secrets_and_mail() {

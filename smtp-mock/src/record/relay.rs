@@ -10,7 +10,7 @@ use std::{
 use native_tls::{TlsAcceptor, TlsConnector, TlsStream};
 
 use super::Recording;
-use crate::server::lock;
+use crate::sync::lock;
 
 /// How the relay reaches the real server and shows itself to the client.
 pub(crate) struct Relay {
@@ -67,7 +67,7 @@ impl Side {
 }
 
 impl Relay {
-    /// Relays so many sessions, one after the other, and gives what was said in each.
+    /// Relays a number of sessions, one after the other, and records each.
     pub(crate) fn run(
         &self,
         listener: &TcpListener,

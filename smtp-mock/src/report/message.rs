@@ -1,7 +1,6 @@
 //! Examines captured messages for what a client should not have sent.
 
-use super::{Fault, Finding};
-use crate::capture::{Message, header_fields};
+use crate::capture::{Fault, Finding, Message, header_fields};
 
 /// Adds what is wrong with a message. Each rule is reported once a message.
 pub(crate) fn examine(message: &Message, findings: &mut Vec<Finding>) {

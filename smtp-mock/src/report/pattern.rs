@@ -2,7 +2,10 @@
 
 use core::fmt;
 
-use crate::{capture::Transcript, scenario::Glob};
+use crate::{
+    capture::Transcript,
+    scenario::{Glob, match_items},
+};
 
 /// Where a transcript leaves a pattern.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -51,40 +54,13 @@ impl Transcript {
         let notes = pattern.iter().any(|line| line.starts_with("-- "));
         let lines: Vec<_> =
             self.lines().into_iter().filter(|line| notes || !line.starts_with("-- ")).collect();
-        // As with a glob of lines: the last `...` is where the comparison begins anew.
-        let (mut at, mut position, mut anchor) = (0, 0, None);
-        let mut farthest = (0, 0);
-        loop {
-            if position >= farthest.1 && at >= farthest.0 {
-                farthest = (at, position);
+        let is_match = |wanted: &&str, line: &String| Glob::new(*wanted).matches(line.as_bytes());
+        match_items(&pattern, &lines, |&wanted| wanted == "...", is_match).map_err(|(at, position)| {
+            TranscriptDifference {
+                expected: pattern.get(at).map(|line| (at + 1, (*line).to_owned())),
+                got: lines.get(position).cloned(),
             }
-            if at < pattern.len() && pattern[at] == "..." {
-                anchor = Some((at + 1, position));
-                at += 1;
-                continue;
-            }
-            if at == pattern.len() && position == lines.len() {
-                return Ok(());
-            }
-            let matches = at < pattern.len()
-                && position < lines.len()
-                && Glob::new(pattern[at]).matches(lines[position].as_bytes());
-            if matches {
-                at += 1;
-                position += 1;
-            } else if let Some((anchor_at, anchor_position)) = anchor.filter(|&(_, from)| from < lines.len())
-            {
-                anchor = Some((anchor_at, anchor_position + 1));
-                at = anchor_at;
-                position = anchor_position + 1;
-            } else {
-                let (at, position) = farthest;
-                return Err(TranscriptDifference {
-                    expected: pattern.get(at).map(|line| (at + 1, (*line).to_owned())),
-                    got: lines.get(position).cloned(),
-                });
-            }
-        }
+        })
     }
 
     /// Panics unless the transcript matches; see [`compare`](Self::compare).

@@ -2,28 +2,11 @@
 
 use core::fmt;
 
-use super::{Finding, message::examine};
+use super::message::examine;
 use crate::{
-    capture::{Capture, Transcript},
+    capture::{Capture, Finding, Mismatch, Transcript},
     scenario::{Scenario, Times, escape},
 };
-
-/// A client that left its dialogue.
-#[derive(Clone, Debug, Eq, PartialEq)]
-pub struct Mismatch {
-    /// The connection, counted from 1.
-    pub connection: u64,
-    /// The entry of the connection's transcript, counted from 1.
-    pub entry: usize,
-    /// The line of the script, counted from 1.
-    pub line: usize,
-    /// What the script expected.
-    pub expected: String,
-    /// What came instead, for eyes, secrets masked.
-    pub got: String,
-    /// Where the two part, in characters of `got`.
-    pub differs_at: usize,
-}
 
 /// The call that came nearest to a rule that never fired.
 #[derive(Clone, Debug, Eq, PartialEq)]

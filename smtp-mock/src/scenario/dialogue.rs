@@ -1,8 +1,6 @@
 //! Defines [`Dialogue`], a session written out line by line, which the client must follow.
 
-use core::time::Duration;
-
-use super::{Close, Drip, Glob, Octets, duration::parse_duration};
+use super::{Action, Glob, Octets, Reply, Step, step::ACTIONS};
 
 /// One line of a dialogue.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,20 +14,10 @@ pub enum DialogueLine {
     Body,
     /// `C: <eof>`: the client must close.
     EndOfFile,
-    /// `!delay D`.
-    Delay(Duration),
-    /// `!split 3,4`: cuts the next `S` line.
-    Split(Vec<usize>),
-    /// `!drip D`: the next `S` line octet by octet.
-    Drip(Drip),
-    /// `!close fin|rst|half`.
-    Close(Close),
-    /// `!stall`: nothing more.
-    Stall,
+    /// `!STEP ARGUMENT`: a step of rules, such as `!delay 5s`; `!split`, `!split-lines` and `!drip` hold for the next `S` line.
+    Step(Step),
     /// `!starttls`: the TLS handshake.
     Starttls,
-    /// `!endless text`.
-    Endless(String),
 }
 
 /// A session written out, checked line by line.
@@ -71,21 +59,16 @@ impl Dialogue {
             {
                 return Err(refuse("the client has closed already, it cannot send this".to_owned()));
             }
-            if let Some((_, DialogueLine::Split(_) | DialogueLine::Drip(_))) = lines.last()
-                && !matches!(line, DialogueLine::Send(_))
-            {
-                return Err(refuse("!split and !drip stand before an S line".to_owned()));
+            if lines.last().is_some_and(|(_, line)| is_cut(line)) && !matches!(line, DialogueLine::Send(_)) {
+                return Err(refuse(BEFORE_SEND.to_owned()));
             }
             lines.push((number, line));
         }
         if lines.is_empty() {
             return Err(DialogueError { line: 1, message: "the script is empty".to_owned() });
         }
-        if let Some((number, DialogueLine::Split(_) | DialogueLine::Drip(_))) = lines.last() {
-            return Err(DialogueError {
-                line: *number,
-                message: "!split and !drip stand before an S line".to_owned(),
-            });
+        if let Some((number, _)) = lines.last().filter(|(_, line)| is_cut(line)) {
+            return Err(DialogueError { line: *number, message: BEFORE_SEND.to_owned() });
         }
         Ok(Self { connection, lines })
     }
@@ -110,22 +93,31 @@ impl Dialogue {
 
 /// Whether nothing can come after the line.
 fn is_end(line: &DialogueLine) -> bool {
-    matches!(
-        line,
-        DialogueLine::Close(Close::Fin | Close::Rst) | DialogueLine::Stall | DialogueLine::Endless(_)
-    )
+    matches!(line, DialogueLine::Step(step) if step.is_end())
 }
+
+/// Whether the line says how the next one is cut.
+fn is_cut(line: &DialogueLine) -> bool {
+    matches!(line, DialogueLine::Step(step) if step.is_cut())
+}
+
+const BEFORE_SEND: &str = "!split, !split-lines and !drip stand before an S line";
 
 fn parse_line(text: &str) -> Result<DialogueLine, String> {
     if let Some(directive) = text.strip_prefix('!') {
         return parse_directive(directive);
     }
     let Some((mark, rest)) = text.split_at_checked(2) else {
-        return Err(format!("«{text}» is no line of a dialogue, try one of {FORMS}"));
+        return Err(format!("«{text}» is no line of a dialogue, try one of {}", forms()));
     };
     let rest = rest.strip_prefix(' ').unwrap_or(rest);
     match mark {
         "S:" => {
+            Reply::parse(rest).map_err(|_| {
+                format!(
+                    "«{rest}» is no line of a reply, which begins with a code from 200 to 599; other octets stand after S>"
+                )
+            })?;
             let mut octets = rest.as_bytes().to_vec();
             octets.extend_from_slice(b"\r\n");
             Ok(DialogueLine::Send(Octets(octets)))
@@ -136,38 +128,32 @@ fn parse_line(text: &str) -> Result<DialogueLine, String> {
             "<eof>" => DialogueLine::EndOfFile,
             _ => DialogueLine::Line(Glob::new(rest)),
         }),
-        _ => Err(format!("«{text}» is no line of a dialogue, try one of {FORMS}")),
+        _ => Err(format!("«{text}» is no line of a dialogue, try one of {}", forms())),
     }
 }
 
-const FORMS: &str = "S: S> C: !delay !split !drip !close !stall !starttls !endless #";
+/// Every form of a line, for errors.
+fn forms() -> String {
+    let directives =
+        ACTIONS.iter().filter(|action| stands_alone(action)).map(|action| format!("!{}", action.word));
+    let all: Vec<_> =
+        ["S:", "S>", "C:", "#", "!starttls"].map(str::to_owned).into_iter().chain(directives).collect();
+    all.join(" ")
+}
+
+/// Whether an action means something where every reply is written out.
+fn stands_alone(action: &Action) -> bool {
+    !matches!(action.word, "default" | "421-continue" | "capture")
+}
 
 fn parse_directive(directive: &str) -> Result<DialogueLine, String> {
     let (word, argument) = directive.split_once(' ').unwrap_or((directive, ""));
     let argument = argument.trim();
-    let nothing = |line: DialogueLine| {
-        if argument.is_empty() { Ok(line) } else { Err(format!("!{word} takes no argument")) }
-    };
-    match word {
-        "delay" => parse_duration(argument).map(DialogueLine::Delay),
-        "split" => {
-            let offsets: Result<Vec<usize>, _> =
-                argument.split(',').map(|part| part.trim().parse()).collect();
-            let offsets = offsets.map_err(|_| format!("«{argument}» are no offsets, try !split 3,4"))?;
-            super::Step::Split(offsets.clone()).check()?;
-            Ok(DialogueLine::Split(offsets))
-        }
-        "drip" => parse_duration(argument).map(|every| DialogueLine::Drip(Drip { bytes: 1, every })),
-        "close" => match argument {
-            "fin" | "" => Ok(DialogueLine::Close(Close::Fin)),
-            "rst" => Ok(DialogueLine::Close(Close::Rst)),
-            "half" | "half-close" => Ok(DialogueLine::Close(Close::HalfClose)),
-            _ => Err(format!("«{argument}» is no way to close, try fin, rst or half")),
-        },
-        "stall" => nothing(DialogueLine::Stall),
-        "starttls" => nothing(DialogueLine::Starttls),
-        "endless" if argument.is_empty() => Err("!endless needs the line to send".to_owned()),
-        "endless" => Ok(DialogueLine::Endless(argument.to_owned())),
-        _ => Err(format!("unknown directive «!{word}», expected one of {FORMS}")),
+    if word == "starttls" && argument.is_empty() {
+        return Ok(DialogueLine::Starttls);
     }
+    let action = Action::find(word).filter(|action| stands_alone(action));
+    let action = action.ok_or_else(|| format!("unknown directive «!{word}», expected one of {}", forms()))?;
+    let argument = if word == "close" && argument.is_empty() { "fin" } else { argument };
+    action.step(Some(argument)).map(DialogueLine::Step)
 }

@@ -1,6 +1,7 @@
 //! Reads scenario files: TOML through serde, errors with file, line and column.
 
 use core::{fmt, ops::Range};
+use std::{fs, path::Path};
 
 use serde::Deserialize;
 use toml::Spanned;
@@ -62,6 +63,18 @@ impl fmt::Display for ScenarioError {
 impl core::error::Error for ScenarioError {}
 
 impl Scenario {
+    /// Reads a file: a dialogue when its name ends with `.smtp`, else a scenario in TOML.
+    ///
+    /// # Errors
+    /// When the file cannot be read or is refused, as text with file, line and column.
+    pub fn read(path: &Path) -> Result<Self, String> {
+        let name = path.display().to_string();
+        let source = fs::read_to_string(path).map_err(|error| format!("cannot read {name}: {error}"))?;
+        let is_dialogue = path.extension().is_some_and(|extension| extension == "smtp");
+        let read = if is_dialogue { Self::parse_dialogue } else { Self::parse };
+        read(&name, &source).map_err(|error| error.to_string())
+    }
+
     /// Reads a scenario out of TOML; `file` is what errors call it.
     ///
     /// # Errors
@@ -155,6 +168,7 @@ impl Scenario {
             seed: form.seed,
             magic: form.magic,
             sink: form.sink,
+            quick_ack: form.quick_ack,
             show_secrets: form.show_secrets,
             server: form.server,
             tls: form.tls.map(Spanned::into_inner).unwrap_or_default(),
@@ -202,6 +216,8 @@ struct Form {
     magic: bool,
     #[serde(default)]
     sink: bool,
+    #[serde(default)]
+    quick_ack: bool,
     #[serde(default)]
     show_secrets: bool,
     #[serde(default)]

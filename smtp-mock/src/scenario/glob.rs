@@ -15,7 +15,7 @@ impl Glob {
         Self(pattern.into())
     }
 
-    /// Tells whether the whole of `octets` matches.
+    /// Whether the whole of `octets` matches.
     ///
     /// ```
     /// use smtp_mock::Glob;
@@ -24,31 +24,8 @@ impl Glob {
     /// ```
     #[must_use]
     pub fn matches(&self, octets: &[u8]) -> bool {
-        // One star is remembered at a time, so the work is bounded by pattern × text and needs no recursion.
-        let pattern = self.0.as_bytes();
-        let (mut at, mut star) = (0, None);
-        let mut position = 0;
-        while position < octets.len() {
-            match pattern.get(at) {
-                Some(b'*') => {
-                    star = Some((at, position));
-                    at += 1;
-                }
-                Some(&wanted) if wanted == b'?' || wanted.eq_ignore_ascii_case(&octets[position]) => {
-                    at += 1;
-                    position += 1;
-                }
-                _ => match star {
-                    Some((star_at, from)) => {
-                        star = Some((star_at, from + 1));
-                        at = star_at + 1;
-                        position = from + 1;
-                    }
-                    None => return false,
-                },
-            }
-        }
-        pattern[at..].iter().all(|&octet| octet == b'*')
+        let is_match = |&wanted: &u8, octet: &u8| wanted == b'?' || wanted.eq_ignore_ascii_case(octet);
+        match_items(self.0.as_bytes(), octets, |&wanted| wanted == b'*', is_match).is_ok()
     }
 
     /// How many leading octets of `octets` the pattern's literal beginning agrees with: where a difference is marked.
@@ -71,6 +48,44 @@ impl Glob {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// Matches the whole of `items` with a pattern in which a wildcard stands for any number of them.
+///
+/// # Errors
+/// The farthest that they agree: how much of the pattern, and how many items.
+pub(crate) fn match_items<P, T>(
+    pattern: &[P],
+    items: &[T],
+    is_wildcard: impl Fn(&P) -> bool,
+    is_match: impl Fn(&P, &T) -> bool,
+) -> Result<(), (usize, usize)> {
+    // One wildcard is remembered at a time, so the work is bounded by pattern × items and needs no recursion.
+    let (mut at, mut position, mut wildcard) = (0, 0, None);
+    let mut farthest = (0, 0);
+    loop {
+        if at >= farthest.0 && position >= farthest.1 {
+            farthest = (at, position);
+        }
+        match (pattern.get(at), items.get(position)) {
+            (Some(wanted), _) if is_wildcard(wanted) => {
+                at += 1;
+                wildcard = Some((at, position));
+            }
+            (None, None) => return Ok(()),
+            (Some(wanted), Some(item)) if is_match(wanted, item) => {
+                at += 1;
+                position += 1;
+            }
+            _ => match wildcard.filter(|&(_, from)| from < items.len()) {
+                Some((after, from)) => {
+                    wildcard = Some((after, from + 1));
+                    (at, position) = (after, from + 1);
+                }
+                None => return Err(farthest),
+            },
+        }
     }
 }
 

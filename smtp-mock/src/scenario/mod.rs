@@ -5,6 +5,7 @@ mod duration;
 mod file;
 mod glob;
 mod octets;
+mod offers;
 mod preset;
 mod reply;
 mod rule;
@@ -26,7 +27,15 @@ pub use self::{
     },
     step::{Close, Drip, Step},
 };
-pub(crate) use self::{reply::append_code, rule::reply_steps, step::LARGEST};
+pub(crate) use self::{
+    glob::match_items,
+    offers::{Extension, Offers},
+    reply::append_code,
+    rule::reply_steps,
+    step::{Action, LARGEST},
+};
+#[cfg(feature = "program")]
+pub(crate) use self::{offers::check_keyword, step::ACTIONS};
 
 /// Everything that decides what the server does: with no rule and no dialogue, a correct server.
 ///
@@ -54,6 +63,9 @@ pub struct Scenario {
     pub magic: bool,
     /// Whether messages are counted but neither kept nor logged, for load.
     pub sink: bool,
+    /// Whether what a client sends is acknowledged at once (`TCP_QUICKACK`, on Linux), so that one that waits for the
+    /// acknowledgement does not stall.
+    pub quick_ack: bool,
     /// Whether transcripts show what AUTH carries.
     pub show_secrets: bool,
     /// What kind of server it is.
@@ -93,6 +105,26 @@ impl Scenario {
     /// Whether any step stops reading: sockets then get small buffers, so that a client feels it.
     #[cfg(feature = "net")]
     pub(crate) fn stops_reading(&self) -> bool {
-        self.rules.iter().flat_map(|rule| &rule.then).any(|step| matches!(step, Step::StopReading(_)))
+        self.steps().any(|step| matches!(step, Step::StopReading(_)))
+    }
+
+    /// Whether a session may come to a TLS handshake.
+    #[cfg(feature = "program")]
+    pub(crate) fn begins_tls(&self) -> bool {
+        let lines = self.dialogues.iter().flat_map(Dialogue::lines);
+        self.tls.mode != TlsMode::None
+            || lines.into_iter().any(|(_, line)| *line == DialogueLine::Starttls)
+            || self.rules.iter().any(|rule| matches!(rule.on, On::Starttls | On::Any))
+    }
+
+    #[cfg(feature = "net")]
+    fn steps(&self) -> impl Iterator<Item = &Step> {
+        let of_rules = self.rules.iter().flat_map(|rule| &rule.then);
+        let of_dialogues =
+            self.dialogues.iter().flat_map(Dialogue::lines).filter_map(|(_, line)| match line {
+                DialogueLine::Step(step) => Some(step),
+                _ => None,
+            });
+        of_rules.chain(of_dialogues)
     }
 }

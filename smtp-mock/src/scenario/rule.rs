@@ -109,7 +109,7 @@ impl On {
         }
     }
 
-    /// Whether a command line stands behind the hook.
+    /// Whether the hook has a command line.
     fn has_line(self) -> bool {
         !matches!(self, Self::Connect | Self::Tls | Self::Body)
     }
@@ -489,8 +489,7 @@ impl Rule {
         }
         for (index, step) in self.then.iter().enumerate() {
             step.check()?;
-            let last = matches!(step, Step::Stall | Step::Endless(_) | Step::Close(Close::Fin | Close::Rst));
-            if last && index + 1 < self.then.len() {
+            if step.is_end() && index + 1 < self.then.len() {
                 return Err(format!("nothing can come after step {} of the rule, it is the end", index + 1));
             }
         }

@@ -1,11 +1,11 @@
-//! Defines the tables of a scenario that say what kind of server the rules stand on.
+//! Defines the tables of a scenario that describe the server.
 
 use core::{fmt, time::Duration};
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Deserializer};
 
-use super::{Octets, Reply, Times, duration};
+use super::{Octets, Reply, Times, duration, offers};
 
 /// The protocol that the server speaks.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Deserialize)]
@@ -46,8 +46,10 @@ pub struct ServerSettings {
     /// SMTP or LMTP.
     pub protocol: Protocol,
     /// The lines of the reply to EHLO, STARTTLS and AUTH apart: they follow from `[tls]` and `[auth]`.
+    #[serde(deserialize_with = "offers::deserialize_lines")]
     pub extensions: Vec<String>,
     /// Extensions that work but are not offered.
+    #[serde(deserialize_with = "offers::deserialize_lines")]
     pub hide: Vec<String>,
     /// The PROXY header that is expected.
     pub proxy: ProxyHeader,
@@ -103,18 +105,18 @@ pub enum Certificate {
     /// For `localhost`, 127.0.0.1, `::1` and the host name, by the mock's own authority.
     #[default]
     Good,
-    /// As `Good`, but its time is over.
+    /// As `Good`, but expired.
     Expired,
-    /// As `Good`, but its time has not come.
+    /// As `Good`, but not valid yet.
     NotYetValid,
     /// For another host.
     WrongHost,
-    /// By nobody but itself.
+    /// Signed by itself.
     SelfSigned,
-    /// By an authority that nobody knows.
+    /// Signed by an unknown authority.
     #[serde(alias = "unknown-issuer")]
     UnknownCa,
-    /// By an intermediate authority that is not sent along.
+    /// Signed by an intermediate authority that is not sent along.
     MissingIntermediate,
 }
 
@@ -147,6 +149,7 @@ impl Certificate {
     /// The certificate of this word.
     #[must_use]
     pub fn from_word(word: &str) -> Option<Self> {
+        let word = if word == "unknown-issuer" { "unknown-ca" } else { word };
         Self::ALL.into_iter().find(|certificate| certificate.as_str() == word)
     }
 }
@@ -192,7 +195,7 @@ pub struct TlsSettings {
     pub mode: TlsMode,
     /// The certificate.
     pub cert: Certificate,
-    /// Octets in clear behind the reply to STARTTLS, in the same packet.
+    /// Octets in clear after the reply to STARTTLS, in the same packet.
     pub inject: Option<Octets>,
     /// Whether MAIL and AUTH need TLS (530).
     pub require: bool,
@@ -268,7 +271,7 @@ impl Mechanism {
         Self::ALL.into_iter().find(|mechanism| mechanism.as_str().eq_ignore_ascii_case(name))
     }
 
-    /// Whether the exchange shows a password or token to whoever listens.
+    /// Whether an eavesdropper can read the password or token in the exchange.
     #[must_use]
     pub fn reveals_secret(self) -> bool {
         matches!(self, Self::Plain | Self::Login | Self::Xoauth2 | Self::Oauthbearer)
@@ -485,6 +488,31 @@ pub struct ExpectSettings {
     pub quit: Option<bool>,
     /// Whether the client breaks no rule of its own: the compliance report is empty.
     pub clean: Option<bool>,
+}
+
+impl ExpectSettings {
+    /// Reads one expectation in the words of the table: `messages=1`, `connections=1..3`, `quit=true`.
+    ///
+    /// # Errors
+    /// A text for people, when it is none.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (name, value) =
+            text.split_once('=').ok_or_else(|| format!("«{text}» has no =, try messages=1"))?;
+        let integer = value.parse().map(toml::Value::Integer).ok();
+        let value = integer.or_else(|| value.parse().map(toml::Value::Boolean).ok());
+        let value = value.unwrap_or_else(|| toml::Value::String(text[name.len() + 1..].to_owned()));
+        let table = toml::Table::from_iter([(name.to_owned(), value)]);
+        table.try_into().map_err(|error: toml::de::Error| error.message().to_owned())
+    }
+
+    /// Takes over what the other sets.
+    #[cfg(feature = "program")]
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.messages = other.messages.or(self.messages);
+        self.connections = other.connections.or(self.connections);
+        self.quit = other.quit.or(self.quit);
+        self.clean = other.clean.or(self.clean);
+    }
 }
 
 fn every_fault() -> Vec<ChaosFault> {

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use serde::Deserialize;
 
-use super::{Octets, Reply, duration, octets};
+use super::{Octets, Reply, duration, octets, parse_duration};
 
 /// How the server ends a connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Hash, Deserialize)]
@@ -18,6 +18,18 @@ pub enum Close {
     /// The server's direction ends; it goes on reading and never answers again.
     #[serde(alias = "half")]
     HalfClose,
+}
+
+impl Close {
+    /// The way of closing that has this word in scenario files.
+    pub(crate) fn from_word(word: &str) -> Option<Self> {
+        match word {
+            "fin" => Some(Self::Fin),
+            "rst" => Some(Self::Rst),
+            "half-close" | "half" => Some(Self::HalfClose),
+            _ => None,
+        }
+    }
 }
 
 /// Sends what follows a few octets at a time.
@@ -83,7 +95,104 @@ pub enum Step {
     Capture(bool),
 }
 
+/// A step as dialogues, `--fault` and magic addresses name it.
+pub(crate) struct Action {
+    pub(crate) word: &'static str,
+    /// What its argument is, if it has one.
+    pub(crate) argument: Option<&'static str>,
+    /// Whether a magic address may name it.
+    pub(crate) magic: bool,
+    read: fn(&str) -> Result<Step, String>,
+}
+
+/// The actions, besides a reply code.
+#[rustfmt::skip]
+pub(crate) const ACTIONS: &[Action] = &[
+    Action { word: "default", argument: None, magic: false, read: |_| Ok(Step::Default) },
+    Action { word: "421-continue", argument: None, magic: true, read: |_| Ok(Step::UnavailableContinues) },
+    Action { word: "stall", argument: None, magic: true, read: |_| Ok(Step::Stall) },
+    Action { word: "fin", argument: None, magic: true, read: |_| Ok(Step::Close(Close::Fin)) },
+    Action { word: "rst", argument: None, magic: true, read: |_| Ok(Step::Close(Close::Rst)) },
+    Action { word: "half-close", argument: None, magic: true, read: |_| Ok(Step::Close(Close::HalfClose)) },
+    Action { word: "close", argument: Some("HOW"), magic: false, read: read_close },
+    Action { word: "delay", argument: Some("D"), magic: true, read: |text| Ok(Step::Delay(parse_duration(text)?)) },
+    Action { word: "drip", argument: Some("D"), magic: true, read: |text| Ok(Step::Drip(Drip { bytes: 1, every: parse_duration(text)? })) },
+    Action { word: "split", argument: Some("N,N"), magic: false, read: read_split },
+    Action { word: "split-lines", argument: Some("D"), magic: true, read: |text| Ok(Step::SplitLines(parse_duration(text)?)) },
+    // Only where the steps are known from the start do sockets have the small buffers that a client feels.
+    Action { word: "stop-reading", argument: Some("D"), magic: false, read: |text| Ok(Step::StopReading(parse_duration(text)?)) },
+    Action { word: "garbage", argument: Some("N"), magic: true, read: |text| Ok(Step::Garbage(read_length(text)?)) },
+    Action { word: "long-line", argument: Some("N"), magic: true, read: |text| Ok(Step::LongLine(read_length(text)?)) },
+    Action { word: "endless", argument: Some("TEXT"), magic: false, read: |text| Ok(Step::Endless(text.to_owned())) },
+    Action { word: "raw", argument: Some("OCTETS"), magic: false, read: |text| Octets::parse(text).map(Step::Raw) },
+    Action { word: "raw-hex", argument: Some("HEX"), magic: false, read: |text| Octets::parse_hexadecimal(text).map(Step::RawHex) },
+    Action { word: "capture", argument: Some("BOOL"), magic: false, read: read_capture },
+];
+
+impl Action {
+    /// The action of this word.
+    pub(crate) fn find(word: &str) -> Option<&'static Self> {
+        let word = if word == "half" { "half-close" } else { word };
+        ACTIONS.iter().find(|action| action.word == word)
+    }
+
+    /// The step, with its argument where it has one.
+    pub(crate) fn step(&self, argument: Option<&str>) -> Result<Step, String> {
+        let step = match (self.argument, argument.filter(|argument| !argument.is_empty())) {
+            (Some(_), Some(argument)) => (self.read)(argument)?,
+            (Some(form), None) => return Err(format!("{} wants an argument, {form}", self.word)),
+            (None, None) => (self.read)("")?,
+            (None, Some(argument)) => {
+                return Err(format!("{} takes no argument, «{argument}» is one", self.word));
+            }
+        };
+        step.check()?;
+        Ok(step)
+    }
+}
+
+fn read_close(text: &str) -> Result<Step, String> {
+    let close = Close::from_word(text);
+    close.map(Step::Close).ok_or_else(|| format!("«{text}» is no way to close, try fin, rst or half-close"))
+}
+
+fn read_split(text: &str) -> Result<Step, String> {
+    let offsets: Result<Vec<usize>, _> = text.split(',').map(|part| part.trim().parse()).collect();
+    offsets.map(Step::Split).map_err(|_| format!("«{text}» are no offsets, try 1,3"))
+}
+
+fn read_length(text: &str) -> Result<usize, String> {
+    text.parse().map_err(|_| format!("«{text}» is not a number"))
+}
+
+fn read_capture(text: &str) -> Result<Step, String> {
+    text.parse().map(Step::Capture).map_err(|_| format!("«{text}» is neither true nor false"))
+}
+
 impl Step {
+    /// The steps of a rule that does nothing else: the correct server's reply stands where the step has none and does not
+    /// end the session.
+    pub(crate) fn alone(self) -> Vec<Self> {
+        match self {
+            Self::Reply(reply) => super::reply_steps(reply),
+            Self::Delay(_) | Self::Drip(_) | Self::Split(_) | Self::SplitLines(_) | Self::Capture(_) => {
+                vec![self, Self::Default]
+            }
+            Self::StopReading(_) => vec![Self::Default, self],
+            step => vec![step],
+        }
+    }
+
+    /// Whether the step says how what follows is cut.
+    pub(crate) fn is_cut(&self) -> bool {
+        matches!(self, Self::Split(_) | Self::SplitLines(_) | Self::Drip(_))
+    }
+
+    /// Whether nothing can come after the step.
+    pub(crate) fn is_end(&self) -> bool {
+        matches!(self, Self::Stall | Self::Endless(_) | Self::Close(Close::Fin | Close::Rst))
+    }
+
     /// A reply out of text: `450 4.2.0 try later`.
     ///
     /// # Errors
@@ -139,4 +248,42 @@ pub(crate) const LARGEST: usize = 16 * 1024 * 1024;
 
 fn one() -> usize {
     1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_action_has_the_words_of_scenario_files() {
+        #[derive(Deserialize)]
+        struct Form {
+            step: Step,
+        }
+        for action in ACTIONS {
+            let (argument, value) = match action.argument {
+                None => (None, None),
+                Some("HOW") => (Some("rst"), Some("\"rst\"")),
+                Some("D") if action.word == "drip" => (Some("1.5s"), Some("{ every = \"1.5s\" }")),
+                Some("D") => (Some("3"), Some("3")),
+                Some("N,N") => (Some("1,3"), Some("[1, 3]")),
+                Some("N") => (Some("64"), Some("64")),
+                Some("TEXT") => (Some("250-x"), Some("\"250-x\"")),
+                Some("OCTETS") => (Some(r"250 x\r\n"), Some(r"'250 x\r\n'")),
+                Some("HEX") => (Some("15 03"), Some("\"15 03\"")),
+                Some("BOOL") => (Some("false"), Some("false")),
+                Some(other) => panic!("{other}"),
+            };
+            let text = match value {
+                None if matches!(action.word, "fin" | "rst" | "half-close") => {
+                    format!("step = {{ close = \"{}\" }}", action.word)
+                }
+                None => format!("step = \"{}\"", action.word),
+                Some(value) => format!("step = {{ {} = {value} }}", action.word),
+            };
+            let form: Form = toml::from_str(&text).unwrap_or_else(|error| panic!("{text}: {error}"));
+            assert_eq!(action.step(argument), Ok(form.step), "{text}");
+            assert!(action.step(if argument.is_some() { None } else { Some("x") }).is_err(), "{text}");
+        }
+    }
 }

@@ -20,24 +20,20 @@ impl Session {
                 vec![Step::Reply(Reply::new(554, "5.3.0 chaos, no service")), Step::Close(Close::Fin)]
             }
             ChaosFault::Permanent => vec![Step::Reply(Reply::new(550, "5.3.0 chaos, never"))],
-            ChaosFault::Unavailable => {
-                vec![Step::Reply(Reply::new(421, "4.3.2 chaos, closing")), Step::Close(Close::Fin)]
-            }
+            ChaosFault::Unavailable => Step::Reply(Reply::new(421, "4.3.2 chaos, closing")).alone(),
             ChaosFault::UnavailableContinues => vec![Step::UnavailableContinues],
             ChaosFault::Rst => vec![Step::Close(Close::Rst)],
             ChaosFault::Fin => vec![Step::Close(Close::Fin)],
             ChaosFault::DropMidReply => {
-                let octets = self.judge(command).to_octets();
+                let octets = self.default_reply(command).to_octets();
                 let half = octets[..octets.len() / 2].to_vec();
                 vec![Step::Raw(Octets(half)), Step::Close(Close::Fin)]
             }
             ChaosFault::Stall => vec![Step::Stall],
-            ChaosFault::Drip => {
-                vec![Step::Drip(Drip { bytes: 1, every: Duration::from_millis(10) }), Step::Default]
-            }
+            ChaosFault::Drip => Step::Drip(Drip { bytes: 1, every: Duration::from_millis(10) }).alone(),
             ChaosFault::Delay => {
                 let milliseconds = u64::try_from(self.random.below(2000)).unwrap_or(0);
-                vec![Step::Delay(Duration::from_millis(milliseconds)), Step::Default]
+                Step::Delay(Duration::from_millis(milliseconds)).alone()
             }
             ChaosFault::Garbage => vec![Step::Garbage(64), Step::Close(Close::Fin)],
         })

@@ -2,15 +2,13 @@
 
 use super::{
     LINE_LIMIT, Phase, Session,
+    apply::expected_size,
     body::Body,
     command::{Command, secret_of_auth},
-    conclude::expected_size,
-    offers::Extension,
 };
 use crate::{
-    capture::Kind,
-    report::Fault,
-    scenario::{On, escape},
+    capture::{Fault, Kind},
+    scenario::{Extension, On, escape},
 };
 
 impl Session {
@@ -35,7 +33,7 @@ impl Session {
             self.find(Fault::LongCommand, "");
             self.phase = Phase::Command;
             let reply = self.answer(500, "5.5.2", "line too long");
-            self.say_plain(&reply);
+            self.send_reply(&reply);
             return true;
         }
         self.take_line(&line);
@@ -90,7 +88,7 @@ impl Session {
             return;
         }
         if matches!(command, Command::Starttls { .. }) {
-            // What is behind it is reported when it is thrown away.
+            // What follows it is reported when it is discarded.
             return;
         }
         let ends_group = !matches!(
@@ -108,11 +106,11 @@ impl Session {
         }
     }
 
-    /// Throws away what came in clear behind STARTTLS, as RFC 3207 §4.2 wants it, and notes it.
+    /// Discards what came in clear after STARTTLS, as RFC 3207 §4.2 requires, and reports it.
     pub(super) fn forget_clear_input(&mut self) {
         if !self.rest().is_empty() {
             let shown = escape(&self.rest()[..self.rest().len().min(80)]);
-            self.find(Fault::OctetsBehindStarttls, &shown);
+            self.find(Fault::OctetsAfterStarttls, &shown);
         }
         self.consume(self.rest().len());
     }
@@ -231,7 +229,7 @@ impl Session {
             return self.refuse_unstored(count);
         }
         // The replies decide for whom the message is stored, and leave when it is.
-        self.collect_said();
+        self.collect_sent();
         let (outbox, page, entries) = (self.outbox.mark(), self.page.mark(), self.entry_count);
         let mut taken = Vec::new();
         for index in 0..count {
@@ -254,7 +252,7 @@ impl Session {
     fn refuse_unstored(&mut self, count: usize) {
         for _ in 0..count {
             let reply = self.not_stored();
-            self.say_plain(&reply);
+            self.send_reply(&reply);
         }
     }
 

@@ -1,28 +1,31 @@
 //! Defines [`Session`], the server's side of one connection: no socket, no clock, no thread.
 //!
-//! The laws of these files: octets leave only through the outbox; state changes only in `conclude`, after a reply is
+//! The laws of these files: octets leave only through the outbox; state changes only in `apply`, after a reply is
 //! decided; no input makes anything grow that is not bounded (`LINE_LIMIT`, `RECIPIENTS_LIMIT`,
 //! `ATTRIBUTES_LIMIT`, [`Body`], the outbox's packets).
 
 mod answer;
+mod apply;
 mod body;
 mod chaos;
 mod command;
-mod conclude;
+mod default_reply;
 mod input;
-mod judge;
 mod magic;
-pub(crate) mod offers;
+mod offers;
 mod outbox;
+mod output;
 mod play;
 mod proxy;
 mod run;
-mod say;
+mod send;
+mod step;
 #[cfg(test)]
 mod tests;
 
-use core::{fmt, time::Duration};
+use core::time::Duration;
 
+pub use self::output::{Handshake, Output, Secured};
 use self::{
     body::Body,
     outbox::{Cut, Next, Outbox},
@@ -30,12 +33,11 @@ use self::{
 };
 use crate::{
     auth::Exchange,
-    capture::{Envelope, Page, Path},
+    capture::{Envelope, Fault, Finding, Page, Path},
     random::Random,
-    report::{Fault, Finding},
-    scenario::{Certificate, Close, HandshakeFault, On, Scenario, TlsMode, escape, print_duration},
+    scenario::{Close, On, Scenario, TlsMode, print_duration},
     server::Server,
-    signal::Change,
+    sync::Change,
 };
 
 /// More recipients in a transaction are refused even when the scenario sets no limit: they are kept until its end. RFC 5321
@@ -51,63 +53,12 @@ const LINE_LIMIT: usize = 16 * 1024;
 /// Room for input that is kept for the next: what a driver reads at once, and a line that was not whole before.
 const MOST_INPUT_ROOM: usize = 64 * 1024 + LINE_LIMIT;
 
-/// What the driver is to do next. Exhaustive on purpose: a driver that forgets one must not compile.
-#[allow(clippy::exhaustive_enums)]
-#[derive(Clone, Eq, PartialEq)]
-pub enum Output {
-    /// Write these octets, as one packet.
-    Send(Vec<u8>),
-    /// Do the server's half of a TLS handshake, or the fault in its place; then [`Session::tls_up`] or
-    /// [`Session::tls_failed`].
-    Handshake(Handshake),
-    /// End the connection. After [`Close::HalfClose`] go on reading; after the others this is all that `poll` gives.
-    Close(Close),
-    /// Nothing before this time; input may be read meanwhile, within [`Session::room`].
-    WaitUntil(Duration),
-    /// Read nothing before this time.
-    StopReading(Duration),
-    /// Nothing before there is input.
-    NeedInput,
-}
-
-/// Octets as text with escapes.
-impl fmt::Debug for Output {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Send(octets) => write!(formatter, "Send(\"{}\")", escape(octets)),
-            Self::Handshake(handshake) => formatter.debug_tuple("Handshake").field(handshake).finish(),
-            Self::Close(how) => formatter.debug_tuple("Close").field(how).finish(),
-            Self::WaitUntil(until) => formatter.debug_tuple("WaitUntil").field(until).finish(),
-            Self::StopReading(until) => formatter.debug_tuple("StopReading").field(until).finish(),
-            Self::NeedInput => formatter.write_str("NeedInput"),
-        }
-    }
-}
-
-/// A TLS handshake as the scenario wants it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Handshake {
-    /// The certificate to show.
-    pub certificate: Certificate,
-    /// What to do instead of the handshake, once the client's hello has come.
-    pub fault: Option<HandshakeFault>,
-}
-
-/// What a TLS handshake agreed on.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub struct Secured {
-    /// The octets of tls-server-end-point (RFC 5929 §4), for channel binding.
-    pub end_point: Option<Vec<u8>>,
-    /// A word on protocol and cipher, for the transcript.
-    pub description: String,
-}
-
 /// The server's side of one connection.
 ///
-/// Tell it the time, give it octets, do what [`poll`](Self::poll) says:
+/// Pass it the time and the client's octets, and do what [`poll`](Self::poll) returns:
 ///
 /// ```
-/// use core::{fmt, time::Duration};
+/// use core::time::Duration;
 /// use smtp_mock::{Output, Scenario, Server};
 ///
 /// let server = Server::new(Scenario::new());
@@ -150,7 +101,7 @@ pub struct Session {
     begun: u64,
     accepted: u64,
     exchanges: u64,
-    /// What `judge` found out about AUTH, for `conclude`.
+    /// What `default_reply` found out about AUTH, for `apply`.
     verdict: Option<Verdict>,
     /// The recipient whose reply to the mail data is being made (LMTP).
     recipient: Option<usize>,
@@ -203,8 +154,6 @@ struct Transaction {
     chunks: Option<Body>,
     /// A chunk was refused: those that follow are too.
     failed: bool,
-    /// What magic recipients ask for at the end of the mail data.
-    magic: Vec<crate::scenario::Step>,
 }
 
 #[derive(Debug)]
@@ -213,8 +162,17 @@ enum Verdict {
     Authenticated(String),
 }
 
+impl Server {
+    /// The session of the next connection.
+    #[must_use]
+    pub fn session(&self) -> Session {
+        Session::new(self.clone())
+    }
+}
+
 impl Session {
-    pub(crate) fn new(server: Server, number: u64) -> Self {
+    fn new(server: Server) -> Self {
+        let number = server.session_began();
         let scenario = server.scenario();
         let (seed, keep) = (scenario.seed, !scenario.sink);
         let plain_wire = Cut::of(&scenario.wire).is_none() && !scenario.wire.separate;
@@ -269,24 +227,24 @@ impl Session {
         self.implicit_tls = true;
     }
 
-    /// Tells the time, as a duration since the driver's epoch. It must not go back.
+    /// Sets the time, as a duration since the driver's epoch. It must not go back.
     pub fn now(&mut self, now: Duration) {
         self.now = self.now.max(now);
     }
 
-    /// Gives octets of the client, cut anyhow; welcome at any time.
+    /// Passes octets of the client, in any cut, at any time.
     pub fn input(&mut self, octets: &[u8]) {
         self.heard = true;
         if !self.greeted && !matches!(self.phase, Phase::Proxy | Phase::Start | Phase::Handshake) {
             self.find(Fault::EarlyTalker, "");
             if let Some(reply) = self.scenario().server.early.clone() {
                 self.outbox.abandon();
-                self.say_plain(&reply.into());
+                self.send_reply(&reply.into());
                 self.outbox.close(Close::Fin);
             }
         }
         if matches!(self.phase, Phase::Stalled | Phase::HalfClosed | Phase::Over(_)) {
-            // Nobody will look at it: a client must not make us keep it.
+            // It is never read: a client must not make us keep it.
             return;
         }
         let taken = self.take_mail_data(octets);
@@ -304,12 +262,12 @@ impl Session {
         (256 * 1024_usize).saturating_sub(self.input.len() - self.at)
     }
 
-    /// Says that the client's stream has ended.
+    /// Reports that the client's stream has ended.
     pub fn eof(&mut self) {
         self.ended = true;
     }
 
-    /// Says that the connection is gone: reset, or not writable.
+    /// Reports that the connection is gone: reset, or not writable.
     pub fn lost(&mut self, why: &str) {
         if !matches!(self.phase, Phase::Over(_)) {
             self.note(why);
@@ -330,7 +288,7 @@ impl Session {
         octets
     }
 
-    /// Says that the TLS handshake is done.
+    /// Reports that the TLS handshake is done.
     pub fn tls_up(&mut self, secured: Secured) {
         if !matches!(self.phase, Phase::Handshake) {
             return;
@@ -354,7 +312,7 @@ impl Session {
         };
     }
 
-    /// Says that the TLS handshake failed, or that the fault in its place was done.
+    /// Reports that the TLS handshake failed, or that the fault in its place was done.
     pub fn tls_failed(&mut self, why: &str) {
         if matches!(self.phase, Phase::Handshake) {
             self.note(&format!("the TLS handshake failed: {why}"));
@@ -406,7 +364,7 @@ impl Session {
                 return Output::Close(how);
             }
             if let Some(next) = self.outbox.next(self.now) {
-                self.collect_said();
+                self.collect_sent();
                 match next {
                     Next::Send(octets) => return Output::Send(octets),
                     Next::WaitUntil(until) => return Output::WaitUntil(until),
@@ -439,7 +397,7 @@ impl Session {
                 }
                 continue;
             }
-            self.collect_said();
+            self.collect_sent();
             if self.advance() {
                 continue;
             }
@@ -459,7 +417,7 @@ impl Session {
         }
     }
 
-    /// Looks at the input; tells whether anything came of it.
+    /// Processes the input; returns whether anything changed.
     fn advance(&mut self) -> bool {
         match &self.phase {
             Phase::Start => {
@@ -498,7 +456,7 @@ impl Session {
             Phase::Dialogue => self.end_silence_in_dialogue(&silence),
             _ => {
                 let reply = self.answer(421, "4.4.2", format!("silent for {silence}, closing"));
-                self.say_plain(&reply);
+                self.send_reply(&reply);
                 self.outbox.close(Close::Fin);
             }
         }
@@ -532,7 +490,7 @@ impl Session {
 
     fn over(&mut self, how: Close) {
         self.outbox.abandon();
-        self.collect_said();
+        self.collect_sent();
         self.input = Vec::new();
         self.at = 0;
         self.phase = Phase::Over(how);
@@ -552,7 +510,7 @@ impl Session {
         self.at += count;
         if self.at >= self.input.len() {
             if self.input.capacity() > MOST_INPUT_ROOM {
-                // A large message must not leave its room behind for as long as the connection lasts.
+                // A large message must not leave its room allocated for as long as the connection lasts.
                 self.input = Vec::new();
             }
             self.input.clear();

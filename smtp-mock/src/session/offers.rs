@@ -1,79 +1,7 @@
-//! Provides what the lines of the reply to EHLO come to, looked up once: each command asks for some of it.
+//! Asks what the server offers.
 
 use super::Session;
-use crate::scenario::{On, ServerSettings};
-
-/// Mail data beyond this is refused even when SIZE sets no limit: it bounds memory.
-const LARGEST_MESSAGE: u64 = 256 * 1024 * 1024;
-
-/// An extension that a command asks for.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Extension {
-    Auth,
-    BinaryMime,
-    Chunking,
-    DeliverBy,
-    Dsn,
-    EightBitMime,
-    EnhancedStatusCodes,
-    FutureRelease,
-    MtPriority,
-    NoSoliciting,
-    Pipelining,
-    RequireTls,
-    Rrvs,
-    Size,
-    SmtpUtf8,
-}
-
-/// Each with its keyword, in the order of the declaration.
-const EXTENSIONS: [(Extension, &str); 15] = [
-    (Extension::Auth, "AUTH"),
-    (Extension::BinaryMime, "BINARYMIME"),
-    (Extension::Chunking, "CHUNKING"),
-    (Extension::DeliverBy, "DELIVERBY"),
-    (Extension::Dsn, "DSN"),
-    (Extension::EightBitMime, "8BITMIME"),
-    (Extension::EnhancedStatusCodes, "ENHANCEDSTATUSCODES"),
-    (Extension::FutureRelease, "FUTURERELEASE"),
-    (Extension::MtPriority, "MT-PRIORITY"),
-    (Extension::NoSoliciting, "NO-SOLICITING"),
-    (Extension::Pipelining, "PIPELINING"),
-    (Extension::RequireTls, "REQUIRETLS"),
-    (Extension::Rrvs, "RRVS"),
-    (Extension::Size, "SIZE"),
-    (Extension::SmtpUtf8, "SMTPUTF8"),
-];
-
-/// The extensions of a scenario.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Offers {
-    /// A bit for each extension that works, offered or hidden.
-    known: u32,
-    /// A bit for each that works and is offered.
-    shown: u32,
-    size_limit: u64,
-}
-
-impl Offers {
-    /// What these settings offer.
-    pub(crate) fn of(settings: &ServerSettings) -> Self {
-        let (mut known, mut shown) = (0, 0);
-        for (extension, keyword) in EXTENSIONS {
-            if line_of(&settings.extensions, keyword).is_some() {
-                known |= bit(extension);
-                if line_of(&settings.hide, keyword).is_none() {
-                    shown |= bit(extension);
-                }
-            }
-        }
-        let size = line_of(&settings.extensions, "SIZE")
-            .and_then(|line| line.split_ascii_whitespace().nth(1)?.parse().ok());
-        let size_limit =
-            size.filter(|&limit: &u64| limit > 0).unwrap_or(LARGEST_MESSAGE).min(LARGEST_MESSAGE);
-        Self { known, shown, size_limit }
-    }
-}
+use crate::scenario::{Extension, On};
 
 impl Session {
     /// The most octets that a message may have.
@@ -81,71 +9,14 @@ impl Session {
         self.server.shared.offers.size_limit
     }
 
-    /// The line of an extension that works, offered or hidden.
-    pub(super) fn extension(&self, keyword: &str) -> Option<&str> {
-        line_of(&self.scenario().server.extensions, keyword)
-    }
-
-    /// Whether an extension works.
+    /// Whether an extension works, offered or hidden.
     pub(super) fn knows(&self, extension: Extension) -> bool {
-        self.server.shared.offers.known & bit(extension) != 0
+        self.server.shared.offers.knows(extension)
     }
 
     /// Whether the client was told of an extension.
     pub(super) fn is_offered(&self, extension: Extension) -> bool {
         let esmtp = self.hello.as_ref().is_some_and(|hello| hello.on != On::Helo);
-        esmtp && self.server.shared.offers.shown & bit(extension) != 0
-    }
-
-    pub(super) fn is_hidden(&self, keyword: &str) -> bool {
-        line_of(&self.scenario().server.hide, keyword).is_some()
-    }
-}
-
-fn bit(extension: Extension) -> u32 {
-    1 << extension as u32
-}
-
-/// The line that begins with this keyword.
-fn line_of<'a>(lines: &'a [String], keyword: &str) -> Option<&'a str> {
-    lines.iter().map(String::as_str).find(|line| is_keyword_of(line, keyword))
-}
-
-/// Whether the line of an extension begins with this keyword.
-fn is_keyword_of(line: &str, keyword: &str) -> bool {
-    let (word, rest) = line.as_bytes().split_at_checked(keyword.len()).unwrap_or_default();
-    word.eq_ignore_ascii_case(keyword.as_bytes()) && rest.first().is_none_or(|&octet| octet == b' ')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn offers(extensions: &[&str], hide: &[&str]) -> Offers {
-        let words = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-        Offers::of(&ServerSettings { extensions: words(extensions), hide: words(hide), ..Default::default() })
-    }
-
-    #[test]
-    fn every_extension_has_a_bit_of_its_own() {
-        for (extension, keyword) in EXTENSIONS {
-            let offers = offers(&[&keyword.to_ascii_lowercase()], &[]);
-            assert_eq!((offers.known, offers.shown), (bit(extension), bit(extension)), "{keyword}");
-        }
-    }
-
-    #[test]
-    fn what_is_hidden_works_and_what_is_longer_is_another() {
-        let offers = offers(&["SIZE 10", "CHUNKINGS", "DSN"], &["size"]);
-        assert_eq!(offers.known, bit(Extension::Size) | bit(Extension::Dsn));
-        assert_eq!(offers.shown, bit(Extension::Dsn));
-        assert_eq!(offers.size_limit, 10);
-    }
-
-    #[test]
-    fn a_size_that_sets_no_limit_leaves_the_largest() {
-        for line in ["SIZE", "SIZE 0", "SIZE x", "SIZE 99999999999", "DSN"] {
-            assert_eq!(offers(&[line], &[]).size_limit, LARGEST_MESSAGE, "{line}");
-        }
+        esmtp && self.server.shared.offers.shows(extension)
     }
 }

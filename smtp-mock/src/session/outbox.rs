@@ -59,9 +59,9 @@ pub(super) enum Next {
     Stall,
 }
 
-/// Octets that were said, as the transcript wants them.
+/// Octets that were sent, as the transcript wants them.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct Sent {
     pub(super) time: Duration,
     pub(super) octets: Vec<u8>,
     pub(super) packets: Vec<usize>,
@@ -74,9 +74,9 @@ pub(super) struct Outbox {
     packet: Vec<u8>,
     /// A wait under way, and whether reading is stopped meanwhile.
     until: Option<(Duration, bool)>,
-    open: Option<Said>,
-    said: Vec<Said>,
-    /// Whether what is said is kept for the transcript.
+    open: Option<Sent>,
+    sent: Vec<Sent>,
+    /// Whether what is sent is kept for the transcript.
     keep: bool,
     endless: bool,
 }
@@ -88,7 +88,7 @@ impl Outbox {
     }
 
     /// A reply in one piece, or as the cut says.
-    pub(super) fn say(&mut self, octets: Vec<u8>, cut: &Cut, rule: Option<&Arc<str>>) {
+    pub(super) fn send(&mut self, octets: Vec<u8>, cut: &Cut, rule: Option<&Arc<str>>) {
         if self.keep {
             self.actions.push_back(Action::Begin(rule.cloned()));
         }
@@ -166,7 +166,7 @@ impl Outbox {
         self.actions.push_back(Action::Endless(octets));
     }
 
-    /// Whether something waits to be said or done before more input is looked at.
+    /// Whether something waits to be sent or done before more input is looked at.
     pub(super) fn is_empty(&self) -> bool {
         self.actions.is_empty() && self.until.is_none()
     }
@@ -187,7 +187,7 @@ impl Outbox {
         self.packet.truncate(packet);
     }
 
-    /// Throws away what has not been said, for a connection that is gone.
+    /// Throws away what has not been sent, for a connection that is gone.
     pub(super) fn abandon(&mut self) {
         self.actions.clear();
         self.packet.clear();
@@ -196,12 +196,12 @@ impl Outbox {
     }
 
     /// The entries since the last call.
-    pub(super) fn take_said(&mut self) -> Vec<Said> {
-        core::mem::take(&mut self.said)
+    pub(super) fn take_sent(&mut self) -> Vec<Sent> {
+        core::mem::take(&mut self.sent)
     }
 
-    pub(super) fn has_said(&self) -> bool {
-        !self.said.is_empty()
+    pub(super) fn has_sent(&self) -> bool {
+        !self.sent.is_empty()
     }
 
     /// What to do next; `None` when there is nothing, and then a packet may still be held for what the next
@@ -224,7 +224,7 @@ impl Outbox {
             }
             match self.actions.pop_front()? {
                 Action::Begin(rule) => {
-                    self.open = Some(Said { time: now, octets: Vec::new(), packets: Vec::new(), rule });
+                    self.open = Some(Sent { time: now, octets: Vec::new(), packets: Vec::new(), rule });
                 }
                 Action::Octets(octets) => {
                     self.packet.extend_from_slice(&octets);
@@ -257,7 +257,7 @@ impl Outbox {
                     if !self.endless && self.keep {
                         // One entry stands for all of it: a transcript must not grow with what never ends.
                         self.endless = true;
-                        self.said.push(Said {
+                        self.sent.push(Sent {
                             time: now,
                             octets: octets.clone(),
                             packets: Vec::new(),
@@ -283,12 +283,12 @@ impl Outbox {
         Some(core::mem::take(&mut self.packet))
     }
 
-    /// Whether what is said now may go into the packet at once: nothing comes before it.
+    /// Whether what is sent now may go into the packet at once: nothing comes before it.
     pub(super) fn is_idle(&self) -> bool {
         self.is_empty() && self.open.is_none()
     }
 
-    /// The packet that is held, for what is said in one piece while the outbox is idle.
+    /// The packet that is held, for what is sent in one piece while the outbox is idle.
     pub(super) fn packet(&mut self) -> &mut Vec<u8> {
         if self.packet.capacity() == 0 {
             // The replies to one message, so that they are not moved while they gather.
@@ -311,7 +311,7 @@ impl Outbox {
             if !open.packets.is_empty() && open.octets.len() > counted {
                 open.packets.push(open.octets.len() - counted);
             }
-            self.said.push(open);
+            self.sent.push(open);
         }
     }
 }

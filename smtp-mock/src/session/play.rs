@@ -1,4 +1,4 @@
-//! Plays a dialogue: says what it says, and holds the client to its lines.
+//! Plays a dialogue: sends its replies, and checks the client's lines.
 
 use super::{
     Handshake, LINE_LIMIT, Session,
@@ -8,10 +8,9 @@ use super::{
     outbox::Cut,
 };
 use crate::{
-    capture::{Envelope, Kind, Message},
-    report::Mismatch,
+    capture::{Envelope, Kind, Message, Mismatch},
     scenario::{Close, Dialogue, DialogueLine, Glob, Octets, Reply, escape},
-    signal::Change,
+    sync::Change,
 };
 
 /// A dialogue under way.
@@ -43,7 +42,7 @@ impl Play {
 }
 
 impl Session {
-    /// Plays the next line; tells whether it could.
+    /// Plays the next line; returns whether it could.
     pub(super) fn play(&mut self) -> bool {
         let Some(mut play) = self.play.take() else { return false };
         let moved = self.play_line(&mut play);
@@ -80,14 +79,15 @@ impl Session {
             DialogueLine::Send(Octets(octets)) => {
                 play.challenged = octets.starts_with(b"334");
                 let cut = play.cut.take().unwrap_or_else(|| self.cut_of_wire());
-                self.say(octets, &cut, None);
+                self.send(octets, &cut, None);
             }
-            DialogueLine::Delay(duration) => self.outbox.wait(duration),
-            DialogueLine::Split(offsets) => play.cut = Some(Cut { split: offsets, ..Cut::default() }),
-            DialogueLine::Drip(drip) => play.cut = Some(Cut { drip: Some(drip), ..Cut::default() }),
-            DialogueLine::Close(how) => self.outbox.close(how),
-            DialogueLine::Stall => self.outbox.stall(),
-            DialogueLine::Endless(text) => self.outbox.endless(&text),
+            DialogueLine::Step(step) => {
+                let mut cut = self.cut_of_wire();
+                self.do_step(&step, &mut cut, None);
+                if step.is_cut() {
+                    play.cut = Some(cut);
+                }
+            }
             DialogueLine::Starttls => {
                 let tls = &self.scenario().tls;
                 let handshake = Handshake { certificate: tls.cert, fault: tls.handshake };
@@ -146,7 +146,7 @@ impl Session {
         true
     }
 
-    /// The octets behind a BDAT line; after the last chunk the message is kept.
+    /// Reads the octets after a BDAT line; after the last chunk the message is kept.
     fn take_chunk(&mut self, play: &mut Play) -> bool {
         let Some((left, last)) = play.chunk else { return false };
         let (limit, keep) = (self.size_limit(), self.keep);
@@ -208,7 +208,7 @@ impl Session {
             // Not even a script acknowledges what is not stored.
             self.note(&why);
             let reply = self.not_stored();
-            self.say_plain(&reply);
+            self.send_reply(&reply);
             return self.outbox.close(Close::Fin);
         }
         self.server.keep_message(message, &mut self.page, &mut self.findings);
@@ -262,7 +262,7 @@ impl Session {
             self.over(Close::Fin);
         } else {
             let text = "4.5.0 this is not what the dialogue expects, see the mock's report";
-            self.say_plain(&Answer::line(421, text));
+            self.send_reply(&Answer::line(421, text));
             self.outbox.close(Close::Fin);
         }
         true

@@ -1,15 +1,12 @@
-//! Lets rules, chaos, magic addresses or the correct server decide what a command gets.
+//! Chooses the reply to a command: by rules, chaos, magic addresses, or as a correct server.
 
 use std::sync::Arc;
 
-use super::{Handshake, Session, answer::Answer, command::Command, outbox::Cut};
+use super::{Handshake, Session, answer::Answer, command::Command};
 use crate::{
-    scenario::{Close, LARGEST, On, Reply, Step},
+    scenario::{Close, On, Rule, Step},
     server::Facts,
 };
-
-/// What a server says that goes on after a 421.
-const UNAVAILABLE_CONTINUES: &str = "4.3.2 not available, the session goes on";
 
 /// What follows when everything has been said.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -23,9 +20,9 @@ pub(super) enum After {
 }
 
 impl Session {
-    /// Answers a command; tells whether the answer was a positive one.
+    /// Answers a command; returns whether the reply is positive.
     pub(super) fn perform(&mut self, mut command: Command, line: &[u8]) -> bool {
-        if self.server.has_rules() {
+        if self.server.shared.rules.are_any() {
             let mut rule = self.matching_rule(&command, command.on(), line);
             if rule.is_none() && matches!(command, Command::Chunk { last: true }) {
                 rule = self.matching_rule(&command, On::Body, line);
@@ -52,17 +49,17 @@ impl Session {
     /// Does what a correct server does, where nothing departs from it.
     fn obey(&mut self, command: &mut Command) -> bool {
         let (answer, code, after) = self.decide(command, None, true);
-        self.say_plain(&answer);
+        self.send_reply(&answer);
         self.follow(after);
         matches!(code / 100, 2 | 3)
     }
 
     /// The correct server's answer, its code and what follows; the state has gone the way of that code. The command may
-    /// lose its arguments to the state where nobody looks at them afterwards.
+    /// lose its arguments to the state where they are not read afterwards.
     fn decide(&mut self, command: &mut Command, keep: Option<bool>, last: bool) -> (Answer, u16, After) {
-        let answer = self.judge(command);
+        let answer = self.default_reply(command);
         let code = answer.code();
-        match self.conclude(command, code, keep, last) {
+        match self.apply(command, code, keep, last) {
             // It announces the end of the connection (RFC 5321 §3.8).
             _ if code == 421 => (answer, code, After::Close),
             After::StoreFailed => (self.not_stored(), 452, After::StoreFailed),
@@ -83,7 +80,7 @@ impl Session {
         }
     }
 
-    fn matching_rule(&mut self, command: &Command, on: On, line: &[u8]) -> Option<Arc<crate::Rule>> {
+    fn matching_rule(&mut self, command: &Command, on: On, line: &[u8]) -> Option<Arc<Rule>> {
         let transaction = self.transaction.as_ref();
         let recipients = transaction.map_or(&[][..], |transaction| &transaction.recipients);
         let message = self.begun + u64::from(transaction.is_none());
@@ -116,10 +113,10 @@ impl Session {
             octets: body.map(|body| body.octets.as_slice()),
             entry: self.asked,
         };
-        self.server.choose(&facts, &mut self.random)
+        self.server.shared.rules.choose(&facts, &mut self.random)
     }
 
-    /// Does steps in order; tells whether the command was taken.
+    /// Does steps in order; returns whether the command was accepted.
     fn run(&mut self, command: &mut Command, steps: &[Step], rule: Option<&Arc<str>>) -> bool {
         let mut cut = self.cut_of_wire();
         let mut decision: Option<u16> = None;
@@ -139,7 +136,7 @@ impl Session {
                         after = follows;
                         answer
                     } else {
-                        self.judge(command)
+                        self.default_reply(command)
                     };
                     let mut octets = answer.to_octets();
                     if after == After::StartTls
@@ -148,17 +145,17 @@ impl Session {
                         // In clear and in the same packet: what a careless client takes for part of the TLS session.
                         octets.extend_from_slice(&injected.0);
                     }
-                    self.say(octets, &cut, rule);
+                    self.send(octets, &cut, rule);
                 }
                 Step::Reply(_)
                 | Step::UnavailableContinues
                 | Step::Raw(_)
                 | Step::RawHex(_)
                 | Step::LongLine(_) => {
-                    let mut octets = octets_of(step);
+                    let mut octets = self.octets_of(step);
                     if let (None, Some(code)) = (decision, step.code()) {
                         decision = Some(code);
-                        after = self.conclude(command, code, keep, last);
+                        after = self.apply(command, code, keep, last);
                         if after == After::StoreFailed {
                             // Not even a rule acknowledges what is not stored.
                             octets = self.not_stored().to_octets();
@@ -169,21 +166,9 @@ impl Session {
                             after = After::Nothing;
                         }
                     }
-                    self.say(octets, &cut, rule);
+                    self.send(octets, &cut, rule);
                 }
-                Step::Garbage(count) => {
-                    let octets = self.random.octets((*count).min(LARGEST));
-                    self.say(octets, &cut, rule);
-                }
-                Step::Drip(drip) => cut = Cut { drip: Some(*drip), ..Cut::default() },
-                Step::Split(offsets) => cut = Cut { split: offsets.clone(), ..Cut::default() },
-                Step::SplitLines(pause) => cut = Cut { split_lines: Some(*pause), ..Cut::default() },
-                Step::Delay(duration) => self.outbox.wait(*duration),
-                Step::StopReading(duration) => self.outbox.stop_reading(*duration),
-                Step::Close(how) => self.outbox.close(*how),
-                Step::Stall => self.outbox.stall(),
-                Step::Endless(line) => self.outbox.endless(line),
-                Step::Capture(_) => {}
+                step => self.do_step(step, &mut cut, rule),
             }
         }
         if decision.is_none() {
@@ -209,20 +194,5 @@ impl Session {
         let tls = &self.scenario().tls;
         let handshake = Handshake { certificate: tls.cert, fault: tls.handshake };
         self.outbox.handshake(handshake);
-    }
-}
-
-fn octets_of(step: &Step) -> Vec<u8> {
-    match step {
-        Step::Reply(reply) => reply.to_octets(),
-        Step::UnavailableContinues => Reply::new(421, UNAVAILABLE_CONTINUES).to_octets(),
-        Step::Raw(octets) | Step::RawHex(octets) => octets.0.clone(),
-        Step::LongLine(length) => {
-            let mut octets = b"250 ".to_vec();
-            octets.resize((*length).clamp(4, LARGEST), b'x');
-            octets.extend_from_slice(b"\r\n");
-            octets
-        }
-        _ => Vec::new(),
     }
 }

@@ -10,7 +10,7 @@ use std::{
 use native_tls::{Identity, TlsAcceptor};
 
 pub use self::authority::{Authority, Chain};
-use crate::{scenario::Certificate, server::lock};
+use crate::{scenario::Certificate, sync::lock};
 
 /// Makes an acceptor for each kind of certificate when it is first wanted.
 pub(crate) struct Acceptors {

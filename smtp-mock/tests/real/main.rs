@@ -5,6 +5,8 @@
 mod certificates;
 mod clients;
 mod postfix;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::{
     io::Write as _,

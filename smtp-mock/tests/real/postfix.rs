@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader},
     net::{TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
@@ -11,7 +10,7 @@ use std::{
 
 use tempfile::TempDir;
 
-use crate::{run, text};
+use crate::{run, support, text};
 
 /// A Postfix of its own: configuration, queue and data in a temporary directory, on a high port of loopback.
 struct Postfix {
@@ -100,21 +99,9 @@ impl Drop for Postfix {
 
 /// Starts the program and gives it with the address of its start line.
 fn start(arguments: &[&str]) -> (Child, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_smtp-mock"))
-        .args(arguments)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .expect("the set-up of the test works");
-    let mut line = String::new();
-    BufReader::new(child.stdout.as_mut().expect("the set-up of the test works"))
-        .read_line(&mut line)
-        .expect("the set-up of the test works");
-    let line: serde_json::Value = serde_json::from_str(&line).unwrap_or_else(|error| {
-        let output = Command::new("true").output();
-        panic!("{error}: {line} {output:?}")
-    });
-    (child, line["smtp"].as_str().expect("the set-up of the test works").to_owned())
+    let mut command = Command::new(env!("CARGO_BIN_EXE_smtp-mock"));
+    let (child, line) = support::start_command(command.args(arguments).stderr(Stdio::piped()));
+    (child, support::address(&line).to_owned())
 }
 
 /// What a client says and hears, by its own log. What it says of itself, such as the time, is left out.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use smtp_mock::{Duet, Preset, Server};
+use smtp_mock::{Pair, Preset, Server};
 
 use crate::client::{Client, Ended};
 
@@ -15,10 +15,10 @@ fn server(name: &str) -> Server {
 
 /// Runs a client and gives how it ended, when, and its replies.
 fn run<'a>(server: &Server, script: impl IntoIterator<Item = &'a str>) -> (Ended, Duration, Vec<String>) {
-    let mut duet = Duet::new(Client::new(script), server.session());
-    duet.run();
-    let now = duet.now();
-    let client = duet.into_client();
+    let mut pair = Pair::new(Client::new(script), server.session());
+    pair.run();
+    let now = pair.now();
+    let client = pair.into_client();
     (client.ended.expect("a closed client says why"), now, client.replies)
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path, time::Duration};
 
-use smtp_mock::{Duet, Ending, Scenario, Server};
+use smtp_mock::{Ending, Pair, Scenario, Server};
 
 use crate::client::{Client, Ended};
 
@@ -18,10 +18,10 @@ fn play(server: &Server, scripts: &[&[&str]]) -> Vec<(Ended, Duration)> {
         .iter()
         .map(|script| {
             let client = Client::new(script.iter().copied()).timeout(Duration::from_mins(5)).limit(200_000);
-            let mut duet = Duet::new(client, server.session());
-            assert_eq!(duet.run(), Ending::Closed);
-            let now = duet.now();
-            (duet.into_client().ended.expect("a closed client says why"), now)
+            let mut pair = Pair::new(client, server.session());
+            assert_eq!(pair.run(), Ending::Closed);
+            let now = pair.now();
+            (pair.into_client().ended.expect("a closed client says why"), now)
         })
         .collect()
 }
@@ -115,12 +115,12 @@ fn the_dialogue_holds_its_client_to_every_line() {
     // The group in one write is what it wants.
     let server = Server::new(load("dialogue.toml"));
     let group = ["EHLO x.test", "MAIL FROM:<alice@a.test>\r\nRCPT TO:<bob@b.test>\r\nDATA"];
-    let mut duet = Duet::new(Client::new(group), server.session());
-    duet.run();
-    duet.client().push(".");
-    duet.run();
-    duet.client().push("QUIT");
-    duet.run();
+    let mut pair = Pair::new(Client::new(group), server.session());
+    pair.run();
+    pair.client().push(".");
+    pair.run();
+    pair.client().push("QUIT");
+    pair.run();
     assert!(server.report().mismatches.is_empty(), "{}", server.report());
 }
 

@@ -15,7 +15,7 @@ const MORE: u64 = 400;
 pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
     let mut section = Section::new(
         &[
-            "What one more message of 1 KiB costs on a connection that is kept: system calls (`strace -c`) and user \
+            "The cost of one additional message of 1 KiB on an open connection: system calls (`strace -c`) and user \
              instructions (`valgrind --tool=callgrind`).",
         ],
         &["server, recipients, in flight", "client", "system calls", "instructions"],

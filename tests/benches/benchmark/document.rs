@@ -59,9 +59,9 @@ impl Document {
     /// Begins with the machine and the versions.
     pub(crate) fn new(programs: &Programs) -> Self {
         let mut text = "# Benchmarks\n\n\
-            Written by `cargo bench -p smtp-tests --bench benchmark`; what runs inside a process is measured by `cargo bench`\n\
-            of the crates themselves. A ratio compares medians of runs that took turns; more is better for messages and\n\
-            octets a second, less for time and memory. A «turn» is a write that waits for replies.\n\n"
+            Written by `cargo bench -p smtp-tests --bench benchmark`; benchmarks within a process run with `cargo bench` in the\n\
+            crates. A ratio compares the medians of alternating runs; more is better for messages and octets per second, less\n\
+            for time and memory. A «turn» is a write followed by a wait for replies.\n\n"
             .to_string();
         let of = |program: &str, arguments: &[&str]| {
             let done = Command::new(program).args(arguments).output().ok()?;
@@ -81,12 +81,17 @@ impl Document {
         // Figures of a machine that is busy with something else are worth less than their ratios.
         let busy = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let busy = busy.split(' ').take(3).collect::<Vec<_>>().join(", ");
-        let _ = writeln!(text, "Load averages when the measuring ended: {busy}.\n");
+        let _ = writeln!(text, "Load averages at the end: {busy}.\n");
         let versions = [Client::Ours].into_iter().chain(Client::PEERS).filter_map(|client| {
             programs.version(client).map(|version| format!("{} {version}", client.name()))
         });
         let _ = writeln!(text, "Versions: {}.\n", versions.collect::<Vec<_>>().join(", "));
         Self { text }
+    }
+
+    /// Begins with the head of a document that exists.
+    pub(crate) fn beginning_with(head: &str) -> Self {
+        Self { text: format!("{}\n\n", head.trim_end()) }
     }
 
     /// Adds a section.
@@ -99,6 +104,11 @@ impl Document {
     pub(crate) fn markdown(&self) -> String {
         format!("{}\n", self.text.trim_end())
     }
+}
+
+/// What stands above the sections of a document that exists.
+pub(crate) fn head_of(document: &str) -> Option<&str> {
+    document.find("\n## ").map(|end| &document[..end])
 }
 
 /// The section of that title in a document that exists.

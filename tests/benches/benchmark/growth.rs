@@ -22,12 +22,12 @@ struct Growth {
 pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
     let mut section = Section::new(
         &[
-            "Against `smtp-mock`, messages that grow against `smtp-sink`, which has no limit: seconds of the whole process \
-             (blue in the pictures) and of the processor that it took (red), both axes by powers of ten. Cost that grows \
-             straight is a line of that slope; the beginning is flat, because a process has to start. Where blue bends \
-             and red does not, the server or the machine does.",
+            "Against `smtp-mock`, except growing messages, which are sent to `smtp-sink` because it has no limit: seconds \
+             of the whole process (blue in the plots) and of its CPU time (red), with logarithmic axes. Linear cost is a \
+             straight line; it is flat at first because of the start of the process. Where blue bends and red does not, the \
+             server or the machine is the limit.",
         ],
-        &["what grows", "so many", "seconds", "CPU seconds", "CPU of each, in µs"],
+        &["variable", "count", "seconds", "CPU seconds", "CPU per unit, in µs"],
     );
     let [sink, mock] = Server::both(programs)?;
     let mut pictures = Vec::new();

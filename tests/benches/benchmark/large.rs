@@ -10,7 +10,7 @@ const MEGABYTE: u64 = 1_000_000;
 
 pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
     let mut section = Section::new(
-        &["One message in one process, its start included; client and server each have a processor."],
+        &["One message in one process, including its start; client and server have one processor each."],
         &[
             "server, message",
             "client",

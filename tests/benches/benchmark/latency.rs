@@ -14,9 +14,8 @@ const ROUNDS: usize = 5;
 pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
     let mut section = Section::new(
         &[
-            "A relay delays each direction by 10 ms; TCP's own round trip is not delayed. Turns are counted by the relay, \
-             the hello and QUIT among them. Milliseconds are those of the whole process, one round trip for the greeting \
-             included.",
+            "A relay delays each direction by 10 ms; the TCP handshake is not delayed. The relay counts turns, including the \
+             hello and QUIT. Milliseconds are those of the whole process, including one round trip for the greeting.",
         ],
         &["server: messages, recipients, in flight", "client", "turns", "ms", "smtp-cli's time"],
     );

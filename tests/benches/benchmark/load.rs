@@ -33,8 +33,8 @@ const fn load(messages: u64, recipients: usize, connections: usize, octets: u64,
 pub(crate) fn measure(programs: &Programs) -> io::Result<Section> {
     let mut section = Section::new(
         &[
-            "Messages per second of all connections, and milliseconds of the processor that the client took for 1,000 of \
-             them; the ratios are those of `smtp-cli` to the peer.",
+            "Messages per second over all connections, and CPU milliseconds of the client for 1,000 messages; the ratios \
+             compare `smtp-cli` with the other client.",
         ],
         &["load", "client", "messages/s", "CPU ms/1,000", "smtp-cli's rate", "smtp-cli's CPU"],
     );

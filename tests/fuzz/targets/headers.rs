@@ -121,8 +121,8 @@ fn addresses(text: &str) {
     }
     if let Ok(date) = text.parse::<Date>() {
         assert_eq!(
-            date.to_string().parse::<Date>().ok().map(|date| date.unix()),
-            Some(date.unix()),
+            date.to_string().parse::<Date>().ok().map(|date| date.to_unix()),
+            Some(date.to_unix()),
             "{date}"
         );
     }

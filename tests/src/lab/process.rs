@@ -154,11 +154,13 @@ mod tests {
 
     /// A server that leaves its end to a child process, as mail servers do.
     fn sleeper(directory: &Path) -> Process {
-        let script = ["-c", "sleep 600 & touch started; sleep 600; :"];
+        let script = ["-c", "sleep 600 & sleep 600; :"];
         let mut server =
             Process::start("sleeper", Path::new("/bin/sh"), script, directory.join("log"), directory)
                 .unwrap();
-        server.ready(|| directory.join("started").exists()).unwrap();
+        let group = server.leader.id();
+        // the shell and its two children
+        server.ready(|| members(group).len() == 3).unwrap();
         server
     }
 
@@ -167,8 +169,6 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let server = sleeper(directory.path());
         let group = server.leader.id();
-        // the shell and its two children
-        assert_eq!(members(group).len(), 3);
         drop(server);
         assert_eq!(members(group), []);
     }

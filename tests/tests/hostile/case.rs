@@ -6,14 +6,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use smtp_mock::Scenario;
+pub(crate) use smtp_tests::lab::{PASSWORD, USER};
 use smtp_tests::secrets::leak;
 
 use super::judge::WORDS;
-
-/// Whose password must not be seen.
-pub(crate) const USER: &str = "you@example.org";
-/// The password that must not be seen.
-pub(crate) const PASSWORD: &str = "open sesame & 1001 nights";
 
 /// The token that must not be seen.
 const TOKEN: &str = "ya29.open-sesame-1001-nights";

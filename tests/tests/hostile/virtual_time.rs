@@ -42,16 +42,16 @@ pub(crate) fn play(case: &Case) {
 fn play_cut(case: &Case, client_cuts: Cuts, server_cuts: Cuts) -> &'static str {
     let server = Server::new(case.scenario());
     let message = case.message.clone().unwrap_or_else(|| format!("Subject: x\r\n\r\n{}\r\n", case.body));
-    let duet = join_to(client(case, message.is_ascii()), message.as_bytes(), server.session());
+    let pair = join_to(client(case, message.is_ascii()), message.as_bytes(), server.session());
     // less than some messages between the two, so that a server which does not read holds up the client
-    let mut duet = duet.capacity(4096).cut_client(client_cuts).cut_server(server_cuts);
-    let ending = duet.run();
-    let events = duet.client().events().to_vec();
+    let mut pair = pair.capacity(4096).cut_client(client_cuts).cut_server(server_cuts);
+    let ending = pair.run();
+    let events = pair.client().events().to_vec();
     assert_eq!(ending, Ending::Closed, "{}: {events:?}", case.name);
     assert!(matches!(events.last(), Some((_, Event::Closed(_)))), "{}: {events:?}", case.name);
     assert_eq!(case.leak(format!("{events:?}").as_bytes()), None, "{}", case.name);
 
-    let said = duet.writes().concat();
+    let said = pair.writes().concat();
     let flaws = said_wrongly(case, &String::from_utf8_lossy(&said));
     assert!(flaws.is_empty(), "{}: {flaws:?} in {}", case.name, said.escape_ascii());
     let alone = String::from_utf8_lossy(&said).replace("\r\n", "").contains(['\r', '\n']);

@@ -10,12 +10,10 @@ use smtp_core::{
     Client, Config, Credentials, End, Envelope, Event, Mechanism, Outcome, Reason, Secret, Verb,
 };
 use smtp_tests::driver::{Passed, drive};
-use smtp_tests::lab::{Dovecot, Postfix, User};
+use smtp_tests::lab::{Dovecot, PASSWORD, Postfix, USER, User, users};
 use smtp_tests::program::smtp_cli;
 use smtp_tests::secrets::leak;
 
-const USER: &str = "you@example.org";
-const PASSWORD: &str = "open sesame & 1001 nights";
 const WITH_PASSWORD: [&str; 5] = ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"];
 const WITH_TOKEN: [&str; 2] = ["OAUTHBEARER", "XOAUTH2"];
 const MESSAGE: &[u8] = b"From: you@example.org\r\nSubject: login\r\n\r\nIt works.\r\n";
@@ -73,21 +71,7 @@ fn anonymous_logs_in_at_postfix_which_takes_nothing_from_nobody() {
 
 #[test]
 fn each_mechanism_logs_in_with_each_password() {
-    let long = "0123456789".repeat(30);
-    let passwords = [
-        "simple",
-        "pässwörd漢字",
-        " two words  and more ",
-        "\"quoted\" 'both'\\",
-        "=leading",
-        "a,b=c",
-        &long,
-    ];
-    let users: Vec<User> = passwords
-        .iter()
-        .enumerate()
-        .map(|(number, password)| User::new(&format!("user{number}"), password))
-        .collect();
+    let users = users();
     let postfix = start(&users);
     for User { name, password } in &users {
         let credentials = credentials(name, password);

@@ -58,7 +58,7 @@ fn a_postfix_that_is_set_up_well_has_no_findings() {
         "  greeting    220 mx.example.net ESMTP Postfix\n",
         "  hello       mx.example.net\n",
         "  trusted     yes\n",
-        "  PIPELINING                takes many commands without a wait for each reply (RFC 2920)\n",
+        "  PIPELINING                accepts several commands before it replies (RFC 2920)\n",
         "  a message of more than 36000000 octets (34.3 MiB): the limit of SIZE\n",
         "  a password in clear: the mechanisms that show it are offered under TLS alone\n",
         "  TLS below 1.2: its hello is not answered\n",

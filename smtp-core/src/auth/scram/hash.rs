@@ -1,4 +1,4 @@
-//! Provides [`ScramHash`], the functions that SCRAM is made of (RFC 5802 §2.2).
+//! Provides [`ScramHash`] and the functions that SCRAM is defined by (RFC 5802 §2.2).
 
 use crate::secret::Secret;
 use hmac::digest::block_api::EagerHash;
@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha1::{Digest, Sha1};
 use sha2::Sha256;
 
-/// Which hash a SCRAM mechanism uses.
+/// The hash function of a SCRAM mechanism.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ScramHash {
@@ -17,7 +17,7 @@ pub enum ScramHash {
 }
 
 impl ScramHash {
-    /// The mechanism's name, with channel binding or without.
+    /// The mechanism's name, with or without channel binding.
     pub(super) const fn mechanism(self, is_plus: bool) -> &'static str {
         match (self, is_plus) {
             (Self::Sha1, false) => "SCRAM-SHA-1",
@@ -43,7 +43,7 @@ impl ScramHash {
         }
     }
 
-    /// Whether `signature` is `HMAC(key, text)`, found out in a time that does not depend on either.
+    /// Returns whether `signature` is `HMAC(key, text)`, in constant time.
     pub(super) fn is_signed(self, key: &Secret, text: &[u8], signature: &[u8]) -> bool {
         match self {
             Self::Sha1 => keyed::<Sha1>(key, text).verify_slice(signature).is_ok(),
@@ -51,7 +51,7 @@ impl ScramHash {
         }
     }
 
-    /// `Hi(password, salt, iterations)`, which is PBKDF2 of one block.
+    /// `Hi(password, salt, iterations)`, which is PBKDF2 with one block.
     pub(super) fn salted(self, password: &Secret, salt: &[u8], iterations: u32) -> Secret {
         let mut salted = alloc::vec![0; match self {
             Self::Sha1 => 20,
@@ -69,7 +69,8 @@ fn keyed<H: EagerHash>(key: &Secret, text: &[u8]) -> Hmac<H>
 where
     Hmac<H>: KeyInit + Mac,
 {
-    let mut mac = <Hmac<H> as KeyInit>::new_from_slice(key.expose()).expect("HMAC takes a key of any length");
+    let mut mac =
+        <Hmac<H> as KeyInit>::new_from_slice(key.expose()).expect("HMAC accepts a key of any length");
     mac.update(text);
     mac
 }

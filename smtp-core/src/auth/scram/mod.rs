@@ -1,7 +1,8 @@
-//! Provides SCRAM (RFC 5802, RFC 7677), with channel binding and without.
+//! Provides SCRAM (RFC 5802, RFC 7677), with and without channel binding.
 //!
-//! Rules: nothing that the server sends is believed before its signature is checked; a nonce that does not extend
-//! ours, and a number of iterations out of bounds, end the exchange before anything is computed.
+//! Rules: the client trusts nothing from the server before it has checked the server's signature. If the server's
+//! nonce does not extend the client's, or the iteration count is out of bounds, the exchange ends before anything is
+//! computed.
 
 mod hash;
 mod prepare;
@@ -18,7 +19,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use core::ops::RangeInclusive;
 
-/// SCRAM: both sides prove that they know the password, and neither says it.
+/// SCRAM: both sides prove that they know the password without sending it.
 #[derive(Clone, Debug)]
 pub struct Scram {
     hash: ScramHash,
@@ -30,60 +31,65 @@ pub struct Scram {
     state: State,
 }
 
-/// What is said about the channel (RFC 5802 §6).
+/// The channel binding flag of the GS2 header (RFC 5802 §6).
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Binding {
-    /// `n`: the client cannot bind it.
+    /// `n`: the client does not support channel binding.
     None,
-    /// `y`: the client could, and the server seems not to.
+    /// `y`: the client supports it, but the server did not offer it.
     NotOffered,
-    /// As one of the two above, when it is known what the server offers.
+    /// One of the two above, to be decided by the server's offer.
     Undecided,
-    /// `p`: it is bound.
+    /// `p`: the channel is bound.
     Bound(ChannelBinding),
 }
 
 #[derive(Clone, Debug)]
 enum State {
     Fresh,
-    /// The client's first message is out: what of it goes into the signatures.
+    /// The client's first message was sent; these parts of it go into the signatures.
     First {
         header: String,
         bare: String,
     },
-    /// The proof is out.
+    /// The client's proof was sent.
     Proved {
         proof: Secret,
         server_key: Secret,
         auth_message: Vec<u8>,
     },
-    /// The server proved itself.
+    /// The server has authenticated itself.
     Verified {
         proof: Secret,
     },
-    /// The server refused: what it said.
+    /// The server refused, for this reason.
     Refused(MechanismError),
-    /// The exchange was given up.
+    /// The exchange was cancelled.
     Over,
 }
 
 impl Scram {
-    /// Iterations that are taken. Fewer make the password easy to guess for whoever reads along (RFC 5802 §5.1 says
-    /// at least 4,096); more are a server that wants to keep us busy: ten times what servers use takes about a second.
+    /// The accepted range of iteration counts.
+    ///
+    /// Fewer make the password easy to guess for an eavesdropper (RFC 5802 §5.1 requires at least 4,096); more would
+    /// let a server waste the client's time: ten times the usual count takes about a second.
     pub const ITERATIONS: RangeInclusive<u32> = 4_096..=2_000_000;
 
-    /// A nonce of fewer characters than this could be guessed.
+    /// The minimum length of a nonce; a shorter one could be guessed.
     pub const SHORTEST_NONCE: usize = 16;
 
-    /// The login of `user` by `password`; `nonce` is random text, new for each login, of visible ASCII characters
-    /// other than the comma: 24 octets of randomness in base64, say.
+    /// Makes the login of `user` with `password`.
+    ///
+    /// `nonce` is random text, new for each login, of visible ASCII characters other than the comma, for example 24
+    /// random bytes in base64.
     ///
     /// # Errors
-    /// A user name or password that SASLprep prohibits (RFC 4013), a nonce that is short or holds other characters.
+    /// When SASLprep prohibits the user name or password (RFC 4013), or the nonce is too short or has other
+    /// characters.
     pub fn new(hash: ScramHash, user: &str, password: &Secret, nonce: &str) -> Result<Self, MechanismError> {
         if !is_nonce(nonce) || nonce.len() < Self::SHORTEST_NONCE {
             return Err(MechanismError::new(format!(
-                "the nonce is not made of {} or more visible ASCII characters without a comma",
+                "the nonce must have at least {} visible ASCII characters and no comma",
                 Self::SHORTEST_NONCE
             )));
         }
@@ -98,7 +104,7 @@ impl Scram {
         })
     }
 
-    /// The same, to act as `identity`.
+    /// Sets the authorization identity to act as.
     ///
     /// # Errors
     /// When SASLprep prohibits it.
@@ -107,22 +113,24 @@ impl Scram {
         Ok(self)
     }
 
-    /// The same, bound to the TLS session; it becomes the mechanism whose name ends in -PLUS.
+    /// Binds the login to the TLS session; the mechanism's name then ends in -PLUS.
     #[must_use]
     pub fn with_channel_binding(mut self, binding: ChannelBinding) -> Self {
         self.binding = Binding::Bound(binding);
         self
     }
 
-    /// The same, not bound, for a client that could: where the server offers no -PLUS it is told so, and sees by that
-    /// when someone in the middle took -PLUS out of what it offers (RFC 5802 §6).
+    /// Declares that the client supports channel binding but does not use it.
+    ///
+    /// If the server offered -PLUS, it then detects that a man in the middle removed -PLUS from the offer (RFC 5802
+    /// §6).
     #[must_use]
     pub fn without_offered_channel_binding(mut self) -> Self {
         self.binding = Binding::Undecided;
         self
     }
 
-    /// The GS2 header (RFC 5802 §7).
+    /// Returns the GS2 header (RFC 5802 §7).
     fn header(&self) -> String {
         let mut header = match self.binding {
             Binding::None | Binding::Undecided => "n,".to_string(),
@@ -137,7 +145,7 @@ impl Scram {
         header
     }
 
-    /// Takes the server's first message and gives the client's final one.
+    /// Handles the server's first message and returns the client's final message.
     fn prove(&mut self, header: &str, bare: &str, challenge: &[u8]) -> Result<Secret, MechanismError> {
         let challenge = text(challenge)?;
         let first = ServerFirst::parse(challenge)?;
@@ -146,7 +154,7 @@ impl Scram {
         }
         if !Self::ITERATIONS.contains(&first.iterations) {
             return Err(MechanismError::new(format!(
-                "the server asks for {} iterations, and {} to {} are taken",
+                "the server asks for {} iterations, and {} to {} are accepted",
                 first.iterations,
                 Self::ITERATIONS.start(),
                 Self::ITERATIONS.end()
@@ -193,8 +201,10 @@ impl Mechanism for Scram {
 
     fn initial_response(&mut self) -> Result<Option<Secret>, MechanismError> {
         if !matches!(self.state, State::Fresh) {
-            // what the server sent the first time would be as good the second time
-            return Err(MechanismError::new("a nonce is for one login, make a new mechanism for the next"));
+            // a replay of the server's first message would be valid with the same nonce
+            return Err(MechanismError::new(
+                "a nonce is for one login only, make a new mechanism for the next",
+            ));
         }
         let header = self.header();
         let bare = format!("n={},r={}", saslname(&self.user), self.nonce);
@@ -217,11 +227,11 @@ impl Mechanism for Scram {
                     }
                     ServerFinal::Error(error) => State::Refused(error),
                 };
-                // RFC 4954 §4: the reply to this is the outcome
+                // RFC 4954 §4: the reply to this response is the outcome
                 Ok(Secret::from(""))
             }
             State::Fresh | State::Verified { .. } | State::Refused(_) | State::Over => Err(
-                MechanismError::new(format!("the server sent a challenge beyond those of {}", self.name())),
+                MechanismError::new(format!("the server sent one challenge too many for {}", self.name())),
             ),
         }
     }
@@ -229,9 +239,9 @@ impl Mechanism for Scram {
     fn succeed(&mut self) -> Result<(), MechanismError> {
         match self.state {
             State::Verified { .. } => Ok(()),
-            State::Refused(_) => Err(MechanismError::new("the server said success after it had refused")),
+            State::Refused(_) => Err(MechanismError::new("the server reported success after it had refused")),
             _ => Err(MechanismError::new(
-                "the server said success before it proved that it knows the password",
+                "the server reported success before it proved that it knows the password",
             )),
         }
     }
@@ -263,9 +273,7 @@ struct ServerFirst<'a> {
 impl<'a> ServerFirst<'a> {
     fn parse(message: &'a str) -> Result<Self, MechanismError> {
         if message.starts_with("m=") {
-            return Err(MechanismError::new(
-                "the server wants an extension of SCRAM that nobody has defined",
-            ));
+            return Err(MechanismError::new("the server requires an unknown extension of SCRAM"));
         }
         if let Some(error) = message.strip_prefix("e=") {
             return Err(refused(error));
@@ -281,7 +289,7 @@ impl<'a> ServerFirst<'a> {
             .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_digit()) && !digits.starts_with('0'))
             .filter(|digits| !digits.is_empty())
             .ok_or_else(|| malformed("number of iterations"))?;
-        // a number too great for the type is as much too great as the greatest
+        // a number that overflows is out of bounds like the maximum
         Ok(Self { nonce, salt, iterations: iterations.parse().unwrap_or(u32::MAX) })
     }
 }
@@ -317,7 +325,7 @@ fn text(challenge: &[u8]) -> Result<&str, MechanismError> {
         .map_err(|_| MechanismError::new("the server sent a challenge that is not UTF-8"))
 }
 
-/// Whether it is made of what a nonce may hold (RFC 5802 §7: printable).
+/// Returns whether the text has only characters that a nonce may have (RFC 5802 §7: printable).
 fn is_nonce(nonce: &str) -> bool {
     nonce.bytes().all(|octet| octet.is_ascii_graphic() && octet != b',')
 }

@@ -1,4 +1,4 @@
-//! Provides SASLprep (RFC 4013), after which two ways to type one password are one password.
+//! Provides SASLprep (RFC 4013), which maps different ways to type a password to the same text.
 
 use crate::auth::MechanismError;
 use crate::secret::Secret;
@@ -6,7 +6,7 @@ use alloc::format;
 use alloc::string::String;
 use zeroize::Zeroizing;
 
-/// The user name prepared.
+/// Prepares a user name.
 pub(super) fn name(what: &'static str, name: &str) -> Result<String, MechanismError> {
     let prepared = prepare(what, name)?;
     if prepared.is_empty() {
@@ -15,14 +15,14 @@ pub(super) fn name(what: &'static str, name: &str) -> Result<String, MechanismEr
     Ok(prepared.as_str().into())
 }
 
-/// The password prepared.
+/// Prepares a password.
 pub(super) fn password(password: &Secret) -> Result<Secret, MechanismError> {
     let text = core::str::from_utf8(password.expose())
-        .map_err(|_| MechanismError::new("the password is not UTF-8, which SCRAM wants"))?;
+        .map_err(|_| MechanismError::new("the password is not UTF-8, which SCRAM requires"))?;
     prepare("password", text).map(|prepared| Secret::from(prepared.as_str()))
 }
 
-/// Of what is ASCII, controls are prohibited and all else stays as it is (RFC 4013 §2).
+/// Prohibits control characters; all other ASCII remains unchanged (RFC 4013 §2).
 fn prepare(what: &'static str, text: &str) -> Result<Zeroizing<String>, MechanismError> {
     if text.bytes().all(|octet| matches!(octet, b' '..=b'~')) {
         return Ok(Zeroizing::new(text.into()));
@@ -37,7 +37,7 @@ fn prepare(what: &'static str, text: &str) -> Result<Zeroizing<String>, Mechanis
 fn beyond_ascii(what: &'static str, text: &str) -> Result<Zeroizing<String>, MechanismError> {
     match stringprep::saslprep(text) {
         Ok(prepared) => Ok(Zeroizing::new(prepared.into_owned())),
-        // the library's error names the character, and the password's are nobody's business
+        // the library's error names the character, which would reveal a part of the password
         Err(_) => Err(MechanismError::new(format!(
             "the {what} holds characters that SCRAM prohibits (RFC 4013), try PLAIN over TLS"
         ))),
@@ -60,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn ascii_stays_as_it_is_without_controls() {
+    fn ascii_without_controls_remains_unchanged() {
         assert_eq!(prepared(" user=\"USER\" ").as_deref(), Some(" user=\"USER\" "));
         assert_eq!(prepared("a\x07"), None);
     }
@@ -83,13 +83,13 @@ mod tests {
 
     #[cfg(feature = "saslprep")]
     #[test]
-    fn a_name_of_which_nothing_is_left_is_refused() {
+    fn a_name_that_preparation_empties_is_refused() {
         assert!(name("user name", "\u{ad}").is_err());
     }
 
     #[cfg(not(feature = "saslprep"))]
     #[test]
-    fn beyond_ascii_the_feature_is_needed() {
+    fn non_ascii_text_needs_the_feature() {
         assert_eq!(prepared("pässword"), None);
     }
 

@@ -1,23 +1,22 @@
-//! Defines what each reply code means, whatever it was given to.
+//! Defines the explanations of reply codes, independent of the command.
 //!
-//! RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504, RFC 7505; RFC 1845 (355), RFC 1985 (253, 458, 459),
-//! RFC 2645 (453), and the codes that the registry of RFC 5248 names beside a login's enhanced codes (422,
-//! 523, 524, 525).
+//! Sources: RFC 5321 §4.2.3, RFC 4954 §6, RFC 3207 §4, RFC 7504, RFC 7505; RFC 1845 (355), RFC 1985 (253, 458, 459),
+//! RFC 2645 (453), and the codes that the registry of RFC 5248 lists for logins (422, 523, 524, 525).
 
 use super::{Fault, Openness, Row, rows};
 use crate::reply::Code;
 
-/// The row of this code.
+/// Returns the row of this code.
 pub(super) fn find(code: Code) -> Option<&'static Row> {
     ROWS.iter().find(|(value, _)| *value == code.value()).map(|(_, row)| row)
 }
 
-/// In ascending order.
+/// The rows, in ascending order.
 pub(super) const ROWS: &[(u16, Row)] = rows! {
     211 Nobody Settled "the server's status or help" => "read the lines of the reply";
     214 Nobody Settled "help for people: how to use the server or one of its commands"
         => "read the lines of the reply";
-    220 Nobody Settled "the server is ready" => "go on with what was asked for";
+    220 Nobody Settled "the server is ready" => "continue with the next command";
     221 Nobody Settled "the server says goodbye and closes the connection"
         => "open a new connection for further mail";
     235 Nobody Settled "the login was accepted" => "go on with the message";
@@ -46,7 +45,7 @@ pub(super) const ROWS: &[(u16, Row)] = rows! {
     452 Server Subject "the server is short of storage, or takes no more recipients in this transaction"
         => "try again later, and send to further recipients in another transaction";
     453 Nobody Settled "no mail waits for the client (ATRN, RFC 2645)" => "try again later";
-    454 Server Policy "a login or TLS is not to be had right now" => "try again later";
+    454 Server Policy "a login or TLS is not available right now" => "try again later";
     455 Client Detail "the server cannot honour the parameters of MAIL or RCPT right now"
         => "try again later, or without the parameters that are not needed";
     458 Server Detail "the messages for the node cannot be queued right now (ETRN, RFC 1985)"
@@ -90,5 +89,5 @@ pub(super) const ROWS: &[(u16, Row)] = rows! {
     555 Client Detail "the server does not know the parameters of MAIL or RCPT, or does not offer them"
         => "send without the parameters that are not needed";
     556 Recipient Detail "the recipient's domain takes no mail (RFC 7504)"
-        => "check the part of the address behind the @";
+        => "check the part of the address after the @";
 };

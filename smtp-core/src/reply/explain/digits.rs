@@ -1,10 +1,9 @@
-//! Defines what the first two digits of a reply code say (RFC 5321 §4.2.1), for codes that no other table
-//! has.
+//! Defines the explanations of a reply code's first two digits, for codes in no other table (RFC 5321 §4.2.1).
 
 use super::{Fault, Openness, Row, rows};
 use crate::reply::{Code, Severity};
 
-/// The row of the code's first two digits, else that of its first.
+/// Returns the row of the code's first two digits, or that of the first digit.
 pub(super) fn find(code: Code) -> &'static Row {
     let digits = code.value() / 10;
     match ROWS.iter().find(|(value, _)| *value == digits) {
@@ -13,7 +12,7 @@ pub(super) fn find(code: Code) -> &'static Row {
     }
 }
 
-/// The row of the first digit.
+/// Returns the row of the first digit.
 pub(super) fn of_class(severity: Severity) -> &'static Row {
     &CLASSES[match severity {
         Severity::Completed => 0,
@@ -24,28 +23,28 @@ pub(super) fn of_class(severity: Severity) -> &'static Row {
     .1
 }
 
-/// By the first digit: 2yz to 5yz.
+/// The rows by first digit: 2yz to 5yz.
 pub(super) const CLASSES: &[(u16, Row); 4] = rows! {
     2 Nobody Subject "accepted and done" => "go on";
-    3 Nobody Settled "accepted so far; the server waits for more" => "send what the command needs next";
-    4 Server Subject "refused for now" => "try again later";
-    5 Policy Subject "refused for good" => "read the reply's text, and change what it names";
+    3 Nobody Settled "accepted so far; the server expects more" => "send the data that the command needs next";
+    4 Server Subject "refused temporarily" => "try again later";
+    5 Policy Subject "refused permanently" => "read the reply's text, and change what it objects to";
 };
 
-/// By the first and second digit; x3z and x4z are not defined.
+/// The rows by first and second digit; x3z and x4z are not defined.
 pub(super) const ROWS: &[(u16, Row)] = rows! {
     20 Nobody Subject "the command was understood and done" => "go on";
-    21 Nobody Subject "what was asked for is in the reply" => "read the lines of the reply";
+    21 Nobody Subject "the reply has the requested information" => "read the lines of the reply";
     22 Nobody Subject "the connection is in order" => "go on";
-    25 Nobody Subject "the mail system did what was asked" => "go on";
+    25 Nobody Subject "the mail system did the requested action" => "go on";
     40 Client Subject "the server cannot handle the form of the command right now"
         => "try again later, or with a simpler command";
-    41 Server Subject "the information is not to be had right now" => "try again later";
+    41 Server Subject "the information is not available right now" => "try again later";
     42 Server Subject "the connection cannot be served right now" => "try again later on a new connection";
     45 Server Subject "the mail system cannot do it right now" => "try again later";
     50 Client Subject "the server does not take the form of the command"
         => "check the command and its arguments";
-    51 Server Subject "the information is not to be had" => "do without it";
+    51 Server Subject "the information is not available" => "do without it";
     52 Server Subject "the server does not serve this connection" => "use another server, or another port";
-    55 Policy Subject "the mail system refuses it" => "read the reply's text, and change what it names";
+    55 Policy Subject "the mail system refuses it" => "read the reply's text, and change what it objects to";
 };

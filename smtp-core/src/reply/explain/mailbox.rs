@@ -1,4 +1,4 @@
-//! Defines what X.2.Y says: about a mailbox (RFC 3463 §3.3).
+//! Defines the explanations of X.2.Y, mailbox status (RFC 3463 §3.3).
 
 use super::{Detail, Fault, Openness, details};
 

@@ -1,18 +1,16 @@
-//! Provides [`explain`]: what a reply means, whose fault it is, what to try and what may follow on the
-//! connection.
+//! Provides [`explain`]: the meaning of a reply, the party at fault, an advice and what may follow.
 //!
-//! The words come from tables, one file each, from the most to the least exact:
+//! The texts come from tables, one file each, from the most to the least specific:
 //!
-//! 1. what an enhanced status code says by subject and detail (the IANA registry of RFC 5248), or by subject alone
-//!    (RFC 3463 §3) where the detail is unknown;
-//! 2. what a reply code means at a particular command or in the greeting;
-//! 3. what a reply code means anywhere;
-//! 4. what its first and second digit say (RFC 5321 §4.2.1).
+//! 1. the subject and detail of an enhanced status code (the IANA registry of RFC 5248), or its subject alone (RFC
+//!    3463 §3) if the detail is unknown;
+//! 2. a reply code at a particular command or in the greeting;
+//! 3. a reply code at any command;
+//! 4. its first and second digit (RFC 5321 §4.2.1).
 //!
-//! An enhanced code takes the place of what the reply code says only where it is more exact. «530 5.7.0»
-//! keeps the words of 530, because «security or policy» says less than «log in first»; «550 5.7.0» takes
-//! those of 5.7.0, because 550 may mean half a dozen things. How open the meaning of a reply code is stands
-//! in its row as an [`Openness`].
+//! An enhanced code replaces the explanation of the reply code only where it is more specific. «530 5.7.0» keeps the
+//! explanation of 530, because «security or policy» is vaguer than «log in first»; «550 5.7.0» uses that of 5.7.0,
+//! because 550 has many meanings. [`Openness`] says in each row how vague a reply code is.
 
 mod address;
 mod codes;
@@ -32,29 +30,29 @@ use super::{Code, EnhancedCode, Reply, Severity};
 use crate::event::Verb;
 use core::fmt;
 
-/// What a reply means, in words for people; each text is one line in lower case without a full stop.
+/// The meaning of a reply, for people; each text is one line in lower case without a full stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// What it means.
+    /// The meaning.
     pub meaning: &'static str,
-    /// Whose fault it is.
+    /// The party at fault.
     pub fault: Fault,
-    /// What to try.
+    /// The advice.
     pub advice: &'static str,
-    /// What may follow.
+    /// What may follow on the connection.
     pub next: Next,
 }
 
-/// Whose fault a refusal is; the one who can most likely mend it.
+/// The party at fault for a refusal: the one most likely able to fix it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// Nothing went wrong.
+    /// No error.
     Nobody,
-    /// The client said what the server does not take: a command, its arguments or their order.
+    /// The client sent a command, an argument or an order that the server does not accept.
     Client,
-    /// The login: its user name, password or mechanism, or that there was none.
+    /// The login: its user name, password or mechanism, or its absence.
     Login,
     /// The sender's address, domain or host.
     Sender,
@@ -64,14 +62,14 @@ pub enum Fault {
     Recipient,
     /// The server.
     Server,
-    /// What lies between: networks, name servers and the hosts further on.
+    /// The route: networks, name servers and further hosts.
     Path,
-    /// A rule of the receiving side; nothing is broken.
+    /// A policy of the receiving side; nothing is broken.
     Policy,
 }
 
 impl Fault {
-    /// In words for people.
+    /// A description for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -94,38 +92,38 @@ impl fmt::Display for Fault {
     }
 }
 
-/// What may follow a reply (RFC 5321 §4.2.1, §3.8).
+/// What may follow after a reply (RFC 5321 §4.2.1, §3.8).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Next {
-    /// Go on: it was accepted (2yz, 3yz).
+    /// Continue: it was accepted (2yz, 3yz).
     Proceed,
-    /// The same may be tried again later (4yz); the connection goes on.
+    /// Retry later (4yz); the connection continues.
     Later,
-    /// The same would be refused again, a changed command may follow (5yz); the connection goes on.
+    /// Change the command before a retry (5yz); the connection continues.
     Amend,
-    /// The connection is over; the same may be tried again later on a new one (421, 4yz in the greeting).
+    /// The connection is over; retry later on a new one (421, 4yz in the greeting).
     Reconnect,
-    /// The connection is over, and a new one would end as this one did (521, 5yz in the greeting).
+    /// The connection is over, and a new one would end likewise (521, 5yz in the greeting).
     Leave,
-    /// The connection is over, as QUIT asked (221).
+    /// The connection is over as requested with QUIT (221).
     Closed,
 }
 
 impl Next {
-    /// Whether the connection is over.
+    /// Returns whether the connection is over.
     #[must_use]
     pub const fn is_connection_over(self) -> bool {
         matches!(self, Self::Reconnect | Self::Leave | Self::Closed)
     }
 
-    /// Whether the command, unchanged, may be repeated later.
+    /// Returns whether the unchanged command may be repeated later.
     #[must_use]
     pub const fn is_repeatable_later(self) -> bool {
         matches!(self, Self::Later | Self::Reconnect)
     }
 
-    /// In words for people.
+    /// A description for people.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -134,16 +132,16 @@ impl Next {
             Self::Amend => "the same would be refused again, the connection goes on",
             Self::Reconnect => "the connection is over, the same may be tried again later on a new one",
             Self::Leave => "the connection is over, a new one would end as this one did",
-            Self::Closed => "the connection is over, as was asked",
+            Self::Closed => "the connection is over, as requested",
         }
     }
 
     const fn after(code: Code, occasion: Occasion) -> Self {
         match (code, occasion) {
             (Code::UNAVAILABLE, _) => Self::Reconnect,
-            // RFC 7504 §3: such a host takes no command but QUIT
+            // RFC 7504 §3: such a host accepts no command but QUIT
             (Code::NO_MAIL, _) => Self::Leave,
-            // whatever was said to QUIT, the client leaves (RFC 5321 §4.1.1.10)
+            // after QUIT the client closes the connection, whatever the reply (RFC 5321 §4.1.1.10)
             (Code::CLOSING, _) | (_, Occasion::Command(Verb::Quit)) => Self::Closed,
             (code, Occasion::Greeting) => match code.severity() {
                 Severity::Completed | Severity::Intermediate => Self::Proceed,
@@ -165,16 +163,16 @@ impl fmt::Display for Next {
     }
 }
 
-/// What a reply came to.
+/// The occasion of a reply.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Occasion {
-    /// Nobody said.
+    /// Unknown.
     #[default]
     Unknown,
-    /// The connection: the reply is the server's greeting.
+    /// The connection was opened: the reply is the server's greeting.
     Greeting,
-    /// This command.
+    /// The reply belongs to this command.
     Command(Verb),
 }
 
@@ -184,9 +182,9 @@ impl From<Verb> for Occasion {
     }
 }
 
-/// What a reply of these codes means, given on this occasion.
+/// Explains a reply with these codes on this occasion.
 ///
-/// An enhanced code whose class contradicts the reply code is left out of account (RFC 2034 §4).
+/// An enhanced code whose class contradicts the reply code is ignored (RFC 2034 §4).
 ///
 /// ```
 /// use smtp_core::{Code, EnhancedCode, Fault, Next, Occasion, Verb, explain};
@@ -197,13 +195,13 @@ impl From<Verb> for Occasion {
 /// assert_eq!(refused.advice, "check the part of the address before the @");
 /// assert_eq!(refused.next, Next::Amend);
 ///
-/// // the same code means different things at different commands
+/// // the meaning of a code depends on the command
 /// let to_starttls = explain(Code::TEMPORARY_AUTHENTICATION_FAILURE, None, Verb::StartTls.into());
 /// assert_eq!(to_starttls.meaning, "the server cannot offer TLS right now");
 /// let to_auth = explain(Code::TEMPORARY_AUTHENTICATION_FAILURE, None, Verb::Auth.into());
 /// assert_eq!(to_auth.meaning, "the server cannot check the login right now");
 ///
-/// // and may or may not end the connection
+/// // and so does the end of the connection
 /// assert!(explain(Code::TRANSACTION_FAILED, None, Occasion::Greeting).next.is_connection_over());
 /// assert!(!explain(Code::TRANSACTION_FAILED, None, Verb::Data.into()).next.is_connection_over());
 /// ```
@@ -227,7 +225,7 @@ pub fn explain(code: Code, enhanced: Option<EnhancedCode>, occasion: Occasion) -
     }
 }
 
-/// What an enhanced status code means by itself, without the reply code that it came with.
+/// Explains an enhanced status code by itself, without a reply code.
 ///
 /// ```
 /// use smtp_core::{EnhancedCode, Fault, reply};
@@ -251,7 +249,7 @@ pub fn explain_enhanced(enhanced: EnhancedCode) -> Explanation {
     }
 }
 
-/// The reply codes that have an explanation of their own, in ascending order.
+/// The reply codes that have their own explanation, in ascending order.
 ///
 /// ```
 /// use smtp_core::{Code, reply};
@@ -263,7 +261,7 @@ pub fn explained_codes() -> impl Iterator<Item = Code> {
 }
 
 impl Reply {
-    /// What it means, given on this occasion.
+    /// Explains this reply on the given occasion.
     ///
     /// ```
     /// use smtp_core::{Code, Reply, Verb};
@@ -279,25 +277,26 @@ impl Reply {
     }
 }
 
-/// How open the meaning of a reply code is, and how exact an enhanced code must be to take its place.
+/// How vague a reply code is, and how specific an enhanced code must be to replace its explanation.
 ///
-/// A detail [refines](Detail::refines) the rows that are at least as open as it says.
+/// A detail [refines](Detail::refines) the rows that have its openness or a greater one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Openness {
-    /// Nothing can be said better.
+    /// Nothing is more specific.
     Settled,
-    /// About a login: the details that RFC 4954 §6 gave to logins say it better. Servers put others there
-    /// that do not fit, like 5.7.3.
+    /// A code for logins: only the details that RFC 4954 §6 defines for logins are more specific.
+    ///
+    /// Servers also send others that do not fit, like 5.7.3.
     Login,
-    /// Any detail that names one thing says it better.
+    /// Any detail with one meaning is more specific.
     Detail,
-    /// And so does «security or policy» without a detail.
+    /// Also «security or policy» without a detail is more specific.
     Policy,
-    /// Any subject says it better.
+    /// Any subject is more specific.
     Subject,
 }
 
-/// What a reply code means.
+/// The explanation of a reply code.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     fault: Fault,
@@ -312,27 +311,27 @@ impl Row {
     }
 }
 
-/// What subject and detail of an enhanced code mean; the class says whether for now or for good.
+/// The explanation of an enhanced code's subject and detail; its class says whether the failure is transient.
 #[derive(Clone, Copy, Debug)]
 struct Detail {
     number: u16,
     fault: Fault,
     refines: Openness,
     meaning: &'static str,
-    /// What to try when it is refused for good.
+    /// The advice for a permanent failure.
     advice: &'static str,
-    /// What to try when it is refused for now.
-    advice_for_now: &'static str,
+    /// The advice for a transient failure.
+    transient_advice: &'static str,
 }
 
 impl Detail {
     const fn explanation(&self, class: u8, next: Next) -> Explanation {
-        let advice = if class == 4 { self.advice_for_now } else { self.advice };
+        let advice = if class == 4 { self.transient_advice } else { self.advice };
         Explanation { meaning: self.meaning, fault: self.fault, advice, next }
     }
 }
 
-/// The row of subject and detail; else that of the subject, which is the one of detail 0 (RFC 3463 §3).
+/// Returns the row of subject and detail, or that of detail 0, which stands for the subject (RFC 3463 §3).
 fn find_detail(enhanced: EnhancedCode) -> Option<&'static Detail> {
     let details = match (enhanced.class, enhanced.subject) {
         (2, subject) => success::details(subject)?,
@@ -343,7 +342,7 @@ fn find_detail(enhanced: EnhancedCode) -> Option<&'static Detail> {
         (_, 5) => protocol::DETAILS,
         (_, 6) => content::DETAILS,
         (_, 7) => security::DETAILS,
-        // X.0.Y says no more than the class
+        // X.0.Y adds nothing to the class
         _ => return None,
     };
     details
@@ -352,7 +351,7 @@ fn find_detail(enhanced: EnhancedCode) -> Option<&'static Detail> {
         .or_else(|| details.iter().find(|row| row.number == 0))
 }
 
-/// A table of what reply codes mean: code, fault, openness, meaning => advice.
+/// Makes a table of reply codes: code, fault, openness, meaning => advice.
 macro_rules! rows {
     ($($code:literal $fault:ident $openness:ident $meaning:literal => $advice:literal;)*) => {
         &[$(($code, Row {
@@ -364,20 +363,20 @@ macro_rules! rows {
     };
 }
 
-/// A table of the details of a subject: detail, fault, what they refine, meaning => advice.
+/// Makes a table of a subject's details: detail, fault, what they refine, meaning => advice.
 ///
-/// The advice for a refusal for now is to wait first, unless `now` says otherwise.
+/// The advice for a transient failure is to wait first, unless `transient` gives another.
 macro_rules! details {
-    (@now $advice:literal) => { concat!("try again later; if it stays so, ", $advice) };
-    (@now $advice:literal $now:literal) => { $now };
-    ($($detail:literal $fault:ident $refines:ident $meaning:literal => $advice:literal $(now $now:literal)?;)*) => {
+    (@transient $advice:literal) => { concat!("try again later; if it stays so, ", $advice) };
+    (@transient $advice:literal $transient:literal) => { $transient };
+    ($($detail:literal $fault:ident $refines:ident $meaning:literal => $advice:literal $(transient $transient:literal)?;)*) => {
         &[$(Detail {
             number: $detail,
             fault: Fault::$fault,
             refines: Openness::$refines,
             meaning: $meaning,
             advice: $advice,
-            advice_for_now: details!(@now $advice $($now)?),
+            transient_advice: details!(@transient $advice $($transient)?),
         }),*]
     };
 }

@@ -1,4 +1,4 @@
-//! Defines what X.4.Y says: about networks and routing (RFC 3463 §3.5).
+//! Defines the explanations of X.4.Y, network and routing (RFC 3463 §3.5).
 
 use super::{Detail, Fault, Openness, details};
 

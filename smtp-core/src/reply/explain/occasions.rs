@@ -1,11 +1,12 @@
-//! Defines what a reply code means in the greeting or at a particular command, where that is more than it
-//! means anywhere (RFC 5321 §4.3.2; RFC 3207 §4; RFC 4954 §4, §6; RFC 3030 §2; RFC 1870 §6).
+//! Defines the explanations of reply codes in the greeting or at a particular command.
+//!
+//! Sources: RFC 5321 §4.3.2; RFC 3207 §4; RFC 4954 §4, §6; RFC 3030 §2; RFC 1870 §6.
 
 use super::{Fault, Occasion, Openness, Row, rows};
 use crate::event::Verb;
 use crate::reply::{Code, Severity};
 
-/// The row of this code on this occasion.
+/// Returns the row of this code on this occasion.
 pub(super) fn find(occasion: Occasion, code: Code) -> Option<&'static Row> {
     match occasion {
         Occasion::Unknown => None,
@@ -17,8 +18,9 @@ pub(super) fn find(occasion: Occasion, code: Code) -> Option<&'static Row> {
     }
 }
 
-/// The row of the code's first digit: there was no command that 550, say, could be about. 421 and 521 speak
-/// of the connection wherever they come.
+/// Returns the row of the code's first digit, because in a greeting there is no command for 550, say, to refer to.
+///
+/// 421 and 521 concern the connection on every occasion.
 fn greeting(code: Code) -> Option<&'static Row> {
     match (code, code.severity()) {
         (Code::UNAVAILABLE | Code::NO_MAIL, _) | (_, Severity::Intermediate) => None,
@@ -28,7 +30,7 @@ fn greeting(code: Code) -> Option<&'static Row> {
     }
 }
 
-/// By the first digit, which is all that a client looks at (RFC 5321 §3.1).
+/// The rows by first digit, which is all that a client considers (RFC 5321 §3.1).
 pub(super) const GREETINGS: &[(u16, Row); 3] = rows! {
     2 Nobody Settled "the server is ready" => "say EHLO";
     4 Server Subject "the server does not serve this client right now"
@@ -37,7 +39,7 @@ pub(super) const GREETINGS: &[(u16, Row); 3] = rows! {
         => "check host and port; look this client's address up in block lists; send through the provider's server";
 };
 
-/// What some codes mean to a command, in ascending order.
+/// The rows of some codes at a command, in ascending order.
 type Table = &'static [(u16, Row)];
 
 /// The rows of each command.
@@ -91,11 +93,11 @@ const STARTTLS: Table = rows! {
         => "try again later; do not go on in clear with a password";
     500 Server Detail "the server does not know STARTTLS"
         => "use implicit TLS on port 465, or another server";
-    501 Client Detail "STARTTLS takes no argument" => "say STARTTLS alone";
+    501 Client Detail "STARTTLS takes no argument" => "send STARTTLS alone";
     502 Server Detail "the server does not offer STARTTLS"
         => "use implicit TLS on port 465, or another server";
     503 Client Settled "STARTTLS came out of order: TLS is up already, or no greeting came before"
-        => "say STARTTLS once, right after EHLO";
+        => "send STARTTLS once, right after EHLO";
     554 Server Subject "the server refuses TLS" => "use implicit TLS on port 465, or another server";
 };
 
@@ -115,7 +117,7 @@ const AUTH: Table = rows! {
     503 Client Login "no login is due: one succeeded already, or a transaction is open"
         => "log in once, before MAIL";
     504 Login Login "the server does not offer this mechanism"
-        => "use a mechanism that the reply to EHLO lists behind AUTH";
+        => "use a mechanism that the reply to EHLO lists after AUTH";
     530 Login Login "the server wants TLS before a login"
         => "secure the connection with STARTTLS, then log in";
     550 Login Login "the login was refused"
@@ -140,7 +142,7 @@ const MAIL: Table = rows! {
     550 Sender Subject "the sender is refused: its address does not exist, may not be used, or a policy forbids it"
         => "use the address that belongs to the login; look the sending host up in block lists";
     552 Message Policy "the message is larger than the server takes"
-        => "send a smaller message; the server's limit stands behind SIZE in its reply to EHLO";
+        => "send a smaller message; the server's limit follows SIZE in its reply to EHLO";
     553 Sender Policy "the sender's address is not allowed: its form is wrong, or the login may not use it"
         => "use the address that belongs to the login";
     554 Policy Subject "the server takes no mail from this sender or client"
@@ -195,12 +197,12 @@ const DATA: Table = rows! {
 };
 
 const BDAT: Table = rows! {
-    250 Nobody Detail "the chunk was taken" => "send the next one";
+    250 Nobody Detail "the chunk was accepted" => "send the next one";
     452 Server Subject "the server has no room for the message right now" => "try again later";
     503 Recipient Login "BDAT came out of order: no recipient was accepted, or an earlier chunk was refused"
         => "begin anew with RSET and MAIL";
     552 Message Policy "the message is larger than the server takes"
-        => "send a smaller message; the server's limit stands behind SIZE in its reply to EHLO";
+        => "send a smaller message; the server's limit follows SIZE in its reply to EHLO";
     554 Recipient Subject "the chunk is refused: no recipient was accepted, or the transaction failed"
         => "begin anew with RSET and MAIL";
 };
@@ -214,11 +216,11 @@ const MESSAGE: Table = rows! {
     503 Recipient Login "the message came out of order: no recipient was accepted"
         => "see why each recipient was refused";
     550 Policy Subject "the message's content or sender is refused by policy, or a mailbox does not take it"
-        => "read the reply's text; check what looks like spam, and SPF and DKIM of the sender's domain";
+        => "read the reply's text; check for content that looks like spam, and SPF and DKIM of the sender's domain";
     552 Message Policy "the message is too large, or a mailbox has no room for it"
         => "send a smaller message, or a link to its large parts";
     554 Policy Subject "the message is refused: taken for spam or harmful, not well formed, or no recipient was accepted"
-        => "read the reply's text; check what looks like spam, and SPF and DKIM of the sender's domain";
+        => "read the reply's text; check for content that looks like spam, and SPF and DKIM of the sender's domain";
 };
 
 const RSET: Table = rows! {
@@ -256,7 +258,7 @@ const HELP: Table = rows! {
 };
 
 const QUIT: Table = rows! {
-    221 Nobody Settled "the server says goodbye and closes the connection, as was asked"
+    221 Nobody Settled "the server says goodbye and closes the connection, as requested"
         => "nothing is left to do";
     250 Nobody Settled "the server agrees to end the connection" => "nothing is left to do";
 };

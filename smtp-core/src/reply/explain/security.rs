@@ -1,5 +1,6 @@
-//! Defines what X.7.Y says: about security and policy (RFC 3463 §3.8, RFC 4954 §6, RFC 4468, RFC 6710, RFC
-//! 7293, RFC 7372, RFC 7505, RFC 8617, RFC 8689).
+//! Defines the explanations of X.7.Y, security and policy.
+//!
+//! Sources: RFC 3463 §3.8, RFC 4954 §6, RFC 4468, RFC 6710, RFC 7293, RFC 7372, RFC 7505, RFC 8617, RFC 8689.
 
 use super::{Detail, Fault, Openness, details};
 
@@ -30,7 +31,7 @@ pub(super) const DETAILS: &[Detail] = details! {
         => "secure the connection first, with STARTTLS or implicit TLS";
     12 Login Login "the password must be moved to this mechanism first (password transition)"
         => "log in once over TLS with PLAIN or LOGIN, then use this mechanism again"
-        now "log in once over TLS with PLAIN or LOGIN, then use this mechanism again, at once or later";
+        transient "log in once over TLS with PLAIN or LOGIN, then use this mechanism again, at once or later";
     13 Login Login "the password is right, but the user's account is disabled"
         => "ask the provider to enable the account";
     14 Server Login "the server is not trusted by the one that holds the content (RFC 4468)"
@@ -64,7 +65,7 @@ pub(super) const DETAILS: &[Detail] = details! {
     28 Policy Detail "the message is part of a flood of mail"
         => "send more slowly, and to fewer recipients at once";
     29 Path Detail "a host that forwarded the message broke its ARC chain (RFC 8617)"
-        => "send directly, or tell whoever runs the forwarding host or list";
+        => "send directly, or tell the operator of the forwarding host or list";
     30 Path Detail "the message requires TLS all the way, and the next server does not promise that (RFC 8689)"
         => "send without REQUIRETLS, if the message may travel in clear";
 };

@@ -1,8 +1,8 @@
-//! Defines what 2.X.Y says: the class is success, so that subject and detail are remarks (RFC 3463 §2).
+//! Defines the explanations of 2.X.Y, where subject and detail are remarks on a success (RFC 3463 §2).
 
 use super::{Detail, Fault, Openness, details};
 
-/// The rows of this subject.
+/// Returns the rows of this subject.
 pub(super) const fn details(subject: u16) -> Option<&'static [Detail]> {
     Some(match subject {
         1 => ADDRESS,
@@ -53,5 +53,5 @@ const CONTENT: &[Detail] = details! {
 };
 
 const SECURITY: &[Detail] = details! {
-    0 Nobody Subject "what security and policy ask for is met" => "go on";
+    0 Nobody Subject "the security and policy requirements are met" => "go on";
 };

@@ -1,4 +1,4 @@
-//! Defines what X.3.Y says: about the receiving mail system (RFC 3463 §3.4, RFC 6710).
+//! Defines the explanations of X.3.Y, mail system status (RFC 3463 §3.4, RFC 6710).
 
 use super::{Detail, Fault, Openness, details};
 
@@ -10,7 +10,7 @@ pub(super) const DETAILS: &[Detail] = details! {
     3 Server Detail "the server lacks a feature that the message needs"
         => "send the message without that feature";
     4 Message Detail "the message is larger than the server takes"
-        => "send a smaller message; the server's limit stands behind SIZE in its reply to EHLO";
+        => "send a smaller message; the server's limit follows SIZE in its reply to EHLO";
     5 Server Detail "the server is not set up to take this message" => "tell the server's postmaster";
     6 Policy Detail "the server changed the message's priority (RFC 6710)"
         => "ask for another priority, or for none";

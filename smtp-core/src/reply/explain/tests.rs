@@ -1,4 +1,4 @@
-//! Tests that the tables are complete, that they agree with each other, and what a few of their lines say.
+//! Tests that the tables are complete and consistent, and a few of their texts.
 
 use super::*;
 use alloc::format;
@@ -6,8 +6,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use proptest::prelude::*;
 
-/// The enumerated status codes of the IANA registry «SMTP Enhanced Status Codes» (2024-12-06): subject, last
-/// detail. Each subject's details run from 0 without a gap.
+/// The IANA registry «SMTP Enhanced Status Codes» (2024-12-06) as subject and last detail; details have no gaps.
 const REGISTRY: [(u16, u16); 8] = [(0, 0), (1, 10), (2, 4), (3, 6), (4, 7), (5, 6), (6, 10), (7, 30)];
 
 const VERBS: [Verb; 17] = [
@@ -46,7 +45,7 @@ fn meaning(value: u16, enhanced: (u8, u16, u16), occasion: impl Into<Occasion>) 
     explain(code(value), EnhancedCode::new(enhanced.0, enhanced.1, enhanced.2), occasion.into()).meaning
 }
 
-/// The values of the constants of [`Code`], from its source: there is no list of them to forget one in.
+/// The values of the constants of [`Code`], read from its source so that none is missed.
 fn constants() -> Vec<u16> {
     let source = include_str!("../code.rs");
     let (_, table) = source.split_once("codes! {\n").unwrap();
@@ -55,7 +54,7 @@ fn constants() -> Vec<u16> {
 }
 
 #[test]
-fn every_constant_has_an_entry_of_its_own() {
+fn every_constant_has_its_own_entry() {
     let constants = constants();
     assert!(constants.len() >= 34 && constants.contains(&556), "{constants:?}");
     for value in constants {
@@ -64,7 +63,7 @@ fn every_constant_has_an_entry_of_its_own() {
 }
 
 #[test]
-fn every_code_of_rfc_821_has_an_entry_of_its_own() {
+fn every_code_of_rfc_821_has_its_own_entry() {
     for value in [
         211, 214, 220, 221, 250, 251, 354, 421, 450, 451, 452, 500, 501, 502, 503, 504, 550, 551, 552, 553,
         554,
@@ -74,7 +73,7 @@ fn every_code_of_rfc_821_has_an_entry_of_its_own() {
 }
 
 #[test]
-fn every_registered_enhanced_code_has_an_entry_of_its_own() {
+fn every_registered_enhanced_code_has_its_own_entry() {
     for (subject, last) in REGISTRY.into_iter().skip(1) {
         for detail in 0..=last {
             for class in [4, 5] {
@@ -82,19 +81,19 @@ fn every_registered_enhanced_code_has_an_entry_of_its_own() {
                 assert_eq!(found.number, detail, "{class}.{subject}.{detail}");
             }
         }
-        // and the tables hold nothing that the registry does not
+        // and the tables hold nothing beyond the registry
         let beyond = EnhancedCode { class: 5, subject, detail: last + 1 };
         assert_eq!(find_detail(beyond).unwrap().number, 0, "{beyond}");
         assert!(find_detail(EnhancedCode { class: 2, subject, detail: 0 }).is_some(), "2.{subject}.0");
     }
-    // X.0.0 says its class and no more
-    for (class, said) in [(2, "accepted and done"), (4, "refused for now"), (5, "refused for good")] {
+    // X.0.0 conveys only its class
+    for (class, said) in [(2, "accepted and done"), (4, "refused temporarily"), (5, "refused permanently")] {
         assert_eq!(explain_enhanced(EnhancedCode { class, subject: 0, detail: 0 }).meaning, said);
     }
 }
 
 #[test]
-fn no_table_has_a_row_twice() {
+fn no_table_has_duplicate_rows() {
     let is_ascending = |rows: &[(u16, Row)]| rows.is_sorted_by(|one, other| one.0 < other.0);
     for rows in [codes::ROWS, digits::ROWS, digits::CLASSES, occasions::GREETINGS] {
         assert!(is_ascending(rows));
@@ -120,7 +119,7 @@ fn no_table_has_a_row_twice() {
     }
 }
 
-/// One line, not empty, in lower case but for names, no full stop, no more than fits two rows of a terminal.
+/// Asserts one non-empty line in lower case except names, without full stop, short enough for two terminal rows.
 fn assert_is_a_line(text: &str, where_from: &str) {
     assert!(!text.trim().is_empty(), "{where_from}");
     assert_eq!(text, text.trim(), "{where_from}");
@@ -157,7 +156,7 @@ fn every_explanation_has_its_texts() {
 }
 
 #[test]
-fn a_refusal_for_now_advises_to_wait_and_one_for_good_does_not() {
+fn only_a_transient_refusal_advises_to_wait() {
     for (subject, last) in REGISTRY {
         for detail in 0..=last {
             let for_now = explain_enhanced(EnhancedCode { class: 4, subject, detail });
@@ -174,7 +173,7 @@ fn a_refusal_for_now_advises_to_wait_and_one_for_good_does_not() {
 }
 
 #[test]
-fn the_connection_is_over_after_these_and_no_others() {
+fn only_these_replies_end_the_connection() {
     for occasion in occasions() {
         for code in all_codes() {
             let next = explain(code, None, occasion).next;
@@ -191,23 +190,23 @@ fn the_connection_is_over_after_these_and_no_others() {
 }
 
 #[test]
-fn what_unknown_codes_mean_is_read_from_their_digits() {
+fn unknown_codes_are_explained_by_their_digits() {
     for (value, said) in [
         (205, "the command was understood and done"),
-        (219, "what was asked for is in the reply"),
+        (219, "the reply has the requested information"),
         (222, "the connection is in order"),
         (231, "accepted and done"),
-        (259, "the mail system did what was asked"),
-        (320, "accepted so far; the server waits for more"),
+        (259, "the mail system did the requested action"),
+        (320, "accepted so far; the server expects more"),
         (405, "the server cannot handle the form of the command right now"),
-        (419, "the information is not to be had right now"),
+        (419, "the information is not available right now"),
         (429, "the connection cannot be served right now"),
-        (443, "refused for now"),
+        (443, "refused temporarily"),
         (457, "the mail system cannot do it right now"),
         (509, "the server does not take the form of the command"),
-        (511, "the information is not to be had"),
+        (511, "the information is not available"),
         (529, "the server does not serve this connection"),
-        (541, "refused for good"),
+        (541, "refused permanently"),
         (559, "the mail system refuses it"),
     ] {
         assert_eq!(explain(code(value), None, Occasion::Unknown).meaning, said, "{value}");
@@ -215,33 +214,33 @@ fn what_unknown_codes_mean_is_read_from_their_digits() {
 }
 
 #[test]
-fn the_enhanced_code_takes_the_place_of_what_is_less_exact() {
-    // a vague code takes detail and subject, an unknown detail counts as its subject
+fn a_more_specific_enhanced_code_replaces_the_reply_code() {
+    // a vague code gives way to detail and subject; an unknown detail counts as its subject
     assert_eq!(meaning(550, (5, 1, 1), Verb::Rcpt), "the domain has no such mailbox");
     assert_eq!(meaning(550, (5, 7, 57), Verb::Mail), "a rule of security or policy forbids it");
     assert_eq!(meaning(554, (5, 6, 0), Verb::Message), "something in the message's content was refused");
     assert_eq!(meaning(552, (5, 2, 3), Verb::Message), "the message is larger than the mailbox may take");
     assert_eq!(meaning(552, (5, 7, 0), Verb::Message), "a rule of security or policy forbids it");
-    // but one that says less than the code itself does not count
+    // a vaguer enhanced code is ignored
     assert_eq!(meaning(550, (5, 0, 0), Verb::Rcpt), meaning(550, (0, 0, 0), Verb::Rcpt));
     assert_eq!(meaning(550, (5, 9, 1), Verb::Rcpt), meaning(550, (0, 0, 0), Verb::Rcpt));
     assert_eq!(meaning(502, (5, 5, 1), Verb::Vrfy), "the server does not verify addresses");
     assert_eq!(meaning(552, (5, 2, 0), Verb::Message), meaning(552, (0, 0, 0), Verb::Message));
     assert_eq!(meaning(530, (5, 7, 0), Verb::Mail), meaning(530, (0, 0, 0), Verb::Mail));
     assert_eq!(meaning(250, (2, 1, 5), Verb::Rcpt), "the recipient was accepted");
-    // some servers put 5.7.3 beside 535, which is about something else
+    // some servers send 5.7.3 with 535, where it does not fit
     assert_eq!(meaning(535, (5, 7, 3), Verb::Auth), "the user name or the password was not accepted");
     assert_eq!(
         meaning(535, (5, 7, 13), Verb::Auth),
         "the password is right, but the user's account is disabled"
     );
-    // and a class that contradicts the code is no enhanced code
+    // an enhanced code with a contradicting class is ignored
     assert_eq!(meaning(250, (5, 1, 1), Verb::Rcpt), "the recipient was accepted");
     assert_eq!(meaning(550, (4, 1, 1), Verb::Rcpt), meaning(550, (0, 0, 0), Verb::Rcpt));
 }
 
 #[test]
-fn an_address_that_is_refused_at_mail_is_the_senders() {
+fn an_address_refused_at_mail_is_that_of_the_sender() {
     let enhanced = EnhancedCode::new(5, 1, 2);
     assert_eq!(explain(Code::MAILBOX_UNAVAILABLE, enhanced, Verb::Mail.into()).fault, Fault::Sender);
     assert_eq!(explain(Code::MAILBOX_UNAVAILABLE, enhanced, Verb::Rcpt.into()).fault, Fault::Recipient);
@@ -250,7 +249,7 @@ fn an_address_that_is_refused_at_mail_is_the_senders() {
 }
 
 #[test]
-fn a_few_lines_read_as_they_did() {
+fn a_few_explanations_are_unchanged() {
     let lines: Vec<String> = [
         (220, None, Verb::StartTls.into()),
         (235, EnhancedCode::new(2, 7, 0), Verb::Auth.into()),
@@ -287,7 +286,7 @@ fn a_few_lines_read_as_they_did() {
 552 | too many recipients for one transaction, or the mailbox is full | the recipient | send to the recipients that are left in another transaction (RFC 5321 §4.5.3.1.10) | Amend
 554 | there is no mail service here, or none for this client | the receiver's policy | check host and port; look this client's address up in block lists; send through the provider's server | Leave
 554 | the sender may not send this here: relaying, a block list or a filter | the receiver's policy | log in first, use the server of the sender's own provider, and look the sending host up in block lists | Amend
-556 | the recipient's domain declares that it takes no mail (null MX, RFC 7505) | the recipient | check the part of the address behind the @ | Amend";
+556 | the recipient's domain declares that it takes no mail (null MX, RFC 7505) | the recipient | check the part of the address after the @ | Amend";
     assert_eq!(lines.join("\n"), expected);
 }
 
@@ -303,7 +302,7 @@ proptest! {
         let class = u8::try_from(value / 100).unwrap();
         for enhanced in [None, EnhancedCode::new(class, subject, detail), EnhancedCode::new(class, subject % 9, detail % 40)] {
             let found = explain(code, enhanced, occasion);
-            // QUIT is not worth repeating, whatever was said to it
+            // a client does not repeat QUIT, whatever the reply
             let is_leaving = occasion == Occasion::Command(Verb::Quit) && code != Code::UNAVAILABLE;
             prop_assert_eq!(found.next.is_repeatable_later(), code.severity() == Severity::Transient && !is_leaving);
             if !is_leaving && code != Code::CLOSING {
@@ -315,7 +314,7 @@ proptest! {
                 // 453 refuses nothing: there was no mail to fetch
                 prop_assert_ne!(found.fault, Fault::Nobody);
             }
-            // what the enhanced code changes is words, not what may follow
+            // an enhanced code changes the texts, not the consequence
             prop_assert_eq!(found.next, explain(code, None, occasion).next);
         }
     }

@@ -23,7 +23,7 @@ fn receive(sink: bool, pieces: &[&[u8]], poll_each: bool) -> (Vec<u8>, Vec<Vec<u
     let mut scenario = Scenario::new();
     scenario.sink = sink;
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\n");
+    talk.send("EHLO x.test\r\n");
     let before = talk.packets.len();
     for piece in pieces {
         talk.session.input(piece);
@@ -107,7 +107,7 @@ fn mail_data_that_comes_while_a_reply_waits_is_not_lost() {
     let mut scenario = Scenario::new();
     scenario.rules.push(Rule::on(On::Data).delay(Duration::from_secs(1)).default_reply());
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n");
+    talk.send("EHLO x.test\r\nMAIL FROM:<a@b.test>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n");
     assert_eq!(talk.last, Output::WaitUntil(Duration::from_secs(1)));
     talk.session.input(b"..a\r\n.");
     assert_eq!(talk.session.room(), 256 * 1024 - 6);
@@ -120,8 +120,8 @@ fn mail_data_that_comes_while_a_reply_waits_is_not_lost() {
 #[test]
 fn a_message_is_kept_in_no_more_room_than_it_needs() {
     let mut talk = Talk::new(Scenario::new());
-    talk.say("EHLO x.test\r\nMAIL FROM:<a@b.test> SIZE=60000000\r\nRCPT TO:<c@d.test>\r\nDATA\r\n");
-    talk.say("small\r\n.\r\n");
+    talk.send("EHLO x.test\r\nMAIL FROM:<a@b.test> SIZE=60000000\r\nRCPT TO:<c@d.test>\r\nDATA\r\n");
+    talk.send("small\r\n.\r\n");
     let messages = talk.server.messages();
     assert!(messages[0].octets.capacity() <= 2 * messages[0].octets.len());
 }
@@ -129,7 +129,7 @@ fn a_message_is_kept_in_no_more_room_than_it_needs() {
 #[test]
 fn many_replies_leave_in_packets_of_bounded_size() {
     let mut talk = Talk::new(Scenario::new());
-    let said = talk.say(&"NOOP\r\n".repeat(20_000));
+    let said = talk.send(&"NOOP\r\n".repeat(20_000));
     assert_eq!(said.len(), 20_000 * b"250 ok\r\n".len());
     assert!(talk.packets.len() > 4 && talk.packets.iter().all(|packet| packet.len() < 33 * 1024));
     let transcript = talk.server.transcript();

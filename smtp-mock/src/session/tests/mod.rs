@@ -44,7 +44,7 @@ impl Talk {
     }
 
     /// Says something and gives what came back.
-    fn say(&mut self, octets: &str) -> String {
+    fn send(&mut self, octets: &str) -> String {
         let before = self.packets.len();
         self.session.input(octets.as_bytes());
         self.run();
@@ -69,15 +69,15 @@ fn a_message_from_the_greeting_to_the_end() {
     let mut talk = Talk::new(Scenario::new());
     assert_eq!(talk.packets.concat(), b"220 mock.example.test ESMTP smtp-mock\r\n");
     assert_eq!(
-        talk.say("EHLO client.test\r\n"),
+        talk.send("EHLO client.test\r\n"),
         "250-mock.example.test greets you\r\n250-PIPELINING\r\n250-SIZE 67108864\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n\
          250-DSN\r\n250-ENHANCEDSTATUSCODES\r\n250-CHUNKING\r\n250-BINARYMIME\r\n250 VRFY\r\n"
     );
-    assert_eq!(talk.say("MAIL FROM:<a@b.test> SIZE=9\r\n"), "250 2.1.0 sender ok\r\n");
-    assert_eq!(talk.say("RCPT TO:<c@d.test> NOTIFY=NEVER\r\n"), "250 2.1.5 recipient ok\r\n");
-    assert_eq!(talk.say("DATA\r\n"), "354 end with a dot on a line by itself\r\n");
-    assert_eq!(talk.say("..a\r\nb\r\n.\r\n"), "250 2.0.0 queued as 1.1\r\n");
-    assert_eq!(talk.say("QUIT\r\n"), "221 2.0.0 bye\r\n");
+    assert_eq!(talk.send("MAIL FROM:<a@b.test> SIZE=9\r\n"), "250 2.1.0 sender ok\r\n");
+    assert_eq!(talk.send("RCPT TO:<c@d.test> NOTIFY=NEVER\r\n"), "250 2.1.5 recipient ok\r\n");
+    assert_eq!(talk.send("DATA\r\n"), "354 end with a dot on a line by itself\r\n");
+    assert_eq!(talk.send("..a\r\nb\r\n.\r\n"), "250 2.0.0 queued as 1.1\r\n");
+    assert_eq!(talk.send("QUIT\r\n"), "221 2.0.0 bye\r\n");
     assert_eq!(talk.last, Output::Close(Close::Fin));
     let messages = talk.server.messages();
     assert_eq!(messages[0].octets, b".a\r\nb\r\n");
@@ -104,9 +104,9 @@ fn a_message_from_the_greeting_to_the_end() {
 #[test]
 fn a_pipelined_group_is_answered_in_one_packet() {
     let mut talk = Talk::new(Scenario::new());
-    talk.say("EHLO client.test\r\n");
+    talk.send("EHLO client.test\r\n");
     let before = talk.packets.len();
-    talk.say("MAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nRCPT TO:<broken\r\nDATA\r\n");
+    talk.send("MAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nRCPT TO:<broken\r\nDATA\r\n");
     assert_eq!(talk.packets.len(), before + 1);
     assert_eq!(
         String::from_utf8_lossy(&talk.packets[before]),
@@ -114,7 +114,7 @@ fn a_pipelined_group_is_answered_in_one_packet() {
          354 end with a dot on a line by itself\r\n"
     );
     let before = talk.packets.len();
-    talk.say(".\r\nMAIL FROM:<>\r\nQUIT\r\n");
+    talk.send(".\r\nMAIL FROM:<>\r\nQUIT\r\n");
     assert_eq!(talk.packets.len(), before + 1);
     assert!(talk.packets[before].ends_with(b"250 2.1.0 sender ok\r\n221 2.0.0 bye\r\n"));
     assert!(!talk.faults().contains(&Fault::PipeliningNotOffered));
@@ -145,7 +145,7 @@ fn commands_out_of_order_are_refused() {
         ("FOO\r\n", "500"),
         ("\r\n", "500"),
     ] {
-        assert!(talk.say(said).starts_with(code), "{said}");
+        assert!(talk.send(said).starts_with(code), "{said}");
     }
     assert_eq!(talk.server.messages().len(), 0);
     // SIZE was used where HELO offers nothing.
@@ -157,7 +157,7 @@ fn parameters_are_checked() {
     let mut scenario = Scenario::new();
     scenario.server.extensions = vec!["SIZE 10".to_owned(), "8BITMIME".to_owned()];
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO client.test\r\n");
+    talk.send("EHLO client.test\r\n");
     for (said, reply) in [
         ("MAIL FROM:<a@b.test> SIZE=11\r\n", "552 at most 10 octets are taken\r\n"),
         ("MAIL FROM:<a@b.test> SIZE=x\r\n", "501"),
@@ -172,7 +172,7 @@ fn parameters_are_checked() {
         ("DATA\r\n", "354"),
         ("123456789\r\n.\r\n", "552"),
     ] {
-        assert!(talk.say(said).starts_with(reply), "{said}");
+        assert!(talk.send(said).starts_with(reply), "{said}");
     }
     assert!(talk.server.messages().is_empty());
 }
@@ -180,16 +180,16 @@ fn parameters_are_checked() {
 #[test]
 fn chunks_are_discarded_after_a_refused_envelope_and_joined_after_a_good_one() {
     let mut talk = Talk::new(Scenario::new());
-    talk.say("EHLO client.test\r\n");
-    assert!(talk.say("BDAT 6 LAST\r\nQUIT\r\n").starts_with("503"));
-    talk.say("MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<a@b.test>\r\n");
-    assert!(talk.say("DATA\r\n").starts_with("503 5.6.1"));
+    talk.send("EHLO client.test\r\n");
+    assert!(talk.send("BDAT 6 LAST\r\nQUIT\r\n").starts_with("503"));
+    talk.send("MAIL FROM:<> BODY=BINARYMIME\r\nRCPT TO:<a@b.test>\r\n");
+    assert!(talk.send("DATA\r\n").starts_with("503 5.6.1"));
     assert_eq!(
-        talk.say("BDAT 3\r\na\n\0BDAT 2\r\n.\r"),
+        talk.send("BDAT 3\r\na\n\0BDAT 2\r\n.\r"),
         "250 2.0.0 3 octets so far\r\n250 2.0.0 5 octets so far\r\n"
     );
-    assert!(talk.say("RCPT TO:<late@b.test>\r\n").starts_with("503"));
-    assert_eq!(talk.say("BDAT 0 LAST\r\n"), "250 2.0.0 queued as 1.1\r\n");
+    assert!(talk.send("RCPT TO:<late@b.test>\r\n").starts_with("503"));
+    assert_eq!(talk.send("BDAT 0 LAST\r\n"), "250 2.0.0 queued as 1.1\r\n");
     assert_eq!(talk.server.messages()[0].octets, b"a\n\0.\r");
     assert!(talk.faults().is_empty() || !talk.faults().contains(&Fault::MessageBareLineFeed));
 }
@@ -200,29 +200,29 @@ fn lmtp_replies_for_each_recipient() {
     scenario.server.protocol = Protocol::Lmtp;
     scenario.rules.push(Rule::on(On::Body).to("full@*").reply("452 4.2.2 full"));
     let mut talk = Talk::new(scenario);
-    assert!(talk.say("EHLO x.test\r\n").starts_with("500"));
-    talk.say("LHLO x.test\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nRCPT TO:<full@b.test>\r\nDATA\r\n");
-    assert_eq!(talk.say("x\r\n.\r\n"), "250 2.0.0 queued as 1.1\r\n452 4.2.2 full\r\n");
+    assert!(talk.send("EHLO x.test\r\n").starts_with("500"));
+    talk.send("LHLO x.test\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nRCPT TO:<full@b.test>\r\nDATA\r\n");
+    assert_eq!(talk.send("x\r\n.\r\n"), "250 2.0.0 queued as 1.1\r\n452 4.2.2 full\r\n");
     assert_eq!(talk.server.messages()[0].to(), ["a@b.test"]);
-    talk.say("MAIL FROM:<>\r\nRCPT TO:<c@b.test>\r\nRCPT TO:<full@b.test>\r\n");
-    assert_eq!(talk.say("BDAT 1 LAST\r\nx"), "250 2.0.0 queued as 1.2\r\n452 4.2.2 full\r\n");
+    talk.send("MAIL FROM:<>\r\nRCPT TO:<c@b.test>\r\nRCPT TO:<full@b.test>\r\n");
+    assert_eq!(talk.send("BDAT 1 LAST\r\nx"), "250 2.0.0 queued as 1.2\r\n452 4.2.2 full\r\n");
 }
 
 #[test]
 fn auth_lets_in_whom_it_knows() {
     let mut talk = Talk::new(with_user());
-    assert!(talk.say("EHLO x.test\r\n").contains("AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256\r\n"));
+    assert!(talk.send("EHLO x.test\r\n").contains("AUTH PLAIN LOGIN CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256\r\n"));
     let plain = encode(b"\0alice\0wrong");
-    assert!(talk.say(&format!("AUTH PLAIN {plain}\r\n")).starts_with("535 5.7.8"));
-    assert_eq!(talk.say("AUTH LOGIN\r\n"), "334 VXNlcm5hbWU6\r\n");
-    assert!(talk.say("*\r\n").starts_with("501"));
-    assert_eq!(talk.say("AUTH PLAIN\r\n"), "334 \r\n");
-    assert!(talk.say("!\r\n").starts_with("501"));
-    assert!(talk.say("AUTH GSSAPI\r\n").starts_with("504"));
-    talk.say("AUTH LOGIN\r\n");
-    assert_eq!(talk.say(&format!("{}\r\n", encode(b"alice"))), "334 UGFzc3dvcmQ6\r\n");
-    assert!(talk.say(&format!("{}\r\n", encode(b"secret"))).starts_with("235"));
-    assert!(talk.say("AUTH PLAIN\r\n").starts_with("503"));
+    assert!(talk.send(&format!("AUTH PLAIN {plain}\r\n")).starts_with("535 5.7.8"));
+    assert_eq!(talk.send("AUTH LOGIN\r\n"), "334 VXNlcm5hbWU6\r\n");
+    assert!(talk.send("*\r\n").starts_with("501"));
+    assert_eq!(talk.send("AUTH PLAIN\r\n"), "334 \r\n");
+    assert!(talk.send("!\r\n").starts_with("501"));
+    assert!(talk.send("AUTH GSSAPI\r\n").starts_with("504"));
+    talk.send("AUTH LOGIN\r\n");
+    assert_eq!(talk.send(&format!("{}\r\n", encode(b"alice"))), "334 UGFzc3dvcmQ6\r\n");
+    assert!(talk.send(&format!("{}\r\n", encode(b"secret"))).starts_with("235"));
+    assert!(talk.send("AUTH PLAIN\r\n").starts_with("503"));
     assert!(talk.faults().contains(&Fault::SecretInClear));
     let shown = talk.server.transcript().to_string();
     assert!(shown.contains("C: AUTH PLAIN ****"), "{shown}");
@@ -235,9 +235,9 @@ fn a_password_is_not_taken_in_clear_unless_asked_for() {
     scenario.auth.plaintext_ok = false;
     scenario.auth.require = true;
     let mut talk = Talk::new(scenario);
-    assert!(talk.say("EHLO x.test\r\n").contains("AUTH CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256\r\n"));
-    assert!(talk.say("AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n").starts_with("538"));
-    assert!(talk.say("MAIL FROM:<>\r\n").starts_with("530"));
+    assert!(talk.send("EHLO x.test\r\n").contains("AUTH CRAM-MD5 SCRAM-SHA-1 SCRAM-SHA-256\r\n"));
+    assert!(talk.send("AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n").starts_with("538"));
+    assert!(talk.send("MAIL FROM:<>\r\n").starts_with("530"));
 }
 
 #[test]
@@ -248,16 +248,16 @@ fn starttls_forgets_everything_and_throws_clear_octets_away() {
     scenario.auth.plaintext_ok = false;
     scenario.auth.mechanisms = Some(vec![Mechanism::Plain]);
     let mut talk = Talk::new(scenario);
-    assert!(!talk.say("EHLO x.test\r\n").contains("AUTH"));
-    assert!(talk.say("MAIL FROM:<>\r\n").starts_with("530"));
-    assert_eq!(talk.say("STARTTLS\r\nEHLO injected.test\r\n"), "220 2.0.0 ready to start TLS\r\n");
+    assert!(!talk.send("EHLO x.test\r\n").contains("AUTH"));
+    assert!(talk.send("MAIL FROM:<>\r\n").starts_with("530"));
+    assert_eq!(talk.send("STARTTLS\r\nEHLO injected.test\r\n"), "220 2.0.0 ready to start TLS\r\n");
     assert!(matches!(talk.last, Output::Handshake(_)));
     talk.session.tls_up(Secured::default());
     talk.run();
-    assert!(talk.say("MAIL FROM:<>\r\n").starts_with("503"));
-    assert!(talk.say("EHLO x.test\r\n").contains("AUTH PLAIN"));
-    assert!(talk.say("STARTTLS\r\n").starts_with("503"));
-    assert!(talk.faults().contains(&Fault::OctetsBehindStarttls));
+    assert!(talk.send("MAIL FROM:<>\r\n").starts_with("503"));
+    assert!(talk.send("EHLO x.test\r\n").contains("AUTH PLAIN"));
+    assert!(talk.send("STARTTLS\r\n").starts_with("503"));
+    assert!(talk.faults().contains(&Fault::OctetsAfterStarttls));
     assert!(talk.faults().contains(&Fault::MissingHelloAfterTls));
 }
 
@@ -267,9 +267,9 @@ fn what_is_injected_rides_behind_the_reply() {
     scenario.tls.mode = TlsMode::Starttls;
     scenario.tls.inject = Some(crate::Octets(b"250 injected\r\n".to_vec()));
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\n");
+    talk.send("EHLO x.test\r\n");
     let before = talk.packets.len();
-    assert_eq!(talk.say("STARTTLS\r\n"), "220 2.0.0 ready to start TLS\r\n250 injected\r\n");
+    assert_eq!(talk.send("STARTTLS\r\n"), "220 2.0.0 ready to start TLS\r\n250 injected\r\n");
     assert_eq!(talk.packets.len(), before + 1);
 }
 
@@ -280,13 +280,13 @@ fn xclient_and_proxy_give_attributes() {
     scenario.server.proxy = ProxyHeader::Any;
     let mut talk = Talk::new(scenario);
     assert_eq!(talk.packets.len(), 0);
-    assert!(talk.say("PROXY TCP4 192.0.2.1 192.0.2.2 4000 25\r\n").starts_with("220"));
-    talk.say("EHLO x.test\r\n");
-    assert!(talk.say("XCLIENT LOGIN=x\r\n").starts_with("501"));
-    assert!(talk.say("XCLIENT NAME=spike.test\r\n").starts_with("220"));
-    assert!(talk.say("MAIL FROM:<>\r\n").starts_with("503"));
-    talk.say("EHLO x.test\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nDATA\r\n");
-    talk.say(".\r\n");
+    assert!(talk.send("PROXY TCP4 192.0.2.1 192.0.2.2 4000 25\r\n").starts_with("220"));
+    talk.send("EHLO x.test\r\n");
+    assert!(talk.send("XCLIENT LOGIN=x\r\n").starts_with("501"));
+    assert!(talk.send("XCLIENT NAME=spike.test\r\n").starts_with("220"));
+    assert!(talk.send("MAIL FROM:<>\r\n").starts_with("503"));
+    talk.send("EHLO x.test\r\nMAIL FROM:<>\r\nRCPT TO:<a@b.test>\r\nDATA\r\n");
+    talk.send(".\r\n");
     let attributes = &talk.server.messages()[0].envelope.attributes;
     assert!(attributes.contains(&("ADDR".to_owned(), "192.0.2.1".to_owned())));
     assert!(attributes.contains(&("NAME".to_owned(), "spike.test".to_owned())));
@@ -298,23 +298,23 @@ fn recipients_and_attributes_without_end_are_refused() {
     scenario.server.extensions.push("XCLIENT NAME".to_owned());
     let mut talk = Talk::new(scenario);
     for _ in 0..super::ATTRIBUTES_LIMIT {
-        assert!(talk.say("XCLIENT NAME=a\r\n").starts_with("220"));
+        assert!(talk.send("XCLIENT NAME=a\r\n").starts_with("220"));
     }
-    assert!(talk.say("XCLIENT NAME=a\r\n").starts_with("452"));
-    talk.say("EHLO x.test\r\nMAIL FROM:<>\r\n");
+    assert!(talk.send("XCLIENT NAME=a\r\n").starts_with("452"));
+    talk.send("EHLO x.test\r\nMAIL FROM:<>\r\n");
     for _ in 0..super::RECIPIENTS_LIMIT {
-        assert!(talk.say("RCPT TO:<a@b.test>\r\n").starts_with("250"));
+        assert!(talk.send("RCPT TO:<a@b.test>\r\n").starts_with("250"));
     }
-    assert_eq!(talk.say("RCPT TO:<a@b.test>\r\n"), "452 4.5.3 too many recipients\r\n");
-    talk.say("DATA\r\n.\r\n");
+    assert_eq!(talk.send("RCPT TO:<a@b.test>\r\n"), "452 4.5.3 too many recipients\r\n");
+    talk.send("DATA\r\n.\r\n");
     assert_eq!(talk.server.messages()[0].to().len(), super::RECIPIENTS_LIMIT);
     // A rule that takes everything does not make the session keep everything.
     let mut talk = Talk::new(Scenario::parse("t", "[[rule]]\non = 'rcpt'\nreply = '250 fine'\n").unwrap());
-    talk.say("EHLO x.test\r\nMAIL FROM:<>\r\n");
+    talk.send("EHLO x.test\r\nMAIL FROM:<>\r\n");
     for _ in 0..super::RECIPIENTS_LIMIT + 10 {
-        assert!(talk.say("RCPT TO:<a@b.test>\r\n").starts_with("250"));
+        assert!(talk.send("RCPT TO:<a@b.test>\r\n").starts_with("250"));
     }
-    talk.say("DATA\r\n.\r\n");
+    talk.send("DATA\r\n.\r\n");
     assert_eq!(talk.server.messages()[0].to().len(), super::RECIPIENTS_LIMIT);
 }
 
@@ -322,11 +322,11 @@ fn recipients_and_attributes_without_end_are_refused() {
 fn lines_without_end_cost_nothing() {
     let mut talk = Talk::new(Scenario::new());
     for _ in 0..64 {
-        assert_eq!(talk.say(&"x".repeat(64 * 1024)), "");
+        assert_eq!(talk.send(&"x".repeat(64 * 1024)), "");
         assert!(talk.session.room() > 128 * 1024);
     }
-    assert!(talk.say("\r\n").starts_with("500"));
-    assert!(talk.say("NOOP\r\n").starts_with("250"));
+    assert!(talk.send("\r\n").starts_with("500"));
+    assert!(talk.send("NOOP\r\n").starts_with("250"));
     assert!(talk.faults().contains(&Fault::LongCommand));
 }
 
@@ -335,12 +335,12 @@ fn a_client_that_breaks_rules_is_found_out() {
     let mut scenario = Scenario::new();
     scenario.server.hide = vec!["PIPELINING".to_owned()];
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO not_a_domain\r\n");
-    talk.say("NOOP\n");
-    talk.say("NO\rOP\r\n");
-    talk.say("MAIL FROM:<> SIZE=1\r\nRCPT TO: <a@b.test>\r\nRCPT TO:<a@b.test>\r\n");
-    talk.say("DATA\r\n");
-    talk.say(&format!(
+    talk.send("EHLO not_a_domain\r\n");
+    talk.send("NOOP\n");
+    talk.send("NO\rOP\r\n");
+    talk.send("MAIL FROM:<> SIZE=1\r\nRCPT TO: <a@b.test>\r\nRCPT TO:<a@b.test>\r\n");
+    talk.send("DATA\r\n");
+    talk.send(&format!(
         "From: a\nX: {}\r\nSubject: a\r\nSubject: \u{e4}\r\n\r\n\0\r\r\n.\r\n",
         "x".repeat(1000)
     ));
@@ -375,12 +375,12 @@ fn rules_fire_in_order_skip_and_are_spent() {
         .push(Rule::on(On::Rcpt).to("bob@*").skip(1).times(1).reply("450 4.2.0 greylisted").expect(1));
     scenario.rules.push(Rule::on(On::Mail).message(2).reply("421 4.7.0 enough"));
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\nMAIL FROM:<>\r\n");
-    assert!(talk.say("RCPT TO:<bob@b.test>\r\n").starts_with("250"));
-    assert_eq!(talk.say("RCPT TO:<BOB@b.test>\r\n"), "450 4.2.0 greylisted\r\n");
-    assert!(talk.say("RCPT TO:<bob@b.test>\r\n").starts_with("250"));
-    talk.say("RSET\r\n");
-    assert_eq!(talk.say("MAIL FROM:<>\r\n"), "421 4.7.0 enough\r\n");
+    talk.send("EHLO x.test\r\nMAIL FROM:<>\r\n");
+    assert!(talk.send("RCPT TO:<bob@b.test>\r\n").starts_with("250"));
+    assert_eq!(talk.send("RCPT TO:<BOB@b.test>\r\n"), "450 4.2.0 greylisted\r\n");
+    assert!(talk.send("RCPT TO:<bob@b.test>\r\n").starts_with("250"));
+    talk.send("RSET\r\n");
+    assert_eq!(talk.send("MAIL FROM:<>\r\n"), "421 4.7.0 enough\r\n");
     assert_eq!(talk.last, Output::Close(Close::Fin));
     assert!(talk.server.report().is_satisfied());
 }
@@ -392,13 +392,13 @@ fn a_rule_moves_the_state_as_its_code_says() {
     scenario.rules.push(Rule::on(On::Body).times(1).reply("451 later"));
     scenario.rules.push(Rule::on(On::Body).times(1).step(Step::Capture(true)).close(Close::Rst));
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\n");
+    talk.send("EHLO x.test\r\n");
     let group = "MAIL FROM:<>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n";
-    assert!(talk.say(group).contains("251 will forward\r\n354"));
-    assert_eq!(talk.say("x\r\n.\r\n"), "451 later\r\n");
+    assert!(talk.send(group).contains("251 will forward\r\n354"));
+    assert_eq!(talk.send("x\r\n.\r\n"), "451 later\r\n");
     assert!(talk.server.messages().is_empty());
-    talk.say(group);
-    assert_eq!(talk.say("x\r\n.\r\n"), "");
+    talk.send(group);
+    assert_eq!(talk.send("x\r\n.\r\n"), "");
     assert_eq!(talk.last, Output::Close(Close::Rst));
     assert_eq!(talk.server.messages()[0].code, None);
     assert_eq!(talk.server.accepted(), 0);

@@ -4,8 +4,8 @@ use super::*;
 
 /// One whole message with these header fields.
 fn message(talk: &mut Talk, from: &str, fields: &str) -> String {
-    talk.say(&format!("MAIL FROM:<{from}>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n"));
-    talk.say(&format!("{fields}\r\n\r\nbody\r\n.\r\n"))
+    talk.send(&format!("MAIL FROM:<{from}>\r\nRCPT TO:<c@d.test>\r\nDATA\r\n"));
+    talk.send(&format!("{fields}\r\n\r\nbody\r\n.\r\n"))
 }
 
 #[test]
@@ -22,16 +22,16 @@ fn guards_hold_a_rule_back() {
         scenario.rules.push(rule);
     }
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\n");
+    talk.send("EHLO x.test\r\n");
     assert!(message(&mut talk, "a@b.test", "Subject: More SPAM\r\n here").starts_with("554"));
     assert!(message(&mut talk, "a@b.test", "X-Subject: spam").starts_with("250"));
     assert!(message(&mut talk, "slow@b.test", "Subject: a longer one").starts_with("552 5.3.4 large"));
     assert!(message(&mut talk, "slow@b.test", "X: y").starts_with("250"));
-    assert!(talk.say("MAIL FROM:<> SIZE=1001\r\n").starts_with("552 5.3.4 declared"));
-    assert_eq!(talk.say("VRFY bob\r\nVRFY alice\r\n").matches("250 a\r\n").count(), 1);
-    assert_eq!(talk.say("NOOP\r\n"), "250 2.0.0 ok\r\n");
-    talk.say(&format!("AUTH PLAIN {}\r\n", encode(b"\0alice\0secret")));
-    assert_eq!(talk.say("NOOP\r\n"), "250 authenticated\r\n");
+    assert!(talk.send("MAIL FROM:<> SIZE=1001\r\n").starts_with("552 5.3.4 declared"));
+    assert_eq!(talk.send("VRFY bob\r\nVRFY alice\r\n").matches("250 a\r\n").count(), 1);
+    assert_eq!(talk.send("NOOP\r\n"), "250 2.0.0 ok\r\n");
+    talk.send(&format!("AUTH PLAIN {}\r\n", encode(b"\0alice\0secret")));
+    assert_eq!(talk.send("NOOP\r\n"), "250 authenticated\r\n");
 }
 
 #[test]
@@ -43,13 +43,13 @@ fn a_rule_on_tls_comes_before_the_handshake_or_in_its_place() {
         scenario
     };
     let mut talk = Talk::new(scenario(Rule::on(On::Tls).delay(Duration::from_secs(9)).default_reply()));
-    talk.say("EHLO x.test\r\nSTARTTLS\r\n");
+    talk.send("EHLO x.test\r\nSTARTTLS\r\n");
     assert_eq!(talk.last, Output::WaitUntil(Duration::from_secs(9)));
     talk.session.now(Duration::from_secs(9));
     talk.run();
     assert!(matches!(talk.last, Output::Handshake(_)));
     let mut talk = Talk::new(scenario(Rule::on(On::Tls).close(Close::Rst)));
-    talk.say("EHLO x.test\r\nSTARTTLS\r\n");
+    talk.send("EHLO x.test\r\nSTARTTLS\r\n");
     assert_eq!(talk.last, Output::Close(Close::Rst));
 }
 
@@ -58,10 +58,10 @@ fn a_rule_can_challenge_without_end() {
     let mut scenario = with_user();
     scenario.rules.push(Rule::on(On::Auth).reply("334 c3RpbGwgbm90"));
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\n");
-    assert_eq!(talk.say("AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n"), "334 c3RpbGwgbm90\r\n");
+    talk.send("EHLO x.test\r\n");
+    assert_eq!(talk.send("AUTH PLAIN AGFsaWNlAHNlY3JldA==\r\n"), "334 c3RpbGwgbm90\r\n");
     for _ in 0..50 {
-        assert_eq!(talk.say("AA==\r\n"), "334 c3RpbGwgbm90\r\n");
+        assert_eq!(talk.send("AA==\r\n"), "334 c3RpbGwgbm90\r\n");
     }
     assert!(!talk.server.transcript().to_string().contains("C: AA=="));
 }
@@ -84,18 +84,18 @@ fn every_mechanism_ends_in_235_or_in_535() {
     ] {
         for (response, code) in [(good, "235"), (bad, if mechanism == "ANONYMOUS" { "235" } else { "535" })] {
             let mut talk = Talk::new(scenario.clone());
-            talk.say("EHLO x.test\r\n");
-            let mut reply = talk.say(&format!("AUTH {mechanism} {}\r\n", encode(response)));
+            talk.send("EHLO x.test\r\n");
+            let mut reply = talk.send(&format!("AUTH {mechanism} {}\r\n", encode(response)));
             if reply.starts_with("334") {
                 // OAuth tells its error first, and wants an answer to it.
-                reply = talk.say(&format!("{}\r\n", encode(b"\x01")));
+                reply = talk.send(&format!("{}\r\n", encode(b"\x01")));
             }
             assert!(reply.starts_with(code), "{mechanism}: {reply}");
         }
     }
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\n");
-    assert!(talk.say("AUTH EXTERNAL =\r\n").starts_with("235"));
+    talk.send("EHLO x.test\r\n");
+    assert!(talk.send("AUTH EXTERNAL =\r\n").starts_with("235"));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn a_sink_counts_and_keeps_nothing() {
     let mut scenario = Scenario::new();
     scenario.sink = true;
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\n");
+    talk.send("EHLO x.test\r\n");
     for _ in 0..3 {
         assert!(message(&mut talk, "a@b.test", "X: y").starts_with("250"));
     }
@@ -137,12 +137,12 @@ fn wire_settings_cut_every_reply() {
     scenario.wire.separate = true;
     let mut talk = Talk::new(scenario);
     let before = talk.packets.len();
-    talk.say("NOOP\r\nNOOP\r\nNOOP\r\n");
+    talk.send("NOOP\r\nNOOP\r\nNOOP\r\n");
     assert_eq!(talk.packets.len(), before + 3);
     let mut scenario = Scenario::new();
     scenario.wire.split_lines = Some(Duration::from_millis(5));
     let mut talk = Talk::new(scenario);
-    talk.say("EHLO x.test\r\n");
+    talk.send("EHLO x.test\r\n");
     assert_eq!(talk.last, Output::WaitUntil(Duration::from_millis(5)));
 }
 
@@ -151,14 +151,14 @@ fn a_rule_without_steps_counts_and_changes_nothing() {
     let mut scenario = Scenario::new();
     scenario.rules.push(Rule::on(On::Noop).expect(2));
     let mut talk = Talk::new(scenario);
-    assert_eq!(talk.say("NOOP\r\nNOOP\r\n"), "250 ok\r\n250 ok\r\n");
+    assert_eq!(talk.send("NOOP\r\nNOOP\r\n"), "250 ok\r\n250 ok\r\n");
     assert!(talk.server.report().is_satisfied());
 }
 
 #[test]
 fn nothing_prints_octets_as_numbers_or_secrets_at_all() {
     let mut talk = Talk::new(with_user());
-    talk.say("EHLO x.test\r\n");
+    talk.send("EHLO x.test\r\n");
     message(&mut talk, "a@b.test", "X: \u{1}");
     let shown = format!(
         "{:?} {:?} {:?} {:?}",
@@ -206,11 +206,11 @@ fn a_client_that_is_silent_for_five_minutes_gets_421() {
     let minutes = Duration::from_mins;
     let mut talk = Talk::new(Scenario::new());
     after(&mut talk, minutes(4));
-    talk.say("EHLO client.test\r\n");
+    talk.send("EHLO client.test\r\n");
     assert_eq!(talk.session.deadline(), Some(minutes(9)));
     assert_eq!(after(&mut talk, minutes(8)), "");
     // Half a line is a word too.
-    assert_eq!(talk.say("NO"), "");
+    assert_eq!(talk.send("NO"), "");
     assert_eq!(talk.session.deadline(), Some(minutes(13)));
     assert_eq!(after(&mut talk, minutes(13)), "421 4.4.2 silent for 5m, closing\r\n");
     assert_eq!(talk.last, Output::Close(Close::Fin));
@@ -223,10 +223,10 @@ fn silence_that_the_scenario_makes_is_no_silence_of_the_client() {
     scenario.rules.push(Rule::on(On::Noop).times(1).delay(hour).default_reply());
     scenario.rules.push(Rule::on(On::Noop).step(Step::Stall));
     let mut talk = Talk::new(scenario);
-    talk.say("NOOP\r\n");
+    talk.send("NOOP\r\n");
     assert_eq!(after(&mut talk, hour), "250 ok\r\n");
     assert_eq!(talk.session.deadline(), Some(hour + Duration::from_mins(5)));
-    talk.say("NOOP\r\n");
+    talk.send("NOOP\r\n");
     assert_eq!((talk.session.deadline(), after(&mut talk, 3 * hour)), (None, String::new()));
 }
 

@@ -11,17 +11,17 @@ const ENVELOPE_OK: &str = "250 2.1.0 sender ok\r\n250 2.1.5 recipient ok\r\n";
 fn once(on: On) -> Talk {
     let source = format!("[[rule]]\non = '{on}'\ntimes = 1\nthen = ['421-continue']\n");
     let mut talk = Talk::new(Scenario::parse("once.toml", &source).unwrap());
-    talk.say("EHLO x.test\r\n");
+    talk.send("EHLO x.test\r\n");
     talk
 }
 
 /// Says each line and expects what follows it; the session is open afterwards.
 fn play(mut talk: Talk, dialogue: &[(&str, &str)]) -> Talk {
     for (said, reply) in dialogue {
-        assert_eq!(talk.say(said), *reply, "after {said}");
+        assert_eq!(talk.send(said), *reply, "after {said}");
     }
     assert_eq!(talk.last, Output::NeedInput);
-    assert_eq!(talk.say("NOOP\r\nQUIT\r\n"), "250 2.0.0 ok\r\n221 2.0.0 bye\r\n");
+    assert_eq!(talk.send("NOOP\r\nQUIT\r\n"), "250 2.0.0 ok\r\n221 2.0.0 bye\r\n");
     assert_eq!(talk.last, Output::Close(Close::Fin));
     talk
 }
@@ -139,8 +139,8 @@ fn after_the_dot_of_lmtp_it_is_for_one_recipient() {
     scenario.rules.push(Rule::on(On::Body).to("two@*").step(Step::UnavailableContinues));
     for end in ["DATA\r\nx\r\n.\r\n", "BDAT 3 LAST\r\nx\r\n"] {
         let mut talk = Talk::new(scenario.clone());
-        talk.say("LHLO x.test\r\nMAIL FROM:<>\r\nRCPT TO:<one@d.test>\r\nRCPT TO:<two@d.test>\r\nRCPT TO:<three@d.test>\r\n");
-        let said = talk.say(end);
+        talk.send("LHLO x.test\r\nMAIL FROM:<>\r\nRCPT TO:<one@d.test>\r\nRCPT TO:<two@d.test>\r\nRCPT TO:<three@d.test>\r\n");
+        let said = talk.send(end);
         let said = said.strip_prefix("354 end with a dot on a line by itself\r\n").unwrap_or(&said);
         assert_eq!(said, format!("250 2.0.0 queued as 1.1\r\n{SAID}250 2.0.0 queued as 1.1\r\n"));
         assert_eq!(talk.server.messages()[0].to(), ["one@d.test", "three@d.test"]);
@@ -155,15 +155,15 @@ fn chaos_and_magic_addresses_go_on_too_and_a_reply_of_421_still_ends() {
         Some(ChaosSettings { chance: 1.0, faults: vec![crate::ChaosFault::UnavailableContinues] });
     let mut talk = Talk::new(scenario);
     for said in ["EHLO x.test\r\n", "MAIL FROM:<>\r\n", "NOOP\r\n", "QUIT\r\n"] {
-        assert_eq!((talk.say(said).as_str(), &talk.last), (SAID, &Output::NeedInput));
+        assert_eq!((talk.send(said).as_str(), &talk.last), (SAID, &Output::NeedInput));
     }
     let mut talk = Talk::new(Scenario { magic: true, ..Scenario::new() });
-    talk.say("EHLO x.test\r\nMAIL FROM:<>\r\n");
-    assert_eq!(talk.say("RCPT TO:<421-continue@d.test>\r\n"), SAID);
-    assert_eq!(talk.say("RCPT TO:<c@d.test>\r\n"), "250 2.1.5 recipient ok\r\n");
+    talk.send("EHLO x.test\r\nMAIL FROM:<>\r\n");
+    assert_eq!(talk.send("RCPT TO:<421-continue@d.test>\r\n"), SAID);
+    assert_eq!(talk.send("RCPT TO:<c@d.test>\r\n"), "250 2.1.5 recipient ok\r\n");
     let mut scenario = Scenario::new();
     scenario.rules.push(Rule::on(On::Noop).reply("421 4.3.2 closing"));
     let mut talk = Talk::new(scenario);
-    assert_eq!(talk.say("NOOP\r\n"), "421 4.3.2 closing\r\n");
+    assert_eq!(talk.send("NOOP\r\n"), "421 4.3.2 closing\r\n");
     assert_eq!(talk.last, Output::Close(Close::Fin));
 }

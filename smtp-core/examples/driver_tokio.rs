@@ -1,7 +1,7 @@
-//! A driver over tokio that reads while it writes: sends one message, in clear.
+//! A driver for tokio that reads while it writes: sends one message, without TLS.
 //!
 //! ```text
-//! cargo run -p smtp-core --example tokio -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
+//! cargo run -p smtp-core --example driver_tokio -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
 //! ```
 
 use smtp_core::{
@@ -16,7 +16,7 @@ use tokio::time::{sleep_until, timeout};
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [server, from, to @ ..] = arguments.as_slice() else {
-        return Err("usage: tokio SERVER:PORT FROM TO... <MESSAGE".into());
+        return Err("usage: driver_tokio SERVER:PORT FROM TO... <MESSAGE".into());
     };
     let mut message = Vec::new();
     tokio::io::stdin().read_to_end(&mut message).await?;
@@ -27,7 +27,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends `message`; gives one outcome for each of `to`.
+/// Sends `message`; returns one outcome for each of `to`.
 async fn send(server: &str, from: &str, to: &[&str], message: &[u8]) -> Result<Vec<Outcome>, Box<dyn Error>> {
     let config = Config::default();
     let stream = timeout(config.timeouts.connect, TcpStream::connect(server)).await??;
@@ -63,7 +63,7 @@ struct Driver {
     writer: WriteHalf<TcpStream>,
     epoch: tokio::time::Instant,
     transmit: Transmit,
-    /// How much of the write that is under way has left.
+    /// How much of the current write was written.
     written: usize,
     octets: Vec<u8>,
 }
@@ -79,7 +79,7 @@ impl Driver {
         Instant::from_epoch(self.epoch.elapsed())
     }
 
-    /// Writes on, until something comes first; the core then answers with the same write again.
+    /// Continues the write until other input arrives; the client then returns the same write again.
     async fn write(&mut self, client: &mut Client, until: Instant) {
         tokio::select! {
             result = self.writer.write(&self.transmit.octets()[self.written..]) => match result {

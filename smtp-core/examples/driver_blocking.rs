@@ -1,7 +1,7 @@
-//! A driver over `std::net`: sends one message from standard input, in clear.
+//! A driver for `std::net`: sends one message from standard input, without TLS.
 //!
 //! ```text
-//! cargo run -p smtp-core --example blocking -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
+//! cargo run -p smtp-core --example driver_blocking -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
 //! ```
 
 use smtp_core::{
@@ -16,7 +16,7 @@ use std::time::Duration;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [server, from, to @ ..] = arguments.as_slice() else {
-        return Err("usage: blocking SERVER:PORT FROM TO... <MESSAGE".into());
+        return Err("usage: driver_blocking SERVER:PORT FROM TO... <MESSAGE".into());
     };
     let to: Vec<&str> = to.iter().map(String::as_str).collect();
     for (to, outcome) in to.iter().zip(send(server, from, &to, &mut std::io::stdin().lock())?) {
@@ -25,7 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Sends what `message` holds; gives one outcome for each of `to`.
+/// Sends the content of `message`; returns one outcome for each of `to`.
 fn send(
     server: &str,
     from: &str,
@@ -35,7 +35,7 @@ fn send(
     let config = Config::default();
     let address = server.to_socket_addrs()?.next().ok_or("the server's name has no address")?;
     let mut stream = TcpStream::connect_timeout(&address, config.timeouts.connect)?;
-    // the core's writes are whole groups: nothing is gained by waiting for more
+    // the client writes whole groups: waiting for more gains nothing
     stream.set_nodelay(true)?;
 
     let mut client = Client::new(config);
@@ -55,7 +55,7 @@ fn send(
                 stream.set_write_timeout(Some(remaining(until, now)))?;
                 match stream.write_all(transmit.octets()) {
                     Ok(()) => client.handle(Input::Sent),
-                    // `until` has come: the next poll sees to it
+                    // `until` has come: the next poll handles it
                     Err(error) if is_timeout(&error) => {}
                     Err(_) => client.handle(Input::WriteFailed),
                 }
@@ -92,7 +92,7 @@ fn send(
     }
 }
 
-/// What is left until then; a socket takes no zero for a timeout.
+/// The time left until then; a socket does not accept a timeout of zero.
 fn remaining(until: Instant, now: Instant) -> Duration {
     until.saturating_since(now).max(Duration::from_millis(1))
 }

@@ -1,4 +1,4 @@
-//! Says what a correct server would reply (RFC 5321 and the extensions' RFCs); it changes no state.
+//! Provides the replies of a correct server (RFC 5321 and the extensions' RFCs); changes no state.
 
 use std::borrow::Cow;
 
@@ -6,16 +6,14 @@ use super::{
     ATTRIBUTES_LIMIT, Phase, RECIPIENTS_LIMIT, Session, Verdict,
     answer::Answer,
     command::{Command, Syntax, is_domain},
-    offers::Extension,
 };
 use crate::{
     auth::{Exchange, Progress, decode, encode},
-    capture::Path,
-    report::Fault,
-    scenario::{Mechanism, On, Protocol, Reply, TlsMode},
+    capture::{Fault, Path},
+    scenario::{Extension, Mechanism, On, Protocol, Reply, TlsMode},
 };
 
-/// Parameters of MAIL and RCPT with the extension that brings them; what is not here is nobody's.
+/// Parameters of MAIL and RCPT with the extension that defines them.
 const MAIL_PARAMETERS: [(&str, Extension); 12] = [
     ("SIZE", Extension::Size),
     ("BODY", Extension::EightBitMime),
@@ -35,23 +33,23 @@ const RCPT_PARAMETERS: [(&str, Extension); 3] =
 
 impl Session {
     /// The reply that a correct server gives to a command in this state.
-    pub(super) fn judge(&mut self, command: &Command) -> Answer {
+    pub(super) fn default_reply(&mut self, command: &Command) -> Answer {
         match command {
-            Command::Connect => self.judge_connect(),
-            Command::Hello { on, domain } => self.judge_hello(*on, domain),
-            Command::Starttls { arguments } => self.judge_starttls(*arguments),
+            Command::Connect => self.reply_to_connect(),
+            Command::Hello { on, domain } => self.reply_to_hello(*on, domain),
+            Command::Starttls { arguments } => self.reply_to_starttls(*arguments),
             Command::Auth { mechanism, known, initial } => {
-                self.judge_auth(mechanism, *known, initial.as_deref())
+                self.reply_to_auth(mechanism, *known, initial.as_deref())
             }
-            Command::Response(response) => self.judge_response(response),
-            Command::Mail(path) => self.judge_mail(path),
-            Command::Rcpt(path) => self.judge_rcpt(path),
-            Command::Data { arguments } => self.judge_data(*arguments),
+            Command::Response(response) => self.reply_to_response(response),
+            Command::Mail(path) => self.reply_to_mail(path),
+            Command::Rcpt(path) => self.reply_to_rcpt(path),
+            Command::Data { arguments } => self.reply_to_data(*arguments),
             Command::Bdat(Err(_)) if self.knows(Extension::Chunking) => {
                 self.answer(501, "5.5.4", "BDAT wants a size")
             }
-            Command::Chunk { last } => self.judge_chunk(*last),
-            Command::Body => self.judge_body(),
+            Command::Chunk { last } => self.reply_to_chunk(*last),
+            Command::Body => self.reply_to_body(),
             Command::Rset { arguments: true } | Command::Quit { arguments: true } => {
                 self.answer(501, "5.5.4", "no arguments here")
             }
@@ -60,10 +58,10 @@ impl Session {
             Command::Vrfy(_) => self.answer(252, "2.5.0", "cannot say, but will take mail for it"),
             Command::Expn(_) => self.answer(502, "5.5.1", "EXPN is not implemented"),
             Command::Help => self.answer(214, "2.0.0", "see RFC 5321"),
-            Command::Xclient(attributes) => self.judge_xclient(attributes),
+            Command::Xclient(attributes) => self.reply_to_xclient(attributes),
             Command::Quit { .. } => self.answer(221, "2.0.0", "bye"),
-            Command::Bdat(_) | Command::Unknown => self.judge_unknown(),
-            // It has no reply: whoever asks gets what follows nothing.
+            Command::Bdat(_) | Command::Unknown => self.reply_to_unknown(),
+            // A handshake has no reply; this one is never sent.
             Command::Handshake => Answer::line(220, "go ahead"),
         }
     }
@@ -83,11 +81,11 @@ impl Session {
         self.is_offered(Extension::EnhancedStatusCodes).then_some(enhanced)
     }
 
-    fn judge_unknown(&self) -> Answer {
+    fn reply_to_unknown(&self) -> Answer {
         self.answer(500, "5.5.2", "command not recognized")
     }
 
-    fn judge_connect(&self) -> Answer {
+    fn reply_to_connect(&self) -> Answer {
         let scenario = self.scenario();
         if self.server.connection_exceeds(self.now) {
             return self.limit_reply("too many connections");
@@ -106,7 +104,7 @@ impl Session {
         }
     }
 
-    fn judge_hello(&mut self, on: On, domain: &str) -> Answer {
+    fn reply_to_hello(&mut self, on: On, domain: &str) -> Answer {
         let lmtp = self.scenario().server.protocol == Protocol::Lmtp;
         if lmtp != (on == On::Lhlo) {
             let word = if lmtp { "this is LMTP, try LHLO" } else { "this is not LMTP, try EHLO" };
@@ -129,10 +127,10 @@ impl Session {
         Reply::with_lines(250, lines).into()
     }
 
-    /// The lines of the reply to EHLO behind the first.
+    /// The lines of the reply to EHLO after the first.
     fn extension_lines(&self) -> Vec<String> {
         let scenario = self.scenario();
-        let named = |keyword: &str| self.extension(keyword).is_some();
+        let named = |keyword: &str| self.scenario().server.extension(keyword).is_some();
         let mut lines: Vec<String> = scenario.server.extensions.clone();
         if scenario.tls.mode == TlsMode::Starttls && self.secured.is_none() && !named("STARTTLS") {
             lines.push("STARTTLS".to_owned());
@@ -142,7 +140,7 @@ impl Session {
             let words: Vec<_> = mechanisms.iter().map(|mechanism| mechanism.as_str()).collect();
             lines.push(format!("AUTH {}", words.join(" ")));
         }
-        lines.retain(|line| !self.is_hidden(line.split(' ').next().unwrap_or_default()));
+        lines.retain(|line| !scenario.server.hides(line.split(' ').next().unwrap_or_default()));
         lines
     }
 
@@ -159,10 +157,10 @@ impl Session {
         offered
     }
 
-    fn judge_starttls(&self, arguments: bool) -> Answer {
+    fn reply_to_starttls(&self, arguments: bool) -> Answer {
         let offered = self.scenario().tls.mode == TlsMode::Starttls;
         if !offered {
-            return self.judge_unknown();
+            return self.reply_to_unknown();
         }
         if arguments {
             return self.answer(501, "5.5.4", "STARTTLS takes no arguments");
@@ -176,10 +174,10 @@ impl Session {
         self.answer(220, "2.0.0", "ready to start TLS")
     }
 
-    fn judge_auth(&mut self, name: &str, known: Option<Mechanism>, initial: Option<&[u8]>) -> Answer {
+    fn reply_to_auth(&mut self, name: &str, known: Option<Mechanism>, initial: Option<&[u8]>) -> Answer {
         self.verdict = None;
         if self.scenario().auth.offered().is_empty() && !self.knows(Extension::Auth) {
-            return self.judge_unknown();
+            return self.reply_to_unknown();
         }
         if self.hello.is_none() {
             return self.answer(503, "5.5.1", "say EHLO first");
@@ -220,14 +218,14 @@ impl Session {
         self.tell_progress(exchange, progress)
     }
 
-    fn judge_response(&mut self, response: &[u8]) -> Answer {
+    fn reply_to_response(&mut self, response: &[u8]) -> Answer {
         self.verdict = None;
         if response == b"*" {
             return self.answer(501, "5.7.0", "authentication was cancelled");
         }
         let Some(octets) = decode(response) else { return self.answer(501, "5.5.2", "this is not base64") };
         let Phase::Auth(mut exchange) = core::mem::replace(&mut self.phase, Phase::Command) else {
-            return self.judge_unknown();
+            return self.reply_to_unknown();
         };
         let progress = exchange.respond(&octets, &self.auth_context());
         self.tell_progress(exchange, progress)
@@ -248,7 +246,7 @@ impl Session {
         }
     }
 
-    fn judge_mail(&mut self, path: &Result<Path, Syntax>) -> Answer {
+    fn reply_to_mail(&mut self, path: &Result<Path, Syntax>) -> Answer {
         if self.needs_hello_after_tls {
             self.find(Fault::MissingHelloAfterTls, "MAIL");
         }
@@ -306,7 +304,7 @@ impl Session {
         self.answer(250, "2.1.0", "sender ok")
     }
 
-    fn judge_rcpt(&mut self, path: &Result<Path, Syntax>) -> Answer {
+    fn reply_to_rcpt(&mut self, path: &Result<Path, Syntax>) -> Answer {
         let Some(transaction) = &self.transaction else {
             return self.answer(503, "5.5.1", "say MAIL first");
         };
@@ -381,7 +379,7 @@ impl Session {
         None
     }
 
-    fn judge_data(&self, arguments: bool) -> Answer {
+    fn reply_to_data(&self, arguments: bool) -> Answer {
         let Some(transaction) = &self.transaction else {
             return self.answer(503, "5.5.1", "say MAIL first");
         };
@@ -404,7 +402,7 @@ impl Session {
         Answer::line(354, "end with a dot on a line by itself")
     }
 
-    fn judge_chunk(&self, last: bool) -> Answer {
+    fn reply_to_chunk(&self, last: bool) -> Answer {
         let Some(transaction) = &self.transaction else {
             return self.answer(503, "5.5.1", "say MAIL first");
         };
@@ -418,10 +416,10 @@ impl Session {
         if size > self.size_limit() {
             return self.answer(552, "5.3.4", format!("at most {} octets are taken", self.size_limit()));
         }
-        if last { self.judge_body() } else { self.answer(250, "2.0.0", format!("{size} octets so far")) }
+        if last { self.reply_to_body() } else { self.answer(250, "2.0.0", format!("{size} octets so far")) }
     }
 
-    fn judge_body(&self) -> Answer {
+    fn reply_to_body(&self) -> Answer {
         let Some(transaction) = &self.transaction else {
             return self.answer(503, "5.5.1", "there was no transaction");
         };
@@ -436,8 +434,8 @@ impl Session {
         }
     }
 
-    fn judge_xclient(&self, attributes: &[(String, String)]) -> Answer {
-        let Some(line) = self.extension("XCLIENT") else { return self.judge_unknown() };
+    fn reply_to_xclient(&self, attributes: &[(String, String)]) -> Answer {
+        let Some(line) = self.scenario().server.extension("XCLIENT") else { return self.reply_to_unknown() };
         if self.transaction.is_some() {
             return self.answer(503, "5.5.1", "a transaction is under way");
         }
@@ -455,7 +453,7 @@ impl Session {
             None if self.attributes.len() + attributes.len() > ATTRIBUTES_LIMIT => {
                 self.answer(452, "4.5.3", format!("at most {ATTRIBUTES_LIMIT} attributes are taken"))
             }
-            None => self.judge_connect(),
+            None => self.reply_to_connect(),
         }
     }
 }

@@ -26,7 +26,7 @@ fn has_descriptors(test: &str) -> bool {
     let line = limits.lines().find(|line| line.starts_with("Max open files")).expect("the limit exists");
     let soft: u64 =
         line.split_ascii_whitespace().nth(3).and_then(|number| number.parse().ok()).unwrap_or(u64::MAX);
-    if soft >= 4096 || std::env::var_os("SMTP_MOCK_CROWD").is_some() {
+    if soft >= 4096 || std::env::var_os("SMTP_MOCK_DESCRIPTORS").is_some() {
         return true;
     }
     let program = std::env::current_exe().expect("a test knows its program");
@@ -34,7 +34,7 @@ fn has_descriptors(test: &str) -> bool {
         .args(["-c", "ulimit -n \"$(ulimit -H -n)\" && exec \"$0\" --exact \"$1\""])
         .arg(program)
         .arg(test)
-        .env("SMTP_MOCK_CROWD", "1")
+        .env("SMTP_MOCK_DESCRIPTORS", "1")
         .status()
         .expect("a shell runs");
     assert!(status.success());

@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use crate::client::{Client, Ended};
 use smtp_mock::{
-    Certificate, Close, Cuts, Drip, Duet, Ending, HandshakeFault, On, Rule, Scenario, Server, Step, TlsMode,
+    Certificate, Close, Cuts, Drip, Ending, HandshakeFault, On, Pair, Rule, Scenario, Server, Step, TlsMode,
 };
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-fn duet(scenario: Scenario, client: Client) -> (Server, Duet<Client>) {
+fn pair(scenario: Scenario, client: Client) -> (Server, Pair<Client>) {
     let server = Server::new(scenario);
     let session = server.session();
-    (server, Duet::new(client, session))
+    (server, Pair::new(client, session))
 }
 
 fn with(rules: impl IntoIterator<Item = Rule>) -> Scenario {
@@ -23,17 +23,17 @@ fn with(rules: impl IntoIterator<Item = Rule>) -> Scenario {
 
 /// Runs a client and gives how it ended and when.
 fn run(scenario: Scenario, client: Client) -> (Ended, Duration) {
-    let (_, mut duet) = duet(scenario, client);
-    assert_eq!(duet.run(), Ending::Closed);
-    let now = duet.now();
-    (duet.into_client().ended.expect("a closed client says why"), now)
+    let (_, mut pair) = pair(scenario, client);
+    assert_eq!(pair.run(), Ending::Closed);
+    let now = pair.now();
+    (pair.into_client().ended.expect("a closed client says why"), now)
 }
 
 #[test]
 fn a_session_from_greeting_to_quit() {
-    let (server, mut duet) = duet(Scenario::new(), Client::new(["EHLO x.test", "NOOP", "QUIT"]));
-    assert_eq!(duet.run(), Ending::Closed);
-    assert_eq!(duet.into_client().ended, Some(Ended::Quit));
+    let (server, mut pair) = pair(Scenario::new(), Client::new(["EHLO x.test", "NOOP", "QUIT"]));
+    assert_eq!(pair.run(), Ending::Closed);
+    assert_eq!(pair.into_client().ended, Some(Ended::Quit));
     server.transcript().assert("S: 220*\nC: EHLO x.test\nS: 250*\n...\nC: NOOP\nS: 250*\nC: QUIT\nS: 221*");
 }
 
@@ -74,10 +74,10 @@ fn a_write_blocks_while_the_server_does_not_read() {
     let (ended, now) = run(scenario.clone(), Client::new(script).timeout(11 * MINUTE));
     assert_eq!((ended, now), (Ended::Quit, 10 * MINUTE));
     // What fits the window leaves at once, and the wait is for the reply.
-    let (_, mut duet) = duet(scenario, Client::new(script).timeout(3 * MINUTE));
-    duet = duet.capacity(200_000);
-    assert_eq!(duet.run(), Ending::Closed);
-    assert_eq!(duet.into_client().ended, Some(Ended::TimedOut));
+    let (_, mut pair) = pair(scenario, Client::new(script).timeout(3 * MINUTE));
+    pair = pair.capacity(200_000);
+    assert_eq!(pair.run(), Ending::Closed);
+    assert_eq!(pair.into_client().ended, Some(Ended::TimedOut));
 }
 
 #[test]
@@ -127,10 +127,10 @@ fn handshakes_succeed_fail_and_stall() {
 fn every_cut_in_either_direction_changes_nothing() {
     let script = ["EHLO x.test", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>", "DATA", "..x\r\n.", "QUIT"];
     let outcome = |client_cuts: Cuts, server_cuts: Cuts| {
-        let (server, duet) = duet(Scenario::new(), Client::new(script));
-        let mut duet = duet.cut_client(client_cuts).cut_server(server_cuts);
-        assert_eq!(duet.run(), Ending::Closed);
-        let client = duet.into_client();
+        let (server, pair) = pair(Scenario::new(), Client::new(script));
+        let mut pair = pair.cut_client(client_cuts).cut_server(server_cuts);
+        assert_eq!(pair.run(), Ending::Closed);
+        let client = pair.into_client();
         assert_eq!(client.ended, Some(Ended::Quit));
         (client.replies, server.messages()[0].octets.clone())
     };
@@ -150,19 +150,19 @@ fn split_and_split_lines_make_packets() {
         Rule::on(On::Noop).step(Step::Split(vec![1, 3, 4])).reply("250 abc"),
         Rule::on(On::Vrfy).step(Step::SplitLines(Duration::from_secs(1))).reply("252-a\n252 b"),
     ]);
-    let (_, mut duet) = duet(scenario, Client::new(["NOOP", "VRFY x", "QUIT"]));
-    duet.run();
-    let client = duet.into_client();
+    let (_, mut pair) = pair(scenario, Client::new(["NOOP", "VRFY x", "QUIT"]));
+    pair.run();
+    let client = pair.into_client();
     assert!(client.pieces.windows(4).any(|pieces| pieces == [&b"2"[..], b"50", b" ", b"abc\r\n"]));
     assert!(client.pieces.windows(2).any(|pieces| pieces == [&b"252-a\r\n"[..], b"252 b\r\n"]));
 }
 
 #[test]
 fn an_idle_client_leaves_the_pair_idle_and_can_go_on() {
-    let (_, mut duet) = duet(Scenario::new(), Client::new(["EHLO x.test"]));
-    assert_eq!(duet.run(), Ending::Idle);
-    duet.client().push("QUIT");
-    assert_eq!(duet.run(), Ending::Closed);
+    let (_, mut pair) = pair(Scenario::new(), Client::new(["EHLO x.test"]));
+    assert_eq!(pair.run(), Ending::Idle);
+    pair.client().push("QUIT");
+    assert_eq!(pair.run(), Ending::Closed);
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn the_same_seed_gives_the_same_faults_at_the_same_octets() {
         let server = Server::new(scenario);
         for _ in 0..40 {
             let script = ["EHLO x.test", "MAIL FROM:<>", "RCPT TO:<a@b.test>", "DATA", "x\r\n.", "QUIT"];
-            Duet::new(Client::new(script).timeout(MINUTE), server.session()).run();
+            Pair::new(Client::new(script).timeout(MINUTE), server.session()).run();
         }
         server.transcript().entries().iter().map(|entry| entry.octets.clone()).collect::<Vec<_>>()
     };

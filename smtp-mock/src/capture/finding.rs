@@ -1,4 +1,4 @@
-//! Defines [`Finding`], a rule of the protocol that the client broke.
+//! Defines [`Finding`], a rule of the protocol that the client broke, and [`Mismatch`], a line that its dialogue does not have.
 
 use core::fmt;
 
@@ -19,7 +19,7 @@ pub enum Fault {
     /// A command that must end a group was followed by others in it (RFC 2920 §3.1).
     PipelinedAfterLastInGroup,
     /// Octets followed STARTTLS in clear (RFC 3207 §4).
-    OctetsBehindStarttls,
+    OctetsAfterStarttls,
     /// A password or token travelled without TLS (RFC 4954 §4).
     SecretInClear,
     /// The connection ended without QUIT (RFC 5321 §4.1.1.10).
@@ -60,8 +60,8 @@ impl Fault {
             Self::BareCarriageReturn => "a CR inside of a command",
             Self::LongCommand => "a command line over 512 octets",
             Self::PipeliningNotOffered => "pipelining where it was not offered",
-            Self::PipelinedAfterLastInGroup => "octets behind a command that must wait for its reply",
-            Self::OctetsBehindStarttls => "octets in clear behind STARTTLS",
+            Self::PipelinedAfterLastInGroup => "octets after a command that must wait for its reply",
+            Self::OctetsAfterStarttls => "octets in clear after STARTTLS",
             Self::SecretInClear => "a password or token without TLS",
             Self::MissingQuit => "no QUIT before the connection ended",
             Self::ParameterNotOffered => "a parameter whose extension was not offered",
@@ -99,4 +99,21 @@ impl fmt::Display for Finding {
         }
         Ok(())
     }
+}
+
+/// A client that left its dialogue.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Mismatch {
+    /// The connection, counted from 1.
+    pub connection: u64,
+    /// The entry of the connection's transcript, counted from 1.
+    pub entry: usize,
+    /// The line of the script, counted from 1.
+    pub line: usize,
+    /// What the script expected.
+    pub expected: String,
+    /// What came instead, for eyes, secrets masked.
+    pub got: String,
+    /// Where the two part, in characters of `got`.
+    pub differs_at: usize,
 }

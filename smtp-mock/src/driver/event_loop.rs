@@ -16,11 +16,12 @@ use std::{
 use mio::{Events, Interest, Poll, Token, Waker, event::Event, unix::SourceFd};
 
 use super::{
-    LARGE,
-    listener::{Job, Shared},
-    stream::{LINGER, Raw},
+    LARGE, LINGER,
+    connections::Connections,
+    socket::Socket,
+    workers::{Job, Workers},
 };
-use crate::{scenario::Close, server::lock, session::Output};
+use crate::{scenario::Close, session::Output, sync::lock};
 
 /// The token of the waker; connections have theirs from 0.
 const WAKER: Token = Token(usize::MAX);
@@ -30,7 +31,7 @@ const TURN: usize = 64;
 
 /// A thread that serves many connections, seen from outside.
 #[derive(Debug)]
-pub(crate) struct Crowd {
+pub(crate) struct EventLoop {
     /// Connections that it has not taken over yet; `None` when it has ended.
     inbox: Mutex<Option<Vec<Job>>>,
     waker: Waker,
@@ -39,8 +40,10 @@ pub(crate) struct Crowd {
 /// The same, seen from the thread.
 struct Loop {
     poll: Poll,
-    crowd: Arc<Crowd>,
-    shared: Arc<Shared>,
+    handle: Arc<EventLoop>,
+    connections: Arc<Connections>,
+    /// Where a connection goes that has to wait.
+    workers: Arc<Workers>,
     members: HashMap<usize, Member>,
     /// Connections whose turn was over before they had nothing left to do.
     ready: Vec<usize>,
@@ -74,26 +77,30 @@ enum Turn {
     Leaves(Output),
 }
 
-impl Crowd {
+impl EventLoop {
     /// Starts the thread.
-    pub(crate) fn start(shared: &Arc<Shared>) -> io::Result<(Arc<Self>, std::thread::JoinHandle<()>)> {
+    pub(crate) fn start(
+        connections: &Arc<Connections>,
+        workers: &Arc<Workers>,
+    ) -> io::Result<(Arc<Self>, std::thread::JoinHandle<()>)> {
         let poll = Poll::new()?;
         let waker = Waker::new(poll.registry(), WAKER)?;
-        let crowd = Arc::new(Self { inbox: Mutex::new(Some(Vec::new())), waker });
+        let handle = Arc::new(Self { inbox: Mutex::new(Some(Vec::new())), waker });
         let mut members = Loop {
             poll,
-            crowd: Arc::clone(&crowd),
-            shared: Arc::clone(shared),
+            handle: Arc::clone(&handle),
+            connections: Arc::clone(connections),
+            workers: Arc::clone(workers),
             members: HashMap::new(),
             ready: Vec::new(),
             first_deadline: None,
             next: 0,
             buffer: vec![0; LARGE],
         };
-        let thread = std::thread::Builder::new().name("smtp-mock crowd".to_owned()).spawn(move || {
+        let thread = std::thread::Builder::new().name("smtp-mock loop".to_owned()).spawn(move || {
             members.run();
         })?;
-        Ok((crowd, thread))
+        Ok((handle, thread))
     }
 
     /// Hands a connection over; gives it back when the thread has ended.
@@ -135,19 +142,19 @@ impl Loop {
             }
             self.end_overdue();
             if woken {
-                let jobs = lock(&self.crowd.inbox).as_mut().map(core::mem::take).unwrap_or_default();
+                let jobs = lock(&self.handle.inbox).as_mut().map(core::mem::take).unwrap_or_default();
                 for job in jobs {
                     self.welcome(job);
                 }
             }
-            if self.members.is_empty() && self.shared.is_stopped() {
+            if self.members.is_empty() && self.connections.is_stopped() {
                 break;
             }
         }
-        let jobs = lock(&self.crowd.inbox).take().unwrap_or_default();
+        let jobs = lock(&self.handle.inbox).take().unwrap_or_default();
         let members = core::mem::take(&mut self.members);
         for job in jobs.into_iter().chain(members.into_values().map(|member| member.job)) {
-            self.shared.give_thread(job);
+            self.workers.serve(job);
         }
     }
 
@@ -156,12 +163,12 @@ impl Loop {
         let token = self.next;
         // The waker's token is never reached: so many connections would take centuries.
         self.next += 1;
-        let descriptor = job.raw.as_raw_fd();
-        let registered = job.raw.set_nonblocking(true).and_then(|()| {
+        let descriptor = job.socket.as_raw_fd();
+        let registered = job.socket.set_nonblocking(true).and_then(|()| {
             self.poll.registry().register(&mut SourceFd(&descriptor), Token(token), Interest::READABLE)
         });
         if registered.is_err() {
-            self.shared.give_thread(job);
+            self.workers.serve(job);
             return;
         }
         self.members.insert(token, Member { job, drained: true, hung: false, ended: false, closing: None });
@@ -177,9 +184,9 @@ impl Loop {
                 member.hung |= event.is_read_closed() || event.is_error();
             }
             // After an event, the time counts when something was read.
-            None => member.job.session.now(self.shared.elapsed()),
+            None => member.job.session.now(self.connections.elapsed()),
         }
-        let turn = member.take_turn(&mut self.buffer, &self.shared);
+        let turn = member.take_turn(&mut self.buffer, &self.connections);
         if matches!(turn, Turn::Waits) {
             self.first_deadline = [self.first_deadline, member.deadline()].into_iter().flatten().min();
             return;
@@ -189,26 +196,31 @@ impl Loop {
             return;
         }
         let Some(member) = self.members.remove(&token) else { return };
-        let descriptor = member.job.raw.as_raw_fd();
+        let descriptor = member.job.socket.as_raw_fd();
         let _ = self.poll.registry().deregister(&mut SourceFd(&descriptor));
         if let Turn::Leaves(output) = turn {
-            self.shared.give_thread(Job { first: Some(output), ..member.job });
+            self.workers.serve(Job { first: Some(output), ..member.job });
         } else {
-            let number = member.job.number;
-            drop(member);
-            self.shared.session_ended(number);
+            self.end(member);
         }
+    }
+
+    /// Closes a connection.
+    fn end(&self, member: Member) {
+        let number = member.job.number;
+        drop(member);
+        self.connections.ended(number);
     }
 
     /// How long to wait for events.
     fn next_limit(&self) -> Option<Duration> {
-        let left = self.first_deadline?.saturating_sub(self.shared.elapsed());
+        let left = self.first_deadline?.saturating_sub(self.connections.elapsed());
         Some(left + Duration::from_millis(1))
     }
 
     /// Ends connections whose client has been silent for too long, or was to close its direction.
     fn end_overdue(&mut self) {
-        let now = self.shared.elapsed();
+        let now = self.connections.elapsed();
         if self.first_deadline.is_none_or(|first| now < first) {
             return;
         }
@@ -219,9 +231,7 @@ impl Loop {
             if self.members.get(&token).is_some_and(|member| member.closing.is_none()) {
                 self.serve(token, None);
             } else if let Some(member) = self.members.remove(&token) {
-                let number = member.job.number;
-                drop(member);
-                self.shared.session_ended(number);
+                self.end(member);
             }
         }
     }
@@ -234,7 +244,7 @@ impl Member {
     }
 
     /// Does what the session asks for until it has to wait or has had its share.
-    fn take_turn(&mut self, buffer: &mut [u8], shared: &Shared) -> Turn {
+    fn take_turn(&mut self, buffer: &mut [u8], connections: &Connections) -> Turn {
         for _ in 0..TURN {
             if self.closing.is_some() {
                 // Octets left unread would make the close a reset.
@@ -246,11 +256,11 @@ impl Member {
             }
             let session = &mut self.job.session;
             match session.poll() {
-                Output::Send(octets) => match write(&mut self.job.raw, &octets) {
+                Output::Send(octets) => match write(&mut self.job.socket, &octets) {
                     Ok(count) if count == octets.len() => session.reuse(octets),
                     Ok(count) => return Turn::Leaves(Output::Send(octets[count..].to_vec())),
                     Err(error) => {
-                        session.now(shared.elapsed());
+                        session.now(connections.elapsed());
                         session.lost(&format!("the client is gone: {error}"));
                         return Turn::Over;
                     }
@@ -263,29 +273,30 @@ impl Member {
                     Ok(None) => return Turn::Waits,
                     Ok(Some(0)) => {
                         self.ended = true;
-                        self.job.session.now(shared.elapsed());
+                        self.job.session.now(connections.elapsed());
                         self.job.session.eof();
                     }
                     Ok(Some(count)) => {
-                        self.job.session.now(shared.elapsed());
+                        connections.acknowledge(&self.job.socket);
+                        self.job.session.now(connections.elapsed());
                         self.job.session.input(&buffer[..count]);
                     }
                     Err(error) => {
-                        self.job.session.now(shared.elapsed());
+                        self.job.session.now(connections.elapsed());
                         self.job.session.lost(&format!("the client is gone: {error}"));
                         return Turn::Over;
                     }
                 },
                 Output::Close(Close::HalfClose) => {
-                    let _ = self.job.raw.shutdown(Shutdown::Write);
+                    let _ = self.job.socket.shutdown(Shutdown::Write);
                 }
                 Output::Close(Close::Rst) => {
-                    self.job.raw.reset_on_close();
+                    self.job.socket.reset_on_close();
                     return Turn::Over;
                 }
                 Output::Close(Close::Fin) => {
-                    let _ = self.job.raw.shutdown(Shutdown::Write);
-                    self.closing = Some(shared.elapsed() + LINGER);
+                    let _ = self.job.socket.shutdown(Shutdown::Write);
+                    self.closing = Some(connections.elapsed() + LINGER);
                 }
                 output @ (Output::Handshake(_) | Output::WaitUntil(_) | Output::StopReading(_)) => {
                     return Turn::Leaves(output);
@@ -298,7 +309,7 @@ impl Member {
     /// Reads; `None` when there is nothing to read before the next event.
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<Option<usize>> {
         while self.hung || !self.drained {
-            match self.job.raw.read(buffer) {
+            match self.job.socket.read(buffer) {
                 Ok(count) => {
                     // A read that was not filled took all there was: the system call that would tell so is spared.
                     self.drained = count < buffer.len();
@@ -317,10 +328,10 @@ impl Member {
 }
 
 /// Writes what can be written without waiting.
-fn write(raw: &mut Raw, octets: &[u8]) -> io::Result<usize> {
+fn write(socket: &mut Socket, octets: &[u8]) -> io::Result<usize> {
     let mut written = 0;
     while written < octets.len() {
-        match raw.write(&octets[written..]) {
+        match socket.write(&octets[written..]) {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(count) => written += count,
             Err(error) => match error.kind() {

@@ -5,12 +5,11 @@ use std::sync::Arc;
 use super::{
     Session,
     answer::Answer,
-    outbox::{Cut, Said},
+    outbox::{Cut, Sent},
 };
 use crate::{
-    capture::{Extra, Item, Kind},
-    report::{Fault, Finding},
-    signal::Change,
+    capture::{Extra, Fault, Finding, Item, Kind},
+    sync::Change,
 };
 
 impl Session {
@@ -20,21 +19,21 @@ impl Session {
     }
 
     /// Says octets as the cut wants them.
-    pub(super) fn say(&mut self, octets: Vec<u8>, cut: &Cut, rule: Option<&Arc<str>>) {
-        self.outbox.say(octets, cut, rule);
+    pub(super) fn send(&mut self, octets: Vec<u8>, cut: &Cut, rule: Option<&Arc<str>>) {
+        self.outbox.send(octets, cut, rule);
         if self.scenario().wire.separate {
             self.outbox.border();
         }
     }
 
     /// Says a reply that no rule had a part in.
-    pub(super) fn say_plain(&mut self, answer: &Answer) {
+    pub(super) fn send_reply(&mut self, answer: &Answer) {
         if !self.plain_wire || !self.outbox.is_idle() {
             let cut = self.cut_of_wire();
-            return self.say(answer.to_octets(), &cut, None);
+            return self.send(answer.to_octets(), &cut, None);
         }
         // Nothing is to come before it, and nothing between its octets: it is as good as said.
-        self.collect_said();
+        self.collect_sent();
         let packet = self.outbox.packet();
         let begin = packet.len();
         answer.append_to(packet);
@@ -70,11 +69,11 @@ impl Session {
     }
 
     /// Takes over what the outbox said.
-    pub(super) fn collect_said(&mut self) {
-        if !self.outbox.has_said() {
+    pub(super) fn collect_sent(&mut self) {
+        if !self.outbox.has_sent() {
             return;
         }
-        for Said { time, octets, packets, rule } in self.outbox.take_said() {
+        for Sent { time, octets, packets, rule } in self.outbox.take_sent() {
             self.entry_count += 1;
             let mut item = Item::new(self.number, time, Kind::Reply);
             item.secure = self.secured.is_some();

@@ -1,27 +1,31 @@
 //! Defines [`Server`], what all sessions of one mock share: the scenario, the rules' counters, limits and the capture.
 
+mod rules;
+
 use core::{cell::Cell, time::Duration};
+#[cfg(feature = "net")]
+use std::sync::atomic::AtomicBool;
 #[cfg(feature = "program")]
-use std::sync::Condvar;
+use std::sync::{Condvar, PoisonError};
 use std::{
     collections::VecDeque,
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        Arc, Mutex, MutexGuard,
+        atomic::{AtomicU64, Ordering},
     },
 };
 
+pub(crate) use self::rules::Facts;
+use self::rules::Rules;
 #[cfg(feature = "program")]
 use crate::capture::Backlog;
 #[cfg(feature = "net")]
 use crate::capture::StoreError;
 use crate::{
-    capture::{Capture, CaptureLimits, Message, Page, Path, Transcript, header_fields, unfolded},
-    random::Random,
-    report::{Finding, Nearest, Report, RuleUse},
-    scenario::{On, Rule, Scenario, When},
-    session::{Session, offers::Offers},
-    signal::{Change, Signal},
+    capture::{Capture, CaptureLimits, Entry, Finding, Message, Page, Transcript},
+    report::Report,
+    scenario::{Offers, Rule, Scenario},
+    sync::{Change, Signal, lock},
 };
 
 /// Room for messages that is asked for at once: below what the C library gives back or maps by itself.
@@ -32,7 +36,7 @@ const BESIDES: usize = 1024;
 
 /// What all sessions of one mock share. Clones are handles on the same server.
 ///
-/// It makes [`Session`]s and keeps what they took; it has neither socket nor thread nor clock.
+/// It makes [`Session`](crate::Session)s and keeps what they took; it has neither socket nor thread nor clock.
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(crate) shared: Arc<Shared>,
@@ -43,9 +47,7 @@ pub(crate) struct Shared {
     pub(crate) scenario: Arc<Scenario>,
     pub(crate) offers: Offers,
     pub(crate) limits: CaptureLimits,
-    rules: Mutex<Vec<RuleState>>,
-    // Read before the lock is taken: without rules, sessions never meet.
-    has_rules: AtomicBool,
+    pub(crate) rules: Rules,
     capture: Mutex<Capture>,
     signal: Signal,
     /// The backlog has room again.
@@ -54,19 +56,11 @@ pub(crate) struct Shared {
     connections: AtomicU64,
     open: AtomicU64,
     rates: Mutex<Rates>,
-    // Read before the lock is taken, as with rules.
+    // Read before the lock is taken: without a store, sessions never meet.
     #[cfg(feature = "net")]
     has_store: AtomicBool,
     #[cfg(feature = "net")]
     store: Mutex<Option<crate::capture::Store>>,
-}
-
-#[derive(Debug)]
-struct RuleState {
-    rule: Arc<Rule>,
-    seen: u64,
-    fired: u64,
-    nearest: Option<Nearest>,
 }
 
 /// When messages and connections came, within the last minute.
@@ -74,26 +68,6 @@ struct RuleState {
 struct Rates {
     messages: VecDeque<Duration>,
     connections: VecDeque<Duration>,
-}
-
-/// What a rule's hook and guards are held against.
-#[derive(Debug)]
-pub(crate) struct Facts<'a> {
-    pub(crate) on: On,
-    pub(crate) line: &'a [u8],
-    /// The recipient that the command names.
-    pub(crate) to: Option<&'a str>,
-    /// The recipients that were accepted before.
-    pub(crate) recipients: &'a [Path],
-    pub(crate) from: Option<&'a str>,
-    pub(crate) connection: u64,
-    pub(crate) message: u64,
-    pub(crate) secure: bool,
-    pub(crate) authenticated: bool,
-    pub(crate) size: Option<u64>,
-    pub(crate) octets: Option<&'a [u8]>,
-    /// The entry of the connection's transcript, counted from 1.
-    pub(crate) entry: usize,
 }
 
 impl Server {
@@ -106,11 +80,9 @@ impl Server {
     /// A server that keeps no more than this.
     #[must_use]
     pub fn with_limits(scenario: Scenario, limits: CaptureLimits) -> Self {
-        let rules: Vec<_> = scenario.rules.iter().cloned().map(RuleState::new).collect();
         Self {
             shared: Arc::new(Shared {
-                has_rules: AtomicBool::new(!rules.is_empty()),
-                rules: Mutex::new(rules),
+                rules: Rules::new(scenario.rules.iter().cloned()),
                 offers: Offers::of(&scenario.server),
                 scenario: Arc::new(scenario),
                 limits,
@@ -129,12 +101,10 @@ impl Server {
         }
     }
 
-    /// The session of the next connection.
-    #[must_use]
-    pub fn session(&self) -> Session {
-        let number = self.shared.connections.fetch_add(1, Ordering::Relaxed) + 1;
+    /// Counts a connection that is open from now on; gives its number, counted from 1.
+    pub(crate) fn session_began(&self) -> u64 {
         self.shared.open.fetch_add(1, Ordering::Relaxed);
-        Session::new(self.clone(), number)
+        self.shared.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The scenario.
@@ -171,7 +141,7 @@ impl Server {
         })
     }
 
-    /// Whether the store, where there is one, has room for so many octets.
+    /// Whether the store, where there is one, has room for this many octets.
     #[cfg(feature = "net")]
     pub(crate) fn store_has_room(&self, size: u64) -> Result<(), String> {
         let store = lock(&self.shared.store);
@@ -200,16 +170,15 @@ impl Server {
         Ok(())
     }
 
-    /// Entries of the transcript from a position on, and the position behind them; for whoever prints as they come.
+    /// Entries of the transcript from a position on, and the position after them, for printing as they come.
     #[must_use]
-    pub fn entries_since(&self, position: u64) -> (Vec<crate::Entry>, u64) {
+    pub fn entries_since(&self, position: u64) -> (Vec<Entry>, u64) {
         self.capture().log.since(position)
     }
 
     /// Puts a rule before all others, from now on.
     pub fn set(&self, rule: Rule) {
-        lock(&self.shared.rules).insert(0, RuleState::new(rule));
-        self.shared.has_rules.store(true, Ordering::Release);
+        self.shared.rules.put_first(rule);
     }
 
     /// The messages that were kept, oldest first.
@@ -256,7 +225,7 @@ impl Server {
     /// What is to be said of the run so far.
     #[must_use]
     pub fn report(&self) -> Report {
-        let rules: Vec<_> = lock(&self.shared.rules).iter().map(RuleState::to_use).collect();
+        let rules = self.shared.rules.uses();
         let capture = self.capture();
         Report::new(&self.shared.scenario, self.connections(), rules, &capture)
     }
@@ -291,7 +260,7 @@ impl Server {
         lock(&self.shared.capture)
     }
 
-    /// Changes what was kept, and wakes those who wait for it.
+    /// Changes what was kept, and wakes the waiters.
     pub(crate) fn record<T>(&self, change: Change, act: impl FnOnce(&mut Capture, &CaptureLimits) -> T) -> T {
         let value = {
             let mut capture = self.capture();
@@ -302,7 +271,7 @@ impl Server {
         value
     }
 
-    /// Keeps a message behind the transcript and the findings up to it, and wakes those who wait for it; waits itself until
+    /// Keeps a message after the transcript and the findings up to it, and wakes the waiters; waits itself until
     /// those before it were told of.
     pub(crate) fn keep_message(&self, message: Message, page: &mut Page, findings: &mut Vec<Finding>) {
         make_room(message.octets.len() + BESIDES);
@@ -337,7 +306,7 @@ impl Server {
         messages
     }
 
-    /// No session waits from now on: for whoever stops them and then takes what is left.
+    /// No session waits from now on; to be called before the sessions are stopped and the rest is taken.
     #[cfg(feature = "program")]
     pub(crate) fn close_backlog(&self) {
         if let Some(backlog) = &mut self.capture().backlog {
@@ -346,7 +315,7 @@ impl Server {
         self.shared.room.notify_all();
     }
 
-    /// Wakes those who wait, so that they look again.
+    /// Wakes the waiters, so that they check again.
     #[cfg(feature = "program")]
     pub(crate) fn wake(&self) {
         self.record(Change::Call, |_, _| ());
@@ -354,37 +323,6 @@ impl Server {
 
     pub(crate) fn session_ended(&self) {
         self.shared.open.fetch_sub(1, Ordering::Relaxed);
-    }
-
-    /// Whether there was ever a rule; without any, sessions need not gather facts.
-    pub(crate) fn has_rules(&self) -> bool {
-        self.shared.has_rules.load(Ordering::Acquire)
-    }
-
-    /// The rule that fires, if one does; it is counted.
-    pub(crate) fn choose(&self, facts: &Facts<'_>, random: &mut Random) -> Option<Arc<Rule>> {
-        for state in lock(&self.shared.rules).iter_mut() {
-            if state.rule.on != facts.on && state.rule.on != On::Any {
-                continue;
-            }
-            if let Some(guard) = first_unmet(&state.rule.when, facts) {
-                state.nearest = Some(Nearest { connection: facts.connection, entry: facts.entry, guard });
-                continue;
-            }
-            state.seen += 1;
-            let spent = state.rule.times.is_some_and(|times| state.fired >= times);
-            if state.seen <= state.rule.skip || spent {
-                continue;
-            }
-            if let Some(chance) = state.rule.chance
-                && !random.chance(chance)
-            {
-                continue;
-            }
-            state.fired += 1;
-            return Some(Arc::clone(&state.rule));
-        }
-        None
     }
 
     /// Whether one more connection exceeds a limit.
@@ -406,26 +344,6 @@ impl Server {
             .is_some_and(|most| exceeds(&mut lock(&self.shared.rates).messages, most, now));
         too_many || too_often
     }
-}
-
-impl RuleState {
-    fn new(rule: Rule) -> Self {
-        Self { rule: Arc::new(rule), seen: 0, fired: 0, nearest: None }
-    }
-
-    fn to_use(&self) -> RuleUse {
-        RuleUse {
-            rule: self.rule.describe(),
-            fired: self.fired,
-            expected: self.rule.expect,
-            nearest: self.nearest.clone().filter(|_| self.fired == 0),
-        }
-    }
-}
-
-/// A poisoned lock only says that some thread of the test panicked; what it guards is whole after every statement.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Lets the allocator ask the system for the room of many messages at once, when this thread has used up the last.
@@ -458,64 +376,6 @@ fn exceeds(times: &mut VecDeque<Duration>, most: u64, now: Duration) -> bool {
     false
 }
 
-/// The first guard that does not hold.
-fn first_unmet(when: &When, facts: &Facts<'_>) -> Option<&'static str> {
-    let unless = |word: &'static str, holds: bool| (!holds).then_some(word);
-    if let Some(connection) = when.connection
-        && connection != facts.connection
-    {
-        return Some("connection");
-    }
-    if let Some(message) = when.message
-        && message != facts.message
-    {
-        return Some("message");
-    }
-    if let Some(secure) = when.secure
-        && secure != facts.secure
-    {
-        return Some("secure");
-    }
-    if let Some(authenticated) = when.authenticated
-        && authenticated != facts.authenticated
-    {
-        return Some("authenticated");
-    }
-    if let Some(line) = &when.line
-        && !line.matches(facts.line)
-    {
-        return Some("line");
-    }
-    if let Some(from) = &when.from
-        && !facts.from.is_some_and(|mailbox| from.matches(mailbox.as_bytes()))
-    {
-        return Some("from");
-    }
-    if let Some(to) = &when.to {
-        let holds = match facts.to {
-            Some(mailbox) => to.matches(mailbox.as_bytes()),
-            None => facts.recipients.iter().any(|path| to.matches(path.mailbox.as_bytes())),
-        };
-        if !holds {
-            return Some("to");
-        }
-    }
-    if let Some(least) = when.larger_than
-        && facts.size.is_none_or(|size| size <= least)
-    {
-        return Some("larger-than");
-    }
-    when.header.as_ref().and_then(|pattern| {
-        let holds = facts.octets.is_some_and(|octets| {
-            header_fields(octets).any(|(name, value)| {
-                let line = [name, b": ", unfolded(value).as_bytes()].concat();
-                pattern.matches(&line)
-            })
-        });
-        unless("header", holds)
-    })
-}
-
 #[cfg(all(test, feature = "program"))]
 mod tests {
     use super::*;
@@ -525,7 +385,7 @@ mod tests {
             number: 0,
             connection: 1,
             time: Duration::ZERO,
-            envelope: crate::Envelope::default(),
+            envelope: crate::capture::Envelope::default(),
             octets: vec![b'x'; octets],
             code: Some(250),
         }
