@@ -16,10 +16,14 @@ mod deadlines;
 #[cfg(feature = "mx")]
 #[path = "mailer/dns.rs"]
 mod dns;
+#[path = "mailer/dropping.rs"]
+mod dropping;
 #[path = "mailer/login.rs"]
 mod login;
 #[path = "mailer/net.rs"]
 mod net;
+#[path = "mailer/opening.rs"]
+mod opening;
 #[path = "mailer/outcomes.rs"]
 mod outcomes;
 #[path = "mailer/pool.rs"]
@@ -32,6 +36,8 @@ mod secrets;
 mod security;
 #[path = "mailer/sending.rs"]
 mod sending;
+#[path = "mailer/settling.rs"]
+mod settling;
 #[path = "mailer/sources.rs"]
 mod sources;
 #[path = "mailer/stale.rs"]

@@ -10,6 +10,7 @@ mod deliver;
 #[cfg(feature = "mx")]
 mod dns;
 mod mailer;
+mod queue;
 mod session;
 mod slots;
 mod socket;

@@ -6,7 +6,7 @@ use super::stream::Stream;
 use crate::mailer::{
     After, BoxError, Check, Connection, Delivery, Demand, Error, ErrorKind, Login, Measure, Notice, Observer,
     Opening, OpeningStep, Policy, Reach, SecretRequest, Source, Step, StopReason, Submission, Submitted,
-    TlsFault, Until, Work, misused, undone,
+    TlsFault, Until, Work, is_proof, misused, undone,
 };
 use crate::network::{Opener, cause_of, nonce, scratch};
 use crate::{
@@ -344,6 +344,23 @@ impl Session {
         self.farewell();
     }
 
+    /// Sends QUIT and closes the connection, without waiting for anything: no message hangs on it.
+    pub(crate) fn part(mut self) {
+        self.quit();
+        let now = self.now();
+        // QUIT is small: it leaves at once, or the server does not read any more.
+        for _ in 0..8 {
+            match self.connection.poll(now) {
+                Demand::Write { .. } => self.write(now),
+                Demand::Event(_) => {}
+                Demand::Closed { farewell: true } => {
+                    return self.stream.close(std::time::Instant::now());
+                }
+                _ => return,
+            }
+        }
+    }
+
     fn farewell(&mut self) {
         self.quit();
         while !matches!(self.step(), SessionStep::Closed | SessionStep::Idle) {}
@@ -432,7 +449,7 @@ impl Session {
                 let reply = self.command(Client::reset);
                 self.deadline = deadline;
                 self.connection.resume();
-                reply.is_ok_and(|reply| reply.is_completed())
+                reply.is_ok_and(|reply| is_proof(&reply))
             }
         }
     }

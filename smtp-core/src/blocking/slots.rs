@@ -38,6 +38,8 @@ pub(super) struct Slot {
     is_returned: bool,
     /// What the reuse of its connection depends on.
     pub(super) tenure: Tenure,
+    /// Whether it had a session.
+    is_used: bool,
 }
 
 /// A session that was idle, and how to check it.
@@ -59,12 +61,12 @@ impl Slots {
         }
     }
 
-    /// Waits for a slot, and takes an idle session if there is one.
+    /// Waits for a slot.
     pub(super) fn take(
         self: &Arc<Self>,
         cancel: &Cancel,
         deadline: Option<std::time::Instant>,
-    ) -> Result<(Slot, Option<Idle>), Error> {
+    ) -> Result<Slot, Error> {
         let mut state = self.lock();
         let ticket = state.next;
         state.next += 1;
@@ -94,17 +96,11 @@ impl Slots {
         }
         state.queue.pop_front();
         state.used += 1;
-        let now = self.now();
-        let expired = state.idle.expire(now);
-        let idle = state.idle.take(now);
         let process = state.process;
         // The next one may find a slot too.
         self.wake(state);
-        // What is too old is closed without a word, which no server minds and nobody waits for.
-        drop(expired);
-        let tenure = idle.as_ref().map_or_else(|| Tenure::new(now), |(_, tenure, _)| *tenure);
-        let slot = Slot { slots: Arc::clone(self), process, is_returned: false, tenure };
-        Ok((slot, idle.map(|(session, _, check)| (session, check))))
+        let tenure = Tenure::new(self.now());
+        Ok(Slot { slots: Arc::clone(self), process, is_returned: false, tenure, is_used: false })
     }
 
     /// Takes the idle sessions out, and refuses every later wait.
@@ -144,6 +140,23 @@ impl Slots {
 }
 
 impl Slot {
+    /// Takes an idle session, if there is one; only once, so that a stale one is followed by a new one.
+    pub(super) fn idle(&mut self) -> Option<Idle> {
+        if std::mem::replace(&mut self.is_used, true) {
+            return None;
+        }
+        let now = self.slots.now();
+        let mut state = self.slots.lock();
+        let expired = state.idle.expire(now);
+        let idle = state.idle.take(now);
+        drop(state);
+        // What is too old is closed without a word, which no server minds and nobody waits for.
+        drop(expired);
+        let (session, tenure, check) = idle?;
+        self.tenure = tenure;
+        Some((session, check))
+    }
+
     /// Puts a session back that may be used again, and returns the slot; gives the session back if it is to be closed.
     pub(super) fn put(mut self, session: Session) -> Option<Session> {
         let now = self.slots.now();
@@ -176,5 +189,37 @@ impl Drop for Slot {
             state.used = state.used.saturating_sub(1);
         }
         self.slots.wake(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Envelope;
+    use crate::blocking::{Mailer, Options, RawMessage};
+    use smtp_mock::{Certificate, Mock};
+    use std::format;
+
+    #[test]
+    fn a_process_that_was_forked_touches_no_socket_of_its_parent() {
+        let mock = Mock::builder().starttls(Certificate::Good).start();
+        let mailer =
+            Mailer::new(Options::from_url(&format!("smtp://{}", mock.addr())).unwrap().connections(1));
+        let envelope =
+            Envelope::new("<a@example.org>".parse().unwrap(), ["<b@example.net>".parse().unwrap()]);
+        let message = RawMessage::new(envelope, "Subject: x\r\n\r\nIt works.\r\n");
+        assert!(mailer.send(&message).unwrap().is_accepted());
+        let slots = mailer.slots();
+        let of_the_parent = slots.take(&Cancel::default(), None).unwrap();
+        // A process that another one forked differs from it in its number.
+        slots.state.lock().unwrap().process ^= 1;
+        assert!(mailer.send(&message).unwrap().is_accepted());
+        assert_eq!(mock.connections(), 2);
+        mock.wait_closed(1);
+        let first = mock.transcript().connection(1);
+        assert!(!first.commands().iter().any(|line| line == "QUIT"), "{:?}", first.lines());
+        // The slots of the parent's sends are not this process's.
+        drop(of_the_parent);
+        assert_eq!(slots.lock().used, 0);
     }
 }

@@ -363,6 +363,7 @@ impl Connection {
     pub fn reuse(&mut self) {
         self.is_reused = true;
         self.stop = None;
+        self.client.suspect();
     }
 
     /// Releases memory that the next message allocates anew, before it is idle.

@@ -9,6 +9,7 @@
 //! 3. [`Work`] gives a session its messages, each a [`Delivery`] of a [`Submission`], and settles them.
 //! 4. A [`Batch`] keeps the messages that come back or wait for the next round.
 
+mod attempts;
 mod batch;
 mod connection;
 mod delivery;
@@ -32,6 +33,7 @@ mod submission;
 mod url;
 mod work;
 
+pub use attempts::{Attempts, ends_rounds};
 pub use batch::{Batch, wait_before};
 pub use connection::{Connection, Demand, StopReason};
 pub use delivery::{After, Delivery, Own, Policy, Progress, is_companion};
@@ -45,7 +47,7 @@ pub use measure::Measure;
 pub use observer::{Notice, Observer};
 pub use opening::{Opening, OpeningStep, Until, misused, undone};
 pub use options::{Observers, Options, Rate};
-pub use pool::{Check, Pool, PoolLimits, Tenure};
+pub use pool::{Check, Pool, PoolLimits, Tenure, is_proof};
 pub use proxy::{ProxyExchange, ProxyStep};
 pub use rate::Pace;
 pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};

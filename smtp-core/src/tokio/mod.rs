@@ -4,6 +4,7 @@ mod connect;
 mod deliver;
 mod lane;
 mod mailer;
+mod queue;
 mod session;
 mod slots;
 mod socket;

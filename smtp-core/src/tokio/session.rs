@@ -4,7 +4,7 @@ use super::connect::connect;
 use super::stream::Stream;
 use crate::mailer::{
     BoxError, Check, Connection, Demand, Error, ErrorKind, Login, Notice, Observer, Opening, OpeningStep,
-    SecretRequest, Source, StopReason, TlsFault, Until, misused, undone,
+    SecretRequest, Source, StopReason, TlsFault, Until, is_proof, misused, undone,
 };
 use crate::network::{Opener, cause_of, nonce, scratch};
 use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply, Secret};
@@ -27,6 +27,25 @@ pub(super) struct Session {
     epoch: std::time::Instant,
     /// Why the connection ended, once that was seen here.
     cause: Option<Cause>,
+    /// Whether a send uses it, so that its observers are told if that is dropped.
+    is_used: bool,
+}
+
+/// The observers of a connection that is not there yet; they are told if the send is dropped.
+struct Watched(Option<Vec<Box<dyn Observer>>>);
+
+impl Watched {
+    fn notice(&mut self, notice: &Notice<'_>) {
+        self.0.iter_mut().flatten().for_each(|observer| observer.notice(notice));
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.notice(&Notice::Failed(&ErrorKind::Cancelled.into()));
+        }
+    }
 }
 
 /// What a session cannot do by itself.
@@ -60,6 +79,7 @@ impl Session {
         if let Err(error) = session.make_ready().await {
             let error = error.with_server(&*server);
             session.farewell().await;
+            session.is_used = false;
             session.connection.notice(&Notice::Failed(&error));
             return Err(error);
         }
@@ -68,22 +88,23 @@ impl Session {
 
     async fn connect(
         opener: &Opener,
-        mut observers: Vec<Box<dyn Observer>>,
+        observers: Vec<Box<dyn Observer>>,
         deadline: Option<std::time::Instant>,
     ) -> Result<Self, Error> {
         let settings = opener.settings();
         let begin = std::time::Instant::now();
+        let mut watched = Watched(Some(observers));
         // Settings that TLS cannot use are reported before anything leaves.
         let connected = match opener.prepare() {
             Ok(()) => {
                 let limit = begin + settings.timeouts.connect;
                 let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
-                let mut tell =
-                    |notice: &Notice<'_>| observers.iter_mut().for_each(|observer| observer.notice(notice));
+                let mut tell = |notice: &Notice<'_>| watched.notice(notice);
                 connect(&settings.server, &settings.route, limit, &mut tell).await
             }
             Err(error) => Err(error),
         };
+        let mut observers = watched.0.take().unwrap_or_default();
         let stream = connected.map_err(|error| {
             let error = match deadline {
                 Some(deadline) if std::time::Instant::now() >= deadline => ErrorKind::DeadlinePassed.into(),
@@ -105,6 +126,7 @@ impl Session {
             deadline,
             epoch: std::time::Instant::now(),
             cause: None,
+            is_used: true,
         })
     }
 
@@ -160,8 +182,7 @@ impl Session {
                 Demand::Idle => return SessionStep::Idle,
                 Demand::Closed { farewell } => {
                     if farewell {
-                        let limit = std::time::Instant::now() + FAREWELL;
-                        let _ = timeout_at(limit.into(), self.stream.close()).await;
+                        self.farewell_of_tls(FAREWELL).await;
                     }
                     return SessionStep::Closed;
                 }
@@ -240,6 +261,11 @@ impl Session {
 
     /// Whether the server still serves a session that was idle, as far as `check` looks.
     pub(super) async fn still_serves(&mut self, check: Check) -> bool {
+        self.is_used = self.passes(check).await;
+        self.is_used
+    }
+
+    async fn passes(&mut self, check: Check) -> bool {
         if self.stream.is_stale() || !self.look().await {
             return false;
         }
@@ -253,7 +279,7 @@ impl Session {
                 let reply = self.command(Client::reset).await;
                 self.deadline = deadline;
                 self.connection.resume();
-                reply.is_ok_and(|reply| reply.is_completed())
+                reply.is_ok_and(|reply| is_proof(&reply))
             }
         }
     }
@@ -275,6 +301,31 @@ impl Session {
         let _ = self.connection.client_mut().quit();
     }
 
+    /// Sends QUIT and closes the connection, without waiting for anything: no message hangs on it.
+    pub(super) async fn part(mut self) {
+        self.is_used = false;
+        self.quit();
+        let now = self.now();
+        // QUIT is small: it leaves at once, or the server does not read any more.
+        for _ in 0..8 {
+            match self.connection.poll(now) {
+                Demand::Write { .. } => self.write(now).await,
+                Demand::Event(_) => {}
+                Demand::Closed { farewell: true } => {
+                    return self.farewell_of_tls(Duration::ZERO).await;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Sends a TLS `close_notify`.
+    async fn farewell_of_tls(&mut self, limit: Duration) {
+        let limit = std::time::Instant::now() + limit;
+        // The session is over; that the server does not hear it does not change its outcome.
+        let _ = timeout_at(limit.into(), self.stream.close()).await;
+    }
+
     /// Sends QUIT and waits for the end.
     pub(super) async fn farewell(&mut self) {
         self.quit();
@@ -294,11 +345,13 @@ impl Session {
     /// Prepares it for its next use, with another deadline.
     pub(super) fn begin(&mut self, deadline: Option<std::time::Instant>) {
         self.deadline = deadline;
+        self.is_used = true;
         self.connection.reuse();
     }
 
     /// Releases memory that the next message allocates anew.
     pub(super) fn rest(&mut self) {
+        self.is_used = false;
         self.connection.rest();
     }
 
@@ -416,6 +469,15 @@ impl Session {
             Ok(Err(failure)) => self.connection.handshake_failed(failure.fault, failure.source),
             // The next poll says what follows.
             Err(_) => {}
+        }
+    }
+}
+
+/// The send was dropped: its observers are told.
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.is_used && self.cause.is_none() {
+            self.connection.notice(&Notice::Failed(&ErrorKind::Cancelled.into()));
         }
     }
 }

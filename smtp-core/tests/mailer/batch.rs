@@ -81,9 +81,9 @@ fn a_batch_asks_for_no_more_messages_than_are_under_way<F: Face>() {
     mailer.send_supply(messages, &mut |(_, result)| {
         assert_accepted(&result);
         results += 1;
-        // Each connection has those in flight and one more, and one waits; results wait for us likewise.
+        // Each connection has those in flight and one more, as many wait, and results wait for us likewise.
         let asked = asked.load(Ordering::SeqCst);
-        let most = results + CONNECTIONS * (IN_FLIGHT + 1) + 1 + 2 * CONNECTIONS + 1;
+        let most = results + 2 * (CONNECTIONS * (IN_FLIGHT + 1) + 1) + 2 * CONNECTIONS + 1;
         assert!(asked <= most, "{asked} were asked for, {results} came out");
         results < 200
     });

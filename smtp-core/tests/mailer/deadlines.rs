@@ -86,7 +86,7 @@ fn a_deadline_holds_against_a_server_that_sends_one_octet_at_a_time<F: Face>() {
                 let rule = Rule::on(at).step(slowly.clone()).default_reply();
                 Box::new(move || {
                     let mock = Mock::builder().rule(rule).start();
-                    assert_deadline::<F>(options(&mock), at.as_str());
+                    assert_deadline::<F>(options(&mock).chunking(false), at.as_str());
                 }) as _
             })
             .into(),

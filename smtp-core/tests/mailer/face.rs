@@ -1,10 +1,14 @@
 //! One interface over both faces of the mailer, so that one suite tests both.
 
+use futures_util::StreamExt as _;
 use smtp_core::Envelope;
 use smtp_core::blocking::Cancel;
 use smtp_core::mailer::{Error, Options, Report, Submission};
+use std::pin::pin;
+use std::sync::OnceLock;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
+use tokio::runtime::{Builder, Runtime};
 
 /// A message of a batch.
 pub(crate) type Boxed = Box<dyn Submission>;
@@ -130,6 +134,96 @@ impl Face for Blocking {
     }
 }
 
+/// The runtime of the face of the feature `tokio`: one for all, as a mailer may outlive a test's thread.
+pub(crate) fn runtime() -> &'static Runtime {
+    static RUNTIME: OnceLock<Runtime> = OnceLock::new();
+    RUNTIME.get_or_init(|| Builder::new_current_thread().enable_all().build().expect("there is a runtime"))
+}
+
+/// The face of the feature `tokio`.
+#[derive(Clone)]
+pub(crate) struct Tokio(pub(crate) smtp_core::tokio::Mailer);
+
+impl Face for Tokio {
+    const NAME: &'static str = "tokio";
+
+    fn new(options: Options) -> Self {
+        runtime();
+        Self(smtp_core::tokio::Mailer::new(options))
+    }
+
+    fn send(&self, message: &dyn Submission) -> Result<Report, Error> {
+        runtime().block_on(self.0.send(message))
+    }
+
+    fn check(&self, envelope: &Envelope) -> Result<Report, Error> {
+        runtime().block_on(self.0.check(envelope))
+    }
+
+    fn verify(&self) -> Result<(), Error> {
+        runtime().block_on(self.0.verify())
+    }
+
+    fn send_supply(
+        &self,
+        messages: impl Iterator<Item = Boxed> + Send + 'static,
+        take: &mut dyn FnMut(Placed) -> bool,
+    ) {
+        let mut results = pin!(self.0.send_all(futures_util::stream::iter(messages)));
+        while let Some(sent) = runtime().block_on(results.next()) {
+            if !take((sent.index, sent.result)) {
+                return;
+            }
+        }
+    }
+
+    fn send_in_turns(&self, messages: Vec<Boxed>) -> Vec<Placed> {
+        let (supply, mut supplied) = tokio::sync::mpsc::unbounded_channel();
+        let supplied = futures_util::stream::poll_fn(move |context| supplied.poll_recv(context));
+        let mut results = pin!(self.0.send_all(supplied));
+        let turn = |message| {
+            supply.send(message).expect("the batch goes on");
+            let sent = runtime().block_on(results.next()).expect("each message has a result");
+            (sent.index, sent.result)
+        };
+        messages.into_iter().map(turn).collect()
+    }
+
+    fn send_until(
+        &self,
+        message: &dyn Submission,
+        when: impl FnOnce() + Send,
+    ) -> (Option<Result<Report, Error>>, Duration) {
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                when();
+                // The send may be over by then.
+                let _ = stop.send(Instant::now());
+            });
+            runtime().block_on(async {
+                tokio::select! {
+                    result = self.0.send(message) => (Some(result), Duration::ZERO),
+                    // The other future is dropped before this is known.
+                    at = stopped => (None, at.expect("it waits").elapsed()),
+                }
+            })
+        })
+    }
+
+    fn with_deadline(&self, deadline: Duration) -> Self {
+        Self(self.0.clone().with_deadline(deadline))
+    }
+
+    fn close(&self, limit: Duration) {
+        runtime().block_on(self.0.close(limit));
+    }
+
+    fn debug(&self) -> String {
+        format!("{:?}", self.0)
+    }
+}
+
 /// Runs tests of behaviour on both faces: `both!(name, …)`, where each function takes the face as its type.
 macro_rules! both {
     ($($test:ident),* $(,)?) => {
@@ -137,6 +231,12 @@ macro_rules! both {
             $(#[test]
             fn $test() {
                 super::$test::<crate::face::Blocking>();
+            })*
+        }
+        mod on_tokio {
+            $(#[test]
+            fn $test() {
+                super::$test::<crate::face::Tokio>();
             })*
         }
     };

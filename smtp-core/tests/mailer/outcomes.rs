@@ -119,6 +119,8 @@ fn what_follows_an_accepted_message_does_not_change_its_fate<F: Face>() {
                 );
             }
             let batch = (3..6).map(|number| Box::new(titled(&format!("number {number}"))) as Boxed);
+            // By BDAT the end of a message of a batch leaves with its commands, and may be lost with them.
+            let mailer = F::new(options(&mock).pool(pool).chunking(false));
             for (_, result) in mailer.send_all(batch.collect()) {
                 assert!(
                     result.as_ref().is_ok_and(smtp_core::mailer::Report::is_accepted),

@@ -99,7 +99,7 @@ fn sessions_that_fail_at_any_step_leave_every_slot_free<F: Face>() {
     ];
     for (at, rule) in faults {
         let mock = Mock::start();
-        let mailer = F::new(options(&mock).connections(COUNT));
+        let mailer = F::new(options(&mock).chunking(false).connections(COUNT));
         let words = rule.describe();
         mock.set(rule);
         let impatient = mailer.with_deadline(Duration::from_millis(500));
@@ -247,7 +247,8 @@ fn closing_returns_in_time_where_the_server_does_not_answer<F: Face>() {
 
 fn closing_ends_the_wait_for_a_connection<F: Face>() {
     let mock = Mock::builder().rule(Rule::on(On::Mail).step(Step::Stall)).start();
-    let mailer = F::new(options(&mock).connections(1).timeouts(Timeouts::all(Duration::from_secs(3))));
+    let times = Timeouts::all(Duration::from_secs(3));
+    let mailer = F::new(options(&mock).chunking(false).connections(1).timeouts(times));
     std::thread::scope(|scope| {
         let first = scope.spawn(|| mailer.send(&message(&["b@example.net"])));
         await_at(&mock, "MAIL", |server| count_of(&server.transcript(), "MAIL") == 1);

@@ -6,7 +6,7 @@ use crate::tools::{
 };
 use smtp_core::Outcome;
 use smtp_core::mailer::{ErrorKind, Options, PoolLimits, Repeat};
-use smtp_mock::{Close, Mock, On, Rule, Step};
+use smtp_mock::{Certificate, Close, Mock, On, Rule, Step};
 use std::time::Duration;
 
 both!(
@@ -63,10 +63,12 @@ fn a_connection_that_the_server_closed_while_it_was_idle_is_replaced<F: Face>() 
         after_the_first().reply("421 4.4.2 idle for too long"),
         after_the_first().reply("221 2.0.0 bye").close(Close::Fin),
     ] {
-        let mock = Mock::start();
-        for mailer in mailers::<F>(&mock) {
-            mock.set(rule.clone());
-            assert_replaced(&mailer, &mock, true);
+        for builder in [Mock::builder(), Mock::builder().starttls(Certificate::Good)] {
+            let mock = builder.start();
+            for mailer in mailers::<F>(&mock) {
+                mock.set(rule.clone());
+                assert_replaced(&mailer, &mock, true);
+            }
         }
     }
 }
@@ -84,8 +86,8 @@ fn a_connection_that_the_server_gives_up_at_the_next_command_is_replaced<F: Face
     for answer in answers {
         let mock = Mock::start();
         for (mailer, at) in mailers::<F>(&mock).zip(hooks.into_iter().cycle()) {
-            let number = if at == On::Mail { 2 } else { 1 };
-            mock.set(answer(Rule::on(at).message(number).times(1)));
+            let at = Rule::on(at).times(1);
+            mock.set(answer(if at.describe().contains("mail") { at.message(2) } else { at }));
             assert_replaced(&mailer, &mock, false);
         }
     }
@@ -127,7 +129,7 @@ fn what_replaces_a_stale_connection_is_a_new_one_and_not_as_old_a_one<F: Face>()
 
 fn a_stale_connection_is_replaced_once_and_not_for_ever<F: Face>() {
     let mock = Mock::start();
-    let mailer = F::new(options(&mock));
+    let mailer = F::new(options(&mock).chunking(false));
     assert_accepted(&mailer.send(&titled("first")));
     mock.set(Rule::on(On::Mail).close(Close::Fin));
     let error = mailer.send(&titled("second")).unwrap_err();

@@ -2,8 +2,8 @@
 
 use crate::face::{Face, both};
 use crate::tools::{
-    SOON, assert_accepted, await_at, copies, count_of, has_mail_data, large, message, options, options_for,
-    titled,
+    Log, SOON, assert_accepted, await_at, copies, count_of, has_mail_data, large, message, options,
+    options_for, titled,
 };
 use smtp_core::mailer::{ErrorKind, Options, Security};
 use smtp_mock::{Certificate, HandshakeFault, Mock, On, Rule, Scenario, Server, Step, TlsMode};
@@ -17,6 +17,7 @@ both!(
     a_send_that_is_stopped_ends_at_once_while_every_connection_is_busy,
     a_send_that_is_stopped_ends_at_once_between_rounds,
     a_connection_whose_send_was_stopped_is_not_used_again,
+    a_send_that_is_stopped_after_the_end_of_mail_data_is_told_and_not_repeated,
 );
 
 /// A stopped send ends within 100 ms; a machine with other work may take longer to notice.
@@ -144,7 +145,8 @@ fn a_send_that_is_stopped_ends_at_once_between_rounds<F: Face>() {
 
 fn a_connection_whose_send_was_stopped_is_not_used_again<F: Face>() {
     type Change = fn(Options) -> Options;
-    let changes: [Change; 2] = [|options| options, |options| options.chunking(false).pipelining(false)];
+    let changes: [Change; 2] =
+        [|options| options.chunking(false), |options| options.chunking(false).pipelining(false)];
     for change in changes {
         let mock = Mock::start();
         let mailer = F::new(change(options(&mock).connections(1)));
@@ -158,5 +160,31 @@ fn a_connection_whose_send_was_stopped_is_not_used_again<F: Face>() {
         assert_eq!(mock.connections(), 2);
         assert_eq!(count_of(&mock.transcript().connection(2), "MAIL"), 1);
         assert_eq!(copies(&mock, "next"), 1);
+    }
+}
+
+fn a_send_that_is_stopped_after_the_end_of_mail_data_is_told_and_not_repeated<F: Face>() {
+    for chunking in [true, false] {
+        let mock = Mock::builder()
+            .rule(Rule::on(On::Body).times(1).delay(Duration::from_millis(500)).default_reply())
+            .start();
+        let log = Log::default();
+        let mailer = F::new(log.observe(options(&mock).chunking(chunking).connections(1).retries(2)));
+        let (result, _) = mailer.send_until(&titled("stopped"), || {
+            await_at(&mock, "the message", |server| has_mail_data(&server.transcript()));
+        });
+        match result {
+            // A whole message is given the time for its reply.
+            Some(result) => assert_accepted(&result),
+            None => {
+                let lines = log.lines();
+                let abandoned: Vec<_> = lines.iter().filter(|line| line.contains("Abandoned(")).collect();
+                assert_eq!(abandoned.len(), 1, "{lines:?}");
+                assert!(abandoned[0].contains("Unconfirmed"), "{abandoned:?}");
+            }
+        }
+        assert_accepted(&mailer.with_deadline(SOON).send(&titled("next")));
+        assert_eq!(copies(&mock, "next"), 1);
+        assert_eq!(count_of(&mock.transcript(), "MAIL"), 2);
     }
 }
