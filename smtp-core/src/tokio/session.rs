@@ -110,7 +110,9 @@ impl Session {
                 Some(deadline) if std::time::Instant::now() >= deadline => ErrorKind::DeadlinePassed.into(),
                 _ => error,
             };
-            observers.iter_mut().for_each(|observer| observer.notice(&Notice::Failed(&error)));
+            for observer in &mut observers {
+                observer.notice(&Notice::Failed(&error));
+            }
             error
         })?;
         let mut config = settings.config();
