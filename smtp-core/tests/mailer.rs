@@ -1,6 +1,7 @@
 //! The mailers against servers over real sockets: every test of behaviour runs on both faces, blocking and tokio.
 
 #![allow(clippy::unwrap_used)] // what a test takes for granted is allowed to fail it
+#![allow(clippy::format_collect, clippy::type_complexity, clippy::single_match_else)] // tables and texts of tests
 
 #[path = "mailer/face.rs"]
 mod face;

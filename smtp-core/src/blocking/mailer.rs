@@ -195,8 +195,7 @@ impl Mailer {
                 }
             });
         };
-        let threads: [(&str, Box<dyn FnOnce() + Send>); 2] =
-            [("supply", Box::new(supplying)), ("send_all", Box::new(sending))];
+        let threads: [(&str, Run); 2] = [("supply", Box::new(supplying)), ("send_all", Box::new(sending))];
         for (name, run) in threads {
             std::thread::Builder::new()
                 .name(name.to_string())
@@ -407,6 +406,9 @@ pub struct SendAll<S> {
     receiver: Receiver<Sent<S>>,
     cancel: Cancel,
 }
+
+/// What a thread of a batch does.
+type Run = Box<dyn FnOnce() + Send>;
 
 /// What became of one message of a batch.
 #[derive(Debug)]

@@ -182,12 +182,10 @@ impl<S> Inside<'_, S> {
             },
             Supply::Over => None,
         };
-        match next {
-            Some(delivery) => Next::Message(delivery),
-            None => {
-                self.supply = Supply::Over;
-                Next::Over
-            }
+        if let Some(delivery) = next {
+            return Next::Message(delivery);
         }
+        self.supply = Supply::Over;
+        Next::Over
     }
 }

@@ -96,7 +96,9 @@ fn a_batch_gives_a_result_before_the_next_message_is_supplied<F: Face>() {
         let mailer = F::new(options(&mock).connections(connections).deadline(SOON));
         let results = mailer.send_in_turns(numbered(5).collect());
         assert!(results.iter().map(|(index, _)| *index).eq(0..5));
-        results.iter().for_each(|(_, result)| assert_accepted(result));
+        for (_, result) in &results {
+            assert_accepted(result);
+        }
         assert_eq!(mock.messages().len(), 5);
     }
 }

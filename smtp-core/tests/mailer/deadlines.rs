@@ -122,7 +122,7 @@ fn a_deadline_holds_while_the_server_does_not_read<F: Face>() {
             .map(|chunking| {
                 Box::new(move || {
                     let at = if chunking { On::Rcpt } else { On::Data };
-                    let rule = Rule::on(at).default_reply().step(Step::StopReading(Duration::from_secs(600)));
+                    let rule = Rule::on(at).default_reply().step(Step::StopReading(Duration::from_mins(10)));
                     let mock = Mock::builder().rule(rule).start();
                     let mailer = F::new(options(&mock).chunking(chunking).deadline(LIMIT));
                     let begin = Instant::now();
@@ -168,7 +168,7 @@ fn a_deadline_holds_between_rounds_of_any_number<F: Face>() {
 
 fn a_deadline_holds_while_the_rate_limit_makes_a_message_wait<F: Face>() {
     let mock = Mock::start();
-    let mailer = F::new(options(&mock).rate(1, Duration::from_secs(60)));
+    let mailer = F::new(options(&mock).rate(1, Duration::from_mins(1)));
     assert_accepted(&mailer.send(&titled("first")));
     let begin = Instant::now();
     assert_eq!(kind_of(mailer.with_deadline(LIMIT).send(&titled("second"))), ErrorKind::DeadlinePassed);

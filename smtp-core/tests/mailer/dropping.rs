@@ -161,7 +161,9 @@ fn a_batch_dropped_at_any_await_point_leaves_every_slot_free_and_each_fate_told(
         let done = polled(polls, batch);
         if let Some(results) = done {
             assert_eq!(results.len(), 4);
-            results.iter().for_each(|sent| assert_accepted(&sent.result));
+            for sent in &results {
+                assert_accepted(&sent.result);
+            }
             assert_eq!(mock.messages().len(), 4);
             return;
         }

@@ -245,7 +245,7 @@ fn drive(
                 if let Event::Done { .. } | Event::Closed(_) = event
                     && let Some((delivery, _)) = work.event(connection, event)
                 {
-                    outcome = delivery.outcomes()[0].clone();
+                    outcome.clone_from(&delivery.outcomes()[0]);
                 }
             }
             Demand::Read { .. } | Demand::Idle | Demand::Closed { .. } | Demand::Handshake { .. } => {

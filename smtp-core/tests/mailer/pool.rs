@@ -122,7 +122,9 @@ fn a_batch_and_single_sends_share_the_limit<F: Face>() {
                 let messages = (0..6).map(|_| Box::new(message(&["b@example.net"])) as Boxed).collect();
                 let results = mailer.send_all(messages);
                 assert_eq!(results.len(), 6);
-                results.iter().for_each(|(_, result)| assert_accepted(result));
+                for (_, result) in &results {
+                    assert_accepted(result);
+                }
             });
             scope.spawn(|| assert_accepted(&mailer.send(&message(&["b@example.net"]))));
         }
@@ -135,7 +137,9 @@ fn a_batch_opens_no_more_connections_than_it_has_messages<F: Face>() {
     let mock = Mock::start();
     let mailer = F::new(options(&mock).connections(8));
     let results = mailer.send_all(vec![Box::new(titled("one")), Box::new(titled("two"))]);
-    results.iter().for_each(|(_, result)| assert_accepted(result));
+    for (_, result) in &results {
+        assert_accepted(result);
+    }
     assert!(mock.connections() <= 2, "{} connections for two messages", mock.connections());
 }
 
@@ -165,7 +169,9 @@ fn a_connection_of_a_batch_carries_as_many_messages_as_it_may<F: Face>() {
     });
     let mailer = F::new(options(&mock).pool(pool).in_flight(8));
     let results = mailer.send_all((0..20).map(|_| Box::new(message(&["b@example.net"])) as Boxed).collect());
-    results.iter().for_each(|(_, result)| assert_accepted(result));
+    for (_, result) in &results {
+        assert_accepted(result);
+    }
     let counts = messages_by_connection(&mock);
     assert!(counts.iter().all(|&count| count <= 3), "{counts:?}");
     assert_eq!(counts.iter().sum::<usize>(), 20);

@@ -101,7 +101,9 @@ fn a_batch_replaces_the_connections_that_the_server_closed<F: Face>() {
         assert_accepted(&mailer.send(&titled("first")));
         await_at(&mock, "the end", |server| server.ended_connections() == server.connections());
         let messages = (0..6).map(|number| Box::new(titled(&format!("batch {number}"))) as Boxed).collect();
-        mailer.send_all(messages).iter().for_each(|(_, result)| assert_accepted(result));
+        for (_, result) in &mailer.send_all(messages) {
+            assert_accepted(result);
+        }
         for number in 0..6 {
             assert_eq!(copies(&mock, &format!("batch {number}")), 1);
         }
@@ -170,7 +172,7 @@ fn a_server_that_refuses_rset_is_asked_again_over_a_new_connection<F: Face>() {
     let mailer = F::new(options(&mock).pool(limits(|limits| limits.unproven = Duration::ZERO)));
     for count in 1..=3 {
         assert_accepted(&mailer.send(&titled("again")));
-        assert_eq!((mock.connections(), copies(&mock, "again")), (count, count as usize));
+        assert_eq!((mock.connections(), copies(&mock, "again")), (count, usize::try_from(count).unwrap()));
     }
 }
 

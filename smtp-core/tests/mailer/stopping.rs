@@ -98,7 +98,7 @@ fn a_send_that_is_stopped_ends_at_once_while_it_connects<F: Face>() {
 fn a_send_that_is_stopped_ends_at_once_while_the_server_does_not_read<F: Face>() {
     for chunking in [true, false] {
         let at = if chunking { On::Rcpt } else { On::Data };
-        let rule = Rule::on(at).times(1).default_reply().step(Step::StopReading(Duration::from_secs(600)));
+        let rule = Rule::on(at).times(1).default_reply().step(Step::StopReading(Duration::from_mins(10)));
         let mock = Mock::builder().rule(rule).start();
         let mailer = F::new(options(&mock).chunking(chunking).connections(1));
         let (result, time) = mailer.send_until(&large(20_000_000), || {

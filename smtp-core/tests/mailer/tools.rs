@@ -90,7 +90,7 @@ pub(crate) fn outcome_of(result: Result<Report, Error>) -> Outcome {
     let report = result.unwrap();
     match &report.recipients()[0].fate {
         Fate::Decided { outcome, .. } => outcome.clone(),
-        other => panic!("{other:?}"),
+        other @ Fate::NotAttempted(_) => panic!("{other:?}"),
     }
 }
 
