@@ -17,7 +17,7 @@ use smtp_core::blocking;
 use smtp_core::blocking::{Dns, Exchangers, Wait};
 use smtp_core::mailer::{
     self, Delivery, Destination, DestinationError, Destinations, ErrorKind, LookUpFault, Own, Reach, Repeat,
-    Until as Opened, shuffle, wait_before,
+    shuffle, wait_before,
 };
 use smtp_core::{Code, Outcome, Reason};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
@@ -343,14 +343,7 @@ impl<'a> Mx<'a> {
         };
         let heard = Mutex::new(None);
         let attempt = blocking::Plan {
-            open: &|_| {
-                let session = session::open(&opener, Opened::Ready, (plan.observers)(&settings), &words)?;
-                if let Err(error) = (plan.inspection)(&session) {
-                    session.leave();
-                    return Err(error.into());
-                }
-                Ok(session.into())
-            },
+            open: &|_| session::open_inspected(&opener, (plan.observers)(&settings), &words, plan.inspection),
             keep: None,
             finished: &|part: Delivery<&Outgoing>, left: Option<&mailer::Error>| {
                 *heard.lock().unwrap_or_else(PoisonError::into_inner) = Some((part, left.cloned()));

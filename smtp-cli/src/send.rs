@@ -19,7 +19,7 @@ use crate::terminal::Terminal;
 use crate::words::Words;
 use smtp_core::Secret;
 use smtp_core::blocking::{self, Plan};
-use smtp_core::mailer::{self, Reach, Until as Opened};
+use smtp_core::mailer::{self, Reach};
 use std::fmt::Write as _;
 
 /// Composes messages, or takes ready ones, and sends them.
@@ -51,23 +51,7 @@ fn attempt(
     terminal: &mut Terminal,
 ) -> Result<Exit> {
     let reach = args.run.until.map_or(Some(Reach::Message), reach);
-    let settings = if args.mx.mx {
-        refuse_login(&args.login)?;
-        mx::settings(args)?
-    } else {
-        Settings::new(&args.connection, &args.login, program.password)?
-    };
-    let settings = settings.for_run(Run {
-        interrupt: terminal.interrupt.clone(),
-        in_flight: usize::from(args.run.in_flight),
-        // Where only the outcomes are told, no reply need be; after DATA its reply is the outcome.
-        accounts: matches!(reach, None | Some(Reach::Data))
-            || args.run.stats
-            || args.run.result.format == Format::Json,
-        // Its commands do not wait for the server to await the message.
-        without: (reach == Some(Reach::Data)).then_some("CHUNKING"),
-        logs_in: args.run.until.is_none_or(part_way::logs_in),
-    });
+    let settings = resolve(args, program.password, reach, terminal)?;
     check_require_tls(&args.envelope, &settings)?;
     let (log, in_use) = (program.log, program.in_use);
     if let Some(log) = &log {
@@ -99,13 +83,9 @@ fn attempt(
     let interrupt = settings.interrupt.clone();
     let _armed = interrupt.arm();
     outputs.begin(count, prepared.octets(args.run.repeat), terminal.error_is_terminal);
-    let form = match args.run.result.format {
-        Format::Json => Form::Json,
-        Format::Text if global.quiet => Form::Nothing,
-        Format::Text => Form::Text,
-    };
     *is_told = true;
-    let ledger = Ledger::new(form, reach.is_check(), outputs.beside_bar(terminal.output.clone()));
+    let ledger =
+        Ledger::new(form(args, global), reach.is_check(), outputs.beside_bar(terminal.output.clone()));
     let words = Words::new(&settings);
     let left = {
         let random = &terminal.random;
@@ -137,12 +117,7 @@ fn attempt(
                 open: &|number| {
                     let observers = outputs.observers(number, &settings);
                     let opener = opener.as_ref().map_err(Clone::clone)?;
-                    let session = session::open(opener, Opened::Ready, observers, &words)?;
-                    if let Err(error) = inspection(&session) {
-                        session.leave();
-                        return Err(error.into());
-                    }
-                    Ok(session.into())
+                    session::open_inspected(opener, observers, &words, &inspection)
                 },
                 keep: None,
                 finished: &finished,
@@ -177,6 +152,42 @@ fn attempt(
     let delivered = account.delivered;
     failures.extend(account.end(exit, error.as_ref(), &more).err());
     conclude(error.map_or(Ok(exit), Err), failures, delivered, terminal)
+}
+
+/// What the arguments mean for the connections of the run.
+fn resolve(
+    args: &SendArgs,
+    password: Option<Secret>,
+    reach: Option<Reach>,
+    terminal: &Terminal,
+) -> Result<Settings> {
+    let settings = if args.mx.mx {
+        refuse_login(&args.login)?;
+        mx::settings(args)?
+    } else {
+        Settings::new(&args.connection, &args.login, password)?
+    };
+    let settings = settings.for_run(Run {
+        interrupt: terminal.interrupt.clone(),
+        in_flight: usize::from(args.run.in_flight),
+        // Where only the outcomes are told, no reply need be; after DATA its reply is the outcome.
+        accounts: matches!(reach, None | Some(Reach::Data))
+            || args.run.stats
+            || args.run.result.format == Format::Json,
+        // Its commands do not wait for the server to await the message.
+        without: (reach == Some(Reach::Data)).then_some("CHUNKING"),
+        logs_in: args.run.until.is_none_or(part_way::logs_in),
+    });
+    Ok(settings)
+}
+
+/// What is printed of each message.
+const fn form(args: &SendArgs, global: &GlobalArgs) -> Form {
+    match args.run.result.format {
+        Format::Json => Form::Json,
+        Format::Text if global.quiet => Form::Nothing,
+        Format::Text => Form::Text,
+    }
 }
 
 /// The messages of a run, until one of them cannot be made.

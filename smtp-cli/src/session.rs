@@ -6,7 +6,7 @@ use crate::settings::Settings;
 use crate::transcript::Observer;
 use crate::words::Words;
 use smtp_core::blocking::{self, Opener};
-use smtp_core::mailer::{ErrorKind, Measure, Notice, Step, Until};
+use smtp_core::mailer::{self, ErrorKind, Measure, Notice, Step, Until};
 use smtp_core::{Cause, Client, Extensions, Goal, Misuse, Reason, Reply, Secret};
 
 /// A session that is open, and the settings that it was opened by.
@@ -167,4 +167,19 @@ pub(crate) fn open(
     let observers = words.observers(observers);
     let cancel = words.settings().interrupt.cancel();
     blocking::Session::open(opener, until, observers, cancel, None).map_err(|error| words.of(&error))
+}
+
+/// Opens a session that is ready to send, unless `inspection` refuses it.
+pub(crate) fn open_inspected(
+    opener: &Opener,
+    observers: Vec<Box<dyn Observer>>,
+    words: &Words,
+    inspection: &dyn Fn(&blocking::Session) -> Result<()>,
+) -> std::result::Result<blocking::Opened, mailer::Error> {
+    let session = open(opener, Until::Ready, observers, words)?;
+    if let Err(error) = inspection(&session) {
+        session.leave();
+        return Err(error.into());
+    }
+    Ok(session.into())
 }

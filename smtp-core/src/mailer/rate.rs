@@ -36,6 +36,6 @@ mod tests {
         let now = Instant::from_epoch(Duration::from_secs(5));
         let waits: [_; 3] = core::array::from_fn(|_| pace.reserve(now).as_millis());
         assert_eq!(waits, [0, 100, 200]);
-        assert_eq!(pace.reserve(now + Duration::from_secs(60)), Duration::ZERO);
+        assert_eq!(pace.reserve(now + Duration::from_mins(1)), Duration::ZERO);
     }
 }
