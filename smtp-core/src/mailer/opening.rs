@@ -72,7 +72,7 @@ enum Stage {
 pub enum OpeningStep {
     /// Carry out what the connection demands, and hand in the event that comes.
     Drive,
-    /// Ask the login for its secret, and call [`Opening::log_in`] with the mechanisms, or [`Opening::refuse`].
+    /// Ask the login for its secret, and call [`Opening::log_in`] with the mechanisms.
     Secret(SecretRequest),
     /// The session is open.
     Done,

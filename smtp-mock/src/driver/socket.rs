@@ -43,10 +43,10 @@ impl Socket {
 
     /// Acknowledges what was read at once (`TCP_QUICKACK`); the system forgets the wish with the next reply.
     pub(crate) fn acknowledge(&self) {
-        #[cfg(any(target_os = "android", target_os = "linux"))]
-        if let Self::Tcp(stream) = self {
-            // Should it fail, the acknowledgement comes with the reply.
-            let _ = SockRef::from(&**stream).set_tcp_quickack(true);
+        match self {
+            Self::Tcp(stream) => acknowledge(stream),
+            #[cfg(unix)]
+            Self::Unix(_) => {}
         }
     }
 
@@ -80,6 +80,16 @@ impl Socket {
         }
     }
 }
+
+/// Should it fail, the acknowledgement comes with the reply.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+fn acknowledge(stream: &TcpStream) {
+    let _ = SockRef::from(stream).set_tcp_quickack(true);
+}
+
+/// Other systems have no such wish.
+#[cfg(not(any(target_os = "android", target_os = "linux")))]
+const fn acknowledge(_stream: &TcpStream) {}
 
 #[cfg(unix)]
 impl AsRawFd for Socket {
