@@ -309,11 +309,13 @@ impl<'a> Mx<'a> {
             Ok(addresses) if addresses.is_empty() => Err(none("has no address")),
             Ok(addresses) => Ok(addresses),
             Err(error) => Err(match fault(&error) {
-                LookUpFault::NoDomain | LookUpFault::NoAddress if name == domain => {
+                LookUpFault::NoDomain | LookUpFault::NoAddress | LookUpFault::NoAddressOfFamily
+                    if name == domain =>
+                {
                     none("has neither a mail exchanger nor an address")
                 }
                 LookUpFault::NoDomain => none("does not exist, so it has no address"),
-                LookUpFault::NoAddress => none("has no address"),
+                LookUpFault::NoAddress | LookUpFault::NoAddressOfFamily => none("has no address"),
                 _ => Error::new(
                     Exit::TEMPORARY,
                     format!("the address of {name} cannot be looked up for now: {}", why(&error)),
@@ -495,7 +497,7 @@ fn fault(error: &mailer::Error) -> LookUpFault {
 fn why(error: &mailer::Error) -> String {
     match std::error::Error::source(error) {
         Some(source) => source.to_string(),
-        None => "nobody answered in time".to_string(),
+        None => "no answer came in time, give it more by --timeout connect=DUR".to_string(),
     }
 }
 
