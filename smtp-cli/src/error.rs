@@ -1,7 +1,7 @@
 //! Defines [`Error`], one line that says what went wrong and the exit status that it has.
 
 use crate::exit::Exit;
-use smtp_core::is_shown;
+pub(crate) use smtp_core::Escaped;
 use smtp_core::mailer::ErrorKind;
 use std::fmt;
 use std::path::Path;
@@ -64,26 +64,6 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", Escaped(&self.message))
-    }
-}
-
-/// A text from elsewhere with which nobody can play with a terminal: what that would obey is escaped.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(place) = rest.find(|character| !is_shown(character)) {
-            let (shown, escaped) = rest.split_at(place);
-            f.write_str(shown)?;
-            let mut characters = escaped.chars();
-            if let Some(character) = characters.next() {
-                write!(f, "{}", character.escape_default())?;
-            }
-            rest = characters.as_str();
-        }
-        f.write_str(rest)
     }
 }
 

@@ -10,7 +10,6 @@ mod facts;
 mod findings;
 mod handshake;
 mod line;
-mod old_tls;
 mod report;
 
 use crate::args::{Format, GlobalArgs, LoginArgs, ProbeArgs};
@@ -26,7 +25,7 @@ use crate::terminal::Terminal;
 use crate::transcript::Observer;
 use facts::{Facts, Offer};
 use smtp_core::mailer::Until;
-use smtp_core::{Protocol, Reply, Transmit, Verb};
+use smtp_core::{Protocol, Reply, Verb};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -170,8 +169,6 @@ impl Notes {
 }
 
 impl Observer for Notes {
-    fn sent(&mut self, _transmit: &Transmit, _is_secured: bool) {}
-
     fn received(&mut self, verb: Option<Verb>, reply: &Reply, _is_wanted: bool, _is_secured: bool) {
         let mut said = self.said();
         match verb {
@@ -184,8 +181,4 @@ impl Observer for Notes {
             Some(_) => {}
         }
     }
-
-    fn information(&mut self, _text: &str) {}
-
-    fn error(&mut self, _text: &str) {}
 }

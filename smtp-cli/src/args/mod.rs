@@ -4,29 +4,23 @@ mod commands;
 mod connection;
 mod envelope;
 mod message;
-mod pin;
-mod proxy;
 mod rules;
 mod run;
 mod server;
 mod switches;
 mod values;
-mod xclient;
 
 pub(crate) use commands::*;
 pub(crate) use connection::*;
 pub(crate) use envelope::*;
 pub(crate) use message::*;
-pub(crate) use pin::Pin;
-pub(crate) use proxy::Proxy;
 pub(crate) use rules::{Row, Rows, Rule};
 pub(crate) use run::*;
-pub(crate) use server::{Scheme, Server, hello_name};
+pub(crate) use server::{DnsServer, Scheme, Server, hello_name};
 #[cfg(test)]
 pub(crate) use switches::is_switch;
 pub(crate) use switches::{Undo, is_undo, negative};
 pub(crate) use values::*;
-pub(crate) use xclient::DnsServer;
 
 use crate::error::Error;
 use crate::exit::Exit;

@@ -1,7 +1,7 @@
 //! Defines [`Certificate`], what a certificate says.
 
-use crate::args::Pin;
 use sha2::{Digest, Sha256};
+use smtp_core::mailer::Pin;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use x509_parser::extensions::GeneralName;
 use x509_parser::objects::{oid_registry, oid2sn};
@@ -48,7 +48,7 @@ impl Certificate {
             key,
             is_key_weak,
             signature: oid2sn(signature, registry).map_or_else(|_| signature.to_id_string(), String::from),
-            pin: Pin(Sha256::digest(read.public_key().raw).into()),
+            pin: Pin::new(Sha256::digest(read.public_key().raw).into()),
             is_self_issued: read.subject().as_raw() == read.issuer().as_raw(),
         })
     }

@@ -1,9 +1,9 @@
 //! Defines [`Facts`], what was seen of a server.
 
 use super::certificate::Certificate;
-use super::old_tls::Answer;
 use crate::settings::Destination;
 use crate::settings::{Encryption, Settings};
+use smtp_core::blocking::OldTls;
 use smtp_core::{Extensions, Protocol, Reply};
 use std::time::Duration;
 
@@ -44,7 +44,7 @@ pub(super) struct Facts {
     /// Whether a command behind STARTTLS was taken into TLS.
     pub(super) injection: Option<bool>,
     /// What it said to a hello of a version below TLS 1.2, once it was asked.
-    pub(super) old_tls: Option<Answer>,
+    pub(super) old_tls: Option<OldTls>,
     /// What could not be found out, and why.
     pub(super) not_checked: Vec<(&'static str, String)>,
 }

@@ -1,8 +1,8 @@
 //! Provides what follows from what was seen: findings, and what would be refused.
 
 use super::facts::{Facts, Offer, Tls};
-use super::old_tls::Answer;
 use smtp_core::Extensions;
+use smtp_core::blocking::OldTls;
 
 /// How much a finding matters; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -91,7 +91,7 @@ pub(super) fn refusals(facts: &Facts) -> Vec<(String, String)> {
     {
         add("a password in clear".to_string(), "the mechanisms that show it are offered under TLS alone");
     }
-    if facts.old_tls == Some(Answer::Refused) {
+    if facts.old_tls == Some(OldTls::Refused) {
         add("TLS below 1.2".to_string(), "its hello is not answered");
     }
     if facts.clear.is_some() && facts.secured.is_none() && !facts.is_tls_unwanted {
@@ -252,7 +252,7 @@ impl Findings {
                  CVE-2011-0411): who sits between can put commands into sessions",
             );
         }
-        if let Some(Answer::Spoken(version)) = facts.old_tls {
+        if let Some(OldTls::Accepted(version)) = facts.old_tls {
             self.add(
                 Doubtful,
                 "old-tls",

@@ -3,12 +3,12 @@
 use super::certificate::Certificate;
 use super::facts::{Facts, Offer};
 use super::findings;
-use super::old_tls::Answer;
 use crate::error::{Error, Escaped};
 use crate::exit::Exit;
 use crate::shown;
 use serde_json::{Value, json};
 use smtp_core::Extensions;
+use smtp_core::blocking::OldTls;
 use std::fmt::Write as _;
 
 /// The schema of the document; it changes when a program that reads it would have to.
@@ -143,7 +143,7 @@ pub(super) fn json(server: &str, seen: Result<&Facts, &Error>) -> String {
                 "tls": tls,
                 "starttls_injection": facts.injection,
                 "old_tls": match facts.old_tls {
-                    Some(Answer::Spoken(version)) => Some(version),
+                    Some(OldTls::Accepted(version)) => Some(version),
                     _ => None,
                 },
                 "refusals": pairs(findings::refusals(facts)),

@@ -192,6 +192,63 @@ fn path_and_import_print() {
     assert!(narrow(&shown.output).contains("server mx.example.org"), "{}", shown.output);
 }
 
+/// What `config import` makes of a file of that name, and its warnings, in a directory that is the user's home.
+fn imported(name: &str, text: &str) -> (String, String) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    let home = home.path().display().to_string();
+    let ran = smtp_cli(["config", "import", &file.display().to_string()])
+        .environment("HOME", &home)
+        .exits(Exit::OK);
+    (ran.output.replace(&home, "/home/you"), ran.error)
+}
+
+#[test]
+fn an_msmtprc_becomes_accounts() {
+    let text = "# mine\ndefaults\ntls on\nlogfile ~/.msmtp.log\ntls_trust_file \"~/ca file.pem\"\naccount work\n\
+                host mx.example.org\nport 465\ntls_starttls off\nfrom \"you@example.org\"\nuser you\n\
+                passwordeval \"pass show mail\"\naccount home : work\nfrom me@example.net\nset_from_header on\n\
+                account default : work\n";
+    let (written, warnings) = imported(".msmtprc", text);
+    let expected = "default-account = \"work\"\nlog-file = \"/home/you/.msmtp.log\"\n\n\
+                    [account.work]\nserver = \"mx.example.org\"\nport = 465\ntls = \"implicit\"\n\
+                    ca-file = \"/home/you/ca file.pem\"\nfrom = \"you@example.org\"\n\
+                    match-from = [\"you@example.org\"]\nuser = \"you\"\npassword-command = \"pass show mail\"\n\n\
+                    [account.home]\nserver = \"mx.example.org\"\nport = 465\ntls = \"implicit\"\nuser = \"you\"\n\
+                    password-command = \"pass show mail\"\nca-file = \"/home/you/ca file.pem\"\n\
+                    from = \"me@example.net\"\nmatch-from = [\"me@example.net\"]\n";
+    assert!(written.ends_with(expected), "{written}");
+    assert!(warnings.contains("line 15: ") && warnings.matches("line ").count() == 1, "{warnings}");
+}
+
+#[test]
+fn a_certificate_that_msmtp_does_not_check_has_no_authority_and_is_warned_of() {
+    let text = "defaults\ntls on\ntls_trust_file /ca.pem\naccount a\nhost mx\ntls_certcheck off\n";
+    let (written, warnings) = imported(".msmtprc", text);
+    assert!(written.contains("insecure = true\n") && !written.contains("ca-file"), "{written}");
+    assert!(warnings.contains("line 6: ") && warnings.contains("allow-plaintext-auth"), "{warnings}");
+}
+
+#[test]
+fn one_log_file_of_an_msmtprc_is_kept_and_the_others_are_told() {
+    let text = "account a\nlogfile ~/x\naccount b\nlogfile ~/y\nlogfile -\nlogfile ~/x\n";
+    let (written, warnings) = imported(".msmtprc", text);
+    assert!(written.contains("log-file = \"/home/you/x\"\n"), "{written}");
+    assert!(warnings.contains("line 4: ") && warnings.contains("line 5: "), "{warnings}");
+    assert_eq!(warnings.matches("line ").count(), 2, "{warnings}");
+}
+
+#[test]
+fn a_swaksrc_becomes_an_account() {
+    let text = "--server mx.example.org\n-tls\nfrom you@example.org\nau you\n--xclient-name x\n";
+    let (written, warnings) = imported(".swaksrc", text);
+    let expected = "default-account = \"swaks\"\n\n[account.swaks]\nserver = \"mx.example.org\"\nport = 25\n\
+                    tls = \"starttls\"\nfrom = \"you@example.org\"\nuser = \"you\"\n";
+    assert!(written.ends_with(expected), "{written}");
+    assert_eq!(warnings.matches("line ").count(), 1, "{warnings}");
+}
+
 #[test]
 fn a_log_has_a_line_for_each_message() {
     let mock =

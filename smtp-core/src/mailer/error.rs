@@ -1,5 +1,8 @@
 //! Defines [`Error`], why something was not done, and its kinds.
 
+use super::host::HostError;
+use super::proxy::ProxyUrlError;
+use super::security::Pin;
 use crate::{Cause, Misuse, Reason, Timer, Verb};
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -85,6 +88,10 @@ pub enum SettingError {
         /// What is wrong.
         why: &'static str,
     },
+    /// The host or the port of the URL.
+    Host(HostError),
+    /// The URL of the proxy.
+    ProxyUrl(ProxyUrlError),
     /// A key of the URL's query that is not known.
     UnknownKey(String),
     /// Two settings that exclude each other.
@@ -220,8 +227,6 @@ pub enum TlsFault {
     /// Another fault: see the source.
     Protocol,
 }
-
-use super::security::Pin;
 
 impl TlsFault {
     /// Whether the server's certificate is at fault.
@@ -484,6 +489,11 @@ impl fmt::Display for SettingError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Url { part, why } => write!(f, "the {part} of the URL {why}"),
+            Self::Host(HostError::Port) => {
+                write!(f, "{}; write @ and : of a password as %40 and %3A", HostError::Port)
+            }
+            Self::Host(error) => error.fmt(f),
+            Self::ProxyUrl(error) => error.fmt(f),
             Self::UnknownKey(key) => write!(f, "the URL has a setting that is not known: {key}"),
             Self::Contradiction(one, other) => write!(f, "{one} contradicts {other}"),
             Self::NoCertificate => f.write_str("the authorities hold no certificate in PEM"),
@@ -510,6 +520,18 @@ impl fmt::Display for SettingError {
 const MIXED: &str = "source and destination of the PROXY header must both be IPv4 or both be IPv6";
 
 impl core::error::Error for SettingError {}
+
+impl From<HostError> for SettingError {
+    fn from(error: HostError) -> Self {
+        Self::Host(error)
+    }
+}
+
+impl From<ProxyUrlError> for SettingError {
+    fn from(error: ProxyUrlError) -> Self {
+        Self::ProxyUrl(error)
+    }
+}
 
 impl fmt::Display for ConnectFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -14,6 +14,8 @@ mod connection;
 mod delivery;
 mod error;
 mod fate;
+mod header_template;
+mod host;
 mod login;
 mod mail_data;
 mod measure;
@@ -28,6 +30,7 @@ mod server;
 mod settings;
 mod settled;
 mod submission;
+mod transcript;
 mod url;
 mod work;
 
@@ -38,19 +41,22 @@ pub use error::{
     BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, SettingError, Step, TlsFault,
 };
 pub use fate::{Fate, RecipientReport, Repeat, Report, is_transient};
+pub use header_template::{HeaderTemplate, HeaderTemplateError};
+pub use host::{HostAndPort, HostError, host_name};
 pub use login::{Login, LoginKind, SecretRequest};
 pub use measure::Measure;
 pub use observer::{Notice, Observer};
 pub use opening::{Opening, OpeningStep, Until, misused, undone};
 pub use options::{Observers, Options, Rate};
 pub use pool::{Check, Pool, PoolLimits, Tenure};
-pub use proxy::{ProxyExchange, ProxyStep};
+pub use proxy::{ProxyExchange, ProxyStep, ProxyUrlError};
 pub use rate::Pace;
 pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) use server::ascii_name;
-pub use server::{Family, HeaderTemplate, Proxy, ProxyKind, Route, Server, UnixPath};
+pub use server::{Family, Proxy, ProxyKind, Route, Server, UnixPath};
 pub use settings::Settings;
 pub use settled::settled;
 pub use submission::{InMemory, RawMessage, Source, Submission};
+pub use transcript::{Mark, SentLines, SentPart, Transcript};
 pub use work::{Reach, Submitted, Work, ending_of, outcomes_of};

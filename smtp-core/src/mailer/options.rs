@@ -200,12 +200,12 @@ impl Options {
         self
     }
 
-    /// Connects through the proxy of a URL, `socks5://[user:password@]host[:port]` or `http://…`.
+    /// Connects through the proxy of a URL, `socks5://[user:password@]host[:port]` or `http://[user:password@]host:port`.
     ///
     /// # Errors
     /// If the URL is wrong.
     pub fn proxy_url(self, url: &str) -> Result<Self, SettingError> {
-        Ok(self.proxy(url::proxy(url)?))
+        Ok(self.proxy(url.parse()?))
     }
 
     /// Sets how long each phase may take.

@@ -2,6 +2,9 @@
 
 mod http;
 mod socks5;
+mod url;
+
+pub use url::ProxyUrlError;
 
 use super::error::ProxyFault;
 use super::server::{Proxy, ProxyKind, ascii_name};
