@@ -102,12 +102,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn control_characters_are_shown_not_obeyed() {
-        let error = Error::usage("bad name \u{1b}]0;title\u{7}\r\n\u{202e}x");
-        assert_eq!(error.to_string(), "bad name \\u{1b}]0;title\\u{7}\\r\\n\\u{202e}x");
-    }
-
-    #[test]
     fn errors_of_the_system_are_reworded() {
         let error = std::io::Error::from_raw_os_error(2);
         let text = Error::unreadable("the attachment", Path::new("x.pdf"), &error).to_string();

@@ -407,10 +407,6 @@ mod tests {
         Words::new(&crate::settings::example("mx.example.org"))
     }
 
-    fn error(outcomes: Vec<Outcome>) -> String {
-        Report::new(&mail(outcomes), None, &words()).error().unwrap().to_string()
-    }
-
     #[test]
     fn each_recipient_has_a_line() {
         let mail = mail(vec![
@@ -447,30 +443,5 @@ mod tests {
             assert_eq!((exit, text.as_str()), (66, "x.pdf has shrunk; the message was not sent"));
         }
         assert_eq!(said(Outcome::Accepted(reply(250, "ok")), Some(Outcome::Accepted(reply(250, "ok")))).0, 0);
-    }
-
-    #[test]
-    fn the_error_names_what_was_refused() {
-        let refused = |verb, code| Outcome::Refused { verb, reply: reply(code, "no") };
-        let text = error(vec![refused(Verb::Mail, 550)]);
-        assert!(
-            text.starts_with("the sender <you@example.org> was refused: 550 no; use the address"),
-            "{text}"
-        );
-        let text = error(vec![refused(Verb::Message, 451)]);
-        assert!(text.starts_with("the message was refused: 451 no; "), "{text}");
-        assert_eq!(
-            error(vec![refused(Verb::Rcpt, 550), Outcome::Accepted(reply(250, "ok"))]),
-            "1 of 2 recipients did not get it: a@example.org at RCPT: 550 no"
-        );
-        assert_eq!(
-            error(vec![refused(Verb::Rcpt, 550), Outcome::Unsent(Reason::AnotherRefused)]),
-            "1 of 2 recipients was refused, so --require-all sent it to none: a@example.org at RCPT: 550 no"
-        );
-        assert_eq!(error(vec![Outcome::Unsent(Reason::Closed(Cause::Lost))]), "the words of the session");
-        assert!(error(vec![Outcome::Unconfirmed(Cause::Lost)]).contains("unknown"));
-        assert!(
-            Report::new(&mail(vec![Outcome::Accepted(reply(250, "ok"))]), None, &words()).error().is_none()
-        );
     }
 }

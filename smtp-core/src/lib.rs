@@ -174,6 +174,7 @@ mod mask;
 #[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 mod network;
 mod parameter;
+pub mod probe;
 mod proxy_header;
 pub mod reply;
 mod secret;

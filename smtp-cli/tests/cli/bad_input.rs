@@ -103,8 +103,14 @@ fn refusals_have_the_statuses_of_the_table() {
         (On::Mail, "530 5.7.0 log in first", Exit::NO_PERMISSION),
         (On::Rcpt, "530 5.7.0 log in first", Exit::NO_PERMISSION),
     ] {
+        let words = match on {
+            On::Mail => "the sender <you@example.org> was refused: ",
+            On::Rcpt => "no recipient was accepted: friend@example.net at RCPT: ",
+            On::Data | On::Body => "the message was refused: ",
+            _ => "refused the hello: ",
+        };
         let mock = server().rule(Rule::on(on).reply(reply)).start();
-        send(&mock).exits(exit).complains([reply]);
+        send(&mock).exits(exit).complains([&format!("{words}{reply}")]);
         assert!(
             mock.messages().iter().all(|message| message.code.is_some_and(|code| code >= 400)),
             "{reply}"

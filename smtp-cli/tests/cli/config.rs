@@ -55,6 +55,57 @@ fn layers_count_option_over_variable_over_account_over_defaults() {
 }
 
 #[test]
+fn an_account_says_more_than_what_it_inherits_and_tables_and_lists_are_values() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "log-file = 'x.log'\n[defaults]\nport = 587\nrequire-all = true\n\
+                timeout = { rcpt = '5s', mail = 10 }\n[account.base]\nserver = 'mx'\nport = 25\n\
+                [account.work]\ninherit = 'base'\nport = 26\nto = ['a@b.example', 'c@d.example']\n";
+    let show = |account: &str| {
+        narrow(&with_file(directory.path(), text, ["config", "show", "-a", account]).exits(Exit::OK).output)
+    };
+    for row in [
+        "server mx # [account.base] of",
+        "port 26 # [account.work] of",
+        "require-all true # [defaults] of",
+        "timeout rcpt=5s,mail=10 # [defaults] of",
+        "to a@b.example, c@d.example # [account.work] of",
+        "log-file x.log # ",
+    ] {
+        assert!(show("work").contains(row), "{row}:\n{}", show("work"));
+    }
+    assert!(show("base").contains("port 25 # [account.base] of"), "{}", show("base"));
+}
+
+#[test]
+fn an_account_is_chosen_by_name_by_the_patterns_of_a_sender_or_by_default() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "default-account = 'home'\n[account.base]\nserver = 'mx'\n[account.home]\nuser = 'you'\n\
+                [account.work]\nmatch-from = ['*@work.example', 'boss@*', 'a?c*e@x.example']\n";
+    let run = |words: [&str; 2]| with_file(directory.path(), text, ["config", "show"]).with(words);
+    for (words, account) in [
+        (["--account", "base"], "base"),
+        (["--from", "You <you@Work.Example>"], "work"),
+        (["--from", "boss@elsewhere.example"], "work"),
+        (["--from", "abcde@x.example"], "work"),
+        (["--from", "ace@x.example"], "home"),
+        (["--from", "you@work.example.evil"], "home"),
+        (["--from", "other@elsewhere.example"], "home"),
+    ] {
+        let ran = run(words).exits(Exit::OK);
+        assert!(ran.output.starts_with(&format!("account {account}\n")), "{words:?}:\n{}", ran.output);
+    }
+    run(["--account", "wrok"]).exits(Exit::CONFIGURATION).complains(["did you mean work?"]);
+}
+
+#[test]
+fn an_error_of_a_file_shows_no_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "[account.a]\npassword = \"hunter2\nuser = 'x'\n";
+    let ran = with_file(directory.path(), text, ["config", "check"]).exits(Exit::CONFIGURATION);
+    assert!(ran.error.contains("line 2") && !ran.error.contains("hunter2"), "{}", ran.error);
+}
+
+#[test]
 fn a_message_goes_by_the_account() {
     let mock = Mock::builder()
         .user("alice", PASSWORD)
@@ -114,6 +165,11 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
         ("[account.a]\nrequire-all = 'yes'\n", ["line 2", "true or false"]),
         ("server = 'x'\n", ["line 1", "[defaults]"]),
         ("[defaults\n", ["line 1", "configuration"]),
+        ("[defaults]\n\nsevrer = 'x'\n", ["line 3", "the key \"sevrer\" is not known; did you mean server?"]),
+        ("[account.a]\npasword = 'x'\n", ["line 2", "did you mean password?"]),
+        ("[acount.a]\n", ["line 1", "did you mean account?"]),
+        ("[defaults]\nserver = 2026-01-01\n", ["line 2", "the value of server"]),
+        ("[account.a]\ninherit = 'b'\n[account.b]\ninherit = 'a'\n", ["inherits from itself", "account"]),
     ] {
         with_file(directory.path(), text, ["config", "check"]).exits(Exit::CONFIGURATION).complains(words);
     }

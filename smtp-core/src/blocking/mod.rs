@@ -31,6 +31,6 @@ pub use deliver::{Finished, Keep, Open, Opened, Plan, deliver};
 #[cfg(feature = "mx")]
 pub use dns::Dns;
 pub use mailer::{Mailer, SendAll, Sent};
-pub use old_tls::{OldTls, ask_for_old_tls};
+pub use old_tls::ask_for_old_tls;
 pub use session::{Session, SessionStep};
 pub use stream::Stream;

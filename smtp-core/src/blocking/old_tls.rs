@@ -3,21 +3,10 @@
 //! TLS libraries no longer send that hello everywhere: rustls never did, and OpenSSL only at a security level that the
 //! configurations of systems forbid. The message is fixed, and only the version is read from the answer.
 
+use crate::probe;
 use std::io::{self, Read, Write};
 use std::vec;
 use std::vec::Vec;
-
-/// The answer of a server that was asked for TLS below 1.2.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(clippy::exhaustive_enums)] // there are three
-pub enum OldTls {
-    /// It accepts this version, and none above it that was offered.
-    Accepted(&'static str),
-    /// It refused, by an alert or by ending the connection.
-    Refused,
-    /// It answered something else.
-    Unclear,
-}
 
 /// Cipher suites of TLS 1.1 and below (RFC 4492, RFC 3268, RFC 2246), and the signal of RFC 5746.
 const SUITES: [u16; 13] =
@@ -34,7 +23,7 @@ const SERVER_HELLO: u8 = 2;
 ///
 /// # Errors
 /// If the stream cannot be read or written.
-pub fn ask_for_old_tls(stream: &mut (impl Read + Write), name: &str) -> io::Result<OldTls> {
+pub fn ask_for_old_tls(stream: &mut (impl Read + Write), name: &str) -> io::Result<probe::OldTls> {
     stream.write_all(&hello(name))?;
     // The header of a record, that of a handshake message, and the version.
     let mut octets = [0; 11];
@@ -52,15 +41,15 @@ pub fn ask_for_old_tls(stream: &mut (impl Read + Write), name: &str) -> io::Resu
         }
     }
     Ok(match octets {
-        _ if count == 0 => OldTls::Refused,
-        [ALERT, ..] => OldTls::Refused,
+        _ if count == 0 => probe::OldTls::Refused,
+        [ALERT, ..] => probe::OldTls::Refused,
         [HANDSHAKE, 3, _, _, _, SERVER_HELLO, _, _, _, 3, minor] if count == octets.len() => match minor {
-            0 => OldTls::Accepted("SSL 3.0"),
-            1 => OldTls::Accepted("TLS 1.0"),
-            2 => OldTls::Accepted("TLS 1.1"),
-            _ => OldTls::Unclear,
+            0 => probe::OldTls::Accepted("SSL 3.0"),
+            1 => probe::OldTls::Accepted("TLS 1.0"),
+            2 => probe::OldTls::Accepted("TLS 1.1"),
+            _ => probe::OldTls::Unclear,
         },
-        _ => OldTls::Unclear,
+        _ => probe::OldTls::Unclear,
     })
 }
 
@@ -127,15 +116,15 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         for (octets, answer) in [
-            (&b"\x16\x03\x02\x00\x50\x02\x00\x00\x4c\x03\x02\x00"[..], OldTls::Accepted("TLS 1.1")),
-            (b"\x16\x03\x01\x00\x50\x02\x00\x00\x4c\x03\x01", OldTls::Accepted("TLS 1.0")),
-            (b"\x16\x03\x00\x00\x50\x02\x00\x00\x4c\x03\x00", OldTls::Accepted("SSL 3.0")),
-            (b"\x16\x03\x03\x00\x50\x02\x00\x00\x4c\x03\x03", OldTls::Unclear),
-            (b"\x15\x03\x02\x00\x02\x02\x46", OldTls::Refused),
-            (b"\x15", OldTls::Refused),
-            (b"", OldTls::Refused),
-            (b"\x16\x03\x02", OldTls::Unclear),
-            (b"220 mx ready", OldTls::Unclear),
+            (&b"\x16\x03\x02\x00\x50\x02\x00\x00\x4c\x03\x02\x00"[..], probe::OldTls::Accepted("TLS 1.1")),
+            (b"\x16\x03\x01\x00\x50\x02\x00\x00\x4c\x03\x01", probe::OldTls::Accepted("TLS 1.0")),
+            (b"\x16\x03\x00\x00\x50\x02\x00\x00\x4c\x03\x00", probe::OldTls::Accepted("SSL 3.0")),
+            (b"\x16\x03\x03\x00\x50\x02\x00\x00\x4c\x03\x03", probe::OldTls::Unclear),
+            (b"\x15\x03\x02\x00\x02\x02\x46", probe::OldTls::Refused),
+            (b"\x15", probe::OldTls::Refused),
+            (b"", probe::OldTls::Refused),
+            (b"\x16\x03\x02", probe::OldTls::Unclear),
+            (b"220 mx ready", probe::OldTls::Unclear),
         ] {
             let mut script = Script(io::Cursor::new(octets.to_vec()));
             assert_eq!(ask_for_old_tls(&mut script, "mx.example").unwrap(), answer, "{octets:?}");

@@ -146,8 +146,8 @@ impl Report {
     /// common form.
     #[must_use]
     pub fn queue_id(&self) -> Option<&str> {
-        let accepted = self.recipients.iter().filter(|recipient| recipient.fate.is_accepted());
-        accepted.filter_map(|recipient| recipient.fate.reply()).next()?.queue_id()
+        let mut accepted = self.recipients.iter().filter(|recipient| recipient.fate.is_accepted());
+        accepted.find_map(|recipient| recipient.fate.reply())?.queue_id()
     }
 
     /// What the transactions of the message cost; the first message of a session bears the cost of its opening.

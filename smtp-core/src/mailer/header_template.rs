@@ -1,6 +1,6 @@
 //! Defines [`HeaderTemplate`], a PROXY header whose addresses default to those of the connection.
 
-use super::error::SettingError;
+use super::setting_error::SettingError;
 use crate::{MixedFamilies, ProxyHeader};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;

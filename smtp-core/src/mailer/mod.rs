@@ -27,6 +27,7 @@ mod proxy;
 mod rate;
 mod security;
 mod server;
+mod setting_error;
 mod settings;
 mod settled;
 mod submission;
@@ -37,9 +38,7 @@ mod work;
 pub use batch::{Batch, wait_before};
 pub use connection::{Connection, Demand, StopReason};
 pub use delivery::{After, Delivery, Own, Policy, Progress, is_companion};
-pub use error::{
-    BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, SettingError, Step, TlsFault,
-};
+pub use error::{BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, Step, TlsFault};
 pub use fate::{Fate, RecipientReport, Repeat, Report, is_transient};
 pub use header_template::{HeaderTemplate, HeaderTemplateError};
 pub use host::{HostAndPort, HostError, host_name};
@@ -49,12 +48,13 @@ pub use observer::{Notice, Observer};
 pub use opening::{Opening, OpeningStep, Until, misused, undone};
 pub use options::{Observers, Options, Rate};
 pub use pool::{Check, Pool, PoolLimits, Tenure};
-pub use proxy::{ProxyExchange, ProxyStep, ProxyUrlError};
+pub use proxy::{ProxyExchange, ProxyStep};
 pub use rate::Pace;
 pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) use server::ascii_name;
 pub use server::{Family, Proxy, ProxyKind, Route, Server, UnixPath};
+pub use setting_error::{ProxyUrlError, SettingError};
 pub use settings::Settings;
 pub use settled::settled;
 pub use submission::{InMemory, RawMessage, Source, Submission};

@@ -1,11 +1,12 @@
 //! Defines [`Options`], everything that a mailer needs to know.
 
-use super::error::{BoxError, SettingError};
+use super::error::BoxError;
 use super::login::{Login, LoginKind, SecretRequest};
 use super::observer::Observer;
 use super::pool::PoolLimits;
 use super::security::{Identity, Pin, Security};
 use super::server::{Proxy, Server};
+use super::setting_error::SettingError;
 use super::settings::Settings;
 use super::url;
 use crate::{EhloDomain, Secret, Timeouts};

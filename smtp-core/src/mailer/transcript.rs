@@ -1,8 +1,7 @@
 //! Provides [`Transcript`], the text of a session, and [`SentLines`], which other forms of a transcript are made of.
 
 use super::observer::{Notice, Observer};
-use crate::shown::Escaped;
-use crate::{Content, Reply, Transmit, Verb};
+use crate::{Content, Escaped, Reply, Transmit, Verb};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::{self, Write as _};

@@ -1,10 +1,10 @@
 //! Reads [`Options`] from a URL.
 
-use super::error::SettingError;
 use super::host::HostAndPort;
 use super::options::Options;
 use super::security::{Security, TlsVersion};
 use super::server::{Family, Server};
+use super::setting_error::SettingError;
 use crate::{EhloDomain, Protocol, Secret, TimeoutChanges, parse_duration};
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};

@@ -4,8 +4,6 @@ mod http;
 mod socks5;
 mod url;
 
-pub use url::ProxyUrlError;
-
 use super::error::ProxyFault;
 use super::server::{Proxy, ProxyKind, ascii_name};
 use alloc::borrow::Cow;

@@ -2,10 +2,9 @@
 
 use super::{Proxy, ProxyKind};
 use crate::Secret;
-use crate::mailer::{HostAndPort, HostError};
+use crate::mailer::{HostAndPort, ProxyUrlError};
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::fmt;
 use core::str::FromStr;
 use percent_encoding::percent_decode_str;
 use zeroize::Zeroizing;
@@ -14,47 +13,6 @@ use zeroize::Zeroizing;
 const SOCKS: u16 = 1080;
 /// A user name or password of SOCKS5 has at most so many octets (RFC 1929 §2).
 const LONGEST: usize = 255;
-
-/// A text that is no URL of a [`Proxy`]; it never repeats the text, which may hold a password.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum ProxyUrlError {
-    /// The scheme is missing or not known.
-    Scheme,
-    /// The host or the port is wrong.
-    Host(HostError),
-    /// An HTTP proxy has no port.
-    NoPort,
-    /// It has a path, a query or a fragment.
-    Path,
-    /// It has a user name without a password.
-    NoPassword,
-    /// The user name or the password, which is named, is empty or longer than the protocol allows.
-    Length(&'static str),
-    /// The user name is not UTF-8.
-    NotUtf8,
-}
-
-impl fmt::Display for ProxyUrlError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Scheme => f.write_str("a proxy is socks5://[user:password@]host[:port] or http://[user:password@]host:port"),
-            Self::Host(HostError::Port) => {
-                write!(f, "{}; write @ and : of a password as %40 and %3A", HostError::Port)
-            }
-            Self::Host(error) => error.fmt(f),
-            Self::NoPort => f.write_str("the port of the HTTP proxy is missing: http://host:port"),
-            Self::Path => f.write_str(
-                "a path, a query or a fragment has no meaning for a proxy; write / ? # of a user name or password as %XX",
-            ),
-            Self::NoPassword => f.write_str("the login of the proxy needs a password: user:password@host"),
-            Self::Length(what) => write!(f, "the {what} of the proxy must have 1 to {LONGEST} octets"),
-            Self::NotUtf8 => f.write_str("the user name of the proxy is not UTF-8"),
-        }
-    }
-}
-
-impl core::error::Error for ProxyUrlError {}
 
 /// `socks5://[user:password@]host[:port]` or `http://[user:password@]host:port`, with `%XX` in user name and password.
 impl FromStr for Proxy {
@@ -98,6 +56,7 @@ fn login(text: &str, kind: ProxyKind) -> Result<(String, Secret), ProxyUrlError>
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::mailer::HostError;
     use alloc::format;
     use alloc::string::ToString;
 
