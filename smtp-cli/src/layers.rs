@@ -108,7 +108,7 @@ impl<'r> Layers<'r> {
                 layers.add(command, row, Given::Variable(value), Source::Variable(name))?;
             }
         }
-        let value = |rule| rows.settable().filter(move |row| row.has(rule)).find_map(|row| layers.text(row));
+        let value = |rule| rows.settable().find_map(|row| layers.text(row).filter(|_| row.has(rule)));
         let (named, from) = (value(Rule::NamesAccount), value(Rule::ChoosesAccount));
         layers.account = configuration.choose(named.as_deref(), from.as_deref())?;
         layers.add_files(command, configuration.settings(layers.account.as_deref())?)?;
@@ -321,10 +321,11 @@ pub(crate) fn typed_of(matches: &ArgMatches) -> Vec<Setting> {
     typed.unwrap_or_default()
 }
 
-/// Refuses options that exclude each other, where clap does not see it: a word that stands for one of them.
+/// Refuses options that exclude each other if clap cannot see it, because a positional argument stands for one of them.
 fn check_exclusions(rows: &Rows, typed: &[Setting]) -> Result<()> {
-    let pairs = typed.iter().flat_map(|one| typed.iter().map(move |other| (&one.option, &other.option)));
-    match pairs.into_iter().find(|(one, other)| rows.exclude(one, other)) {
+    let typed = if rows.iter().any(|row| row.arg.is_positional()) { typed } else { &[] };
+    let mut pairs = typed.iter().flat_map(|one| typed.iter().map(move |other| (&one.option, &other.option)));
+    match pairs.find(|(one, other)| rows.exclude(one, other)) {
         Some((one, other)) => {
             Err(Error::usage(format!("--{one} and --{other} exclude each other, use one of them")))
         }

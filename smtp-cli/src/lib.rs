@@ -16,7 +16,6 @@ mod bundled;
 mod compose;
 mod config;
 mod configure;
-mod dns;
 mod error;
 mod exit;
 mod explain;

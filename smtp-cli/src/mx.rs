@@ -5,7 +5,6 @@
 //! cannot be opened, or that ends before the server has decided, leads to the next; a refusal does not.
 
 use crate::args::{ConnectionArgs, SendArgs, Until};
-use crate::dns::{Dns, Exchangers, Failure};
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::outgoing::{Mail, Outgoing};
@@ -15,9 +14,12 @@ use crate::terminal::Random;
 use crate::transcript::Observer;
 use crate::words::Words;
 use smtp_core::blocking;
-use smtp_core::blocking::Wait;
-use smtp_core::mailer::{self, Delivery, Own, Reach, Repeat, Until as Opened, wait_before};
-use smtp_core::{Code, DomainPart, Mailbox, Outcome, Reason};
+use smtp_core::blocking::{Dns, Exchangers, Wait};
+use smtp_core::mailer::{
+    self, Delivery, Destination, DestinationError, Destinations, ErrorKind, LookUpFault, Own, Reach, Repeat,
+    Until as Opened, shuffle, wait_before,
+};
+use smtp_core::{Code, Outcome, Reason};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
@@ -57,23 +59,8 @@ const MOST_TRIES: usize = 64;
 /// A message on its way, with those of its recipients for whom there is more to do.
 struct Underway {
     mail: Mail,
-    groups: Vec<Group>,
-}
-
-/// Recipients who have their mail exchangers in common.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Group {
-    target: Target,
-    recipients: Vec<usize>,
-}
-
-/// Whose mail exchangers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Target {
-    /// Those of a domain, in ASCII and lower case.
-    Domain(String),
-    /// This very host.
-    Address(IpAddr),
+    /// Where they go, and who they are.
+    groups: Vec<(Destination, Vec<usize>)>,
 }
 
 /// What became of the hosts of a domain.
@@ -108,7 +95,8 @@ impl<'a> Mx<'a> {
             Some(domain) => domain.to_string(),
             None => gethostname::gethostname().to_string_lossy().into_owned(),
         };
-        let dns = Dns::new(connection.dns)?;
+        let dns = Dns::new(connection.dns.map(|server| server.0))
+            .map_err(|error| Error::new(Exit::OS, format!("look-ups cannot be set up: {error}")))?;
         Ok(Self { connection, dns, own_name: name.trim_end_matches('.').to_ascii_lowercase() })
     }
 
@@ -147,19 +135,19 @@ impl<'a> Mx<'a> {
         has_later: bool,
     ) -> Option<Underway> {
         let mut later = Vec::new();
-        for mut group in std::mem::take(&mut underway.groups) {
+        for (destination, mut recipients) in std::mem::take(&mut underway.groups) {
             let mail = &mut underway.mail;
             if mail.error().is_some() {
                 break;
             }
-            self.reach(plan, random, mail, &group);
-            group.recipients.retain(|&index| {
+            self.reach(plan, random, mail, &destination, &recipients);
+            recipients.retain(|&index| {
                 mail.outcomes()[index].as_ref().is_some_and(mailer::is_transient)
                     || mail.own(index).error.as_ref().is_some_and(|error| error.repeat() == Repeat::Safe)
             });
             let may_go_on = has_later && !plan.settings.interrupt.is_requested();
-            if may_go_on && !group.recipients.is_empty() {
-                later.push(group);
+            if may_go_on && !recipients.is_empty() {
+                later.push((destination, recipients));
             }
         }
         underway.groups = later;
@@ -171,8 +159,15 @@ impl<'a> Mx<'a> {
     }
 
     /// Sends a message to the recipients of one domain, or says why not.
-    fn reach(&self, plan: &Plan<'_>, random: &Random, mail: &mut Mail, group: &Group) {
-        let mut pending = group.recipients.clone();
+    fn reach(
+        &self,
+        plan: &Plan<'_>,
+        random: &Random,
+        mail: &mut Mail,
+        destination: &Destination,
+        recipients: &[usize],
+    ) {
+        let mut pending = recipients.to_vec();
         for &index in &pending {
             mail.outcomes_mut()[index] = None;
             *mail.own_mut(index) = Own::NONE;
@@ -184,12 +179,12 @@ impl<'a> Mx<'a> {
             return;
         }
         let mut tries = Tries::default();
-        let error = match &group.target {
-            Target::Address(address) => {
+        let error = match destination {
+            Destination::Address(address) => {
                 self.attempt(plan, mail, &mut pending, &address.to_string(), *address, &mut tries);
                 None
             }
-            Target::Domain(domain) => {
+            Destination::Domain(domain) => {
                 let found = self.exchangers(plan, domain);
                 let found = found.and_then(|found| {
                     self.in_turn(plan, random, mail, &mut pending, (domain, &found), &mut tries)
@@ -198,7 +193,7 @@ impl<'a> Mx<'a> {
             }
         };
         // What a host that was tried said is better than that another is ourselves.
-        let error = match (tries.verdict(&group.target), error) {
+        let error = match (tries.verdict(destination), error) {
             (Some(error), _) | (None, Some(error)) => error,
             (None, None) => Error::new(Exit::SOFTWARE, "a fault of this program: nobody was tried"),
         };
@@ -210,13 +205,13 @@ impl<'a> Mx<'a> {
 
     /// The hosts of a domain by preference.
     fn exchangers(&self, plan: &Plan<'_>, domain: &str) -> Result<Vec<(u16, Vec<String>)>> {
-        let found = self.dns.exchangers(domain, &wait(plan)).map_err(|failure| match failure {
-            Failure::NoDomain | Failure::NoRecords => {
+        let found = self.dns.exchangers(domain, &wait(plan)).map_err(|error| match fault(&error) {
+            LookUpFault::NoDomain | LookUpFault::NoAddress => {
                 Error::new(Exit::NO_HOST, format!("the domain {domain} does not exist; is it spelled right?"))
             }
-            Failure::ForNow(why) => Error::new(
+            _ => Error::new(
                 Exit::TEMPORARY,
-                format!("the mail exchangers of {domain} cannot be looked up for now: {why}"),
+                format!("the mail exchangers of {domain} cannot be looked up for now: {}", why(&error)),
             ),
         })?;
         match found {
@@ -253,7 +248,10 @@ impl<'a> Mx<'a> {
     ) -> Result<()> {
         for (preference, names) in found {
             let mut names = names.clone();
-            shuffle(&mut names, random);
+            shuffle(&mut names, || {
+                let mut octets = [0; 8];
+                random(&mut octets).ok().map(|()| u64::from_le_bytes(octets))
+            });
             let mut hosts = Vec::new();
             for name in names {
                 let addresses = match self.addresses(plan, domain, &name) {
@@ -310,15 +308,17 @@ impl<'a> Mx<'a> {
         match found {
             Ok(addresses) if addresses.is_empty() => Err(none("has no address")),
             Ok(addresses) => Ok(addresses),
-            Err(Failure::NoDomain | Failure::NoRecords) if name == domain => {
-                Err(none("has neither a mail exchanger nor an address"))
-            }
-            Err(Failure::NoDomain) => Err(none("does not exist, so it has no address")),
-            Err(Failure::NoRecords) => Err(none("has no address")),
-            Err(Failure::ForNow(why)) => Err(Error::new(
-                Exit::TEMPORARY,
-                format!("the address of {name} cannot be looked up for now: {why}"),
-            )),
+            Err(error) => Err(match fault(&error) {
+                LookUpFault::NoDomain | LookUpFault::NoAddress if name == domain => {
+                    none("has neither a mail exchanger nor an address")
+                }
+                LookUpFault::NoDomain => none("does not exist, so it has no address"),
+                LookUpFault::NoAddress => none("has no address"),
+                _ => Error::new(
+                    Exit::TEMPORARY,
+                    format!("the address of {name} cannot be looked up for now: {}", why(&error)),
+                ),
+            }),
         }
     }
 
@@ -461,17 +461,11 @@ struct Said {
 impl Underway {
     /// A message with its recipients put together by domain.
     fn new(mut mail: Mail) -> Self {
-        let mut groups: Vec<Group> = Vec::new();
-        for index in 0..mail.envelope().recipients.len() {
-            match target(mail.envelope().recipients[index].to.mailbox()) {
-                Ok(target) => match groups.iter_mut().find(|group| group.target == target) {
-                    Some(group) => group.recipients.push(index),
-                    None => groups.push(Group { target, recipients: vec![index] }),
-                },
-                Err(error) => mail.own_mut(index).error = Some(error.into()),
-            }
+        let Destinations { mut groups, unreachable, .. } = Destinations::of(mail.envelope());
+        let has_left = !unreachable.is_empty();
+        for (index, error) in unreachable {
+            mail.own_mut(index).error = Some(nowhere(&error).into());
         }
-        let has_left = (0..mail.envelope().recipients.len()).any(|index| mail.own(index).error.is_some());
         if mail.envelope().all_or_nothing && (groups.len() > 1 || has_left) {
             groups.clear();
             let error = Error::usage(
@@ -483,28 +477,32 @@ impl Underway {
     }
 }
 
-/// Where the mail for a mailbox goes to.
-fn target(mailbox: Option<&Mailbox>) -> Result<Target> {
-    let mailbox = mailbox.ok_or_else(|| {
-        Error::usage(
+/// The words for a recipient whose mail goes nowhere.
+fn nowhere(error: &DestinationError) -> Error {
+    match error {
+        DestinationError::NoDomain => Error::usage(
             "the recipient postmaster has no domain, so there is no mail exchanger; use postmaster@domain",
-        )
-    })?;
-    match mailbox.domain() {
-        DomainPart::Domain(domain) => match domain.to_ascii() {
-            Ok(ascii) => Ok(Target::Domain(ascii.as_str().to_ascii_lowercase())),
-            Err(error) => Err(Error::new(
-                Exit::DATA,
-                format!("the domain {} cannot be looked up: {error}", domain.as_str()),
-            )),
-        },
-        DomainPart::AddressLiteral(literal) => match literal.ip() {
-            Some(address) => Ok(Target::Address(address)),
-            None => Err(Error::new(
-                Exit::DATA,
-                format!("{} is no IP address, so there is no way to its host", literal.as_str()),
-            )),
-        },
+        ),
+        DestinationError::Literal(_) => {
+            Error::new(Exit::DATA, format!("{error}, so there is no way to its host"))
+        }
+        error => Error::new(Exit::DATA, error.to_string()),
+    }
+}
+
+/// Why a look-up gave nothing.
+fn fault(error: &mailer::Error) -> LookUpFault {
+    match error.kind() {
+        ErrorKind::LookUp { fault, .. } => *fault,
+        _ => LookUpFault::Failed,
+    }
+}
+
+/// The same in words.
+fn why(error: &mailer::Error) -> String {
+    match std::error::Error::source(error) {
+        Some(source) => source.to_string(),
+        None => "nobody answered in time".to_string(),
     }
 }
 
@@ -522,10 +520,10 @@ impl Tries {
     }
 
     /// The words for a domain of which no host has decided.
-    fn verdict(&self, target: &Target) -> Option<Error> {
+    fn verdict(&self, target: &Destination) -> Option<Error> {
         let error = self.error.clone()?;
         match target {
-            Target::Domain(domain) if self.count > 1 && !self.is_ours => Some(Error::new(
+            Destination::Domain(domain) if self.count > 1 && !self.is_ours => Some(Error::new(
                 error.exit(),
                 format!(
                     "none of the {} tries with mail exchangers of {domain} succeeded; {error}",
@@ -549,51 +547,10 @@ fn tell(plan: &Plan<'_>, text: &str) {
     }
 }
 
-/// Puts names into an order that nobody can foresee, so that hosts of equal preference share the load.
-fn shuffle(names: &mut [String], random: &Random) {
-    for last in (1..names.len()).rev() {
-        let mut octets = [0; 8];
-        // Without randomness the order stays what the DNS server made it.
-        if random(&mut octets).is_err() {
-            return;
-        }
-        let choice = u64::from_le_bytes(octets) % (last as u64 + 1);
-        names.swap(last, usize::try_from(choice).unwrap_or_default());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outgoing::{example, example_of};
-    use std::collections::BTreeSet;
-
-    fn groups(recipients: &[&str]) -> Vec<(String, Vec<usize>)> {
-        let underway = Underway::new(example(1, recipients));
-        let name = |target| match target {
-            Target::Domain(domain) => domain,
-            Target::Address(address) => format!("[{address}]"),
-        };
-        underway.groups.into_iter().map(|group| (name(group.target), group.recipients)).collect()
-    }
-
-    #[test]
-    fn recipients_are_put_together_by_domain() {
-        assert_eq!(
-            groups(&[
-                "a@Example.org",
-                "b@[127.0.0.1]",
-                "c@example.ORG",
-                "d@bücher.example",
-                "e@xn--bcher-kva.example"
-            ]),
-            [
-                ("example.org".to_string(), vec![0, 2]),
-                ("[127.0.0.1]".to_string(), vec![1]),
-                ("xn--bcher-kva.example".to_string(), vec![3, 4]),
-            ]
-        );
-    }
+    use crate::outgoing::example_of;
 
     #[test]
     fn all_or_nothing_holds_for_one_domain_alone() {
@@ -608,7 +565,7 @@ mod tests {
     #[test]
     fn what_may_succeed_later_is_said_of_a_domain_before_what_may_not() {
         let mut tries = Tries::default();
-        let domain = Target::Domain("example.org".to_string());
+        let domain = Destination::Domain("example.org".to_string());
         assert!(tries.verdict(&domain).is_none());
         tries.failed(Error::new(Exit::TEMPORARY, "busy"));
         assert_eq!(tries.verdict(&domain).unwrap().to_string(), "busy");
@@ -619,23 +576,6 @@ mod tests {
         assert!(!tries.is_ours);
         tries.failed(Error::usage("wrong"));
         assert!(tries.is_ours);
-    }
-
-    #[test]
-    fn every_order_of_equals_comes_up() {
-        let mut orders = BTreeSet::new();
-        for seed in 0..=255_u8 {
-            let random: Random = Box::new(move |buffer| {
-                buffer.fill(seed);
-                Ok(())
-            });
-            let mut names = ["a", "b", "c"].map(String::from);
-            shuffle(&mut names, &random);
-            orders.insert(names.concat());
-        }
-        // One number decides both swaps here, so not all six orders can come up; each host comes first in some.
-        let first: BTreeSet<_> = orders.iter().map(|order| order[..1].to_string()).collect();
-        assert_eq!(first.len(), 3, "{orders:?}");
     }
 
     #[test]

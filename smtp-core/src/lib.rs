@@ -90,8 +90,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! The crate's examples have three complete programs: `blocking` for `std::net`, `tokio` which reads while it writes,
-//! and `in_memory`, a client and a server in one thread.
+//! The crate's examples have three complete drivers: `driver_blocking` for `std::net`, `driver_tokio` which reads while it
+//! writes, and `in_memory`, a client and a server in one thread. Applications that send with the mailers of the features
+//! `blocking` and `tokio` are the examples `send`, `web_handler` (axum, a deadline, a status for each kind of error),
+//! `batch`, `test_with_mock` and `token_login`.
 //!
 //! # Deadlines
 //!

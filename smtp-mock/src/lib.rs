@@ -1,6 +1,6 @@
-//! A scripted SMTP server for tests: a correct server until it is told otherwise, and then exactly what it is told.
+//! A scripted SMTP server for tests: a correct server, except where a scenario tells it to depart from that.
 //!
-//! Nothing here is shared with any client, so that it can disagree with one.
+//! It shares no code with any client, so that it cannot share a client's mistakes.
 //!
 //! # Four ways to run it
 //!
@@ -9,10 +9,10 @@
 //! 2. **In virtual time**: [`Pair`] joins any client core to a [`Session`] in one thread. Time jumps to the next
 //!    deadline, so a timeout of five minutes takes microseconds, and every cut of the octets can be tried.
 //! 3. **Over any `Read` and `Write`**: [`serve`].
-//! 4. **As a program**: `smtp-mock`, one JSON line with its port on standard output, an exit status that says whether
-//!    the client did what the scenario expects.
+//! 4. **As a program**: `smtp-mock`, one JSON line with its port on standard output, an exit status that reports
+//!    whether the client did what the scenario expects.
 //!
-//! All four do what [`Session::poll`] says; a session has no socket, no clock and no thread.
+//! All four do what [`Session::poll`] returns; a session has no socket, no clock and no thread.
 //!
 //! # A worked example for each kind of test
 //!
@@ -114,7 +114,7 @@
 //! assert_eq!(pair.now(), Duration::from_secs(300));
 //! ```
 //!
-//! **Does it say exactly this?** A dialogue is a session written out; the first line that differs fails the test.
+//! **Does it send exactly this?** A dialogue is a session written out; the first line that differs fails the test.
 //!
 //! ```
 //! # #[cfg(feature = "net")] {
@@ -138,7 +138,7 @@
 //! # }
 //! ```
 //!
-//! **Is it a good citizen?** [`Report::findings`] lists bare line ends, long lines, undeclared 8-bit, pipelining that
+//! **Does it follow the protocol?** [`Report::findings`] lists bare line ends, long lines, undeclared 8-bit, pipelining that
 //! was not offered, passwords in clear, a missing QUIT, missing header fields and more; `[expect] clean = true` makes
 //! any of them a failure.
 //!
@@ -167,7 +167,7 @@
 //! # What it does not do
 //!
 //! Client certificates cannot be asked for (native-tls has no way), so EXTERNAL takes the authorization identity at its
-//! word. Passwords are compared as octets: SASLprep is not applied. Whoever can reach the port can use the server: it
+//! word. Passwords are compared as octets: SASLprep is not applied. Anyone who can reach the port can use the server: it
 //! listens on loopback unless it is told otherwise.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]

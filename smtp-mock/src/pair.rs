@@ -53,7 +53,7 @@ pub trait ClientCore {
     fn secured(&mut self);
     /// The connection has ended, or its handshake failed.
     fn lost(&mut self);
-    /// Says what to do next at this time, and appends octets to write to `transmit`.
+    /// Returns what to do next at this time, and appends octets to write to `transmit`.
     fn poll(&mut self, now: Duration, transmit: &mut Vec<u8>) -> Turn;
 }
 
@@ -253,7 +253,7 @@ impl<C: ClientCore> Pair<C> {
         }
     }
 
-    /// Lets the server say what it can and read what it will.
+    /// Lets the server send and read what it can.
     fn pump_server(&mut self) {
         self.session.now(self.now);
         loop {
@@ -312,7 +312,7 @@ impl<C: ClientCore> Pair<C> {
         }
     }
 
-    /// Moves what the client writes towards the server; tells whether all of it has left.
+    /// Moves what the client writes towards the server; returns whether all of it has left.
     fn push_writing(&mut self) -> bool {
         let Some((rest, _)) = &mut self.writing else { return false };
         match self.server {

@@ -1,4 +1,4 @@
-//! Provides the seeded numbers behind chaos, chances and garbage.
+//! Provides the seeded random numbers of chaos, chances and garbage.
 
 /// `SplitMix64`: small, and its numbers never change between versions of a library, so that a seed stays worth noting.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! Provides locks, and a signal for those who wait for what was captured, which costs nothing while nobody does.
+//! Provides locks, and a signal for waiters on the capture, which costs nothing while there are none.
 
 use core::time::Duration;
 use std::sync::{
@@ -11,7 +11,7 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// What has changed, or what a waiter wants to hear of; each includes those behind it.
+/// What has changed, or what a waiter waits for; each includes those after it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Change {
     /// Something was said.
@@ -23,7 +23,7 @@ pub(crate) enum Change {
     Call,
 }
 
-/// Three levels of waiting, so that a session that talks need not wake who waits for a message: a wake-up is a system
+/// Three levels of waiting, so that a session that sends replies need not wake a waiter for messages: a wake-up is a system
 /// call and a change of threads, which is more than all else that a reply costs.
 #[derive(Debug, Default)]
 pub(crate) struct Signal {
@@ -37,7 +37,7 @@ struct Level {
 }
 
 impl Signal {
-    /// Wakes who wants to hear of this change. What changed must be under the lock that waiters hold.
+    /// Wakes the waiters for this change. What changed must be under the lock that waiters hold.
     pub(crate) fn notify(&self, change: Change) {
         for level in &self.levels[..=change as usize] {
             if level.waiting.load(Ordering::SeqCst) > 0 {
@@ -46,7 +46,7 @@ impl Signal {
         }
     }
 
-    /// Waits for a change, at most so long.
+    /// Waits for a change, at most for `limit`.
     pub(crate) fn wait<'a, T>(
         &self,
         guard: MutexGuard<'a, T>,
@@ -54,7 +54,7 @@ impl Signal {
         limit: Duration,
     ) -> MutexGuard<'a, T> {
         let level = &self.levels[change as usize];
-        // Counted while the lock is held: whoever changes anything afterwards sees it.
+        // Counted while the lock is held: a later change sees the waiter.
         level.waiting.fetch_add(1, Ordering::SeqCst);
         let guard = level.changed.wait_timeout(guard, limit).unwrap_or_else(PoisonError::into_inner).0;
         level.waiting.fetch_sub(1, Ordering::SeqCst);

@@ -115,7 +115,7 @@ rule \"greylist\" (on rcpt, to = bob@*) had to fire exactly 1 times and fired 0
     \"greylist\" (on rcpt, to = bob@*): nearest was entry 6 of connection 1, `to` did not match
   what the client did wrong
     connection 1: pipelining where it was not offered: EHLO x.test
-    connection 1: octets behind a command that must wait for its reply: NOOP \\xff\\x01
+    connection 1: octets after a command that must wait for its reply: NOOP \\xff\\x01
   replay with seed 7
 "
     );

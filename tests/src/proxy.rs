@@ -35,6 +35,20 @@ impl Proxy {
         Self::start(server, Limits { replies: usize::MAX, octets: usize::MAX })
     }
 
+    /// Listens at this address, once it is free, for one connection to be passed on to `server` as it is: for a client that
+    /// has an address of its own.
+    ///
+    /// # Errors
+    /// When the address cannot be had within 30 seconds.
+    pub fn recording_at(address: SocketAddr, server: SocketAddr) -> io::Result<Self> {
+        let listener =
+            waiting::wait_for(&format!("a free {address}"), || match TcpListener::bind(address) {
+                Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+                bound => bound.map(Some),
+            })?;
+        Self::listen(listener, server, Limits { replies: usize::MAX, octets: usize::MAX })
+    }
+
     /// Listens on a free port of 127.0.0.1 for one connection to be passed on to `server`, and ends it behind
     /// the first `replies` of the server, of which the greeting is one.
     ///
@@ -54,8 +68,11 @@ impl Proxy {
     }
 
     fn start(server: SocketAddr, limits: Limits) -> io::Result<Self> {
+        Self::listen(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?, server, limits)
+    }
+
+    fn listen(listener: TcpListener, server: SocketAddr, limits: Limits) -> io::Result<Self> {
         watch::this_test();
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let address = listener.local_addr()?;
         let (gate, mut keeper) = gate();
         let connection = thread::spawn(move || {

@@ -8,6 +8,7 @@ mod features;
 mod lab;
 mod matrix;
 mod mechanisms;
+mod outside;
 mod person;
 mod probe;
 mod proxy;

@@ -82,7 +82,7 @@ pub(crate) struct MessageArgs {
 #[derive(Clone, Copy, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Message")]
 pub(crate) struct FixArgs {
-    /// Leave ready messages unchanged: add no Date or Message-ID, keep Bcc
+    /// Leave ready messages unchanged: add no Date or Message-ID, keep Bcc; --fix undoes it
     #[arg(long, rules = [Rule::WaitsFor("eml")])]
     pub(crate) no_fix: bool,
 }

@@ -16,7 +16,7 @@ pub(crate) use envelope::*;
 pub(crate) use message::*;
 pub(crate) use rules::{Row, Rows, Rule};
 pub(crate) use run::*;
-pub(crate) use server::{DnsServer, Scheme, Server, hello_name};
+pub(crate) use server::{Scheme, Server, hello_name};
 #[cfg(test)]
 pub(crate) use switches::is_switch;
 pub(crate) use switches::{Undo, is_undo, negative};

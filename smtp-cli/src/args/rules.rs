@@ -1,57 +1,54 @@
-//! Defines [`Rule`], what an option is to the others, and [`Row`], an option with its rules.
+//! Defines [`Rule`], how an option relates to others, and [`Row`], an option with its rules.
 //!
-//! A rule stands beside the field of its option: `#[arg(long, rules = [Rule::OfServer])]`. What excludes each other is
-//! clap's to say, by `conflicts_with` and groups, and is read from there.
+//! An option is one row: its field, with its rules in `#[arg(long, rules = [Rule::OfServer])]`. Which options exclude each
+//! other is read from clap's own `conflicts_with` and groups; which commands take it follows from their structures.
 
 use super::{Attachment, switches};
 use clap::{Arg, ArgGroup, Command, ValueHint};
 use std::ffi::OsStr;
 use std::path::PathBuf;
 
-/// What an option is to the others, and where it may stand.
+/// How an option relates to others, and where it may be set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rule {
-    /// Names the server, or the way to find it.
+    /// Names the server, or says how to find it.
     NamesServer,
     /// Names the user who logs in.
     NamesUser,
     /// Names the account of the configuration.
     NamesAccount,
-    /// Chooses the account where none is named.
+    /// Chooses the account if none is named.
     ChoosesAccount,
-    /// Belongs to the server of its file, even where the file names none: with another server it would be wrong, and a
-    /// password would go to a stranger.
+    /// Belongs to the server of its file, even if the file names none: another server would get the wrong setting, or the
+    /// password.
     OfServer,
-    /// Belongs to the server where its file names one; else it holds for every server, because it verifies.
+    /// Belongs to the server if its file names one; otherwise it holds for every server, because it verifies.
     OfNamedServer,
-    /// Belongs to the user: another's password is of no use.
+    /// Belongs to the user: another user's password is of no use.
     OfUser,
-    /// Names what is to be verified: over [`TrustsAnything`](Self::TrustsAnything) of a weaker layer it switches
-    /// verification on again.
+    /// Names what is verified: it overrides [`TrustsAnything`](Self::TrustsAnything) of a weaker layer.
     NamesTrust,
-    /// Says nothing but what is to be verified, so that it contradicts [`TrustsAnything`](Self::TrustsAnything) beside it.
+    /// Names only what is verified, so it contradicts [`TrustsAnything`](Self::TrustsAnything) in the same layer.
     IsOnlyTrust,
     /// Switches verification off.
     TrustsAnything,
-    /// Leads out of this machine, which means nothing for a server on it.
+    /// Leads out of this machine, so it does not apply to a server on it.
     LeadsOut,
-    /// May hold a password: its value is not repeated.
+    /// May hold a password, so errors do not repeat its value.
     MayHoldPassword,
-    /// Says where the password is, as does the key of a file that is one itself.
+    /// Says where the password is; it excludes the key `password` of a file.
     GivesPassword,
-    /// Names a file that is written; all others that name one read it.
+    /// Names a file that is written; every other option with a file reads it.
     Writes,
-    /// Is no key of a configuration file.
+    /// Cannot be set in a configuration file.
     NotInFile,
-    /// Means nothing without that option, wherever each of them stands.
-    ///
-    /// clap's `requires` would miss what stands in a file or a variable.
+    /// Needs that option, in whatever layer; clap's `requires` would miss files and variables.
     Needs(&'static str),
-    /// Says how that option is done: like [`Needs`](Self::Needs), but in a file it waits for a run that has it.
+    /// Needs that option too, but in a file or a variable it only waits for a run that has it.
     WaitsFor(&'static str),
-    /// A word without an option that stands for that option.
+    /// Is a positional argument that stands for that option.
     StandsFor(&'static str),
-    /// Has this value where no layer says anything.
+    /// Has this value if no layer sets it.
     BuiltIn(&'static str),
 }
 
@@ -61,7 +58,7 @@ pub(crate) trait Rules {
     fn rules<const N: usize>(self, rules: [Rule; N]) -> Self;
 }
 
-/// clap lets an argument carry one thing of its user's own, the groups that it is in; a group of one changes nothing.
+/// Each rule becomes a group of this one argument: clap keeps it with the argument, and it changes nothing else.
 impl Rules for Arg {
     fn rules<const N: usize>(self, rules: [Rule; N]) -> Self {
         rules.into_iter().fold(self, |arg, rule| {
@@ -79,7 +76,7 @@ fn group(arg: &Arg, rule: &str) -> String {
 #[derive(Debug)]
 pub(crate) struct Rows(pub(crate) Command);
 
-/// An option, or a word that stands for one, with its rules.
+/// An option, or a positional argument that stands for one, with its rules.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Row<'r> {
     command: &'r Command,
@@ -142,7 +139,7 @@ impl<'r> Row<'r> {
         self.other("WaitsFor")
     }
 
-    /// Its value where no layer says anything.
+    /// Its value if no layer sets it.
     pub(crate) fn built_in(&self) -> Option<&'r str> {
         self.other("BuiltIn")
     }
@@ -157,14 +154,14 @@ impl<'r> Row<'r> {
         }
     }
 
-    /// What the rule of that name says besides.
+    /// The argument of the rule of that name.
     fn other(&self, rule: &str) -> Option<&'r str> {
         let begin = group(self.arg, rule);
         let mut groups = self.command.get_groups().map(|group| group.get_id().as_str());
         groups.find_map(|id| id.strip_prefix(&begin)?.strip_prefix("(\"")?.strip_suffix("\")"))
     }
 
-    /// Whether it names an option as its opposite, or shares a group with it that takes one alone.
+    /// Whether clap has it conflict with an option, directly or by a group that allows only one member.
     fn excludes(&self, other: &str) -> bool {
         let is_other = |arg: &Arg| arg.get_long() == Some(other);
         let shares = |group: &ArgGroup| {

@@ -3,9 +3,9 @@
 use clap::error::Error;
 use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
 
-/// How the help speaks of them, each of which it does not list.
-pub(crate) const HELP: &str = "Every switch has a --no-SWITCH, like --no-insecure, which undoes it if a file, a variable \
-                               or an earlier option sets it (--fix undoes --no-fix).";
+/// What the help says of these options, which it does not list.
+pub(crate) const HELP: &str = "Every switch has a --no-SWITCH, like --no-quiet, which undoes it if a file, a variable or an \
+                               earlier option sets it.";
 
 /// What the name of an option begins with that undoes a switch; no name of a field does.
 const PREFIX: &str = "undo ";

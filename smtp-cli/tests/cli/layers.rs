@@ -181,7 +181,8 @@ fn the_last_of_a_switch_and_what_undoes_it_counts() {
 #[test]
 fn what_undoes_a_switch_is_in_the_manual_and_the_completions_and_once_in_the_help() {
     let help = smtp_cli(["send", "--help"]).exits(Exit::OK).output;
-    assert_eq!(help.matches("--no-insecure").count(), 1, "{help}");
+    assert_eq!(help.matches("--no-quiet").count(), 1, "{help}");
+    assert_eq!(help.matches("--fix").count(), 1, "{help}");
     assert!(!help.contains("--no-stats"), "{help}");
     let page = smtp_cli(["man", "send"]).exits(Exit::OK).output;
     let completions = smtp_cli(["completions", "bash"]).exits(Exit::OK).output;

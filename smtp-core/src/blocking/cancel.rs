@@ -10,6 +10,9 @@ pub(super) const SLICE: Duration = Duration::from_millis(100);
 
 /// Ends what another thread does: connecting, handshakes, sending and waiting end within 100 ms.
 ///
+/// A message whose end has left is an exception: its reply is awaited for up to 5 seconds, so that it is not left
+/// unconfirmed without need.
+///
 /// ```
 /// use smtp_core::blocking::Cancel;
 ///

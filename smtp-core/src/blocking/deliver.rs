@@ -1,23 +1,24 @@
 //! Delivers messages over one or several sessions, in rounds: transient failures are tried again in the next.
 
 use super::cancel::Cancel;
+use super::queue::{Next, Queue, Supply};
 use super::session::{Session, SessionStep};
 use crate::mailer::{
-    Batch, Delivery, Error, ErrorKind, Notice, Policy, Reach, Submission, Submitted, Work, wait_before,
+    Attempts, Delivery, Error, ErrorKind, Notice, Reach, Submission, Submitted, Work, ends_rounds,
+    wait_before,
 };
 use crate::{Cause, Event};
 use std::boxed::Box;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// How messages are delivered.
 pub struct Plan<'a, S> {
     /// Opens the session of that number: 0 where there is one only, else from 1.
     pub open: &'a Open<'a>,
-    /// Takes a session that may be used again, with the number of messages that it got a reply for; without it, QUIT leaves
-    /// with the last message.
-    pub keep: Option<&'a Keep<'a>>,
+    /// Keeps the sessions that may be used again; without it, QUIT leaves with the last message.
+    pub keep: Option<&'a dyn Keep>,
     /// Takes each message for which nothing more can be done, and why no session took it up where none did.
     pub finished: &'a Finished<'a, S>,
     /// How many sessions there are at once.
@@ -59,17 +60,22 @@ impl From<Session> for Opened {
 
 /// Opens the session of that number.
 pub type Open<'a> = dyn Fn(usize) -> Result<Opened, Error> + Sync + 'a;
-/// Takes the session of that number back, which may be used again, with the number of messages that it carried.
-pub type Keep<'a> = dyn Fn(usize, Session, usize) + Sync + 'a;
+/// Keeps sessions for later deliveries, of which only so many may be open at once.
+pub trait Keep: Sync {
+    /// Waits until the session of that number may be opened.
+    ///
+    /// # Errors
+    /// Why it may not.
+    fn admit(&self, number: usize) -> Result<(), Error>;
+
+    /// Takes the session of that number back, which may be used again, with the number of messages that it carried.
+    fn keep(&self, number: usize, session: Session, messages: usize);
+
+    /// No further session of that number is opened in this round.
+    fn release(&self, number: usize);
+}
 /// Takes each message for which nothing more can be done.
 pub type Finished<'a, S> = dyn Fn(Delivery<S>, Option<&Error>) + Sync + 'a;
-
-/// How often a message may move to another session when there are several.
-const MOVES: usize = 3;
-/// So many sessions in a row may break without a reply to a message, where there are several sessions.
-const FRUITLESS: usize = 3;
-/// The same of one session that the server ended by 421, or that was stale.
-const TURNED_AWAY: usize = 2;
 
 /// Delivers all messages that `supply` gives; each is asked for when a session has room for it.
 ///
@@ -78,11 +84,15 @@ pub fn deliver<'a, S: Submission + 'a>(
     plan: &Plan<'_, S>,
     supply: impl Iterator<Item = Delivery<S>> + Send + 'a,
 ) -> Option<Error> {
-    let queue = Queue(Mutex::new(Inside { supply: Some(Box::new(supply)), batch: Batch::default() }));
+    deliver_from(plan, Queue::new(Supply::Ready(Box::new(supply)), Arc::default()))
+}
+
+/// The same of the messages of a queue.
+pub(super) fn deliver_from<S: Submission>(plan: &Plan<'_, S>, queue: Queue<'_, S>) -> Option<Error> {
     let mut error = None;
     for round in 0..=plan.retries {
         if round > 0 {
-            if !queue.lock().begin_round() {
+            if !queue.begin_round(plan.cancel) {
                 break;
             }
             (plan.wait)(wait_before(round, (plan.jitter)()));
@@ -91,26 +101,17 @@ pub fn deliver<'a, S: Submission + 'a>(
             error = Some(ErrorKind::Cancelled.into());
             break;
         }
-        let moves = if plan.connections > 1 { MOVES } else { 0 };
-        let policy = Policy::new(round < plan.retries, moves, usize::from(plan.may_reconnect));
-        error = run_round(plan, &queue, policy);
-        // What will fail again is not tried again.
-        if error.as_ref().is_some_and(|error| !error.is_transient()) {
+        error = run_round(plan, &queue, round < plan.retries);
+        if error.as_ref().is_some_and(ends_rounds) {
             break;
         }
     }
-    let mut inside = queue.0.into_inner().unwrap_or_else(PoisonError::into_inner);
-    for delivery in inside.batch.drain() {
-        (plan.finished)(delivery, error.as_ref());
-    }
-    while let Some(delivery) = inside.take() {
-        (plan.finished)(delivery, error.as_ref());
-    }
+    queue.drain(|delivery| (plan.finished)(delivery, error.as_ref()));
     error
 }
 
 /// One round over all sessions; returns why the last session that failed did.
-fn run_round<S: Submission>(plan: &Plan<'_, S>, queue: &Queue<'_, S>, policy: Policy) -> Option<Error> {
+fn run_round<S: Submission>(plan: &Plan<'_, S>, queue: &Queue<'_, S>, has_later: bool) -> Option<Error> {
     let error = Mutex::new(None);
     let note = |failed: Error| *error.lock().unwrap_or_else(PoisonError::into_inner) = Some(failed);
     if plan.connections > 1 {
@@ -118,7 +119,7 @@ fn run_round<S: Submission>(plan: &Plan<'_, S>, queue: &Queue<'_, S>, policy: Po
             for number in 1..=plan.connections {
                 let thread = std::thread::Builder::new().name(std::format!("session {number}"));
                 let run = move || {
-                    if let Err(failed) = work(plan, queue, policy, number) {
+                    if let Err(failed) = work(plan, queue, has_later, number) {
                         note(failed);
                     }
                 };
@@ -130,44 +131,55 @@ fn run_round<S: Submission>(plan: &Plan<'_, S>, queue: &Queue<'_, S>, policy: Po
                 }
             }
         });
-    } else if let Err(failed) = work(plan, queue, policy, 0) {
+    } else if let Err(failed) = work(plan, queue, has_later, 0) {
         note(failed);
     }
     let error = error.into_inner().unwrap_or_else(PoisonError::into_inner);
     let error = if plan.cancel.is_requested() { Some(ErrorKind::Cancelled.into()) } else { error };
     // As long as others delivered everything, a session that failed has done no harm.
-    if queue.lock().is_empty() { None } else { error }
+    if queue.is_over(plan.cancel) { None } else { error }
 }
 
 /// Sends messages until none is left in this round, over one session after the other if they break.
 fn work<S: Submission>(
     plan: &Plan<'_, S>,
     queue: &Queue<'_, S>,
-    policy: Policy,
+    has_later: bool,
     number: usize,
 ) -> Result<(), Error> {
-    let mut fruitless = 0;
-    while !plan.cancel.is_requested() && !queue.lock().is_empty() {
-        let Opened { session, is_reused, messages } = (plan.open)(number)?;
-        let work = Work::new(plan.reach, policy).reused(is_reused).with_quota(messages);
-        let run = Run { session, plan, queue, work, number };
-        let Some((work, session)) = run.finish() else { return Ok(()) };
-        if work.answered() > 0 {
-            fruitless = 0;
-        } else {
-            fruitless += 1;
+    let done = send_over_sessions(plan, queue, has_later, number);
+    if let Some(keep) = plan.keep {
+        keep.release(number);
+    }
+    done
+}
+
+fn send_over_sessions<S: Submission>(
+    plan: &Plan<'_, S>,
+    queue: &Queue<'_, S>,
+    has_later: bool,
+    number: usize,
+) -> Result<(), Error> {
+    let mut attempts = Attempts::new(plan.connections, plan.may_reconnect);
+    while !plan.cancel.is_requested() && !queue.is_over(plan.cancel) {
+        if let Some(keep) = plan.keep {
+            keep.admit(number)?;
         }
-        let limit = match work.cause() {
-            _ if plan.connections > 1 => FRUITLESS,
-            Some(Cause::Unavailable(_)) if plan.may_reconnect => TURNED_AWAY,
-            _ if work.was_stale() => TURNED_AWAY,
-            _ => 1,
+        // Others may have taken the last one meanwhile.
+        let Some(first) = queue.claim() else { continue };
+        let Opened { session, is_reused, messages } = match (plan.open)(number) {
+            Ok(opened) => opened,
+            Err(error) => {
+                queue.put_back(first);
+                return Err(error);
+            }
         };
-        if fruitless >= limit {
-            return match work.cause() {
-                None | Some(Cause::Quit | Cause::Aborted) => Ok(()),
-                Some(cause) => Err(session.error(cause)),
-            };
+        queue.opened();
+        let work = Work::new(plan.reach, attempts.policy(has_later)).reused(is_reused).with_quota(messages);
+        let run = Run { session, plan, queue, work, number, first: Some(first) };
+        let (work, error) = run.finish();
+        if attempts.ended(&work) {
+            return error.map_or(Ok(()), Err);
         }
     }
     Ok(())
@@ -180,24 +192,32 @@ struct Run<'a, 'q, S> {
     queue: &'a Queue<'q, S>,
     work: Work<S>,
     number: usize,
+    /// The message that it was opened for.
+    first: Option<Delivery<S>>,
 }
 
 impl<S: Submission> Run<'_, '_, S> {
-    /// Sends until the queue is empty and the session over, or broken; returns both, unless the session is kept.
-    fn finish(mut self) -> Option<(Work<S>, Session)> {
+    /// Sends until the queue is empty, or the session over or broken; returns what it did, and why it broke.
+    fn finish(mut self) -> (Work<S>, Option<Error>) {
         loop {
             self.fill();
+            if self.plan.keep.is_some() && self.work.is_spent() && self.work.may_keep() {
+                // Its messages are answered: no result waits for the reply to QUIT.
+                self.session.part();
+                return (self.work, None);
+            }
             match self.session.step() {
                 SessionStep::Body(goal) => self.feed(goal),
                 SessionStep::Event(event) => self.take(event),
                 // Everything was sent, and nothing is due.
                 SessionStep::Idle
-                    if self.work.is_empty() && (self.work.is_over() || self.queue.lock().is_empty()) =>
+                    if self.work.is_empty()
+                        && (self.work.is_over() || self.queue.is_over(self.plan.cancel)) =>
                 {
                     match self.plan.keep {
                         Some(keep) if self.work.may_keep() => {
-                            keep(self.number, self.session, self.work.answered());
-                            return None;
+                            keep.keep(self.number, self.session, self.work.answered());
+                            return (self.work, None);
                         }
                         _ => self.session.quit(),
                     }
@@ -210,24 +230,32 @@ impl<S: Submission> Run<'_, '_, S> {
         for delivery in self.work.drain() {
             (self.plan.finished)(delivery, None);
         }
-        Some((self.work, self.session))
+        let error = match self.work.cause() {
+            None | Some(Cause::Quit | Cause::Aborted) => None,
+            Some(cause) => Some(self.session.error(cause)),
+        };
+        (self.work, error)
     }
 
     /// Gives the session as many messages as it is to have; with the last of them, QUIT.
     fn fill(&mut self) {
         let depth = self.work.depth(self.plan.in_flight);
         while self.work.wants(depth) && !self.plan.cancel.is_requested() {
-            let Some(delivery) = self.queue.lock().take() else {
-                if self.plan.keep.is_none() {
-                    self.session.quit();
+            let delivery = match self.first.take().map_or_else(|| self.queue.take(), Next::Message) {
+                Next::Message(delivery) => delivery,
+                Next::NotYet => return,
+                Next::Over => {
+                    if self.plan.keep.is_none() {
+                        self.session.quit();
+                    }
+                    return;
                 }
-                return;
             };
             match self.work.submit(self.session.connection(), delivery) {
                 Submitted::Underway => {}
                 Submitted::Failed(delivery) => (self.plan.finished)(delivery, None),
                 Submitted::TurnedDown(delivery) => {
-                    self.queue.lock().batch.put(delivery);
+                    self.queue.put(delivery);
                     return;
                 }
             }
@@ -252,60 +280,10 @@ impl<S: Submission> Run<'_, '_, S> {
             }
         }
         let Some((delivery, after)) = self.work.event(self.session.connection(), event) else { return };
-        let finished = self.queue.lock().batch.settle(delivery, after);
+        let finished = self.queue.settle(delivery, after);
         if let Some(delivery) = finished {
             (self.plan.finished)(delivery, None);
         }
-    }
-}
-
-/// The messages of all sessions.
-struct Queue<'a, S>(Mutex<Inside<'a, S>>);
-
-struct Inside<'a, S> {
-    supply: Option<Box<dyn Iterator<Item = Delivery<S>> + Send + 'a>>,
-    batch: Batch<S>,
-}
-
-impl<'a, S> Queue<'a, S> {
-    fn lock(&self) -> MutexGuard<'_, Inside<'a, S>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<S> Inside<'_, S> {
-    /// The next message of this round.
-    fn take(&mut self) -> Option<Delivery<S>> {
-        self.batch.take().or_else(|| self.ask())
-    }
-
-    /// Whether no message is left in this round.
-    fn is_empty(&mut self) -> bool {
-        self.refill();
-        self.batch.is_empty()
-    }
-
-    fn begin_round(&mut self) -> bool {
-        self.batch.begin_round();
-        self.refill();
-        !self.batch.is_empty()
-    }
-
-    /// Asks the supply if no message waits.
-    fn refill(&mut self) {
-        if self.batch.is_empty()
-            && let Some(delivery) = self.ask()
-        {
-            self.batch.put(delivery);
-        }
-    }
-
-    fn ask(&mut self) -> Option<Delivery<S>> {
-        let next = self.supply.as_mut()?.next();
-        if next.is_none() {
-            self.supply = None;
-        }
-        next
     }
 }
 

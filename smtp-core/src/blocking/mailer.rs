@@ -1,7 +1,8 @@
 //! Provides [`Mailer`], which sends messages over connections that it keeps.
 
 use super::cancel::Cancel;
-use super::deliver::{Opened, Plan, deliver};
+use super::deliver::{Keep, Opened, Plan, deliver, deliver_from};
+use super::queue::{Queue, Signal, Supply};
 use super::session::Session;
 use super::slots::{Slot, Slots};
 use crate::mailer::{
@@ -9,11 +10,12 @@ use crate::mailer::{
 };
 use crate::network::{Opener, jitter};
 use crate::{Envelope, Secret};
+use std::boxed::Box;
 use std::fmt;
 use std::string::{String, ToString};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::vec::Vec;
 
@@ -130,6 +132,7 @@ impl Mailer {
     /// Why there is no session.
     pub fn verify(&self) -> Result<(), Error> {
         let lane = Lane::new(self, self.ends_at());
+        lane.admit()?;
         let Opened { session, .. } = lane.open()?;
         lane.keep(session, 0);
         Ok(())
@@ -137,8 +140,8 @@ impl Mailer {
 
     /// Sends messages over as many connections as the options allow, and returns a result for each as it finishes.
     ///
-    /// The messages are asked for one at a time, when a connection has room for one, on a thread of their own. Dropping
-    /// the iterator ends the batch as a cancellation does. After a connection could not be opened no other is opened in the
+    /// The messages are asked for one at a time, on a thread of their own, and only as many ahead as the connections can
+    /// have under way. Dropping the iterator ends the batch as a cancellation does, and no further message is asked for. After a connection could not be opened no other is opened in the
     /// same round, so a dead server costs one timeout.
     ///
     /// # Errors
@@ -149,20 +152,57 @@ impl Mailer {
     {
         let cancel = self.cancel.child();
         let mailer = self.clone().with_cancel(&cancel);
-        let connections = self.shared.options.pool.connections;
-        let (sender, receiver) = sync_channel(connections);
-        let messages = messages.into_iter();
-        std::thread::Builder::new()
-            .name("send_all".to_string())
-            .spawn(move || {
-                mailer.batch(messages, connections, &|result| {
-                    // The application may not want any more.
-                    if sender.send(result).is_err() {
-                        mailer.cancel.request();
+        let Options { pool, rate, .. } = &self.shared.options;
+        let (sender, receiver) = sync_channel(pool.connections);
+        // As many messages wait as sessions can have; under a rate limit none, as each waited for its time already.
+        let in_flight = self.shared.options.settings.limits.in_flight;
+        let ahead = if rate.is_some() { 0 } else { pool.connections * (in_flight + 1) };
+        let (supply, supplied) = sync_channel(ahead);
+        let signal = Arc::new(Signal::default());
+        let queue = Queue::new(Supply::Ahead(supplied), Arc::clone(&signal));
+        let deadline = self.ends_at();
+        let is_wanted = Arc::new(AtomicBool::new(true));
+        let supplying = {
+            let (mailer, results, is_wanted) = (mailer.clone(), sender.clone(), Arc::clone(&is_wanted));
+            let messages = messages.into_iter();
+            move || {
+                let deliveries = messages.enumerate().filter_map(|(index, message)| {
+                    match Delivery::new(message, index) {
+                        Ok(delivery) => Some(delivery),
+                        Err((message, error)) => {
+                            // The application may not want any more.
+                            let _ = results.send(Sent { index, message, result: Err(no_envelope(error)) });
+                            None
+                        }
                     }
                 });
-            })
-            .map_err(|error| Error::new(ErrorKind::System).with_source(error))?;
+                for delivery in mailer.paced(deliveries, deadline) {
+                    if !is_wanted.load(Ordering::Relaxed) || supply.send(delivery).is_err() {
+                        break;
+                    }
+                    signal.raise();
+                }
+                drop(supply);
+                signal.raise();
+            }
+        };
+        let sending = move || {
+            mailer.batch(queue, deadline, &|result| {
+                // The application may not want any more; then no message is asked for either.
+                if sender.send(result).is_err() {
+                    mailer.cancel.request();
+                    is_wanted.store(false, Ordering::Relaxed);
+                }
+            });
+        };
+        let threads: [(&str, Box<dyn FnOnce() + Send>); 2] =
+            [("supply", Box::new(supplying)), ("send_all", Box::new(sending))];
+        for (name, run) in threads {
+            std::thread::Builder::new()
+                .name(name.to_string())
+                .spawn(run)
+                .map_err(|error| Error::new(ErrorKind::System).with_source(error))?;
+        }
         Ok(SendAll { receiver, cancel })
     }
 
@@ -184,12 +224,12 @@ impl Mailer {
 
     fn transact<S: Submission>(&self, delivery: Delivery<S>, reach: Reach) -> Result<Report, Error> {
         let deadline = self.ends_at();
-        let lane = Lane::new(self, deadline);
+        let lanes = Lanes(Vec::from([Lane::new(self, deadline)]));
         let result = Mutex::new(None);
         deliver(
             &Plan {
-                open: &|_| lane.open(),
-                keep: Some(&|_, session, messages| lane.keep(session, messages)),
+                open: &|number| lanes.of(number)?.open(),
+                keep: Some(&lanes),
                 finished: &|delivery: Delivery<S>, left: Option<&Error>| {
                     let settled = settled(&delivery, &self.shared.server, left);
                     *result.lock().unwrap_or_else(PoisonError::into_inner) = Some(settled);
@@ -199,10 +239,7 @@ impl Mailer {
                 retries: self.shared.options.retries,
                 reach,
                 may_reconnect: true,
-                wait: &|time| {
-                    lane.release();
-                    self.sleep(time, deadline);
-                },
+                wait: &|time| self.sleep(time, deadline),
                 jitter: &jitter,
                 cancel: &self.cancel,
             },
@@ -214,43 +251,31 @@ impl Mailer {
 
     fn batch<S: Submission>(
         &self,
-        messages: impl Iterator<Item = S> + Send,
-        connections: usize,
+        queue: Queue<'_, S>,
+        deadline: Option<Instant>,
         finished: &(dyn Fn(Sent<S>) + Sync),
     ) {
-        let deadline = self.ends_at();
-        let lanes: Vec<_> = (0..=connections).map(|_| Lane::new(self, deadline)).collect();
-        let deliveries =
-            messages.enumerate().filter_map(|(index, message)| match Delivery::new(message, index) {
-                Ok(delivery) => Some(delivery),
-                Err((message, error)) => {
-                    finished(Sent { index, message, result: Err(no_envelope(error)) });
-                    None
-                }
-            });
-        deliver(
-            &Plan {
-                open: &|number| lanes[number].open(),
-                keep: Some(&|number, session, messages| lanes[number].keep(session, messages)),
-                finished: &|delivery: Delivery<S>, left: Option<&Error>| {
-                    let result = settled(&delivery, &self.shared.server, left);
-                    let index = delivery.index();
-                    finished(Sent { index, message: delivery.into_submission(), result });
-                },
-                connections,
-                in_flight: self.shared.options.settings.limits.in_flight,
-                retries: self.shared.options.retries,
-                reach: Reach::Message,
-                may_reconnect: true,
-                wait: &|time| {
-                    lanes.iter().for_each(Lane::release);
-                    self.sleep(time, deadline);
-                },
-                jitter: &jitter,
-                cancel: &self.cancel,
+        let options = &self.shared.options;
+        let connections = options.pool.connections;
+        let lanes = Lanes((0..=connections).map(|_| Lane::new(self, deadline)).collect());
+        let plan = Plan {
+            open: &|number| lanes.of(number)?.open(),
+            keep: Some(&lanes),
+            finished: &|delivery: Delivery<S>, left: Option<&Error>| {
+                let result = settled(&delivery, &self.shared.server, left);
+                let index = delivery.index();
+                finished(Sent { index, message: delivery.into_submission(), result });
             },
-            self.paced(deliveries, deadline),
-        );
+            connections,
+            in_flight: options.settings.limits.in_flight,
+            retries: options.retries,
+            reach: Reach::Message,
+            may_reconnect: true,
+            wait: &|time| self.sleep(time, deadline),
+            jitter: &jitter,
+            cancel: &self.cancel,
+        };
+        deliver_from(&plan, queue);
     }
 
     /// The same messages, each when the rate limit allows it.
@@ -268,6 +293,12 @@ impl Mailer {
         })
     }
 
+    /// The right to have connections open.
+    #[cfg(test)]
+    pub(super) fn slots(&self) -> &Arc<Slots> {
+        &self.shared.slots
+    }
+
     fn ends_at(&self) -> Option<Instant> {
         self.deadline.and_then(|deadline| Instant::now().checked_add(deadline))
     }
@@ -276,6 +307,33 @@ impl Mailer {
     fn sleep(&self, time: Duration, deadline: Option<Instant>) {
         let end = Instant::now() + time;
         self.cancel.sleep_until(deadline.map_or(end, |deadline| deadline.min(end)));
+    }
+}
+
+/// The lanes of a delivery, by the numbers of their sessions.
+struct Lanes<'a>(Vec<Lane<'a>>);
+
+impl<'a> Lanes<'a> {
+    fn of(&self, number: usize) -> Result<&Lane<'a>, Error> {
+        self.0.get(number).ok_or_else(|| ErrorKind::System.into())
+    }
+}
+
+impl Keep for Lanes<'_> {
+    fn admit(&self, number: usize) -> Result<(), Error> {
+        self.of(number)?.admit()
+    }
+
+    fn keep(&self, number: usize, session: Session, messages: usize) {
+        if let Ok(lane) = self.of(number) {
+            lane.keep(session, messages);
+        }
+    }
+
+    fn release(&self, number: usize) {
+        if let Ok(lane) = self.of(number) {
+            lane.release();
+        }
     }
 }
 
@@ -291,22 +349,28 @@ impl<'a> Lane<'a> {
         Self { mailer, deadline, slot: Mutex::new(None) }
     }
 
+    /// Waits for the right to have a connection open.
+    fn admit(&self) -> Result<(), Error> {
+        let mut held = self.lock();
+        if held.is_none() {
+            let Mailer { shared, cancel, .. } = self.mailer;
+            *held = Some(shared.slots.take(cancel, self.deadline)?);
+        }
+        Ok(())
+    }
+
     /// A session: an idle one that still serves, or a new one. After one that did not, a new one.
     fn open(&self) -> Result<Opened, Error> {
         let Mailer { shared, cancel, .. } = self.mailer;
-        let mut held = self.slot.lock().unwrap_or_else(PoisonError::into_inner);
         let limits = &shared.options.pool;
-        if held.is_none() {
-            let (slot, idle) = shared.slots.take(cancel, self.deadline)?;
-            let slot = held.insert(slot);
-            if let Some((mut session, check)) = idle {
-                session.begin(cancel, self.deadline);
-                if session.still_serves(check) {
-                    return Ok(Opened { session, is_reused: true, messages: slot.tenure.remaining(limits) });
-                }
+        let mut held = self.lock();
+        let Some(slot) = held.as_mut() else { return Err(ErrorKind::MailerClosed.into()) };
+        if let Some((mut session, check)) = slot.idle() {
+            session.begin(cancel, self.deadline);
+            if session.still_serves(check) {
+                return Ok(Opened { session, is_reused: true, messages: slot.tenure.remaining(limits) });
             }
         }
-        let Some(slot) = held.as_mut() else { return Err(ErrorKind::MailerClosed.into()) };
         let number = shared.sessions.fetch_add(1, Ordering::Relaxed) + 1;
         let observers = shared.options.observers.as_ref().map(|make| make(number)).unwrap_or_default();
         let session = Session::open(&shared.opener, Until::Ready, observers, cancel, self.deadline)?;
@@ -316,24 +380,26 @@ impl<'a> Lane<'a> {
 
     /// Takes a session back that may be used again.
     fn keep(&self, mut session: Session, messages: usize) {
-        let slot = self.slot.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let slot = self.lock().take();
         let Some(mut slot) = slot else { return };
         slot.tenure.add_messages(messages);
         session.rest();
         if let Some(mut spent) = slot.put(session) {
-            spent.begin(&Cancel::default(), Some(Instant::now() + PARTING));
-            spent.leave();
+            spent.begin(&Cancel::default(), None);
+            spent.part();
         }
     }
 
     /// Lets others have the connection.
     fn release(&self) {
-        drop(self.slot.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let slot = self.lock().take();
+        drop(slot);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Slot>> {
+        self.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// A QUIT that no message waits for may take so long.
-const PARTING: Duration = Duration::from_secs(1);
 
 /// The results of [`Mailer::send_all`], as they finish.
 #[derive(Debug)]

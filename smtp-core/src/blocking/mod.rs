@@ -12,6 +12,7 @@ mod deliver;
 mod dns;
 mod mailer;
 mod old_tls;
+mod queue;
 mod session;
 mod slots;
 mod socket;

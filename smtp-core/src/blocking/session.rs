@@ -6,9 +6,9 @@ use super::stream::Stream;
 use crate::mailer::{
     After, BoxError, Check, Connection, Delivery, Demand, Error, ErrorKind, Login, Measure, Notice, Observer,
     Opening, OpeningStep, Policy, Reach, SecretRequest, Source, Step, StopReason, Submission, Submitted,
-    TlsFault, Until, Work, misused, undone,
+    TlsFault, Until, Work, is_proof, misused, undone,
 };
-use crate::network::{Opener, cause_of, nonce};
+use crate::network::{Opener, cause_of, nonce, scratch};
 use crate::{
     Cause, Client, End, Event, Extensions, Goal, Instant, Misuse, Reason, Reply, Verb, XclientAttribute,
 };
@@ -17,7 +17,6 @@ use std::fmt;
 use std::io;
 use std::string::ToString as _;
 use std::time::Duration;
-use std::vec;
 use std::vec::Vec;
 
 /// A connection that is opened as its settings say, and sends.
@@ -33,7 +32,6 @@ pub struct Session {
     deadline: Option<std::time::Instant>,
     /// What the protocol machine calls time zero.
     epoch: std::time::Instant,
-    buffer: Box<[u8]>,
     /// Why the connection ended, once that was seen here.
     cause: Option<Cause>,
 }
@@ -52,8 +50,6 @@ pub enum SessionStep {
     Closed,
 }
 
-/// As much as one read may take; nothing stays in it.
-const BUFFER: usize = 16 * 1024;
 /// The reply by which an idle session proves that it is still served may take so long.
 const PROOF: Duration = Duration::from_secs(10);
 /// A TLS farewell may take so long.
@@ -123,7 +119,6 @@ impl Session {
             cancel: cancel.clone(),
             deadline,
             epoch: std::time::Instant::now(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
             cause: None,
         })
     }
@@ -192,8 +187,13 @@ impl Session {
     /// If the source fails; [`abandon`](Self::abandon) the message then.
     pub fn feed(&mut self, goal: Goal, source: &mut dyn Source) -> Result<(), BoxError> {
         if !self.connection.leftover(goal) {
-            let count = source.read(&mut self.buffer)?;
-            self.connection.body(goal, self.buffer.get(..count).unwrap_or_default());
+            let mut buffer = scratch::take();
+            let read = source.read(&mut buffer);
+            if let Ok(count) = read {
+                self.connection.body(goal, buffer.get(..count).unwrap_or_default());
+            }
+            scratch::give(buffer);
+            read?;
         }
         Ok(())
     }
@@ -344,6 +344,23 @@ impl Session {
         self.farewell();
     }
 
+    /// Sends QUIT and closes the connection, without waiting for anything: no message hangs on it.
+    pub(crate) fn part(mut self) {
+        self.quit();
+        let now = self.now();
+        // QUIT is small: it leaves at once, or the server does not read any more.
+        for _ in 0..8 {
+            match self.connection.poll(now) {
+                Demand::Write { .. } => self.write(now),
+                Demand::Event(_) => {}
+                Demand::Closed { farewell: true } => {
+                    return self.stream.close(std::time::Instant::now());
+                }
+                _ => return,
+            }
+        }
+    }
+
     fn farewell(&mut self) {
         self.quit();
         while !matches!(self.step(), SessionStep::Closed | SessionStep::Idle) {}
@@ -410,13 +427,16 @@ impl Session {
     /// Prepares it for its next use: another handle that cancels, another deadline.
     pub fn begin(&mut self, cancel: &Cancel, deadline: Option<std::time::Instant>) {
         self.cancel = cancel.clone();
+        self.stream.set_cancel(cancel);
         self.deadline = deadline;
         self.connection.reuse();
     }
 
     /// Whether the server still serves a session that was idle, as far as `check` looks.
     pub(crate) fn still_serves(&mut self, check: Check) -> bool {
-        if self.look().is_some() || self.stream.is_stale() {
+        if self.take_what_came() {
+            // Nobody asked for it; observers see it all the same.
+            self.look();
             return false;
         }
         match check {
@@ -429,7 +449,7 @@ impl Session {
                 let reply = self.command(Client::reset);
                 self.deadline = deadline;
                 self.connection.resume();
-                reply.is_ok_and(|reply| reply.is_completed())
+                reply.is_ok_and(|reply| is_proof(&reply))
             }
         }
     }
@@ -508,8 +528,11 @@ impl Session {
     fn read(&mut self, until: Instant) {
         self.connection.about_to_read();
         let limit = self.limit(until);
-        let read = self.stream.read(&mut self.buffer, limit);
-        if !self.take(read) {
+        let mut buffer = scratch::take();
+        let read = self.stream.read(&mut buffer, limit);
+        let is_anything = self.take(read, &buffer);
+        scratch::give(buffer);
+        if !is_anything {
             let now = self.now();
             self.connection.nothing_came(now);
         }
@@ -517,15 +540,18 @@ impl Session {
 
     /// Takes what is there without waiting; returns whether there was anything.
     pub fn take_what_came(&mut self) -> bool {
-        let read = self.stream.try_read(&mut self.buffer);
-        self.take(read)
+        let mut buffer = scratch::take();
+        let read = self.stream.try_read(&mut buffer);
+        let is_anything = self.take(read, &buffer);
+        scratch::give(buffer);
+        is_anything
     }
 
-    /// Takes what a read gave; returns whether that was anything.
-    fn take(&mut self, read: io::Result<usize>) -> bool {
+    /// Takes what a read gave, into this buffer; returns whether that was anything.
+    fn take(&mut self, read: io::Result<usize>, buffer: &[u8]) -> bool {
         match read {
             Ok(0) => self.connection.ended(None),
-            Ok(count) => self.connection.received(self.buffer.get(..count).unwrap_or_default()),
+            Ok(count) => self.connection.received(buffer.get(..count).unwrap_or_default()),
             Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
                 return false;
             }

@@ -34,8 +34,12 @@ struct State {
 pub(super) struct Slot {
     slots: Arc<Slots>,
     process: u32,
+    /// Whether it was returned with its session.
+    is_returned: bool,
     /// What the reuse of its connection depends on.
     pub(super) tenure: Tenure,
+    /// Whether it had a session.
+    is_used: bool,
 }
 
 /// A session that was idle, and how to check it.
@@ -57,12 +61,12 @@ impl Slots {
         }
     }
 
-    /// Waits for a slot, and takes an idle session if there is one.
+    /// Waits for a slot.
     pub(super) fn take(
         self: &Arc<Self>,
         cancel: &Cancel,
         deadline: Option<std::time::Instant>,
-    ) -> Result<(Slot, Option<Idle>), Error> {
+    ) -> Result<Slot, Error> {
         let mut state = self.lock();
         let ticket = state.next;
         state.next += 1;
@@ -79,8 +83,7 @@ impl Slots {
             };
             if let Some(why) = why {
                 state.queue.retain(|other| *other != ticket);
-                drop(state);
-                self.freed.notify_all();
+                self.wake(state);
                 return Err(why.into());
             }
             if state.queue.front() == Some(&ticket) && state.used < state.idle.limits().connections {
@@ -93,18 +96,11 @@ impl Slots {
         }
         state.queue.pop_front();
         state.used += 1;
-        let now = self.now();
-        let expired = state.idle.expire(now);
-        let idle = state.idle.take(now);
         let process = state.process;
-        drop(state);
         // The next one may find a slot too.
-        self.freed.notify_all();
-        // What is too old is closed without a word, which no server minds and nobody waits for.
-        drop(expired);
-        let tenure = idle.as_ref().map_or_else(|| Tenure::new(now), |(_, tenure, _)| *tenure);
-        let slot = Slot { slots: Arc::clone(self), process, tenure };
-        Ok((slot, idle.map(|(session, _, check)| (session, check))))
+        self.wake(state);
+        let tenure = Tenure::new(self.now());
+        Ok(Slot { slots: Arc::clone(self), process, is_returned: false, tenure, is_used: false })
     }
 
     /// Takes the idle sessions out, and refuses every later wait.
@@ -112,9 +108,17 @@ impl Slots {
         let mut state = self.lock();
         state.is_closed = true;
         let sessions = state.idle.drain();
-        drop(state);
-        self.freed.notify_all();
+        self.wake(state);
         sessions
+    }
+
+    /// Wakes those who wait, which takes a system call where there are some.
+    fn wake(&self, state: MutexGuard<'_, State>) {
+        let anyone_waits = !state.queue.is_empty();
+        drop(state);
+        if anyone_waits {
+            self.freed.notify_all();
+        }
     }
 
     fn now(&self) -> Instant {
@@ -136,14 +140,37 @@ impl Slots {
 }
 
 impl Slot {
+    /// Takes an idle session, if there is one; only once, so that a stale one is followed by a new one.
+    pub(super) fn idle(&mut self) -> Option<Idle> {
+        if std::mem::replace(&mut self.is_used, true) {
+            return None;
+        }
+        let now = self.slots.now();
+        let mut state = self.slots.lock();
+        let expired = state.idle.expire(now);
+        let idle = state.idle.take(now);
+        drop(state);
+        // What is too old is closed without a word, which no server minds and nobody waits for.
+        drop(expired);
+        let (session, tenure, check) = idle?;
+        self.tenure = tenure;
+        Some((session, check))
+    }
+
     /// Puts a session back that may be used again, and returns the slot; gives the session back if it is to be closed.
-    pub(super) fn put(self, session: Session) -> Option<Session> {
+    pub(super) fn put(mut self, session: Session) -> Option<Session> {
         let now = self.slots.now();
         let mut state = self.slots.lock();
         if state.is_closed || state.process != self.process {
             return Some(session);
         }
-        state.idle.put(session, self.tenure, now)
+        let spent = state.idle.put(session, self.tenure, now);
+        if spent.is_none() {
+            state.used = state.used.saturating_sub(1);
+            self.is_returned = true;
+            self.slots.wake(state);
+        }
+        spent
     }
 
     /// Its connection is a new one.
@@ -154,11 +181,45 @@ impl Slot {
 
 impl Drop for Slot {
     fn drop(&mut self) {
+        if self.is_returned {
+            return;
+        }
         let mut state = self.slots.lock();
         if state.process == self.process {
             state.used = state.used.saturating_sub(1);
         }
-        drop(state);
-        self.slots.freed.notify_all();
+        self.slots.wake(state);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Envelope;
+    use crate::blocking::{Mailer, Options, RawMessage};
+    use smtp_mock::{Certificate, Mock};
+    use std::format;
+
+    #[test]
+    fn a_process_that_was_forked_touches_no_socket_of_its_parent() {
+        let mock = Mock::builder().starttls(Certificate::Good).start();
+        let mailer =
+            Mailer::new(Options::from_url(&format!("smtp://{}", mock.addr())).unwrap().connections(1));
+        let envelope =
+            Envelope::new("<a@example.org>".parse().unwrap(), ["<b@example.net>".parse().unwrap()]);
+        let message = RawMessage::new(envelope, "Subject: x\r\n\r\nIt works.\r\n");
+        assert!(mailer.send(&message).unwrap().is_accepted());
+        let slots = mailer.slots();
+        let of_the_parent = slots.take(&Cancel::default(), None).unwrap();
+        // A process that another one forked differs from it in its number.
+        slots.state.lock().unwrap().process ^= 1;
+        assert!(mailer.send(&message).unwrap().is_accepted());
+        assert_eq!(mock.connections(), 2);
+        mock.wait_closed(1);
+        let first = mock.transcript().connection(1);
+        assert!(!first.commands().iter().any(|line| line == "QUIT"), "{:?}", first.lines());
+        // The slots of the parent's sends are not this process's.
+        drop(of_the_parent);
+        assert_eq!(slots.lock().used, 0);
     }
 }

@@ -67,7 +67,7 @@ impl Stream {
     /// # Errors
     /// Of the kind `WouldBlock` if there is no room; else the connection is lost.
     pub fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.prepare(None);
+        self.prepare_to_write();
         match &mut self.state {
             State::Clear(stream) => stream.write(octets),
             State::Tls(stream) => stream.write(octets),
@@ -80,7 +80,7 @@ impl Stream {
     /// # Errors
     /// Of the kind `WouldBlock` if there is no room; else the connection is lost.
     pub fn try_flush(&mut self) -> io::Result<()> {
-        self.prepare(None);
+        self.prepare_to_write();
         match &mut self.state {
             State::Clear(_) => Ok(()),
             State::Tls(stream) => stream.flush(),
@@ -180,6 +180,13 @@ impl Stream {
         }
     }
 
+    /// Ends waits by another handle from now on.
+    pub(super) fn set_cancel(&mut self, cancel: &Cancel) {
+        if let Some(stream) = self.timed_mut() {
+            stream.cancel = cancel.clone();
+        }
+    }
+
     /// Lets waits go on for so long after a cancellation.
     pub fn set_patience(&mut self, patience: Duration) {
         if let Some(stream) = self.timed_mut() {
@@ -192,6 +199,15 @@ impl Stream {
         if let Some(stream) = self.timed_mut() {
             stream.waits = deadline.is_some();
             stream.deadline = deadline.unwrap_or(stream.deadline);
+        }
+    }
+
+    /// Lets a write show whether there is room. A read does not reset this: under TLS it may write octets of its own,
+    /// whose room says nothing of those that wait.
+    fn prepare_to_write(&mut self) {
+        self.prepare(None);
+        if let Some(stream) = self.timed_mut() {
+            stream.lacks_room = false;
         }
     }
 
@@ -294,6 +310,21 @@ mod tests {
         let deadline = soon();
         // A wait for what comes alone would find nothing, however often.
         assert!((0..20).any(|_| near.wait(deadline).unwrap()), "there is room");
+    }
+
+    #[test]
+    fn room_is_awaited_although_the_tls_library_wrote_something_of_its_own_since() {
+        let (mut near, mut far) = pair();
+        let octets = vec![0; 1 << 20];
+        let mut written = 0;
+        while let Ok(count) = near.try_write(&octets) {
+            written += count;
+        }
+        io::copy(&mut (&mut far).take(written as u64), &mut io::sink()).unwrap();
+        let State::Clear(socket) = &mut near.state else { panic!("it is in clear") };
+        // As a read does that answers new keys of the peer's.
+        socket.write_all(b"x").unwrap();
+        assert!(near.wait(soon()).unwrap(), "there is room");
     }
 
     #[test]

@@ -15,9 +15,10 @@ pub(super) struct Timed {
     pub(super) deadline: Instant,
     /// Whether reads and writes wait; otherwise they fail by `WouldBlock`.
     pub(super) waits: bool,
-    /// Whether the last write that did not wait found no room.
-    lacks_room: bool,
-    cancel: Cancel,
+    /// Whether a write that did not wait found no room since this was reset.
+    pub(super) lacks_room: bool,
+    /// What ends waits early.
+    pub(super) cancel: Cancel,
     /// For how long waits may go on after a cancellation.
     pub(super) patience: Duration,
     /// What came, to tell what a peer speaks that is not what was expected.
@@ -96,7 +97,6 @@ impl Read for Timed {
 
 impl Write for Timed {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        self.lacks_room = false;
         loop {
             match self.socket.try_write(octets) {
                 Err(error) if is_passing(&error) => {}

@@ -316,7 +316,7 @@ impl Client {
 
     /// Continues after the last RCPT: with the mail data, by waiting for replies, or not at all.
     fn step_gate(&mut self, goal: Goal, may_queue: bool) -> bool {
-        let (is_lmtp, is_chunking) = (self.is_lmtp(), self.extensions.chunking);
+        let (is_lmtp, is_chunking, is_suspect) = (self.is_lmtp(), self.extensions.chunking, self.is_suspect);
         let Some(transaction) = self.transaction(goal) else { return false };
         if transaction.is_check {
             return self.end_check(goal, may_queue);
@@ -328,7 +328,7 @@ impl Client {
         }
         // a message larger than one chunk waits for the replies to RCPT
         let waits = transaction.envelope.all_or_nothing
-            || (is_chunking && (is_lmtp || !transaction.is_body_complete));
+            || (is_chunking && (is_lmtp || is_suspect || !transaction.is_body_complete));
         if waits && !transaction.is_answered() {
             return false;
         }

@@ -70,6 +70,8 @@ pub struct Client {
     is_group_ended: bool,
     /// The window was full; it is refilled once half of it is free, not after each reply.
     is_window_full: bool,
+    /// The connection was idle and may be gone: mail data waits for a reply.
+    is_suspect: bool,
     /// The goal whose transaction may be unfinished at the server.
     open_transaction: Option<Goal>,
     /// That transaction may have recipients, who would receive the next message: send RSET alone.
@@ -147,6 +149,7 @@ impl Client {
             outstanding_final: 0,
             is_group_ended: false,
             is_window_full: false,
+            is_suspect: false,
             open_transaction: None,
             has_open_recipients: false,
             chunk: Vec::new(),
@@ -183,6 +186,14 @@ impl Client {
             Input::Secured => self.secure(),
             Input::Lost => self.close(Cause::Lost),
         }
+    }
+
+    /// Says that the connection was idle, so that it may be gone without a sign: until the next reply no mail data leaves.
+    ///
+    /// A message whose end leaves on a dead connection ends as [`Unconfirmed`](crate::Outcome::Unconfirmed), while commands
+    /// alone may be repeated on a new one.
+    pub const fn suspect(&mut self) {
+        self.is_suspect = true;
     }
 
     /// Returns the next action for the driver.

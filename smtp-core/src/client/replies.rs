@@ -95,6 +95,7 @@ impl Client {
     fn take_reply(&mut self, reply: &Reply, challenge: Option<&str>) {
         // a command that was not transmitted cannot have a reply yet
         let awaited = if self.outstanding_transmitted > 0 { self.outstanding.front().copied() } else { None };
+        self.is_suspect = false;
         if self.config.report_replies {
             let wanted = is_wanted(awaited, self.phase, reply);
             let verb = awaited.map(|awaited| awaited.expect.verb());

@@ -258,8 +258,9 @@ impl Connection {
         self.written = None;
         self.is_shown = false;
         self.unheard += 1;
-        // A message may end with a BDAT of no octets.
-        self.bodies.outstanding.append(&mut self.bodies.complete);
+        if self.may_hold_an_end() {
+            self.bodies.outstanding.append(&mut self.bodies.complete);
+        }
         self.client.handle(Input::Sent);
     }
 
@@ -362,6 +363,7 @@ impl Connection {
     pub fn reuse(&mut self) {
         self.is_reused = true;
         self.stop = None;
+        self.client.suspect();
     }
 
     /// Releases memory that the next message allocates anew, before it is idle.
@@ -476,6 +478,18 @@ impl Connection {
             _ => written > 0,
         };
         is_in_part || !self.bodies.outstanding.is_empty()
+    }
+
+    /// Whether the last write may hold the end of a message: one of envelopes alone does not.
+    fn may_hold_an_end(&self) -> bool {
+        self.transmit.spans().any(|(content, octets)| match content {
+            Content::Message => true,
+            // A message may end with a BDAT of no octets, or with a lone dot.
+            Content::Command => octets.split(|&octet| octet == b'\n').any(|line| {
+                line.starts_with(b".") || line.get(..4).is_some_and(|verb| verb.eq_ignore_ascii_case(b"BDAT"))
+            }),
+            Content::Secret => false,
+        })
     }
 
     /// Where in the octets of the last write its mail data ends; 0 where it has none.

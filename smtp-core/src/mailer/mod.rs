@@ -9,10 +9,12 @@
 //! 3. [`Work`] gives a session its messages, each a [`Delivery`] of a [`Submission`], and settles them.
 //! 4. A [`Batch`] keeps the messages that come back or wait for the next round.
 
+mod attempts;
 mod batch;
 mod connection;
 mod delivery;
 mod error;
+mod exchangers;
 mod fate;
 mod header_template;
 mod host;
@@ -35,10 +37,12 @@ mod transcript;
 mod url;
 mod work;
 
+pub use attempts::{Attempts, ends_rounds};
 pub use batch::{Batch, wait_before};
 pub use connection::{Connection, Demand, StopReason};
 pub use delivery::{After, Delivery, Own, Policy, Progress, is_companion};
 pub use error::{BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, Step, TlsFault};
+pub use exchangers::{Destination, DestinationError, Destinations, shuffle};
 pub use fate::{Fate, RecipientReport, Repeat, Report, is_transient};
 pub use header_template::{HeaderTemplate, HeaderTemplateError};
 pub use host::{HostAndPort, HostError, host_name};
@@ -47,7 +51,7 @@ pub use measure::Measure;
 pub use observer::{Notice, Observer};
 pub use opening::{Opening, OpeningStep, Until, misused, undone};
 pub use options::{Observers, Options, Rate};
-pub use pool::{Check, Pool, PoolLimits, Tenure};
+pub use pool::{Check, Pool, PoolLimits, Tenure, is_proof};
 pub use proxy::{ProxyExchange, ProxyStep};
 pub use rate::Pace;
 pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};

@@ -1,6 +1,6 @@
 //! Provides [`Pool`], the connections that are open between messages, and the rules for their reuse.
 
-use crate::Instant;
+use crate::{Code, Instant, Reply};
 use alloc::vec::Vec;
 use core::time::Duration;
 
@@ -63,6 +63,12 @@ pub enum Check {
     Look,
     /// Get a reply before any message leaves.
     Prove,
+}
+
+/// Whether this reply to RSET proves that the server still serves: 250 and no other, for 221 is completed too.
+#[must_use]
+pub fn is_proof(reply: &Reply) -> bool {
+    reply.code() == Code::OK
 }
 
 impl Tenure {

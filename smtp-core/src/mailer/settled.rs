@@ -16,6 +16,11 @@ use alloc::string::String;
 /// Why the message was sent to no recipient.
 pub fn settled<S>(delivery: &Delivery<S>, server: &str, left: Option<&Error>) -> Result<Report, Error> {
     let report = delivery.report(server, left);
+    let is_said = |outcome: &Outcome| !matches!(outcome, Outcome::Unsent(_));
+    let mut recipients = report.recipients().iter();
+    if recipients.any(|it| matches!(&it.fate, Fate::Decided { outcome, .. } if is_said(outcome))) {
+        return Ok(report);
+    }
     let mut unsent = None;
     for recipient in report.recipients() {
         match &recipient.fate {
@@ -27,10 +32,11 @@ pub fn settled<S>(delivery: &Delivery<S>, server: &str, left: Option<&Error>) ->
                     is_secured: false,
                 });
             }
-            Fate::Decided { .. } => return Ok(report),
+            Fate::Decided { .. } => {}
             Fate::NotAttempted(error) => return Err(error.clone()),
         }
     }
-    let error = delivery.ending().cloned().or_else(|| unsent.map(Error::new)).or_else(|| left.cloned());
+    let error = delivery.error().or_else(|| delivery.ending()).cloned();
+    let error = error.or_else(|| unsent.map(Error::new)).or_else(|| left.cloned());
     Err(error.unwrap_or_else(|| ErrorKind::Cancelled.into()).with_server(server))
 }

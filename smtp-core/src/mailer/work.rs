@@ -5,7 +5,7 @@ use super::delivery::{After, Delivery, Policy, Progress};
 use super::error::{BoxError, Error, ErrorKind};
 use super::opening::misused;
 use super::submission::{Source, Submission};
-use crate::{Cause, Code, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb};
+use crate::{Cause, Code, End, Event, Goal, Misuse, Outcome, Reason, Reply, Verb, Violation};
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::string::ToString;
@@ -383,10 +383,17 @@ fn is_unavailable(outcome: &Outcome) -> bool {
 }
 
 /// Whether the server refused MAIL because the connection had been idle too long (RFC 3463 §3.5: 4.4.2 is a bad
-/// connection).
+/// connection), or said 221, by which it closes the connection.
 fn is_idle_too_long(outcome: &Outcome) -> bool {
-    let Outcome::Refused { verb: Verb::Mail, reply } = outcome else { return false };
-    reply.enhanced().is_some_and(|code| code.to_string() == "4.4.2")
+    match outcome {
+        Outcome::Refused { verb: Verb::Mail, reply } => {
+            reply.enhanced().is_some_and(|code| code.to_string() == "4.4.2")
+        }
+        Outcome::Unsent(Reason::Closed(Cause::Violation(Violation::UnexpectedReply(reply)))) => {
+            reply.code() == Code::CLOSING
+        }
+        _ => false,
+    }
 }
 
 /// Whether the session ended because the message before it was refused in its middle.

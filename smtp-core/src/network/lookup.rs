@@ -128,10 +128,7 @@ fn work() {
             desk.taken.push(Arc::downgrade(&slot));
             slot
         };
-        let answer = (slot.name.as_str(), 0)
-            .to_socket_addrs()
-            .map(|addresses| addresses.collect::<Vec<_>>().into())
-            .map_err(Arc::new);
+        let answer = ask_system(&slot.name);
         lock(&DESK).taken.retain(|other| other.as_ptr() != Arc::as_ptr(&slot));
         let wakers = {
             let mut state = lock(&slot.state);
@@ -142,6 +139,21 @@ fn work() {
         wakers.into_iter().for_each(Waker::wake);
     }
 }
+
+fn ask_system(name: &str) -> Answer {
+    #[cfg(test)]
+    if name == SILENT {
+        // As a resolver whose servers do not answer.
+        loop {
+            thread::park();
+        }
+    }
+    (name, 0).to_socket_addrs().map(|addresses| addresses.collect::<Vec<_>>().into()).map_err(Arc::new)
+}
+
+/// A name that is never answered, for tests.
+#[cfg(test)]
+pub(crate) const SILENT: &str = "silent.invalid";
 
 #[cfg(test)]
 mod tests {
@@ -179,5 +191,31 @@ mod tests {
         // Unless the answer came between the two, which are a microsecond apart.
         assert!(is_joined || lock(&first.0.state).answer.is_some());
         assert!(joined.wait(Duration::from_secs(20)).unwrap().is_err());
+    }
+
+    /// What a message to a name that is never answered comes to, and how soon.
+    fn fails_at_the_deadline(send: impl FnOnce(crate::mailer::Options) -> crate::mailer::Error) {
+        let limit = Duration::from_millis(500);
+        let options = crate::mailer::Options::from_url(&std::format!("smtp://{SILENT}:25")).unwrap();
+        let begin = std::time::Instant::now();
+        let error = send(options.deadline(limit));
+        assert_eq!(*error.kind(), crate::mailer::ErrorKind::DeadlinePassed);
+        assert!(begin.elapsed() >= limit && begin.elapsed() < 10 * limit, "{:?}", begin.elapsed());
+    }
+
+    #[test]
+    #[cfg(feature = "blocking")]
+    fn a_deadline_holds_while_the_resolver_is_silent_blocking() {
+        fails_at_the_deadline(|options| crate::blocking::Mailer::new(options).verify().unwrap_err());
+    }
+
+    #[test]
+    #[cfg(feature = "tokio")]
+    fn a_deadline_holds_while_the_resolver_is_silent_tokio() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        fails_at_the_deadline(|options| {
+            let mailer = crate::tokio::Mailer::new(options);
+            runtime.block_on(mailer.verify()).unwrap_err()
+        });
     }
 }

@@ -2,11 +2,13 @@
 
 mod addresses;
 #[cfg(feature = "mx")]
+#[cfg_attr(not(feature = "tokio"), allow(unreachable_pub))] // then only its blocking face is public
 mod dns;
 mod failure;
 mod lookup;
 mod name;
 mod opener;
+pub(crate) mod scratch;
 mod source;
 mod tls;
 #[cfg(unix)]
@@ -14,8 +16,12 @@ mod unix_path;
 mod witness;
 
 pub(crate) use addresses::{STAGGER, connect_error, found, header_ends, look_up_error, proxy_error, select};
+#[cfg(all(feature = "mx", feature = "tokio"))]
+pub use dns::Dns;
+#[cfg(all(feature = "mx", not(feature = "tokio")))]
+pub(crate) use dns::Dns;
 #[cfg(feature = "mx")]
-pub use dns::{Dns, Exchangers};
+pub use dns::Exchangers;
 pub(crate) use failure::cause_of;
 pub(crate) use lookup::LookUp;
 pub(crate) use name::{jitter, nonce};

@@ -1,19 +1,17 @@
 //! Delivers messages over one or several sessions, in rounds: transient failures are tried again in the next.
 
 use super::lane::Lane;
+use super::queue::{Queue, Supply};
 use super::session::{Session, SessionStep};
 use crate::mailer::{
-    After, Batch, Delivery, Error, ErrorKind, Notice, Pace, Policy, Reach, StopReason, Submission, Submitted,
-    Work, wait_before,
+    After, Attempts, Delivery, Error, ErrorKind, Notice, Pace, Reach, StopReason, Submission, Submitted,
+    Work, ends_rounds, wait_before,
 };
 use crate::network::jitter;
 use crate::{Cause, Event, Goal, Instant};
-use futures_util::FutureExt as _;
-use futures_util::stream::{FuturesUnordered, Stream, StreamExt as _};
-use std::boxed::Box;
-use std::pin::Pin;
+use futures_util::stream::{FuturesUnordered, StreamExt as _};
 use std::string::String;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::vec::Vec;
 use tokio::sync::mpsc::Sender;
@@ -38,41 +36,26 @@ pub(super) struct Plan<'a, S> {
     pub(super) server: String,
 }
 
-/// The messages that an application supplies.
-pub(super) type Supply<'a, S> = Pin<Box<dyn Stream<Item = Delivery<S>> + Send + 'a>>;
-
-/// How often a message may move to another session when there are several.
-const MOVES: usize = 3;
-/// So many sessions in a row may break without a reply to a message, where there are several sessions.
-const FRUITLESS: usize = 3;
-/// The same of one session that the server ended by 421, or that was stale.
-const TURNED_AWAY: usize = 2;
-
 /// Delivers all messages that `supply` gives; each is asked for when a session has room for it.
 pub(super) async fn deliver<S: Submission>(plan: Plan<'_, S>, supply: Supply<'_, S>) {
-    let queue = Queue { supply: tokio::sync::Mutex::new(Some(supply)), batch: Mutex::new(Batch::default()) };
+    let queue = Queue::new(supply);
     let mut error = None;
     for round in 0..=plan.retries {
         if round > 0 {
             if !queue.begin_round().await {
                 break;
             }
-            plan.lanes.iter().for_each(Lane::release);
             plan.sleep(wait_before(round, jitter())).await;
         }
-        let moves = if plan.lanes.len() > 1 { MOVES } else { 0 };
-        let policy = Policy::new(round < plan.retries, moves, 1);
-        error = run_round(&plan, &queue, policy).await;
-        // What will fail again is not tried again.
-        if error.as_ref().is_some_and(|error| !error.is_transient()) {
+        error = run_round(&plan, &queue, round < plan.retries).await;
+        if error.as_ref().is_some_and(ends_rounds) {
             break;
         }
     }
-    let left: Vec<_> = queue.lock().drain().collect();
-    for delivery in left {
+    for delivery in queue.drain() {
         plan.finish(delivery, error.clone()).await;
     }
-    while let Some(delivery) = queue.take(true).await {
+    while let Some(delivery) = queue.ask().await {
         plan.finish(delivery, error.clone()).await;
     }
 }
@@ -81,10 +64,10 @@ pub(super) async fn deliver<S: Submission>(plan: Plan<'_, S>, supply: Supply<'_,
 async fn run_round<S: Submission>(
     plan: &Plan<'_, S>,
     queue: &Queue<'_, S>,
-    policy: Policy,
+    has_later: bool,
 ) -> Option<Error> {
     let mut sessions: FuturesUnordered<_> =
-        plan.lanes.iter().map(|lane| work(plan, queue, policy, lane)).collect();
+        plan.lanes.iter().map(|lane| work(plan, queue, has_later, lane)).collect();
     let mut error = None;
     while let Some(done) = sessions.next().await {
         if let Err(failed) = done {
@@ -92,52 +75,52 @@ async fn run_round<S: Submission>(
         }
     }
     // As long as others delivered everything, a session that failed has done no harm.
-    if queue.is_empty().await { None } else { error }
+    if queue.is_over().await { None } else { error }
 }
 
 /// Sends messages until none is left in this round, over one session after the other if they break.
 async fn work<S: Submission>(
     plan: &Plan<'_, S>,
     queue: &Queue<'_, S>,
-    policy: Policy,
+    has_later: bool,
     lane: &Lane<'_>,
 ) -> Result<(), Error> {
-    let mut fruitless = 0;
-    while !queue.is_empty().await {
+    let done = send_over_sessions(plan, queue, has_later, lane).await;
+    lane.release();
+    done
+}
+
+async fn send_over_sessions<S: Submission>(
+    plan: &Plan<'_, S>,
+    queue: &Queue<'_, S>,
+    has_later: bool,
+    lane: &Lane<'_>,
+) -> Result<(), Error> {
+    let mut attempts = Attempts::new(plan.lanes.len(), true);
+    while !queue.is_over().await {
         if plan.deadline.is_some_and(|deadline| std::time::Instant::now() >= deadline) {
             return Err(ErrorKind::DeadlinePassed.into());
         }
-        let opened = lane.open().await?;
-        let work = Work::new(plan.reach, policy).reused(opened.is_reused).with_quota(opened.messages);
-        let run = Run { session: Some(opened.session), plan, queue, work, lane };
-        let Some(broken) = run.finish().await else { return Ok(()) };
-        if broken.answered > 0 {
-            fruitless = 0;
-        } else {
-            fruitless += 1;
-        }
-        let limit = match &broken.cause {
-            _ if plan.lanes.len() > 1 => FRUITLESS,
-            Some(Cause::Unavailable(_)) => TURNED_AWAY,
-            _ if broken.was_stale => TURNED_AWAY,
-            _ => 1,
+        lane.admit().await?;
+        // Others may have taken the last one meanwhile.
+        let Some(first) = queue.claim() else { continue };
+        let opened = match lane.open().await {
+            Ok(opened) => opened,
+            Err(error) => {
+                queue.put_back(first);
+                return Err(error);
+            }
         };
-        if fruitless >= limit {
-            return match &broken.cause {
-                None | Some(Cause::Quit | Cause::Aborted) => Ok(()),
-                Some(cause) => Err(broken.session.error(cause)),
-            };
+        queue.opened();
+        let policy = attempts.policy(has_later);
+        let work = Work::new(plan.reach, policy).reused(opened.is_reused).with_quota(opened.messages);
+        let mut run = Run { session: Some(opened.session), plan, queue, work, lane, first: Some(first) };
+        let error = run.finish().await;
+        if attempts.ended(&run.work) {
+            return error.map_or(Ok(()), Err);
         }
     }
     Ok(())
-}
-
-/// A session that ended, and what it did.
-struct Broken {
-    session: Session,
-    answered: usize,
-    cause: Option<Cause>,
-    was_stale: bool,
 }
 
 /// A session and the messages that it has.
@@ -148,20 +131,27 @@ struct Run<'a, 'q, S: Submission> {
     queue: &'a Queue<'q, S>,
     work: Work<S>,
     lane: &'a Lane<'a>,
+    /// The message that it was opened for.
+    first: Option<Delivery<S>>,
 }
 
 impl<S: Submission> Run<'_, '_, S> {
-    /// Sends until the queue is empty or the session over; returns the session, unless it is kept.
-    async fn finish(mut self) -> Option<Broken> {
+    /// Sends until the queue is empty, or the session over or broken; returns why it broke.
+    async fn finish(&mut self) -> Option<Error> {
         loop {
             self.fill().await;
-            let Some(session) = &mut self.session else { return None };
+            if self.work.is_spent() && self.work.may_keep() {
+                // Its messages are answered: no result waits for the reply to QUIT.
+                self.session.take()?.part().await;
+                return None;
+            }
+            let session = self.session.as_mut()?;
             match session.step().await {
                 SessionStep::Body(goal) => self.feed(goal).await,
                 SessionStep::Event(event) => self.take(event).await,
                 // Everything was sent, and nothing is due.
                 SessionStep::Idle
-                    if self.work.is_empty() && (self.work.is_over() || self.queue.is_empty().await) =>
+                    if self.work.is_empty() && (self.work.is_over() || self.queue.is_over().await) =>
                 {
                     if self.work.may_keep() {
                         let session = self.session.take()?;
@@ -179,22 +169,25 @@ impl<S: Submission> Run<'_, '_, S> {
             self.plan.finish(delivery, None).await;
         }
         let session = self.session.take()?;
-        let (answered, was_stale) = (self.work.answered(), self.work.was_stale());
-        Some(Broken { session, answered, cause: self.work.cause().cloned(), was_stale })
+        match self.work.cause() {
+            None | Some(Cause::Quit | Cause::Aborted) => None,
+            Some(cause) => Some(session.error(cause)),
+        }
     }
 
     /// Gives the session as many messages as it is to have.
     async fn fill(&mut self) {
         let depth = self.work.depth(self.plan.in_flight);
         while self.work.wants(depth) {
-            // While messages are under way, their replies are not kept waiting for the supply.
-            let Some(delivery) = self.queue.take(self.work.is_empty()).await else { break };
+            let first = self.first.take();
+            // The replies of those under way are not kept waiting for the supply.
+            let Some(delivery) = first.or_else(|| self.queue.take()) else { break };
             let Some(session) = &mut self.session else { return };
             match self.work.submit(session.connection(), delivery) {
                 Submitted::Underway => {}
                 Submitted::Failed(delivery) => self.plan.finish(delivery, None).await,
                 Submitted::TurnedDown(delivery) => {
-                    self.queue.lock().put(delivery);
+                    self.queue.put(delivery);
                     break;
                 }
             }
@@ -218,8 +211,14 @@ impl<S: Submission> Run<'_, '_, S> {
 
     async fn take(&mut self, event: Event) {
         let Some(session) = &mut self.session else { return };
+        if let Event::Closed(cause) = &event
+            && *cause != Cause::Quit
+        {
+            let error = session.error(cause);
+            session.connection().notice(&Notice::Failed(&error));
+        }
         let Some((delivery, after)) = self.work.event(session.connection(), event) else { return };
-        let finished = self.queue.lock().settle(delivery, after);
+        let finished = self.queue.settle(delivery, after);
         if let Some(delivery) = finished {
             self.plan.finish(delivery, None).await;
         }
@@ -274,55 +273,5 @@ impl<S> Plan<'_, S> {
         let end = std::time::Instant::now() + time;
         let end = self.deadline.map_or(end, |deadline| deadline.min(end));
         tokio::time::sleep_until(end.into()).await;
-    }
-}
-
-/// The messages of all sessions.
-struct Queue<'a, S> {
-    supply: tokio::sync::Mutex<Option<Supply<'a, S>>>,
-    batch: Mutex<Batch<S>>,
-}
-
-impl<S> Queue<'_, S> {
-    fn lock(&self) -> MutexGuard<'_, Batch<S>> {
-        self.batch.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The next message of this round; the supply is awaited only if `waits`.
-    async fn take(&self, waits: bool) -> Option<Delivery<S>> {
-        let came_back = self.lock().take();
-        match came_back {
-            Some(delivery) => Some(delivery),
-            None if waits => self.ask().await,
-            None => self.ask().now_or_never().flatten(),
-        }
-    }
-
-    /// Whether no message is left in this round.
-    async fn is_empty(&self) -> bool {
-        if !self.lock().is_empty() {
-            return false;
-        }
-        match self.ask().await {
-            Some(delivery) => {
-                self.lock().put(delivery);
-                false
-            }
-            None => true,
-        }
-    }
-
-    async fn begin_round(&self) -> bool {
-        self.lock().begin_round();
-        !self.is_empty().await
-    }
-
-    async fn ask(&self) -> Option<Delivery<S>> {
-        let mut supply = self.supply.lock().await;
-        let next = supply.as_mut()?.next().await;
-        if next.is_none() {
-            *supply = None;
-        }
-        next
     }
 }

@@ -6,7 +6,7 @@ use crate::mailer::{Error, ErrorKind, Options};
 use crate::network::Opener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// What the lanes of a mailer share.
 pub(super) struct Shared {
@@ -33,35 +33,39 @@ pub(super) struct Opened {
     pub(super) messages: usize,
 }
 
-/// A QUIT that no message waits for may take so long.
-const PARTING: Duration = Duration::from_secs(1);
-
 impl<'a> Lane<'a> {
     pub(super) const fn new(shared: &'a Shared, deadline: Option<Instant>) -> Self {
         Self { shared, deadline, slot: Mutex::new(None) }
     }
 
+    /// Waits for the right to have a connection open.
+    pub(super) async fn admit(&self) -> Result<(), Error> {
+        let is_admitted = self.lock().is_some();
+        if !is_admitted {
+            let slot = self.shared.slots.take(self.deadline).await?;
+            *self.lock() = Some(slot);
+        }
+        Ok(())
+    }
+
     /// A session: an idle one that still serves, or a new one. After one that did not, a new one.
     pub(super) async fn open(&self) -> Result<Opened, Error> {
         let limits = &self.shared.options.pool;
-        let is_first = self.lock().is_none();
-        if is_first {
-            let (slot, idle) = self.shared.slots.take(self.deadline).await?;
-            let messages = slot.tenure.remaining(limits);
-            *self.lock() = Some(slot);
-            if let Some((mut session, check)) = idle {
-                session.begin(self.deadline);
-                if session.still_serves(check).await {
-                    return Ok(Opened { session, is_reused: true, messages });
-                }
+        let idle = match self.lock().as_mut() {
+            Some(slot) => slot.idle().map(|idle| (idle, slot.tenure.remaining(limits))),
+            None => return Err(ErrorKind::MailerClosed.into()),
+        };
+        if let Some(((mut session, check), messages)) = idle {
+            session.begin(self.deadline);
+            if session.still_serves(check).await {
+                return Ok(Opened { session, is_reused: true, messages });
             }
         }
         let number = self.shared.sessions.fetch_add(1, Ordering::Relaxed) + 1;
         let observers = self.shared.options.observers.as_ref().map(|make| make(number)).unwrap_or_default();
         let session = Session::open(&self.shared.opener, observers, self.deadline).await?;
-        match self.lock().as_mut() {
-            Some(slot) => slot.renew(),
-            None => return Err(ErrorKind::MailerClosed.into()),
+        if let Some(slot) = self.lock().as_mut() {
+            slot.renew();
         }
         Ok(Opened { session, is_reused: false, messages: limits.messages })
     }
@@ -73,8 +77,8 @@ impl<'a> Lane<'a> {
         slot.tenure.add_messages(messages);
         session.rest();
         if let Some(mut spent) = slot.put(session) {
-            spent.begin(Some(Instant::now() + PARTING));
-            spent.farewell().await;
+            spent.begin(None);
+            spent.part().await;
         }
     }
 

@@ -1,7 +1,8 @@
 //! Provides [`Mailer`], which sends messages over connections that it keeps.
 
-use super::deliver::{Plan, Supply, deliver};
+use super::deliver::{Plan, deliver};
 use super::lane::{Lane, Shared};
+use super::queue::Supply;
 use super::slots::Slots;
 use crate::mailer::{
     BoxError, Delivery, Error, ErrorKind, Options, Pace, RawMessage, Reach, Report, Submission, settled,
@@ -118,6 +119,7 @@ impl Mailer {
     /// Why there is no session.
     pub async fn verify(&self) -> Result<(), Error> {
         let lane = Lane::new(&self.shared, self.ends_at());
+        lane.admit().await?;
         let opened = lane.open().await?;
         lane.keep(opened.session, 0).await;
         Ok(())

@@ -4,16 +4,15 @@ use super::connect::connect;
 use super::stream::Stream;
 use crate::mailer::{
     BoxError, Check, Connection, Demand, Error, ErrorKind, Login, Notice, Observer, Opening, OpeningStep,
-    SecretRequest, Source, StopReason, TlsFault, Until, misused, undone,
+    SecretRequest, Source, StopReason, TlsFault, Until, is_proof, misused, undone,
 };
-use crate::network::{Opener, cause_of, nonce};
-use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply};
+use crate::network::{Opener, cause_of, nonce, scratch};
+use crate::{Cause, Client, End, Event, Goal, Instant, Misuse, Reason, Reply, Secret};
 use std::boxed::Box;
 use std::fmt;
 use std::io;
 use std::string::ToString as _;
 use std::time::Duration;
-use std::vec;
 use std::vec::Vec;
 use tokio::time::timeout_at;
 
@@ -26,9 +25,27 @@ pub(super) struct Session {
     deadline: Option<std::time::Instant>,
     /// What the protocol machine calls time zero.
     epoch: std::time::Instant,
-    buffer: Box<[u8]>,
     /// Why the connection ended, once that was seen here.
     cause: Option<Cause>,
+    /// Whether a send uses it, so that its observers are told if that is dropped.
+    is_used: bool,
+}
+
+/// The observers of a connection that is not there yet; they are told if the send is dropped.
+struct Watched(Option<Vec<Box<dyn Observer>>>);
+
+impl Watched {
+    fn notice(&mut self, notice: &Notice<'_>) {
+        self.0.iter_mut().flatten().for_each(|observer| observer.notice(notice));
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if self.0.is_some() {
+            self.notice(&Notice::Failed(&ErrorKind::Cancelled.into()));
+        }
+    }
 }
 
 /// What a session cannot do by itself.
@@ -44,8 +61,6 @@ pub(super) enum SessionStep {
     Closed,
 }
 
-/// As much as one read may take; nothing stays in it.
-const BUFFER: usize = 16 * 1024;
 /// The reply by which an idle session proves that it is still served may take so long.
 const PROOF: Duration = Duration::from_secs(10);
 /// A TLS farewell may take so long.
@@ -64,6 +79,7 @@ impl Session {
         if let Err(error) = session.make_ready().await {
             let error = error.with_server(&*server);
             session.farewell().await;
+            session.is_used = false;
             session.connection.notice(&Notice::Failed(&error));
             return Err(error);
         }
@@ -72,28 +88,31 @@ impl Session {
 
     async fn connect(
         opener: &Opener,
-        mut observers: Vec<Box<dyn Observer>>,
+        observers: Vec<Box<dyn Observer>>,
         deadline: Option<std::time::Instant>,
     ) -> Result<Self, Error> {
         let settings = opener.settings();
         let begin = std::time::Instant::now();
+        let mut watched = Watched(Some(observers));
         // Settings that TLS cannot use are reported before anything leaves.
         let connected = match opener.prepare() {
             Ok(()) => {
                 let limit = begin + settings.timeouts.connect;
                 let limit = deadline.map_or(limit, |deadline| deadline.min(limit));
-                let mut tell =
-                    |notice: &Notice<'_>| observers.iter_mut().for_each(|observer| observer.notice(notice));
+                let mut tell = |notice: &Notice<'_>| watched.notice(notice);
                 connect(&settings.server, &settings.route, limit, &mut tell).await
             }
             Err(error) => Err(error),
         };
+        let mut observers = watched.0.take().unwrap_or_default();
         let stream = connected.map_err(|error| {
             let error = match deadline {
                 Some(deadline) if std::time::Instant::now() >= deadline => ErrorKind::DeadlinePassed.into(),
                 _ => error,
             };
-            observers.iter_mut().for_each(|observer| observer.notice(&Notice::Failed(&error)));
+            for observer in &mut observers {
+                observer.notice(&Notice::Failed(&error));
+            }
             error
         })?;
         let mut config = settings.config();
@@ -106,8 +125,8 @@ impl Session {
             opener: opener.clone(),
             deadline,
             epoch: std::time::Instant::now(),
-            buffer: vec![0; BUFFER].into_boxed_slice(),
             cause: None,
+            is_used: true,
         })
     }
 
@@ -119,7 +138,8 @@ impl Session {
                 OpeningStep::Done => return Ok(()),
                 OpeningStep::Secret(request) => {
                     let Some(login) = self.opener.settings().login.clone() else { return Ok(()) };
-                    let mechanisms = self.mechanisms(login, request).await?;
+                    let secret = secret_of(&login, request, self.deadline).await?;
+                    let mechanisms = self.mechanisms(&login, secret.as_ref())?;
                     opening.log_in(&mut self.connection, mechanisms)?;
                 }
                 OpeningStep::Drive => match self.step().await {
@@ -132,26 +152,13 @@ impl Session {
         }
     }
 
-    async fn mechanisms(
+    fn mechanisms(
         &self,
-        login: Login,
-        request: SecretRequest,
+        login: &Login,
+        secret: Option<&Secret>,
     ) -> Result<Vec<Box<dyn crate::Mechanism>>, Error> {
-        let secret = if login.may_wait() {
-            let waiting = login.clone();
-            let secret = tokio::task::spawn_blocking(move || waiting.secret(request));
-            let secret = match self.deadline {
-                Some(deadline) => {
-                    timeout_at(deadline.into(), secret).await.map_err(|_| ErrorKind::DeadlinePassed)?
-                }
-                None => secret.await,
-            };
-            secret.map_err(|error| Error::new(ErrorKind::Secret).with_source(error))??
-        } else {
-            login.secret(request)?
-        };
         let server = &self.opener.settings().server;
-        login.mechanisms(secret.as_ref(), &nonce()?, self.stream.channel_binding(), server)
+        login.mechanisms(secret, &nonce()?, self.stream.channel_binding(), server)
     }
 
     /// Does what is due until there is something that it cannot do.
@@ -175,8 +182,7 @@ impl Session {
                 Demand::Idle => return SessionStep::Idle,
                 Demand::Closed { farewell } => {
                     if farewell {
-                        let limit = std::time::Instant::now() + FAREWELL;
-                        let _ = timeout_at(limit.into(), self.stream.close()).await;
+                        self.farewell_of_tls(FAREWELL).await;
                     }
                     return SessionStep::Closed;
                 }
@@ -195,27 +201,34 @@ impl Session {
             return Ok(source);
         }
         if !source.may_wait() {
-            let count = source.read(&mut self.buffer)?;
-            self.connection.body(goal, self.buffer.get(..count).unwrap_or_default());
-            return Ok(source);
+            let mut buffer = scratch::take();
+            let read = source.read(&mut buffer);
+            if let Ok(count) = read {
+                self.connection.body(goal, buffer.get(..count).unwrap_or_default());
+            }
+            scratch::give(buffer);
+            return read.map(|_| source);
         }
-        let mut buffer = std::mem::take(&mut self.buffer);
+        let mut buffer = scratch::take();
         let reading = tokio::task::spawn_blocking(move || {
             let read = source.read(&mut buffer);
             (source, buffer, read)
         });
         let reading = match self.deadline {
-            Some(deadline) => timeout_at(deadline.into(), reading).await.map_err(|_| ErrorKind::DeadlinePassed),
+            Some(deadline) => {
+                timeout_at(deadline.into(), reading).await.map_err(|_| ErrorKind::DeadlinePassed)
+            }
             None => Ok(reading.await),
         };
         let Ok(reading) = reading else {
-            self.buffer = vec![0; BUFFER].into_boxed_slice();
             return Err(Error::new(ErrorKind::DeadlinePassed).into());
         };
         let (source, buffer, read) = reading?;
-        self.buffer = buffer;
-        self.connection.body(goal, self.buffer.get(..read?).unwrap_or_default());
-        Ok(source)
+        if let Ok(count) = read {
+            self.connection.body(goal, buffer.get(..count).unwrap_or_default());
+        }
+        scratch::give(buffer);
+        read.map(|_| source)
     }
 
     /// Goes on until that goal has ended.
@@ -248,6 +261,11 @@ impl Session {
 
     /// Whether the server still serves a session that was idle, as far as `check` looks.
     pub(super) async fn still_serves(&mut self, check: Check) -> bool {
+        self.is_used = self.passes(check).await;
+        self.is_used
+    }
+
+    async fn passes(&mut self, check: Check) -> bool {
         if self.stream.is_stale() || !self.look().await {
             return false;
         }
@@ -261,7 +279,7 @@ impl Session {
                 let reply = self.command(Client::reset).await;
                 self.deadline = deadline;
                 self.connection.resume();
-                reply.is_ok_and(|reply| reply.is_completed())
+                reply.is_ok_and(|reply| is_proof(&reply))
             }
         }
     }
@@ -283,6 +301,31 @@ impl Session {
         let _ = self.connection.client_mut().quit();
     }
 
+    /// Sends QUIT and closes the connection, without waiting for anything: no message hangs on it.
+    pub(super) async fn part(mut self) {
+        self.is_used = false;
+        self.quit();
+        let now = self.now();
+        // QUIT is small: it leaves at once, or the server does not read any more.
+        for _ in 0..8 {
+            match self.connection.poll(now) {
+                Demand::Write { .. } => self.write(now).await,
+                Demand::Event(_) => {}
+                Demand::Closed { farewell: true } => {
+                    return self.farewell_of_tls(Duration::ZERO).await;
+                }
+                _ => return,
+            }
+        }
+    }
+
+    /// Sends a TLS `close_notify`.
+    async fn farewell_of_tls(&mut self, limit: Duration) {
+        let limit = std::time::Instant::now() + limit;
+        // The session is over; that the server does not hear it does not change its outcome.
+        let _ = timeout_at(limit.into(), self.stream.close()).await;
+    }
+
     /// Sends QUIT and waits for the end.
     pub(super) async fn farewell(&mut self) {
         self.quit();
@@ -302,11 +345,13 @@ impl Session {
     /// Prepares it for its next use, with another deadline.
     pub(super) fn begin(&mut self, deadline: Option<std::time::Instant>) {
         self.deadline = deadline;
+        self.is_used = true;
         self.connection.reuse();
     }
 
     /// Releases memory that the next message allocates anew.
     pub(super) fn rest(&mut self) {
+        self.is_used = false;
         self.connection.rest();
     }
 
@@ -372,24 +417,32 @@ impl Session {
     async fn read(&mut self, until: Instant) {
         self.connection.about_to_read();
         let limit = self.limit(until);
-        let read = timeout_at(limit, self.stream.read(&mut self.buffer)).await;
-        if !self.take(read.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))) {
-            let now = self.now();
-            self.connection.nothing_came(now);
+        while !self.take_what_came() {
+            match timeout_at(limit, self.stream.ready()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(error)) => return self.connection.ended(cause_of(error)),
+                Err(_) => {
+                    let now = self.now();
+                    return self.connection.nothing_came(now);
+                }
+            }
         }
     }
 
     /// Takes what is there without waiting; returns whether there was anything.
     fn take_what_came(&mut self) -> bool {
-        let read = self.stream.try_read(&mut self.buffer);
-        self.take(read)
+        let mut buffer = scratch::take();
+        let read = self.stream.try_read(&mut buffer);
+        let is_anything = self.take(read, &buffer);
+        scratch::give(buffer);
+        is_anything
     }
 
-    /// Takes what a read gave; returns whether that was anything.
-    fn take(&mut self, read: io::Result<usize>) -> bool {
+    /// Takes what a read gave, into this buffer; returns whether that was anything.
+    fn take(&mut self, read: io::Result<usize>, buffer: &[u8]) -> bool {
         match read {
             Ok(0) => self.connection.ended(None),
-            Ok(count) => self.connection.received(self.buffer.get(..count).unwrap_or_default()),
+            Ok(count) => self.connection.received(buffer.get(..count).unwrap_or_default()),
             Err(error) if matches!(error.kind(), io::ErrorKind::TimedOut | io::ErrorKind::WouldBlock) => {
                 return false;
             }
@@ -418,6 +471,33 @@ impl Session {
             Err(_) => {}
         }
     }
+}
+
+/// The send was dropped: its observers are told.
+impl Drop for Session {
+    fn drop(&mut self) {
+        if self.is_used && self.cause.is_none() {
+            self.connection.notice(&Notice::Failed(&ErrorKind::Cancelled.into()));
+        }
+    }
+}
+
+/// The secret of a login; a function that may wait is called on a thread of its own.
+async fn secret_of(
+    login: &Login,
+    request: SecretRequest,
+    deadline: Option<std::time::Instant>,
+) -> Result<Option<Secret>, Error> {
+    if !login.may_wait() {
+        return login.secret(request);
+    }
+    let waiting = login.clone();
+    let secret = tokio::task::spawn_blocking(move || waiting.secret(request));
+    let secret = match deadline {
+        Some(deadline) => timeout_at(deadline.into(), secret).await.map_err(|_| ErrorKind::DeadlinePassed)?,
+        None => secret.await,
+    };
+    secret.map_err(|error| Error::new(ErrorKind::Secret).with_source(error))?
 }
 
 impl fmt::Debug for Session {

@@ -30,6 +30,8 @@ pub(super) struct Slot {
     _permit: OwnedSemaphorePermit,
     /// What the reuse of its connection depends on.
     pub(super) tenure: Tenure,
+    /// Whether it had a session.
+    is_used: bool,
 }
 
 impl Slots {
@@ -41,35 +43,17 @@ impl Slots {
         }
     }
 
-    /// Waits for a slot, and takes an idle session if there is one.
-    pub(super) async fn take(
-        self: &Arc<Self>,
-        deadline: Option<std::time::Instant>,
-    ) -> Result<(Slot, Option<(Session, Check)>), Error> {
+    /// Waits for a slot.
+    pub(super) async fn take(self: &Arc<Self>, deadline: Option<std::time::Instant>) -> Result<Slot, Error> {
         let permit = Arc::clone(&self.permits).acquire_owned();
         let permit = match deadline {
-            Some(deadline) => {
-                tokio::time::timeout_at(deadline.into(), permit).await.map_err(|_| ErrorKind::DeadlinePassed)?
-            }
+            Some(deadline) => tokio::time::timeout_at(deadline.into(), permit)
+                .await
+                .map_err(|_| ErrorKind::DeadlinePassed)?,
             None => permit.await,
         };
         let permit = permit.map_err(|_| ErrorKind::MailerClosed)?;
-        let now = self.now();
-        let runtime = Handle::current().id();
-        let mut pool = self.lock();
-        let mut discarded: Vec<_> = pool.expire(now);
-        let found = loop {
-            match pool.take(now) {
-                // A socket serves the runtime that it was made in.
-                Some((idle, ..)) if idle.runtime != runtime => discarded.push(idle),
-                found => break found,
-            }
-        };
-        drop(pool);
-        drop(discarded);
-        let tenure = found.as_ref().map_or_else(|| Tenure::new(now), |(_, tenure, _)| *tenure);
-        let slot = Slot { slots: Arc::clone(self), _permit: permit, tenure };
-        Ok((slot, found.map(|(idle, _, check)| (idle.session, check))))
+        Ok(Slot { slots: Arc::clone(self), _permit: permit, tenure: Tenure::new(self.now()), is_used: false })
     }
 
     /// Takes the idle sessions of this runtime out, and refuses every later wait.
@@ -90,6 +74,29 @@ impl Slots {
 }
 
 impl Slot {
+    /// Takes an idle session, if there is one; only once, so that a stale one is followed by a new one.
+    pub(super) fn idle(&mut self) -> Option<(Session, Check)> {
+        if std::mem::replace(&mut self.is_used, true) {
+            return None;
+        }
+        let now = self.slots.now();
+        let runtime = Handle::current().id();
+        let mut pool = self.slots.lock();
+        let mut discarded: Vec<_> = pool.expire(now);
+        let found = loop {
+            match pool.take(now) {
+                // A socket serves the runtime that it was made in.
+                Some((idle, ..)) if idle.runtime != runtime => discarded.push(idle),
+                found => break found,
+            }
+        };
+        drop(pool);
+        drop(discarded);
+        let (idle, tenure, check) = found?;
+        self.tenure = tenure;
+        Some((idle.session, check))
+    }
+
     /// Puts a session back that may be used again, and returns the slot; gives the session back if it is to be closed.
     pub(super) fn put(self, session: Session) -> Option<Session> {
         if self.slots.permits.is_closed() {

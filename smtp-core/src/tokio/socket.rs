@@ -14,8 +14,8 @@ use tokio::net::UnixStream;
 #[derive(Debug)]
 pub(super) struct Socket {
     kind: Kind,
-    /// Whether the last write found no room.
-    lacks_room: bool,
+    /// Whether a write found no room since this was reset.
+    pub(super) lacks_room: bool,
     /// Whether reads ask the system, whatever the runtime knows of it; it only learns from others that nothing is there.
     pub(super) asks_system: bool,
     /// What came, to tell what a peer speaks that is not what was expected.
@@ -105,7 +105,7 @@ impl Read for Socket {
 impl Write for Socket {
     fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
         let written = with_stream!(self, stream => stream.try_write(octets));
-        self.lacks_room = matches!(&written, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
+        self.lacks_room |= matches!(&written, Err(error) if error.kind() == io::ErrorKind::WouldBlock);
         written
     }
 

@@ -42,6 +42,7 @@ impl Stream {
     /// When the connection is lost.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
+            self.forget_room();
             match self.try_read(buffer) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.ready().await?,
                 result => return result,
@@ -67,6 +68,7 @@ impl Stream {
     /// # Errors
     /// Of the kind `WouldBlock` if there is no room; else the connection is lost.
     pub fn try_write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.forget_room();
         match &mut self.state {
             State::Clear(stream) => stream.write(octets),
             State::Tls(stream) => stream.write(octets),
@@ -79,6 +81,7 @@ impl Stream {
     /// # Errors
     /// Of the kind `WouldBlock` if there is no room; else the connection is lost.
     pub fn try_flush(&mut self) -> io::Result<()> {
+        self.forget_room();
         match &mut self.state {
             State::Clear(stream) => stream.flush(),
             State::Tls(stream) => stream.flush(),
@@ -138,6 +141,7 @@ impl Stream {
                     if let Err(error) = unfinished.get_mut().ready().await {
                         return Err(unfinished.failed(error));
                     }
+                    unfinished.get_mut().lacks_room = false;
                     handshake = unfinished.proceed();
                 }
             }
@@ -194,6 +198,7 @@ impl Stream {
     /// Sends `close_notify` under TLS, which tells the peer that nothing was cut off.
     pub async fn close(&mut self) {
         while let State::Tls(stream) = &mut self.state {
+            stream.get_mut().lacks_room = false;
             match stream.shutdown() {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 // The session is over; a peer that is gone already does not change its outcome.
@@ -219,16 +224,65 @@ impl Stream {
         }
     }
 
+    /// Lets what follows show whether there is room. [`try_read`](Self::try_read) does not reset this: under TLS a read may
+    /// write octets of its own, whose room says nothing of those that wait.
+    fn forget_room(&mut self) {
+        if let Some(socket) = self.socket_mut() {
+            socket.lacks_room = false;
+        }
+    }
+
     fn ask_system(&mut self, asks: bool) {
+        if let Some(socket) = self.socket_mut() {
+            socket.asks_system = asks;
+        }
+    }
+
+    fn socket_mut(&mut self) -> Option<&mut Socket> {
         match &mut self.state {
-            State::Clear(stream) => stream.asks_system = asks,
-            State::Tls(stream) => stream.get_mut().asks_system = asks,
-            State::Broken => {}
+            State::Clear(stream) => Some(stream),
+            State::Tls(stream) => Some(stream.get_mut()),
+            State::Broken => None,
         }
     }
 
     /// Both ends, as a PROXY header names them.
     pub(super) fn ends(&self) -> (Option<SocketAddr>, Option<SocketAddr>) {
         self.socket().map_or((None, None), |socket| (socket.local(), socket.peer()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+    use std::time::Duration;
+    use std::vec;
+    use tokio::time::timeout;
+
+    #[test]
+    fn only_who_wrote_last_waits_for_room() {
+        let runtime = runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+            let near = tokio::net::TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (mut far, _) = listener.accept().unwrap();
+            let mut near = Stream::new(Socket::tcp(near), &Handle::current());
+            let octets = vec![0; 1 << 20];
+            let mut written = 0;
+            tokio::task::yield_now().await;
+            while let Ok(count) = near.try_write(&octets) {
+                written += count;
+            }
+            io::copy(&mut (&mut far).take(written as u64), &mut io::sink()).unwrap();
+            let socket = near.socket_mut().unwrap();
+            // As a read does that answers new keys of the peer's.
+            timeout(Duration::from_secs(20), socket.ready()).await.unwrap().unwrap();
+            socket.write_all(b"x").unwrap();
+            timeout(Duration::from_secs(20), near.ready()).await.unwrap().unwrap();
+            // A read waits for what comes alone, or it would not let the others of its thread go on.
+            assert!(timeout(Duration::from_millis(100), near.read(&mut [0; 8])).await.is_err());
+            assert!(timeout(Duration::from_millis(100), near.ready()).await.is_err());
+        });
     }
 }

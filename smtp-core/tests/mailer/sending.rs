@@ -1,43 +1,64 @@
 //! Sends, and what became of each recipient.
 
-use crate::face::{Face, both};
-use smtp_core::Envelope;
-use smtp_core::mailer::{Options, RawMessage};
+use crate::face::{Boxed, Face, both};
+use crate::tools::{assert_accepted, envelope, message, options};
 use smtp_mock::{Mock, On, Rule};
 
-both!(one_refused_recipient_does_not_stop_the_others, many_messages_go_over_one_connection);
-
-pub(crate) fn message(to: &[&str]) -> RawMessage {
-    let to = to.iter().map(|address| format!("<{address}>").parse().unwrap());
-    let envelope = Envelope::new("<a@example.org>".parse().unwrap(), to);
-    RawMessage::new(envelope, "Subject: hello\r\n\r\nIt works.\r\n")
-}
-
-pub(crate) fn options(mock: &Mock) -> Options {
-    Options::from_url(&format!("smtp://{}", mock.addr())).unwrap()
-}
-
-fn one_refused_recipient_does_not_stop_the_others<F: Face>() {
-    let mock = Mock::builder().rule(Rule::on(On::Rcpt).to("c@*").reply("550 5.1.1 no such user")).start();
-    let mailer = F::new(options(&mock));
-    let report = mailer.send(&message(&["b@example.net", "c@example.net", "d@example.net"])).unwrap();
-    let words: Vec<_> = report.recipients().iter().map(ToString::to_string).collect();
-    assert!(words[0].starts_with("b@example.net: accepted: 250"), "{words:?}");
-    assert!(words[1].starts_with("c@example.net: refused at RCPT: 550 5.1.1 no such user"), "{words:?}");
-    assert!(words[2].starts_with("d@example.net: accepted: 250"), "{words:?}");
-    let messages = mock.messages();
-    assert_eq!(messages.len(), 1);
-    assert_eq!(messages[0].to(), ["b@example.net", "d@example.net"]);
-}
+both!(
+    many_messages_go_over_one_connection,
+    a_check_asks_for_each_recipient_and_sends_no_message,
+    verify_opens_a_connection_that_the_next_send_uses,
+    many_threads_use_clones_of_one_mailer_at_once,
+);
 
 fn many_messages_go_over_one_connection<F: Face>() {
     let mock = Mock::builder().start();
     let mailer = F::new(options(&mock));
     for _ in 0..5 {
-        assert!(mailer.send(&message(&["b@example.net"])).unwrap().is_accepted());
+        assert_accepted(&mailer.send(&message(&["b@example.net"])));
     }
-    let results = mailer.send_all((0..20).map(|_| Box::new(message(&["b@example.net"])) as _).collect());
+    assert_eq!(mock.connections(), 1);
+    let results = mailer.send_all((0..20).map(|_| Box::new(message(&["b@example.net"])) as Boxed).collect());
     assert!(results.iter().map(|(index, _)| *index).eq(0..20), "{}", F::NAME);
-    assert!(results.iter().all(|(_, result)| result.as_ref().unwrap().is_accepted()), "{results:?}");
+    results.iter().for_each(|(_, result)| assert_accepted(result));
     assert_eq!(mock.messages().len(), 25);
+}
+
+fn a_check_asks_for_each_recipient_and_sends_no_message<F: Face>() {
+    let mock = Mock::builder().rule(Rule::on(On::Rcpt).to("c@*").reply("550 5.1.1 no such user")).start();
+    let mailer = F::new(options(&mock));
+    let report = mailer.check(&envelope(&["b@example.net", "c@example.net"])).unwrap();
+    let accepted: Vec<_> = report.recipients().iter().map(|recipient| recipient.fate.is_accepted()).collect();
+    assert_eq!(accepted, [true, false]);
+    assert_eq!(mock.messages().len(), 0);
+    // The connection serves the next message, whose transaction is its own.
+    assert_accepted(&mailer.send(&message(&["d@example.net"])));
+    assert_eq!(mock.messages()[0].to(), ["d@example.net"]);
+    assert_eq!(mock.connections(), 1);
+}
+
+fn verify_opens_a_connection_that_the_next_send_uses<F: Face>() {
+    let mock = Mock::builder().start();
+    let mailer = F::new(options(&mock));
+    mailer.verify().unwrap();
+    mailer.verify().unwrap();
+    assert_eq!(mock.connections(), 1);
+    assert_accepted(&mailer.send(&message(&["b@example.net"])));
+    assert_eq!((mock.connections(), mock.messages().len()), (1, 1));
+}
+
+fn many_threads_use_clones_of_one_mailer_at_once<F: Face>() {
+    let mock = Mock::builder().start();
+    let mailer = F::new(options(&mock).connections(3));
+    let threads: Vec<_> = (0..12)
+        .map(|_| {
+            let mailer = mailer.clone();
+            std::thread::spawn(move || mailer.send(&message(&["b@example.net"])))
+        })
+        .collect();
+    for thread in threads {
+        assert_accepted(&thread.join().unwrap());
+    }
+    assert_eq!(mock.messages().len(), 12);
+    assert!(mock.connections() <= 3, "{} connections", mock.connections());
 }

@@ -14,7 +14,7 @@ const MOST_OCTETS: usize = 16 * 1024 * 1024;
 pub(crate) struct Backlog {
     messages: VecDeque<Arc<Message>>,
     octets: usize,
-    /// Nobody takes any more until all sessions have ended, so none may wait.
+    /// Nothing is taken any more until all sessions have ended, so none may wait.
     closing: bool,
 }
 

@@ -19,7 +19,7 @@ pub enum Fault {
     /// A command that must end a group was followed by others in it (RFC 2920 §3.1).
     PipelinedAfterLastInGroup,
     /// Octets followed STARTTLS in clear (RFC 3207 §4).
-    OctetsBehindStarttls,
+    OctetsAfterStarttls,
     /// A password or token travelled without TLS (RFC 4954 §4).
     SecretInClear,
     /// The connection ended without QUIT (RFC 5321 §4.1.1.10).
@@ -60,8 +60,8 @@ impl Fault {
             Self::BareCarriageReturn => "a CR inside of a command",
             Self::LongCommand => "a command line over 512 octets",
             Self::PipeliningNotOffered => "pipelining where it was not offered",
-            Self::PipelinedAfterLastInGroup => "octets behind a command that must wait for its reply",
-            Self::OctetsBehindStarttls => "octets in clear behind STARTTLS",
+            Self::PipelinedAfterLastInGroup => "octets after a command that must wait for its reply",
+            Self::OctetsAfterStarttls => "octets in clear after STARTTLS",
             Self::SecretInClear => "a password or token without TLS",
             Self::MissingQuit => "no QUIT before the connection ended",
             Self::ParameterNotOffered => "a parameter whose extension was not offered",

@@ -1,7 +1,7 @@
 //! Defines [`Log`], the entries of all transcripts with their octets in one piece.
 //!
-//! An [`Entry`] of its own for each line would cost an allocation to keep and another call to forget; who reads the
-//! transcript is served less often than who talks.
+//! An [`Entry`] of its own for each line would cost an allocation to keep and another call to forget; the
+//! transcript is read less often than it is written.
 
 use core::{fmt, time::Duration};
 use std::{collections::VecDeque, sync::Arc};
@@ -23,7 +23,7 @@ pub(crate) struct Page {
 #[derive(Default)]
 pub(crate) struct Log {
     items: VecDeque<Item>,
-    /// The octets of all items, one behind the other.
+    /// The octets of all items, one after the other.
     octets: VecDeque<u8>,
     weight: usize,
     forgotten: u64,
@@ -139,11 +139,11 @@ impl Log {
         self.octets.drain(..gone);
     }
 
-    /// The entries from a position on, and the position behind them.
+    /// The entries from a position on, and the position after them.
     pub(crate) fn since(&self, position: u64) -> (Vec<Entry>, u64) {
         let skip = usize::try_from(position.saturating_sub(self.forgotten)).unwrap_or(usize::MAX);
         let skip = skip.min(self.items.len());
-        // Who prints as they come asks for the last ones: their octets are counted from the end.
+        // Printing as they come asks for the last ones: their octets are counted from the end.
         let new: usize = self.items.range(skip..).map(|item| item.length).sum();
         let mut begin = self.octets.len() - new;
         let entries = self.items.range(skip..).map(|item| {

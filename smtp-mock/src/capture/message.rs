@@ -21,7 +21,7 @@ pub struct Parameter {
 pub struct Path {
     /// The mailbox between the angle brackets, as it was written; empty for `<>`.
     pub mailbox: String,
-    /// The parameters behind it.
+    /// The parameters after it.
     pub parameters: Vec<Parameter>,
 }
 
@@ -35,7 +35,7 @@ impl Path {
     }
 }
 
-/// Who sent a message to whom, by the commands and not by the header section.
+/// The envelope of a message: sender and recipients of the commands, not of the header section.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub struct Envelope {
     /// The argument of EHLO, HELO or LHLO.
@@ -44,7 +44,7 @@ pub struct Envelope {
     pub reverse_path: Path,
     /// The forward-paths of RCPT that were accepted.
     pub forward_paths: Vec<Path>,
-    /// Who authenticated, if anyone.
+    /// The authenticated user, if any.
     pub user: Option<String>,
     /// Whether TLS was up.
     pub secure: bool,
@@ -61,7 +61,7 @@ pub struct Message {
     pub connection: u64,
     /// When its last octet was read, on the driver's clock.
     pub time: Duration,
-    /// Who sent it to whom.
+    /// The envelope.
     pub envelope: Envelope,
     /// The exact octets, transparency undone.
     pub octets: Vec<u8>,

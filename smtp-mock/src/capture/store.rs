@@ -86,7 +86,7 @@ impl Store {
         })
     }
 
-    /// Takes no more than so many messages and octets; what is beyond is refused with 452.
+    /// Accepts at most this many messages and octets; the rest is refused with 452.
     #[must_use]
     pub fn limit(mut self, messages: u64, octets: u64) -> Self {
         self.most_messages = messages;
@@ -94,7 +94,7 @@ impl Store {
         self
     }
 
-    /// Tells whether a message of so many octets would be within the limits.
+    /// Whether a message of this many octets would be within the limits.
     ///
     /// # Errors
     /// [`StoreError::Full`], which names the limit.

@@ -11,7 +11,7 @@ use std::{
 };
 
 use super::socket::Socket;
-use crate::{sync::lock, tls::Acceptors};
+use crate::{scenario::Scenario, sync::lock, tls::Acceptors};
 
 /// The open connections of one mock.
 #[derive(Debug)]
@@ -19,6 +19,8 @@ pub(crate) struct Connections {
     pub(crate) acceptors: Acceptors,
     /// How long a client may be silent, where that is limited.
     idle: Option<Duration>,
+    /// Whether what was read is acknowledged at once.
+    acknowledges: bool,
     epoch: Instant,
     /// How many may be open at once.
     limit: usize,
@@ -39,10 +41,11 @@ struct State {
 }
 
 impl Connections {
-    pub(crate) fn new(acceptors: Acceptors, idle: Option<Duration>, limit: usize) -> Self {
+    pub(crate) fn new(acceptors: Acceptors, scenario: &Scenario, limit: usize) -> Self {
         Self {
             acceptors,
-            idle,
+            idle: scenario.limits.idle(),
+            acknowledges: scenario.quick_ack,
             epoch: Instant::now(),
             limit: limit.max(1),
             state: Mutex::default(),
@@ -55,6 +58,13 @@ impl Connections {
     /// How long a client may be silent, where that is limited.
     pub(crate) fn idle(&self) -> Option<Duration> {
         self.idle
+    }
+
+    /// Acknowledges what was just read, where the scenario wants that at once.
+    pub(crate) fn acknowledge(&self, socket: &Socket) {
+        if self.acknowledges {
+            socket.acknowledge();
+        }
     }
 
     /// The moment from which the time of all sessions counts.

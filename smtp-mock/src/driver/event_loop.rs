@@ -277,6 +277,7 @@ impl Member {
                         self.job.session.eof();
                     }
                     Ok(Some(count)) => {
+                        connections.acknowledge(&self.job.socket);
                         self.job.session.now(connections.elapsed());
                         self.job.session.input(&buffer[..count]);
                     }

@@ -28,7 +28,7 @@ const WAKING: Duration = Duration::from_millis(20);
 pub(crate) struct Listener {
     thread: Option<JoinHandle<()>>,
     closing: Arc<AtomicBool>,
-    /// It has nobody to send any more when the thread ends.
+    /// Disconnected when the thread ends.
     ended: Mutex<mpsc::Receiver<()>>,
     place: Place,
     implicit: bool,
@@ -50,7 +50,7 @@ enum Accepting {
 }
 
 impl Listener {
-    /// Opens a listener. With `narrow`, sockets have small buffers, so that a client soon feels that nobody reads.
+    /// Opens a listener. With `narrow`, sockets have small buffers, so that a client soon notices when the server stops reading.
     pub(crate) fn open(
         place: &Place,
         implicit: bool,
@@ -178,7 +178,7 @@ fn wake(place: &Place) -> io::Result<socket2::Socket> {
     };
     let socket = socket2::Socket::new(domain, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
-    // It is under way, or refused; whoever accepts it tells.
+    // It is under way, or refused: the accepting thread finds out.
     let _ = socket.connect(&address);
     Ok(socket)
 }

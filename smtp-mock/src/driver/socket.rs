@@ -41,6 +41,15 @@ impl Socket {
         }
     }
 
+    /// Acknowledges what was read at once (`TCP_QUICKACK`); the system forgets the wish with the next reply.
+    pub(crate) fn acknowledge(&self) {
+        #[cfg(any(target_os = "android", target_os = "linux"))]
+        if let Self::Tcp(stream) = self {
+            // Should it fail, the acknowledgement comes with the reply.
+            let _ = SockRef::from(&**stream).set_tcp_quickack(true);
+        }
+    }
+
     /// Limits each write that makes no progress.
     pub(crate) fn set_write_timeout(&self, limit: Option<Duration>) -> io::Result<()> {
         match self {

@@ -165,7 +165,12 @@ impl Connection for Stream {
                 State::Closed => Ok(0),
             };
             match count {
-                Ok(count) => return Ok(Some(count)),
+                Ok(count) => {
+                    if let Some(socket) = self.socket() {
+                        self.connections.acknowledge(socket);
+                    }
+                    return Ok(Some(count));
+                }
                 Err(error) => match error.kind() {
                     io::ErrorKind::Interrupted => {}
                     io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut => return Ok(None),

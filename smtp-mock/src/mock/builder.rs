@@ -1,4 +1,4 @@
-//! Defines [`Builder`], which says what a mock shall be.
+//! Defines [`Builder`], the configuration of a mock.
 
 use core::{panic::Location, time::Duration};
 use std::{
@@ -16,7 +16,7 @@ use crate::{
     tls::{Acceptors, Authority, Chain},
 };
 
-/// Says what a mock shall be; [`start`](Self::start) makes it so.
+/// Configures a mock; [`start`](Self::start) starts it.
 #[derive(Clone, Debug)]
 pub struct Builder {
     scenario: Scenario,
@@ -170,6 +170,13 @@ impl Builder {
         self
     }
 
+    /// Acknowledges at once what a client sends (`TCP_QUICKACK`, on Linux).
+    #[must_use]
+    pub fn quick_ack(mut self) -> Self {
+        self.scenario.quick_ack = true;
+        self
+    }
+
     /// The seed of everything random.
     #[must_use]
     pub fn seed(mut self, seed: u64) -> Self {
@@ -296,7 +303,7 @@ impl Builder {
             server.set_store(store);
         }
         let acceptors = Acceptors::new(Arc::clone(&authority), self.chain);
-        let connections = Connections::new(acceptors, server.scenario().limits.idle(), self.sessions);
+        let connections = Connections::new(acceptors, server.scenario(), self.sessions);
         let dispatcher = Arc::new(Dispatcher::new(server.clone(), connections));
         let open = |place: Place, implicit: bool| {
             Listener::open(&place, implicit, narrow, &dispatcher).map_err(|error| StartError::Bind {

@@ -92,7 +92,7 @@ pub struct Mock {
 }
 
 impl Mock {
-    /// Says what the mock shall be.
+    /// Begins the configuration of a mock.
     #[must_use]
     pub fn builder() -> Builder {
         Builder::default()
@@ -105,7 +105,7 @@ impl Mock {
         Builder::default().start()
     }
 
-    /// Starts what a scenario file says.
+    /// Configures a mock from a scenario file.
     ///
     /// # Errors
     /// When the file cannot be read or is refused, as text with file, line and column.
@@ -113,7 +113,7 @@ impl Mock {
         Ok(Builder::default().scenario(Scenario::read(path.as_ref())?))
     }
 
-    /// Starts a server that plays a dialogue on every connection.
+    /// Configures a mock that plays a dialogue on every connection.
     ///
     /// # Errors
     /// When the script is refused.
@@ -169,13 +169,13 @@ impl Mock {
         self.server.connections()
     }
 
-    /// What was said so far.
+    /// The transcript so far.
     #[must_use]
     pub fn transcript(&self) -> Transcript {
         self.server.transcript()
     }
 
-    /// The judgement on the run so far.
+    /// The report on the run so far.
     #[must_use]
     pub fn report(&self) -> Report {
         self.server.report()
@@ -205,7 +205,7 @@ impl Mock {
         }
     }
 
-    /// Waits for a message, so long.
+    /// Waits for a message, at most for `limit`.
     ///
     /// # Errors
     /// When none comes in time.
@@ -227,7 +227,7 @@ impl Mock {
             })
     }
 
-    /// Waits until so many messages were accepted, and gives those that were kept.
+    /// Waits until `count` messages were accepted, and returns those that were kept.
     ///
     /// # Panics
     /// When fewer come in time, with the report, at the caller's line.
@@ -248,7 +248,7 @@ impl Mock {
         })
     }
 
-    /// Waits until so many connections have ended.
+    /// Waits until `count` connections have ended.
     ///
     /// # Panics
     /// When fewer do in time, with the report, at the caller's line.
@@ -274,7 +274,7 @@ impl Mock {
         }
     }
 
-    /// Forgets messages, transcripts and findings so far.
+    /// Drops the messages, transcripts and findings so far.
     pub fn clear(&self) {
         self.server.clear();
     }
@@ -303,7 +303,7 @@ impl Mock {
         self.tcp.is_open()
     }
 
-    /// Stops the server and gives the report, satisfied or not.
+    /// Stops the server and returns the report, satisfied or not.
     #[allow(clippy::must_use_candidate, reason = "stopping is what it is called for as often as the report")]
     pub fn stop(mut self) -> Report {
         self.shut_down();

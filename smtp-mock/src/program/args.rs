@@ -167,6 +167,9 @@ pub(crate) struct Options {
     /// Count messages but keep nothing, for load tests
     #[arg(long)]
     pub(crate) sink: bool,
+    /// Acknowledge received data at once (`TCP_QUICKACK`, Linux), so that clients that wait for it do not stall
+    #[arg(long)]
+    pub(crate) quick_ack: bool,
     /// Print each message and the end of the run as JSON Lines; with --sink only the end
     #[arg(long)]
     pub(crate) json_lines: bool,

@@ -1,6 +1,9 @@
 //! Reads `--fault`: `VERB=ACTION[:ARGUMENT][*TIMES][@CONNECTION]`.
 
-use crate::{On, Rule, Step, scenario::Action};
+use crate::{
+    On, Rule, Step,
+    scenario::{ACTIONS, Action},
+};
 
 /// What `--fault` takes, for its help.
 pub(crate) fn help() -> String {
@@ -10,7 +13,7 @@ pub(crate) fn help() -> String {
          mail=delay:5s (repeatable). Verbs: {} (body is the end of a message). Actions: a reply code with or without \
          text, {}",
         verbs.join(", "),
-        Action::list()
+        actions()
     )
 }
 
@@ -51,6 +54,15 @@ fn suffix(text: &str, mark: char) -> (&str, Option<u64>) {
     }
 }
 
+/// The actions with their arguments, for errors and help.
+fn actions() -> String {
+    let forms = ACTIONS.iter().map(|action| match action.argument {
+        Some(argument) => format!("{}:{argument}", action.word),
+        None => action.word.to_owned(),
+    });
+    forms.collect::<Vec<_>>().join(", ")
+}
+
 fn steps(text: &str) -> Result<Vec<Step>, String> {
     let (word, argument) = match text.split_once(':') {
         Some((word, argument)) => (word, Some(argument)),
@@ -61,7 +73,7 @@ fn steps(text: &str) -> Result<Vec<Step>, String> {
         return Ok(Step::reply(&format!("{word} {text}"))?.alone());
     }
     let action = Action::find(word)
-        .ok_or_else(|| format!("«{word}» is no fault, expected one of a reply code, {}", Action::list()))?;
+        .ok_or_else(|| format!("«{word}» is no fault, expected one of a reply code, {}", actions()))?;
     Ok(action.step(argument)?.alone())
 }
 

@@ -102,6 +102,7 @@ fn scenario(file: Option<&Path>, options: &Options) -> Result<Scenario, Trouble>
     }
     scenario.magic |= options.magic;
     scenario.sink |= options.sink;
+    scenario.quick_ack |= options.quick_ack;
     scenario.show_secrets |= options.show_secrets;
     if let Some(seed) = options.seed {
         scenario.seed = seed;

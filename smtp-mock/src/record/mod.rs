@@ -39,7 +39,7 @@ enum Expects {
     Response,
     /// The server said 354: mail data, of which only the last octets are kept, to find its end.
     Body,
-    /// BDAT: so many octets.
+    /// BDAT: this many octets.
     Chunk(u64),
 }
 

@@ -67,7 +67,7 @@ impl Side {
 }
 
 impl Relay {
-    /// Relays so many sessions, one after the other, and gives what was said in each.
+    /// Relays a number of sessions, one after the other, and records each.
     pub(crate) fn run(
         &self,
         listener: &TcpListener,

@@ -1,6 +1,6 @@
 //! Defines [`Dialogue`], a session written out line by line, which the client must follow.
 
-use super::{ACTIONS, Action, Glob, Octets, Reply, Step};
+use super::{Action, Glob, Octets, Reply, Step, step::ACTIONS};
 
 /// One line of a dialogue.
 #[derive(Clone, Debug, PartialEq)]

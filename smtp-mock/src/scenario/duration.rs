@@ -23,11 +23,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     Ok(duration)
 }
 
-/// Prints a duration so that [`parse_duration`] reads it again, to the microsecond.
+/// Prints a duration so that [`parse_duration`] reads it again.
 #[must_use]
 pub fn print_duration(duration: Duration) -> String {
-    let micros = duration.subsec_micros();
-    humantime::format_duration(Duration::new(duration.as_secs(), micros * 1_000)).to_string()
+    humantime::format_duration(duration).to_string()
 }
 
 /// Reads a duration, or a whole number of seconds.
@@ -47,6 +46,8 @@ pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -57,7 +58,7 @@ mod tests {
         assert_eq!(parse_duration("2h").unwrap(), Duration::from_hours(2));
         assert_eq!(parse_duration("3").unwrap(), Duration::from_secs(3));
         assert_eq!(parse_duration("1.5s").unwrap(), Duration::from_millis(1500));
-        assert_eq!(print_duration(Duration::new(1, 999)), "1s");
+        assert_eq!(print_duration(Duration::new(1, 7)), "1s 7ns");
     }
 
     #[test]
@@ -66,5 +67,14 @@ mod tests {
             assert!(parse_duration(text).unwrap_err().contains(text), "{text}");
         }
         assert!(parse_duration("400d").unwrap_err().contains("366 days"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_duration_reads_back(seconds in 0..LONGEST.as_secs(), nanoseconds in 0_u32..1_000_000_000) {
+            for duration in [Duration::new(seconds, nanoseconds), Duration::from_secs(seconds), LONGEST] {
+                prop_assert_eq!(parse_duration(&print_duration(duration)), Ok(duration));
+            }
+        }
     }
 }

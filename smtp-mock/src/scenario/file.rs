@@ -168,6 +168,7 @@ impl Scenario {
             seed: form.seed,
             magic: form.magic,
             sink: form.sink,
+            quick_ack: form.quick_ack,
             show_secrets: form.show_secrets,
             server: form.server,
             tls: form.tls.map(Spanned::into_inner).unwrap_or_default(),
@@ -215,6 +216,8 @@ struct Form {
     magic: bool,
     #[serde(default)]
     sink: bool,
+    #[serde(default)]
+    quick_ack: bool,
     #[serde(default)]
     show_secrets: bool,
     #[serde(default)]

@@ -15,7 +15,7 @@ impl Glob {
         Self(pattern.into())
     }
 
-    /// Tells whether the whole of `octets` matches.
+    /// Whether the whole of `octets` matches.
     ///
     /// ```
     /// use smtp_mock::Glob;

@@ -29,11 +29,13 @@ pub use self::{
 };
 pub(crate) use self::{
     glob::match_items,
-    offers::{Extension, Offers, check_keyword},
+    offers::{Extension, Offers},
     reply::append_code,
     rule::reply_steps,
-    step::{ACTIONS, Action, LARGEST},
+    step::{Action, LARGEST},
 };
+#[cfg(feature = "program")]
+pub(crate) use self::{offers::check_keyword, step::ACTIONS};
 
 /// Everything that decides what the server does: with no rule and no dialogue, a correct server.
 ///
@@ -61,6 +63,9 @@ pub struct Scenario {
     pub magic: bool,
     /// Whether messages are counted but neither kept nor logged, for load.
     pub sink: bool,
+    /// Whether what a client sends is acknowledged at once (`TCP_QUICKACK`, on Linux), so that one that waits for the
+    /// acknowledgement does not stall.
+    pub quick_ack: bool,
     /// Whether transcripts show what AUTH carries.
     pub show_secrets: bool,
     /// What kind of server it is.

@@ -55,7 +55,7 @@ impl Octets {
     }
 }
 
-/// As text with escapes: nobody reads numbers.
+/// As text with escapes.
 impl fmt::Debug for Octets {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "Octets(\"{}\")", escape(&self.0))

@@ -72,13 +72,13 @@ impl Reply {
         self.code
     }
 
-    /// The texts behind the code, one for each line.
+    /// The texts after the code, one for each line.
     #[must_use]
     pub fn lines(&self) -> &[String] {
         &self.lines
     }
 
-    /// Whether the code says that the command was taken: 2yz or 3yz (RFC 5321 §4.2.1).
+    /// Whether the reply is positive: 2yz or 3yz (RFC 5321 §4.2.1).
     #[must_use]
     pub fn is_positive(&self) -> bool {
         matches!(self.code / 100, 2 | 3)

@@ -109,7 +109,7 @@ impl On {
         }
     }
 
-    /// Whether a command line stands behind the hook.
+    /// Whether the hook has a command line.
     fn has_line(self) -> bool {
         !matches!(self, Self::Connect | Self::Tls | Self::Body)
     }

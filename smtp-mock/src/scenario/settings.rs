@@ -1,4 +1,4 @@
-//! Defines the tables of a scenario that say what kind of server the rules stand on.
+//! Defines the tables of a scenario that describe the server.
 
 use core::{fmt, time::Duration};
 use std::collections::BTreeMap;
@@ -105,18 +105,18 @@ pub enum Certificate {
     /// For `localhost`, 127.0.0.1, `::1` and the host name, by the mock's own authority.
     #[default]
     Good,
-    /// As `Good`, but its time is over.
+    /// As `Good`, but expired.
     Expired,
-    /// As `Good`, but its time has not come.
+    /// As `Good`, but not valid yet.
     NotYetValid,
     /// For another host.
     WrongHost,
-    /// By nobody but itself.
+    /// Signed by itself.
     SelfSigned,
-    /// By an authority that nobody knows.
+    /// Signed by an unknown authority.
     #[serde(alias = "unknown-issuer")]
     UnknownCa,
-    /// By an intermediate authority that is not sent along.
+    /// Signed by an intermediate authority that is not sent along.
     MissingIntermediate,
 }
 
@@ -195,7 +195,7 @@ pub struct TlsSettings {
     pub mode: TlsMode,
     /// The certificate.
     pub cert: Certificate,
-    /// Octets in clear behind the reply to STARTTLS, in the same packet.
+    /// Octets in clear after the reply to STARTTLS, in the same packet.
     pub inject: Option<Octets>,
     /// Whether MAIL and AUTH need TLS (530).
     pub require: bool,
@@ -271,7 +271,7 @@ impl Mechanism {
         Self::ALL.into_iter().find(|mechanism| mechanism.as_str().eq_ignore_ascii_case(name))
     }
 
-    /// Whether the exchange shows a password or token to whoever listens.
+    /// Whether an eavesdropper can read the password or token in the exchange.
     #[must_use]
     pub fn reveals_secret(self) -> bool {
         matches!(self, Self::Plain | Self::Login | Self::Xoauth2 | Self::Oauthbearer)

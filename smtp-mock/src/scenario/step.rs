@@ -136,15 +136,6 @@ impl Action {
         ACTIONS.iter().find(|action| action.word == word)
     }
 
-    /// The words with their arguments, for errors and help.
-    pub(crate) fn list() -> String {
-        let forms = ACTIONS.iter().map(|action| match action.argument {
-            Some(argument) => format!("{}:{argument}", action.word),
-            None => action.word.to_owned(),
-        });
-        forms.collect::<Vec<_>>().join(", ")
-    }
-
     /// The step, with its argument where it has one.
     pub(crate) fn step(&self, argument: Option<&str>) -> Result<Step, String> {
         let step = match (self.argument, argument.filter(|argument| !argument.is_empty())) {

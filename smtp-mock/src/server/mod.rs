@@ -36,7 +36,7 @@ const BESIDES: usize = 1024;
 
 /// What all sessions of one mock share. Clones are handles on the same server.
 ///
-/// It makes [`Session`]s and keeps what they took; it has neither socket nor thread nor clock.
+/// It makes [`Session`](crate::Session)s and keeps what they took; it has neither socket nor thread nor clock.
 #[derive(Clone, Debug)]
 pub struct Server {
     pub(crate) shared: Arc<Shared>,
@@ -141,7 +141,7 @@ impl Server {
         })
     }
 
-    /// Whether the store, where there is one, has room for so many octets.
+    /// Whether the store, where there is one, has room for this many octets.
     #[cfg(feature = "net")]
     pub(crate) fn store_has_room(&self, size: u64) -> Result<(), String> {
         let store = lock(&self.shared.store);
@@ -170,7 +170,7 @@ impl Server {
         Ok(())
     }
 
-    /// Entries of the transcript from a position on, and the position behind them; for whoever prints as they come.
+    /// Entries of the transcript from a position on, and the position after them, for printing as they come.
     #[must_use]
     pub fn entries_since(&self, position: u64) -> (Vec<Entry>, u64) {
         self.capture().log.since(position)
@@ -260,7 +260,7 @@ impl Server {
         lock(&self.shared.capture)
     }
 
-    /// Changes what was kept, and wakes those who wait for it.
+    /// Changes what was kept, and wakes the waiters.
     pub(crate) fn record<T>(&self, change: Change, act: impl FnOnce(&mut Capture, &CaptureLimits) -> T) -> T {
         let value = {
             let mut capture = self.capture();
@@ -271,7 +271,7 @@ impl Server {
         value
     }
 
-    /// Keeps a message behind the transcript and the findings up to it, and wakes those who wait for it; waits itself until
+    /// Keeps a message after the transcript and the findings up to it, and wakes the waiters; waits itself until
     /// those before it were told of.
     pub(crate) fn keep_message(&self, message: Message, page: &mut Page, findings: &mut Vec<Finding>) {
         make_room(message.octets.len() + BESIDES);
@@ -306,7 +306,7 @@ impl Server {
         messages
     }
 
-    /// No session waits from now on: for whoever stops them and then takes what is left.
+    /// No session waits from now on; to be called before the sessions are stopped and the rest is taken.
     #[cfg(feature = "program")]
     pub(crate) fn close_backlog(&self) {
         if let Some(backlog) = &mut self.capture().backlog {
@@ -315,7 +315,7 @@ impl Server {
         self.shared.room.notify_all();
     }
 
-    /// Wakes those who wait, so that they look again.
+    /// Wakes the waiters, so that they check again.
     #[cfg(feature = "program")]
     pub(crate) fn wake(&self) {
         self.record(Change::Call, |_, _| ());

@@ -1,4 +1,4 @@
-//! Changes the state as the code of the reply says, whoever decided it: the correct server or a rule.
+//! Applies the code of a reply to the state of the session, whether the correct server or a rule chose it.
 
 use super::{
     ATTRIBUTES_LIMIT, Hello, Phase, RECIPIENTS_LIMIT, Session, Transaction, Verdict, body::Body,
@@ -11,13 +11,13 @@ use crate::{
     sync::Change,
 };
 
-/// The most room that is made for mail data that has not come: who promises much need not send it.
+/// The most room that is reserved for mail data before it comes: a client may announce more than it sends.
 const MOST_ROOM: usize = 1024 * 1024;
 
 impl Session {
     /// The command got this code: the state goes the way that a server which said so would go.
     ///
-    /// With `last`, nobody looks at the command afterwards: the state takes its arguments, which are copied otherwise.
+    /// With `last`, the command is not read afterwards: the state takes its arguments, which are copied otherwise.
     pub(super) fn apply(
         &mut self,
         command: &mut Command,
@@ -131,7 +131,7 @@ impl Session {
             self.server.store(&message)?;
             self.accepted += 1;
             if self.keep {
-                // The transcript up to here comes first, so that whoever wakes up for the message sees it too.
+                // The transcript up to here comes first, so that a waiter for the message sees it too.
                 self.server.keep_message(message, &mut self.page, &mut self.findings);
             } else {
                 self.server.record(Change::Milestone, |capture, _| capture.count_message());

@@ -131,7 +131,7 @@ impl Command {
     }
 }
 
-/// Where a secret begins in an AUTH line: behind the mechanism.
+/// Where a secret begins in an AUTH line: after the mechanism.
 pub(super) fn secret_of_auth(line: &[u8]) -> Option<usize> {
     let mut words = 0;
     let mut in_word = false;
@@ -199,14 +199,14 @@ fn parse_path(rest: &[u8], prefix: &[u8], reverse: bool) -> Result<Path, Syntax>
         None => mailbox,
     };
     check_mailbox(mailbox, reverse)?;
-    let behind = &after[end + 1..];
+    let rest = &after[end + 1..];
     let mut parameters = Vec::new();
-    if !behind.is_empty() {
-        if behind[0] != b' ' {
+    if !rest.is_empty() {
+        if rest[0] != b' ' {
             return Err(Syntax::Path);
         }
-        let behind = core::str::from_utf8(behind).map_err(|_| Syntax::Parameter)?;
-        for word in behind.split_ascii_whitespace() {
+        let rest = core::str::from_utf8(rest).map_err(|_| Syntax::Parameter)?;
+        for word in rest.split_ascii_whitespace() {
             // They are kept with the message: no more room than they need.
             parameters.reserve_exact(1);
             parameters.push(parse_parameter(word)?);

@@ -1,4 +1,4 @@
-//! Says what a correct server would reply (RFC 5321 and the extensions' RFCs); it changes no state.
+//! Provides the replies of a correct server (RFC 5321 and the extensions' RFCs); changes no state.
 
 use std::borrow::Cow;
 
@@ -13,7 +13,7 @@ use crate::{
     scenario::{Extension, Mechanism, On, Protocol, Reply, TlsMode},
 };
 
-/// Parameters of MAIL and RCPT with the extension that brings them; what is not here is nobody's.
+/// Parameters of MAIL and RCPT with the extension that defines them.
 const MAIL_PARAMETERS: [(&str, Extension); 12] = [
     ("SIZE", Extension::Size),
     ("BODY", Extension::EightBitMime),
@@ -61,7 +61,7 @@ impl Session {
             Command::Xclient(attributes) => self.reply_to_xclient(attributes),
             Command::Quit { .. } => self.answer(221, "2.0.0", "bye"),
             Command::Bdat(_) | Command::Unknown => self.reply_to_unknown(),
-            // It has no reply: whoever asks gets what follows nothing.
+            // A handshake has no reply; this one is never sent.
             Command::Handshake => Answer::line(220, "go ahead"),
         }
     }
@@ -127,7 +127,7 @@ impl Session {
         Reply::with_lines(250, lines).into()
     }
 
-    /// The lines of the reply to EHLO behind the first.
+    /// The lines of the reply to EHLO after the first.
     fn extension_lines(&self) -> Vec<String> {
         let scenario = self.scenario();
         let named = |keyword: &str| self.scenario().server.extension(keyword).is_some();

@@ -88,7 +88,7 @@ impl Session {
             return;
         }
         if matches!(command, Command::Starttls { .. }) {
-            // What is behind it is reported when it is thrown away.
+            // What follows it is reported when it is discarded.
             return;
         }
         let ends_group = !matches!(
@@ -106,11 +106,11 @@ impl Session {
         }
     }
 
-    /// Throws away what came in clear behind STARTTLS, as RFC 3207 §4.2 wants it, and notes it.
+    /// Discards what came in clear after STARTTLS, as RFC 3207 §4.2 requires, and reports it.
     pub(super) fn forget_clear_input(&mut self) {
         if !self.rest().is_empty() {
             let shown = escape(&self.rest()[..self.rest().len().min(80)]);
-            self.find(Fault::OctetsBehindStarttls, &shown);
+            self.find(Fault::OctetsAfterStarttls, &shown);
         }
         self.consume(self.rest().len());
     }

@@ -55,7 +55,7 @@ const MOST_INPUT_ROOM: usize = 64 * 1024 + LINE_LIMIT;
 
 /// The server's side of one connection.
 ///
-/// Tell it the time, give it octets, do what [`poll`](Self::poll) says:
+/// Pass it the time and the client's octets, and do what [`poll`](Self::poll) returns:
 ///
 /// ```
 /// use core::time::Duration;
@@ -227,12 +227,12 @@ impl Session {
         self.implicit_tls = true;
     }
 
-    /// Tells the time, as a duration since the driver's epoch. It must not go back.
+    /// Sets the time, as a duration since the driver's epoch. It must not go back.
     pub fn now(&mut self, now: Duration) {
         self.now = self.now.max(now);
     }
 
-    /// Gives octets of the client, cut anyhow; welcome at any time.
+    /// Passes octets of the client, in any cut, at any time.
     pub fn input(&mut self, octets: &[u8]) {
         self.heard = true;
         if !self.greeted && !matches!(self.phase, Phase::Proxy | Phase::Start | Phase::Handshake) {
@@ -244,7 +244,7 @@ impl Session {
             }
         }
         if matches!(self.phase, Phase::Stalled | Phase::HalfClosed | Phase::Over(_)) {
-            // Nobody will look at it: a client must not make us keep it.
+            // It is never read: a client must not make us keep it.
             return;
         }
         let taken = self.take_mail_data(octets);
@@ -262,12 +262,12 @@ impl Session {
         (256 * 1024_usize).saturating_sub(self.input.len() - self.at)
     }
 
-    /// Says that the client's stream has ended.
+    /// Reports that the client's stream has ended.
     pub fn eof(&mut self) {
         self.ended = true;
     }
 
-    /// Says that the connection is gone: reset, or not writable.
+    /// Reports that the connection is gone: reset, or not writable.
     pub fn lost(&mut self, why: &str) {
         if !matches!(self.phase, Phase::Over(_)) {
             self.note(why);
@@ -288,7 +288,7 @@ impl Session {
         octets
     }
 
-    /// Says that the TLS handshake is done.
+    /// Reports that the TLS handshake is done.
     pub fn tls_up(&mut self, secured: Secured) {
         if !matches!(self.phase, Phase::Handshake) {
             return;
@@ -312,7 +312,7 @@ impl Session {
         };
     }
 
-    /// Says that the TLS handshake failed, or that the fault in its place was done.
+    /// Reports that the TLS handshake failed, or that the fault in its place was done.
     pub fn tls_failed(&mut self, why: &str) {
         if matches!(self.phase, Phase::Handshake) {
             self.note(&format!("the TLS handshake failed: {why}"));
@@ -417,7 +417,7 @@ impl Session {
         }
     }
 
-    /// Looks at the input; tells whether anything came of it.
+    /// Processes the input; returns whether anything changed.
     fn advance(&mut self) -> bool {
         match &self.phase {
             Phase::Start => {
@@ -510,7 +510,7 @@ impl Session {
         self.at += count;
         if self.at >= self.input.len() {
             if self.input.capacity() > MOST_INPUT_ROOM {
-                // A large message must not leave its room behind for as long as the connection lasts.
+                // A large message must not leave its room allocated for as long as the connection lasts.
                 self.input = Vec::new();
             }
             self.input.clear();

@@ -10,12 +10,12 @@ use crate::scenario::{Certificate, Close, HandshakeFault, escape};
 pub enum Output {
     /// Write these octets, as one packet.
     Send(Vec<u8>),
-    /// Do the server's half of a TLS handshake, or the fault in its place; then [`Session::tls_up`] or
-    /// [`Session::tls_failed`].
+    /// Do the server's half of a TLS handshake, or the fault in its place; then [`Session::tls_up`](super::Session::tls_up) or
+    /// [`Session::tls_failed`](super::Session::tls_failed).
     Handshake(Handshake),
     /// End the connection. After [`Close::HalfClose`] go on reading; after the others this is all that `poll` gives.
     Close(Close),
-    /// Nothing before this time; input may be read meanwhile, within [`Session::room`].
+    /// Nothing before this time; input may be read meanwhile, within [`Session::room`](super::Session::room).
     WaitUntil(Duration),
     /// Read nothing before this time.
     StopReading(Duration),

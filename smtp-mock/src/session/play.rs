@@ -1,4 +1,4 @@
-//! Plays a dialogue: says what it says, and holds the client to its lines.
+//! Plays a dialogue: sends its replies, and checks the client's lines.
 
 use super::{
     Handshake, LINE_LIMIT, Session,
@@ -42,7 +42,7 @@ impl Play {
 }
 
 impl Session {
-    /// Plays the next line; tells whether it could.
+    /// Plays the next line; returns whether it could.
     pub(super) fn play(&mut self) -> bool {
         let Some(mut play) = self.play.take() else { return false };
         let moved = self.play_line(&mut play);
@@ -146,7 +146,7 @@ impl Session {
         true
     }
 
-    /// The octets behind a BDAT line; after the last chunk the message is kept.
+    /// Reads the octets after a BDAT line; after the last chunk the message is kept.
     fn take_chunk(&mut self, play: &mut Play) -> bool {
         let Some((left, last)) = play.chunk else { return false };
         let (limit, keep) = (self.size_limit(), self.keep);

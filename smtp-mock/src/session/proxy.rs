@@ -24,7 +24,7 @@ impl Session {
             }
             Header::Incomplete => false,
             Header::Broken => {
-                // Whoever speaks without the header is not the proxy: the connection ends without a word.
+                // A client without the header is not the proxy: the connection ends without a reply.
                 self.note("the PROXY header is missing or malformed");
                 self.over(crate::scenario::Close::Fin);
                 true

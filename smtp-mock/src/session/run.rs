@@ -1,4 +1,4 @@
-//! Lets rules, chaos, magic addresses or the correct server decide what a command gets.
+//! Chooses the reply to a command: by rules, chaos, magic addresses, or as a correct server.
 
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ pub(super) enum After {
 }
 
 impl Session {
-    /// Answers a command; tells whether the answer was a positive one.
+    /// Answers a command; returns whether the reply is positive.
     pub(super) fn perform(&mut self, mut command: Command, line: &[u8]) -> bool {
         if self.server.shared.rules.are_any() {
             let mut rule = self.matching_rule(&command, command.on(), line);
@@ -55,7 +55,7 @@ impl Session {
     }
 
     /// The correct server's answer, its code and what follows; the state has gone the way of that code. The command may
-    /// lose its arguments to the state where nobody looks at them afterwards.
+    /// lose its arguments to the state where they are not read afterwards.
     fn decide(&mut self, command: &mut Command, keep: Option<bool>, last: bool) -> (Answer, u16, After) {
         let answer = self.default_reply(command);
         let code = answer.code();
@@ -116,7 +116,7 @@ impl Session {
         self.server.shared.rules.choose(&facts, &mut self.random)
     }
 
-    /// Does steps in order; tells whether the command was taken.
+    /// Does steps in order; returns whether the command was accepted.
     fn run(&mut self, command: &mut Command, steps: &[Step], rule: Option<&Arc<str>>) -> bool {
         let mut cut = self.cut_of_wire();
         let mut decision: Option<u16> = None;

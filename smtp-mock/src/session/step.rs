@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::{Session, outbox::Cut};
 use crate::scenario::{LARGEST, Reply, Step};
 
-/// What a server says that goes on after a 421.
+/// The text of a 421 after which the session goes on.
 const UNAVAILABLE_CONTINUES: &str = "4.3.2 not available, the session goes on";
 
 impl Session {
@@ -20,7 +20,7 @@ impl Session {
             Step::Close(how) => self.outbox.close(*how),
             Step::Stall => self.outbox.stall(),
             Step::Endless(line) => self.outbox.endless(line),
-            // Whoever answers the command does the one, whoever ends its transaction the other.
+            // `run` does the one, the end of the transaction the other.
             Step::Default | Step::Capture(_) => {}
             step => {
                 let octets = self.octets_of(step);

@@ -22,11 +22,11 @@ pub(crate) fn start(arguments: &[&str]) -> (Child, serde_json::Value) {
 pub(crate) fn start_command(command: &mut Command) -> (Child, serde_json::Value) {
     let mut child = command.stdout(Stdio::piped()).spawn().expect("the program runs");
     let out = child.stdout.as_mut().expect("it is piped");
-    let line: Vec<u8> = out
-        .bytes()
-        .map(|octet| octet.expect("standard output can be read"))
-        .take_while(|&octet| octet != b'\n')
-        .collect();
+    // Not through a buffer: it would take what comes after the line.
+    let (mut line, mut octet) = (Vec::new(), [0]);
+    while out.read(&mut octet).expect("standard output can be read") == 1 && octet != [b'\n'] {
+        line.push(octet[0]);
+    }
     let Ok(line) = serde_json::from_slice(&line) else {
         let output = child.wait_with_output().expect("it ends");
         panic!(

@@ -104,15 +104,18 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds those of the workspace.
-    pub(crate) fn find() -> io::Result<Self> {
+    /// Builds those of the workspace, or the server only.
+    pub(crate) fn find(only_server: bool) -> io::Result<Self> {
         let this = std::env::current_exe()?;
         // Beside the directory of this program.
         let release = this.ancestors().nth(2).unwrap_or_else(|| Path::new("."));
-        build(&["smtp-cli", "smtp-mock"], release.parent().unwrap_or(release), &[])?;
+        let packages: &[&str] = if only_server { &["smtp-mock"] } else { &["smtp-cli", "smtp-mock"] };
+        build(packages, release.parent().unwrap_or(release), &[])?;
         let linked = release.with_file_name("static");
         let linked = match (of_openssl("libdir"), of_openssl("includedir")) {
-            (Some(libraries), Some(headers)) if Path::new(&libraries).join("libssl.a").exists() => {
+            (Some(libraries), Some(headers))
+                if !only_server && Path::new(&libraries).join("libssl.a").exists() =>
+            {
                 let variables = [("STATIC", "1"), ("LIB_DIR", &libraries), ("INCLUDE_DIR", &headers)];
                 build(&["smtp-cli"], &linked, &variables)?;
                 Some(linked.join("release").join("smtp-cli"))

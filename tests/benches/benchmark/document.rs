@@ -89,6 +89,11 @@ impl Document {
         Self { text }
     }
 
+    /// Begins with the head of a document that exists.
+    pub(crate) fn beginning_with(head: &str) -> Self {
+        Self { text: format!("{}\n\n", head.trim_end()) }
+    }
+
     /// Adds a section.
     pub(crate) fn add(&mut self, section: &str) {
         self.text.push_str(section.trim_end());
@@ -99,6 +104,11 @@ impl Document {
     pub(crate) fn markdown(&self) -> String {
         format!("{}\n", self.text.trim_end())
     }
+}
+
+/// What stands above the sections of a document that exists.
+pub(crate) fn head_of(document: &str) -> Option<&str> {
+    document.find("\n## ").map(|end| &document[..end])
 }
 
 /// The section of that title in a document that exists.

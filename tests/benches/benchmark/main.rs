@@ -15,6 +15,7 @@ mod growth;
 mod large;
 mod latency;
 mod load;
+mod mailers;
 mod process;
 mod relay;
 mod servers;
@@ -22,6 +23,7 @@ mod single;
 
 use clients::{Lettre, Programs};
 use document::{Document, Section};
+use mailers::sender::Job;
 use std::path::Path;
 use std::process::ExitCode;
 use std::{env, io};
@@ -29,9 +31,14 @@ use std::{env, io};
 /// A section: its title, and what measures it.
 type Part = (&'static str, fn(&Programs) -> io::Result<Section>);
 
+const MAILERS: &str = "Mailers of applications";
+const MEMORY: &str = "Memory of open connections";
+
 /// In the order in which they are written.
-const PARTS: [Part; 6] = [
+const PARTS: [Part; 8] = [
     ("Messages per second", load::measure),
+    (MAILERS, mailers::measure),
+    (MEMORY, mailers::memory::measure),
     ("System calls and instructions", counts::measure),
     ("A round trip of 20 ms", latency::measure),
     ("Large messages", large::measure),
@@ -45,6 +52,8 @@ fn main() -> ExitCode {
         // This program is also what measures one process, and one of the peers.
         Some(process::LAUNCH) => process::launch(&arguments[1..]),
         Some(clients::LETTRE) => Lettre::parse(&arguments[1..]).and_then(|run| run.send()),
+        Some(mailers::sender::SENDER) => Job::parse(&arguments[1..]).and_then(|job| job.run()),
+        Some(mailers::memory::HOLDER) => mailers::memory::hold(&arguments[1..]),
         _ if arguments.iter().any(|argument| argument == "--bench") => {
             let wanted: Vec<_> =
                 arguments.iter().filter(|argument| *argument != "--bench").cloned().collect();
@@ -63,11 +72,13 @@ fn main() -> ExitCode {
 }
 
 fn measure(wanted: &[String]) -> io::Result<()> {
-    let programs = Programs::find()?;
     let is_wanted = |title: &str| {
         let title = title.to_lowercase();
         wanted.is_empty() || wanted.iter().any(|word| title.contains(&word.to_lowercase()))
     };
+    // The sections of the libraries need no program but the server.
+    let of_libraries = |title: &str| title == MAILERS || title == MEMORY;
+    let programs = Programs::find(PARTS.iter().all(|(title, _)| !is_wanted(title) || of_libraries(title)))?;
     let mut measured = Vec::new();
     for (title, part) in PARTS.into_iter().filter(|(title, _)| is_wanted(title)) {
         measured.push((title, part(&programs)?.markdown(title)));
@@ -75,7 +86,9 @@ fn measure(wanted: &[String]) -> io::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));
     let file = root.join("BENCHMARKS.md");
     let before = std::fs::read_to_string(&file).unwrap_or_default();
-    let mut document = Document::new(&programs);
+    // What says of which machine and versions the sections are stays with those that stay.
+    let head = document::head_of(&before).filter(|_| measured.len() < PARTS.len());
+    let mut document = head.map_or_else(|| Document::new(&programs), Document::beginning_with);
     for (title, _) in PARTS {
         let now = measured.iter().find(|(of, _)| *of == title).map(|(_, section)| section.as_str());
         if let Some(section) = now.or_else(|| document::section_of(&before, title)) {

@@ -63,11 +63,28 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
+/// A processor that a process is kept on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Core {
+    /// The first one.
+    First,
+    /// The last one.
+    Last,
+}
+
 /// The words that keep a process on the last processor, where they can.
 pub(crate) fn pinned(words: Vec<OsString>) -> Vec<OsString> {
-    let last = std::thread::available_parallelism().map_or(0, |count| count.get() - 1);
+    pinned_to(Core::Last, words)
+}
+
+/// The words that keep a process on this processor, where they can.
+pub(crate) fn pinned_to(core: Core, words: Vec<OsString>) -> Vec<OsString> {
+    let core = match core {
+        Core::First => 0,
+        Core::Last => std::thread::available_parallelism().map_or(0, |count| count.get() - 1),
+    };
     if cfg!(target_os = "linux") {
-        let taskset = ["taskset".into(), "-c".into(), last.to_string().into()];
+        let taskset = ["taskset".into(), "-c".into(), core.to_string().into()];
         taskset.into_iter().chain(words).collect()
     } else {
         words

@@ -1,7 +1,7 @@
 //! Provides the servers: Postfix's smtp-sink, and `smtp-mock --sink`.
 
 use super::clients::Programs;
-use super::process::pinned;
+use super::process::{Core, pinned, pinned_to};
 use std::ffi::OsString;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
@@ -50,7 +50,16 @@ impl Server {
 
     /// `smtp-mock --sink`.
     pub(crate) fn mock(programs: &Programs) -> io::Result<Self> {
-        let words = pinned(vec![programs.mock.clone().into(), "--sink".into()]);
+        Self::mock_with(programs, Core::Last, &[])
+    }
+
+    /// `smtp-mock --sink` with these options, on this processor, with as many descriptors as it may have.
+    pub(crate) fn mock_with(programs: &Programs, core: Core, options: &[String]) -> io::Result<Self> {
+        let mut words: Vec<OsString> =
+            ["sh", "-c", "ulimit -n $(ulimit -H -n); exec \"$@\"", "sh"].map(Into::into).to_vec();
+        words.extend([programs.mock.clone().into(), "--sink".into()]);
+        words.extend(options.iter().map(Into::into));
+        let words = pinned_to(core, words);
         let mut child = Command::new(&words[0])
             .args(&words[1..])
             .stdin(Stdio::null())

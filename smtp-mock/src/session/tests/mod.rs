@@ -257,7 +257,7 @@ fn starttls_forgets_everything_and_throws_clear_octets_away() {
     assert!(talk.send("MAIL FROM:<>\r\n").starts_with("503"));
     assert!(talk.send("EHLO x.test\r\n").contains("AUTH PLAIN"));
     assert!(talk.send("STARTTLS\r\n").starts_with("503"));
-    assert!(talk.faults().contains(&Fault::OctetsBehindStarttls));
+    assert!(talk.faults().contains(&Fault::OctetsAfterStarttls));
     assert!(talk.faults().contains(&Fault::MissingHelloAfterTls));
 }
 

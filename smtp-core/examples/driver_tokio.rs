@@ -1,7 +1,7 @@
 //! A driver for tokio that reads while it writes: sends one message, without TLS.
 //!
 //! ```text
-//! cargo run -p smtp-core --example tokio -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
+//! cargo run -p smtp-core --example driver_tokio -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
 //! ```
 
 use smtp_core::{
@@ -16,7 +16,7 @@ use tokio::time::{sleep_until, timeout};
 async fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [server, from, to @ ..] = arguments.as_slice() else {
-        return Err("usage: tokio SERVER:PORT FROM TO... <MESSAGE".into());
+        return Err("usage: driver_tokio SERVER:PORT FROM TO... <MESSAGE".into());
     };
     let mut message = Vec::new();
     tokio::io::stdin().read_to_end(&mut message).await?;

@@ -1,7 +1,7 @@
 //! A driver for `std::net`: sends one message from standard input, without TLS.
 //!
 //! ```text
-//! cargo run -p smtp-core --example blocking -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
+//! cargo run -p smtp-core --example driver_blocking -- 127.0.0.1:2525 alice@example.org bob@example.net <message.eml
 //! ```
 
 use smtp_core::{
@@ -16,7 +16,7 @@ use std::time::Duration;
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [server, from, to @ ..] = arguments.as_slice() else {
-        return Err("usage: blocking SERVER:PORT FROM TO... <MESSAGE".into());
+        return Err("usage: driver_blocking SERVER:PORT FROM TO... <MESSAGE".into());
     };
     let to: Vec<&str> = to.iter().map(String::as_str).collect();
     for (to, outcome) in to.iter().zip(send(server, from, &to, &mut std::io::stdin().lock())?) {
