@@ -1,6 +1,5 @@
 //! Composes a message from its options, and asks for what is missing where somebody sits.
 
-mod bare_text;
 mod existing;
 mod signing;
 

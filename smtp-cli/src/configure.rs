@@ -44,7 +44,7 @@ fn show(show: &ShowArgs, global: &GlobalArgs, terminal: &mut Terminal) -> Result
     for setting in &layers.settings {
         let may_hold_password = options.has(&setting.option, args::Rule::MayHoldPassword);
         let shown = |value: &OsString| match value.to_string_lossy() {
-            value if may_hold_password => args::Proxy::masked(&value),
+            value if may_hold_password => masked(&value),
             value => value.into_owned(),
         };
         let values: Vec<_> = setting.values.iter().map(shown).collect();
@@ -99,6 +99,14 @@ fn of_send<'r, const N: usize>(
         return Layers::new(command, options, matches, configuration, terminal);
     }
     Err(Error::new(Exit::SOFTWARE, "a fault of this program: settings ask for help"))
+}
+
+/// The text of a URL with its password masked, also where it is none.
+fn masked(text: &str) -> String {
+    let (scheme, rest) = text.split_once("://").map_or(("", text), |(scheme, rest)| (scheme, rest));
+    let login = rest.rsplit_once('@').and_then(|(login, host)| Some((login.split_once(':')?.0, host)));
+    let separator = if scheme.is_empty() { "" } else { "://" };
+    login.map_or_else(|| text.to_string(), |(user, host)| format!("{scheme}{separator}{user}:***@{host}"))
 }
 
 /// Reads every file and every account, so that what is wrong is said.

@@ -1,7 +1,7 @@
 //! Defines [`Error`], one line that says what went wrong and the exit status that it has.
 
 use crate::exit::Exit;
-use smtp_core::is_shown;
+pub(crate) use smtp_core::Escaped;
 use smtp_core::mailer::ErrorKind;
 use std::fmt;
 use std::path::Path;
@@ -67,26 +67,6 @@ impl fmt::Display for Error {
     }
 }
 
-/// A text from elsewhere with which nobody can play with a terminal: what that would obey is escaped.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut rest = self.0;
-        while let Some(place) = rest.find(|character| !is_shown(character)) {
-            let (shown, escaped) = rest.split_at(place);
-            f.write_str(shown)?;
-            let mut characters = escaped.chars();
-            if let Some(character) = characters.next() {
-                write!(f, "{}", character.escape_default())?;
-            }
-            rest = characters.as_str();
-        }
-        f.write_str(rest)
-    }
-}
-
 impl std::error::Error for Error {}
 
 /// What this program found while smtp-core worked for it: it comes back in the same words.
@@ -120,12 +100,6 @@ impl fmt::Display for Reworded<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn control_characters_are_shown_not_obeyed() {
-        let error = Error::usage("bad name \u{1b}]0;title\u{7}\r\n\u{202e}x");
-        assert_eq!(error.to_string(), "bad name \\u{1b}]0;title\\u{7}\\r\\n\\u{202e}x");
-    }
 
     #[test]
     fn errors_of_the_system_are_reworded() {

@@ -1,6 +1,6 @@
 //! Defines [`Exit`], the exit statuses, and the one place that says which of them a failure has.
 
-use smtp_core::{Cause, Outcome, Reason, Reply, Timer, Verb};
+use smtp_core::{Cause, Outcome, Reason, Reply, Verb};
 
 /// An exit status: those of BSD's `sysexits.h`, and 79 and 80 for what it has no word for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -166,53 +166,4 @@ pub(crate) fn meanings(before: &str, behind: &str) -> String {
 /// Whether an outcome only follows from that of another recipient, so that it says nothing by itself.
 pub(crate) const fn is_consequence(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Unsent(Reason::AnotherRefused | Reason::Prerequisite))
-}
-
-/// The phase of `--timeout` that a timer belongs to.
-pub(crate) const fn phase(timer: Timer) -> &'static str {
-    match timer {
-        Timer::Reset | Timer::Noop | Timer::LastWords => Timer::Other.name(),
-        timer => timer.name(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use smtp_core::Code;
-
-    fn reply(code: u16) -> Reply {
-        Reply::new(Code::new(code).unwrap(), "text")
-    }
-
-    fn refused(verb: Verb, code: u16) -> Outcome {
-        Outcome::Refused { verb, reply: reply(code) }
-    }
-
-    #[test]
-    fn outcomes_have_the_statuses_of_the_table() {
-        let accepted = || Outcome::Accepted(reply(250));
-        let unknown = Outcome::Unconfirmed(Cause::Lost);
-        for (outcomes, status) in [
-            (vec![accepted(), accepted()], 0),
-            (vec![accepted(), refused(Verb::Rcpt, 550)], 79),
-            (vec![accepted(), refused(Verb::Rcpt, 450)], 79),
-            (vec![unknown, refused(Verb::Rcpt, 550)], 80),
-            (vec![refused(Verb::Rcpt, 550), refused(Verb::Rcpt, 553)], 67),
-            (vec![refused(Verb::Rcpt, 550), refused(Verb::Rcpt, 450)], 75),
-            (vec![refused(Verb::Mail, 553)], 65),
-            (vec![refused(Verb::Mail, 530)], 77),
-            (vec![refused(Verb::Data, 554)], 65),
-            (vec![refused(Verb::Message, 552)], 65),
-            (vec![refused(Verb::Message, 451)], 75),
-            (vec![Outcome::Unsent(Reason::AnotherRefused), refused(Verb::Rcpt, 550)], 67),
-            (vec![Outcome::Unsent(Reason::NotOffered("SMTPUTF8"))], 69),
-            (vec![Outcome::Unsent(Reason::TooLarge { limit: 1 })], 65),
-            (vec![Outcome::Unsent(Reason::Closed(Cause::Lost))], 75),
-            (vec![Outcome::Unsent(Reason::Closed(Cause::Unavailable(reply(421))))], 75),
-            (vec![Outcome::Unsent(Reason::Aborted)], 66),
-        ] {
-            assert_eq!(Exit::of_outcomes(&outcomes).status(), status, "{outcomes:?}");
-        }
-    }
 }

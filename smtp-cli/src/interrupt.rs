@@ -176,23 +176,3 @@ fn end(_signal: usize) -> ! {
     // STATUS_CONTROL_C_EXIT
     std::process::exit(0xc000_013a_u32.cast_signed())
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_sleep_ends_at_its_time_or_when_it_is_interrupted() {
-        let interrupt = Interrupt::default();
-        let begin = Instant::now();
-        interrupt.sleep(Duration::from_millis(150));
-        assert!(begin.elapsed() >= Duration::from_millis(150));
-        assert!(interrupt.check().is_ok());
-        interrupt.request();
-        interrupt.sleep(Duration::from_mins(1));
-        assert!(begin.elapsed() < Duration::from_secs(30));
-        let error = interrupt.check().unwrap_err();
-        assert_eq!(error.exit(), Exit::TEMPORARY);
-        assert!(error.to_string().starts_with("interrupted by "), "{error}");
-    }
-}

@@ -13,7 +13,6 @@
 
 mod args;
 mod bundled;
-mod command;
 mod compose;
 mod config;
 mod configure;

@@ -1,12 +1,13 @@
 //! Provides the login: where the password comes from, and the mechanisms that use it.
 
-use crate::command;
-use crate::error::{Error, Escaped, Result};
+use crate::error::{Error, Escaped, Result, Reworded};
 use crate::exit::Exit;
 use crate::interrupt::Interrupt;
 use crate::terminal::Terminal;
 use smtp_core::Secret;
-use smtp_core::mailer;
+use smtp_core::blocking::{CommandError, first_line_of};
+use smtp_core::mailer::{self, LoginKind};
+use std::error::Error as _;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -24,34 +25,6 @@ pub(crate) struct Login {
     /// Where the password or token comes from; `None` where there is none.
     pub(crate) secret: Option<PasswordSource>,
 }
-
-/// What a login is done with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum LoginKind {
-    /// A user name and a password.
-    Password,
-    /// A user name and an OAuth token.
-    Token,
-    /// The certificate of the handshake.
-    Certificate,
-    /// Nothing.
-    Anonymous,
-}
-
-/// The mechanisms that are known.
-pub(crate) const MECHANISMS: [&str; 11] = [
-    "SCRAM-SHA-256-PLUS",
-    "SCRAM-SHA-1-PLUS",
-    "SCRAM-SHA-256",
-    "SCRAM-SHA-1",
-    "CRAM-MD5",
-    "PLAIN",
-    "LOGIN",
-    "OAUTHBEARER",
-    "XOAUTH2",
-    "EXTERNAL",
-    "ANONYMOUS",
-];
 
 /// Where a password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,8 +114,15 @@ fn file(path: &Path) -> Result<Secret> {
 /// The first line that a command prints, which `option` names.
 fn output(option: &str, command: &str, limit: Duration, interrupt: &Interrupt) -> Result<Secret> {
     let _armed = interrupt.arm();
-    let line = command::first_line(command, &interrupt.until(Instant::now() + limit)).map_err(|why| {
-        let failed = || Error::new(Exit::NO_INPUT, format!("the {option} {command:?} {why}"));
+    let line = first_line_of(command, &interrupt.until(Instant::now() + limit)).map_err(|why| {
+        let more = match &why {
+            CommandError::TimedOut => "; give it more by --timeout auth=DUR".to_string(),
+            why => {
+                let cause = why.source().and_then(|cause| cause.downcast_ref());
+                cause.map(|cause| format!(": {}", Reworded(cause))).unwrap_or_default()
+            }
+        };
+        let failed = || Error::new(Exit::NO_INPUT, format!("the {option} {command:?} {why}{more}"));
         interrupt.check().err().unwrap_or_else(failed)
     })?;
     if line.len() > LONGEST {
@@ -171,92 +151,11 @@ impl Login {
     pub(crate) fn with_secret(&self, secret: Option<&Secret>) -> mailer::Login {
         let secret = || secret.cloned().unwrap_or_else(|| Secret::from(""));
         let login = match self.kind {
-            LoginKind::Password => mailer::Login::password(&self.user, secret()),
             LoginKind::Token => mailer::Login::token(&self.user, secret()),
             LoginKind::Certificate => mailer::Login::certificate(),
             LoginKind::Anonymous => mailer::Login::anonymous(&self.user),
+            _ => mailer::Login::password(&self.user, secret()),
         };
         login.with_mechanisms(&self.mechanisms)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::terminal::Stream;
-
-    const LIMIT: Duration = Duration::from_mins(1);
-
-    fn of_command(command: &str) -> PasswordSource {
-        PasswordSource::Command { option: "--password-command", command: command.to_string() }
-    }
-
-    fn terminal() -> Terminal {
-        Terminal::detached(Stream::new(std::io::sink()), Stream::new(std::io::sink()))
-    }
-
-    #[test]
-    fn the_first_line_is_the_password_without_its_end() {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        for text in ["pass word", "pass word\n", "pass word\r\nmore\n"] {
-            std::fs::write(file.path(), text).unwrap();
-            let secret =
-                PasswordSource::File(file.path().into()).read("you", LIMIT, &mut terminal()).unwrap();
-            assert_eq!(secret.expose(), b"pass word");
-        }
-        std::fs::write(file.path(), vec![b'x'; 5000]).unwrap();
-        let error = PasswordSource::File(file.path().into()).read("you", LIMIT, &mut terminal()).unwrap_err();
-        assert_eq!(error.exit(), Exit::NO_INPUT);
-    }
-
-    #[test]
-    fn a_command_prints_the_password() {
-        let read = |command: &str| of_command(command).read("you", LIMIT, &mut terminal());
-        assert_eq!(read("echo secret").unwrap().expose(), b"secret");
-        assert_eq!(read("exit 3").unwrap_err().exit(), Exit::NO_INPUT);
-        assert!(
-            read("echo")
-                .unwrap_err()
-                .to_string()
-                .ends_with(" \"echo\" printed no password: its first line is empty")
-        );
-    }
-
-    /// More than a pipe holds.
-    #[cfg(unix)]
-    #[test]
-    fn what_a_command_prints_behind_the_first_line_is_passed_over() {
-        let read = |command: &str| of_command(command).read("you", LIMIT, &mut terminal());
-        assert_eq!(read("set -e; echo secret; seq 1 100000").unwrap().expose(), b"secret");
-        let error = read("seq 1 100000 | tr -d '\\n'").unwrap_err();
-        assert!(error.to_string().contains("4096"), "{error}");
-    }
-
-    #[test]
-    fn nobody_is_asked_where_nobody_sits() {
-        let error = PasswordSource::Prompt.read("you", LIMIT, &mut terminal()).unwrap_err();
-        assert!(error.to_string().contains("--password-env"), "{error}");
-        let mut terminal = Terminal {
-            input_is_terminal: true,
-            password: Box::new(|question| {
-                assert_eq!(question, "Password of you: ");
-                Ok("typed".to_string())
-            }),
-            ..terminal()
-        };
-        assert_eq!(PasswordSource::Prompt.read("you", LIMIT, &mut terminal).unwrap().expose(), b"typed");
-        terminal.password = Box::new(|_| Err(std::io::ErrorKind::UnexpectedEof.into()));
-        assert_eq!(PasswordSource::Prompt.read("you", LIMIT, &mut terminal).unwrap_err().exit(), Exit::USAGE);
-    }
-
-    #[test]
-    fn a_variable_that_is_not_set_is_named() {
-        let mut terminal =
-            Terminal { environment: Box::new(|name| (name == "SET").then(|| "secret".into())), ..terminal() };
-        let read = |name: &str, terminal: &mut Terminal| {
-            PasswordSource::Variable(name.into()).read("you", LIMIT, terminal)
-        };
-        assert_eq!(read("SET", &mut terminal).unwrap().expose(), b"secret");
-        assert!(read("UNSET", &mut terminal).unwrap_err().to_string().contains("UNSET"));
     }
 }

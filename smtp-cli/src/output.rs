@@ -8,10 +8,10 @@ use crate::log_file::Log;
 use crate::report::Report;
 use crate::settings::{Encryption, Settings};
 use crate::terminal::{Stream, Terminal};
-use crate::transcript::{JsonLines, Observer, Recordings, Transcript};
+use crate::transcript::{self, JsonLines, Observer, Recordings};
 use indicatif::{ProgressBar, ProgressStyle};
 use log::Level;
-use smtp_core::{Content, Reply, Transmit, Verb};
+use smtp_core::{Content, Transmit};
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -126,13 +126,13 @@ impl Outputs {
     pub(crate) fn observers(&self, number: usize, settings: &Settings) -> Vec<Box<dyn Observer>> {
         let mut observers: Vec<Box<dyn Observer>> = Vec::new();
         if let Some(stream) = &self.terminal {
-            observers.push(Box::new(Transcript::new(stream.clone(), number).coloured(self.is_coloured)));
+            observers.push(transcript::text(stream.clone(), number, self.is_coloured));
         }
         match &self.file {
             Some((stream, true, _)) => {
                 observers.push(Box::new(JsonLines::new(stream.clone(), number, self.epoch)));
             }
-            Some((stream, false, _)) => observers.push(Box::new(Transcript::new(stream.clone(), number))),
+            Some((stream, false, _)) => observers.push(transcript::text(stream.clone(), number, false)),
             None => {}
         }
         if let Some(recordings) = &self.recordings {
@@ -140,7 +140,7 @@ impl Outputs {
         }
         if let Some(log) = self.log.as_ref().filter(|log| log.keeps(Level::Debug)) {
             let stream = Stream::new(LogLines { log: Arc::clone(log) });
-            observers.push(Box::new(Transcript::new(stream, number)));
+            observers.push(transcript::text(stream, number, false));
         }
         if let Some(bar) = self.bar.as_ref().filter(|_| self.counts_octets) {
             observers.push(Box::new(Progress(bar.clone())));
@@ -245,12 +245,6 @@ impl Observer for Progress {
         let message = transmit.spans().filter(|(content, _)| *content == Content::Message);
         self.0.inc(message.map(|(_, octets)| octets.len() as u64).sum());
     }
-
-    fn received(&mut self, _verb: Option<Verb>, _reply: &Reply, _is_wanted: bool, _is_secured: bool) {}
-
-    fn information(&mut self, _text: &str) {}
-
-    fn error(&mut self, _text: &str) {}
 }
 
 /// A stream that a bar makes room for.

@@ -6,11 +6,8 @@
 
 mod certificate;
 mod checks;
-mod facts;
-mod findings;
 mod handshake;
 mod line;
-mod old_tls;
 mod report;
 
 use crate::args::{Format, GlobalArgs, LoginArgs, ProbeArgs};
@@ -24,9 +21,9 @@ use crate::session::Session;
 use crate::settings::{Encryption, Run, Settings};
 use crate::terminal::Terminal;
 use crate::transcript::Observer;
-use facts::{Facts, Offer};
-use smtp_core::mailer::Until;
-use smtp_core::{Protocol, Reply, Transmit, Verb};
+use smtp_core::mailer::{self, Until};
+use smtp_core::probe::{Facts, Offer, findings};
+use smtp_core::{Protocol, Reply, Verb};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -55,7 +52,7 @@ pub(crate) fn probe(
     let seen = look(&settings, args.connection.insecure, now, &|| outputs.observers(0, &settings));
     match &seen {
         Ok(facts) => {
-            outputs.log(true, &format!("probe {}: {} findings", facts.server, findings::of(facts).len()));
+            outputs.log(true, &format!("probe {}: {} findings", facts.server, findings(facts).len()));
         }
         Err(error) => outputs.log(false, &format!("probe {}: {error}", settings.destination)),
     }
@@ -77,7 +74,12 @@ type Observers<'a> = dyn Fn() -> Vec<Box<dyn Observer>> + 'a;
 fn look(settings: &Settings, is_trust_unwanted: bool, now: i64, observers: &Observers<'_>) -> Result<Facts> {
     // What is wrong with a certificate is to be told, and is no reason to see nothing else.
     let open = settings.unverified();
-    let mut facts = Facts { is_trust_unwanted, ..Facts::new(settings, now) };
+    let mut core = mailer::Settings::new(settings.destination.clone());
+    core.protocol = settings.protocol;
+    core.security = settings.encryption;
+    core.trust.name = Some(settings.tls_name.clone());
+    let mut facts = Facts::new(&core, now);
+    facts.is_trust_unwanted = is_trust_unwanted;
     see_session(&open, &mut facts, observers)?;
     if facts.is_secured {
         checks::handshake(settings, &open, &mut facts, observers);
@@ -170,8 +172,6 @@ impl Notes {
 }
 
 impl Observer for Notes {
-    fn sent(&mut self, _transmit: &Transmit, _is_secured: bool) {}
-
     fn received(&mut self, verb: Option<Verb>, reply: &Reply, _is_wanted: bool, _is_secured: bool) {
         let mut said = self.said();
         match verb {
@@ -184,8 +184,4 @@ impl Observer for Notes {
             Some(_) => {}
         }
     }
-
-    fn information(&mut self, _text: &str) {}
-
-    fn error(&mut self, _text: &str) {}
 }

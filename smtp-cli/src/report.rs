@@ -7,7 +7,7 @@ pub(crate) use json::Decision;
 pub(crate) use ledger::{Form, Ledger};
 
 use crate::error::{Error, Escaped};
-use crate::exit::{Exit, is_consequence, phase};
+use crate::exit::{Exit, is_consequence};
 use crate::outgoing::Mail;
 use crate::words::Words;
 use smtp_core::mailer::{self, Own, Reach, is_companion};
@@ -128,7 +128,7 @@ impl<'a> Report<'a> {
     /// What the server calls the message, as far as its last reply says so.
     fn queue_id(&self) -> Option<String> {
         self.mail.outcomes().iter().flatten().find_map(|outcome| match outcome {
-            Outcome::Accepted(reply) => queue_id(reply.text()),
+            Outcome::Accepted(reply) => reply.queue_id().map(String::from),
             _ => None,
         })
     }
@@ -328,16 +328,6 @@ impl Fate<'_> {
     }
 }
 
-/// The queue identifier in a reply, as the servers of this world write it.
-fn queue_id(text: &str) -> Option<String> {
-    const MARKS: [&str; 4] = ["queued as ", " id=", "Message accepted for delivery: ", "mail accepted: "];
-    let found = MARKS.iter().find_map(|mark| text.find(mark).map(|place| &text[place + mark.len()..]))?;
-    let id: String =
-        found.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_.+@".contains(*c)).collect();
-    let id = id.trim_end_matches('.');
-    (!id.is_empty()).then(|| id.to_string())
-}
-
 /// An outcome in words: which of the four it is, and why.
 pub(crate) fn words(outcome: &Outcome) -> (&'static str, String) {
     match outcome {
@@ -381,7 +371,7 @@ fn advice(verb: Verb, reply: &Reply) -> String {
 /// How the time is given that ran out, if it did.
 fn more_time(cause: &Cause) -> String {
     match cause {
-        Cause::TimedOut(timer) => format!("; give it more by --timeout {}=DUR", phase(*timer)),
+        Cause::TimedOut(timer) => format!("; give it more by --timeout {}=DUR", timer.phase().name()),
         _ => String::new(),
     }
 }
@@ -417,10 +407,6 @@ mod tests {
         Words::new(&crate::settings::example("mx.example.org"))
     }
 
-    fn error(outcomes: Vec<Outcome>) -> String {
-        Report::new(&mail(outcomes), None, &words()).error().unwrap().to_string()
-    }
-
     #[test]
     fn each_recipient_has_a_line() {
         let mail = mail(vec![
@@ -432,19 +418,6 @@ mod tests {
             "accepted  a@example.org     250 2.0.0 queued / as \\u{1b}[2J7\n\
              refused   long@example.org  at RCPT: 550 5.1.1 none\n"
         );
-    }
-
-    #[test]
-    fn queue_identifiers_are_found() {
-        for (text, id) in [
-            ("2.0.0 Ok: queued as 4XyZ1", Some("4XyZ1")),
-            ("OK id=1rAbCd-000000001Ab-0x2Y", Some("1rAbCd-000000001Ab-0x2Y")),
-            ("2.0.0 queued as 1.1", Some("1.1")),
-            ("thanks", None),
-            ("queued as \u{1b}", None),
-        ] {
-            assert_eq!(queue_id(text).as_deref(), id, "{text}");
-        }
     }
 
     #[test]
@@ -470,30 +443,5 @@ mod tests {
             assert_eq!((exit, text.as_str()), (66, "x.pdf has shrunk; the message was not sent"));
         }
         assert_eq!(said(Outcome::Accepted(reply(250, "ok")), Some(Outcome::Accepted(reply(250, "ok")))).0, 0);
-    }
-
-    #[test]
-    fn the_error_names_what_was_refused() {
-        let refused = |verb, code| Outcome::Refused { verb, reply: reply(code, "no") };
-        let text = error(vec![refused(Verb::Mail, 550)]);
-        assert!(
-            text.starts_with("the sender <you@example.org> was refused: 550 no; use the address"),
-            "{text}"
-        );
-        let text = error(vec![refused(Verb::Message, 451)]);
-        assert!(text.starts_with("the message was refused: 451 no; "), "{text}");
-        assert_eq!(
-            error(vec![refused(Verb::Rcpt, 550), Outcome::Accepted(reply(250, "ok"))]),
-            "1 of 2 recipients did not get it: a@example.org at RCPT: 550 no"
-        );
-        assert_eq!(
-            error(vec![refused(Verb::Rcpt, 550), Outcome::Unsent(Reason::AnotherRefused)]),
-            "1 of 2 recipients was refused, so --require-all sent it to none: a@example.org at RCPT: 550 no"
-        );
-        assert_eq!(error(vec![Outcome::Unsent(Reason::Closed(Cause::Lost))]), "the words of the session");
-        assert!(error(vec![Outcome::Unconfirmed(Cause::Lost)]).contains("unknown"));
-        assert!(
-            Report::new(&mail(vec![Outcome::Accepted(reply(250, "ok"))]), None, &words()).error().is_none()
-        );
     }
 }

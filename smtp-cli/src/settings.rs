@@ -1,14 +1,14 @@
 //! Defines [`Settings`]: what the arguments mean for a connection.
 
-use crate::args::{AuthChoice, ConnectionArgs, LoginArgs, Pin, ProtocolName, Scheme, Server, TlsMode};
+use crate::args::{AuthChoice, ConnectionArgs, LoginArgs, ProtocolName, Scheme, Server, TlsMode};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
-use crate::login::{Login, LoginKind, PasswordSource};
+use crate::login::{Login, PasswordSource};
 use crate::words::Words;
 use smtp_core::blocking::{Connector, Opener};
-use smtp_core::mailer::{self, Identity};
+use smtp_core::mailer::{self, Identity, LoginKind, Pin};
 pub(crate) use smtp_core::mailer::{Family, Route, Security as Encryption, Server as Destination};
-use smtp_core::{EhloDomain, Protocol, ProxyHeader, Secret, Timeouts, XclientAttribute};
+use smtp_core::{EhloDomain, Protocol, ProxyHeader, Secret, Timeouts, XclientAttribute, XclientAttributes};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -182,7 +182,7 @@ impl Settings {
                 .map(|keyword| keyword.to_ascii_uppercase())
                 .collect(),
             route: route(args),
-            xclient: args.xclient.as_ref().map(|attributes| attributes.0.clone()).unwrap_or_default(),
+            xclient: args.xclient.clone().map(XclientAttributes::into_vec).unwrap_or_default(),
             destination,
             interrupt: Interrupt::default(),
         }
@@ -238,7 +238,7 @@ impl Settings {
             trust.identity = Some(Identity::new(certificate, key));
         }
         trust.name = Some(self.tls_name.clone());
-        trust.pin = self.trust.pin.map(|pin| mailer::Pin::new(pin.0));
+        trust.pin = self.trust.pin;
         trust.any_certificate = self.trust.anything;
         Ok(trust)
     }
@@ -294,8 +294,8 @@ fn route(args: &ConnectionArgs) -> Route {
         _ => None,
     };
     route.bind = args.bind;
-    route.proxy = args.proxy.as_ref().map(mailer::Proxy::from);
-    route.header = args.proxy_header.map(mailer::HeaderTemplate::from);
+    route.proxy.clone_from(&args.proxy);
+    route.header = args.proxy_header;
     route
 }
 

@@ -1,16 +1,14 @@
 //! Provides what a terminal gets of texts from elsewhere: what it would obey is escaped, whatever the form.
 //!
-//! Which characters these are is [`smtp_core::is_shown`]'s word. [`Escaped`](crate::error::Escaped) is for a part of a
-//! line, [`lines`] for whole lines, [`json`] for documents, and [`Octets`] for messages.
+//! Which characters these are is [`smtp_core::is_shown`]'s word. [`Escaped`](smtp_core::Escaped) is for a part of a
+//! line, [`lines`] for whole lines, [`json`] for documents, and [`smtp_mime::EscapedWriter`] for messages.
 
-use crate::error::Escaped;
 use serde::Serialize;
 use smtp_core::is_shown;
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, Write};
 
-/// Lines for people: their ends and tabs stay, everything else is as [`Escaped`] shows it.
+/// Lines for people: their ends and tabs stay, everything else is as [`Escaped`](smtp_core::Escaped) shows it.
 pub(crate) fn lines(text: &str) -> Cow<'_, str> {
     escaped(text, &['\n', '\t'], |character, escaped| escaped.extend(character.escape_default()))
 }
@@ -56,110 +54,10 @@ fn escaped<'a>(text: &'a str, stay: &[char], escape: impl Fn(char, &mut String))
     Cow::Owned(escaped)
 }
 
-/// Writes a message to a terminal, line by line: its line ends stay line ends, its octets that are no UTF-8 are shown as
-/// numbers.
-#[derive(Debug)]
-pub(crate) struct Octets<W: Write> {
-    writer: W,
-    line: Vec<u8>,
-}
-
-/// Of a line without end so much is gathered, which holds any character whole.
-const LONGEST: usize = 64 * 1024;
-
-impl<W: Write> Octets<W> {
-    pub(crate) const fn new(writer: W) -> Self {
-        Self { writer, line: Vec::new() }
-    }
-
-    /// Writes what is left.
-    pub(crate) fn end(mut self) -> io::Result<()> {
-        self.put(true)?;
-        self.writer.flush()
-    }
-
-    /// Writes the line that was gathered; one that goes on keeps the octets of a character that may not be whole yet.
-    fn put(&mut self, is_end: bool) -> io::Result<()> {
-        let kept = if is_end { 0 } else { unfinished(&self.line) };
-        let rest = self.line.split_off(self.line.len() - kept);
-        let line = std::mem::replace(&mut self.line, rest);
-        let (line, end) = match line.strip_suffix(b"\n") {
-            Some(line) => (line.strip_suffix(b"\r").unwrap_or(line), "\n"),
-            None => (&line[..], ""),
-        };
-        let mut text = String::with_capacity(line.len() + 1);
-        for chunk in line.utf8_chunks() {
-            let parts = chunk.valid().split('\t').map(Escaped);
-            for (index, part) in parts.enumerate() {
-                // Writing to a string cannot fail.
-                let _ = write!(text, "{}{part}", if index > 0 { "\t" } else { "" });
-            }
-            for octet in chunk.invalid() {
-                let _ = write!(text, "\\x{octet:02x}");
-            }
-        }
-        text.push_str(end);
-        self.writer.write_all(text.as_bytes())
-    }
-}
-
-/// How many octets at the end may be the beginning of a character, or of a line end.
-fn unfinished(octets: &[u8]) -> usize {
-    if octets.ends_with(b"\r") {
-        return 1;
-    }
-    let end = octets.utf8_chunks().last().map(|chunk| chunk.invalid()).unwrap_or_default();
-    // What is wrong already stays wrong, whatever follows.
-    if std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none()) { end.len() } else { 0 }
-}
-
-impl<W: Write> Write for Octets<W> {
-    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
-        for part in octets.split_inclusive(|&octet| octet == b'\n') {
-            for part in part.chunks(LONGEST) {
-                self.line.extend_from_slice(part);
-                let is_end = part.ends_with(b"\n");
-                if is_end || self.line.len() >= LONGEST {
-                    self.put(is_end)?;
-                }
-            }
-        }
-        Ok(octets.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.writer.flush()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn octets(message: &[u8], cut: usize) -> String {
-        let mut written = Vec::new();
-        let mut octets = Octets::new(&mut written);
-        octets.write_all(&message[..cut]).unwrap();
-        octets.write_all(&message[cut..]).unwrap();
-        octets.end().unwrap();
-        String::from_utf8(written).unwrap()
-    }
-
-    #[test]
-    fn a_message_is_shown_and_not_obeyed_at_every_cut() {
-        let message = b"Subject: \x1b[2J\r\n\r\n\xc3\xbc\t\xc2\x9b \xff\xe2\x80\xae a\rb\r\nend\r";
-        let shown = "Subject: \\u{1b}[2J\n\nü\t\\u{9b} \\xff\\u{202e} a\\rb\nend\\r";
-        (0..=message.len()).for_each(|cut| assert_eq!(octets(message, cut), shown, "{cut}"));
-    }
-
-    #[test]
-    fn a_line_without_end_is_shown_in_parts_that_cut_no_character() {
-        let message = format!("x{}", "ü".repeat(LONGEST));
-        assert_eq!(octets(message.as_bytes(), 0), message);
-        let long = vec![0xe2; LONGEST + 3];
-        assert_eq!(octets(&long, 7), "\\xe2".repeat(LONGEST + 3));
-    }
 
     #[test]
     fn lines_stay_lines() {

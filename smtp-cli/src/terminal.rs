@@ -149,7 +149,7 @@ impl Terminal {
         write: impl FnOnce(&mut dyn Write) -> io::Result<()>,
     ) -> crate::error::Result<()> {
         let written = if self.output_is_terminal {
-            let mut octets = shown::Octets::new(&mut self.output);
+            let mut octets = smtp_mime::EscapedWriter::new(&mut self.output);
             write(&mut octets).and_then(|()| octets.end())
         } else {
             write(&mut self.output).and_then(|()| self.output.flush())

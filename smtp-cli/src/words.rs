@@ -1,7 +1,7 @@
 //! Provides [`Words`]: the errors of smtp-core in this program's words, with their exit status and what to try.
 
 use crate::error::{Error, Reworded};
-use crate::exit::{Exit, phase};
+use crate::exit::Exit;
 use crate::settings::{Encryption, Settings};
 use crate::transcript::Observer;
 use smtp_core::mailer::{
@@ -81,9 +81,9 @@ impl Words {
         }
     }
 
-    /// Observers of smtp-core that tell these.
-    pub(crate) fn observers(&self, observers: Vec<Box<dyn Observer>>) -> Vec<Box<dyn mailer::Observer>> {
-        let telling = |inner| Box::new(Telling { inner, words: self.clone() }) as Box<dyn mailer::Observer>;
+    /// The same observers, which are told these words.
+    pub(crate) fn observers(&self, observers: Vec<Box<dyn Observer>>) -> Vec<Box<dyn Observer>> {
+        let telling = |inner| Box::new(Telling { inner, words: self.clone() }) as Box<dyn Observer>;
         observers.into_iter().map(telling).collect()
     }
 
@@ -413,7 +413,7 @@ impl Words {
             }
             Cause::Unavailable(reply) => format!("{server} is not available: {reply}; try again later"),
             Cause::TimedOut(timer) => {
-                let phase = phase(*timer);
+                let phase = timer.phase().name();
                 let limit = self.settings.timeouts.limit(*timer).as_secs_f64();
                 let hint = match (timer, self.settings.encryption) {
                     (Timer::Greeting, Encryption::Implicit) => "",
@@ -594,13 +594,13 @@ fn hint(violation: &Violation, octets: &[u8]) -> &'static str {
     }
 }
 
-/// Tells an observer of this program, in words, what smtp-core notices.
+/// Tells an observer what smtp-core notices, in this program's words.
 struct Telling {
     inner: Box<dyn Observer>,
     words: Words,
 }
 
-impl mailer::Observer for Telling {
+impl Observer for Telling {
     fn sent(&mut self, transmit: &smtp_core::Transmit, is_secured: bool) {
         self.inner.sent(transmit, is_secured);
     }
@@ -610,24 +610,15 @@ impl mailer::Observer for Telling {
     }
 
     fn notice(&mut self, notice: &Notice<'_>) {
-        let text = match notice {
-            Notice::Connecting(address) => format!("connecting to {address}"),
-            Notice::ConnectingUnix(path) => format!("connecting to unix:{path}"),
-            Notice::Proxy(proxy) => {
-                format!("asking the proxy {proxy} to connect to {}", self.words.settings.destination)
-            }
-            Notice::Header(header) => self.words.settings.header_words(header),
-            Notice::Secured => "TLS is up".to_string(),
-            Notice::StartTlsRefused(_) => "STARTTLS was refused, going on in clear".to_string(),
-            Notice::ClosedWithoutQuit => {
-                "closing without QUIT, which would be a line of the message".to_string()
-            }
-            Notice::Ended => return self.inner.ended(),
+        let settings = &self.words.settings;
+        match notice {
+            Notice::Proxy(_) => self.inner.information(&format!("{notice} to {}", settings.destination)),
+            Notice::Header(header) => self.inner.information(&settings.header_words(header)),
             Notice::Failed(error) => {
-                return self.inner.error(&self.words.without_advice(error).to_string());
+                let error = self.words.without_advice(error).to_string();
+                self.inner.notice(&Notice::Error(&error));
             }
-            _ => return,
-        };
-        self.inner.information(&text);
+            notice => self.inner.notice(notice),
+        }
     }
 }

@@ -1,11 +1,14 @@
 //! Defines [`Config`] and its tables [`Timeouts`] and [`Limits`].
 
+mod changes;
 #[cfg(feature = "serde")]
 mod duration;
 #[cfg(feature = "serde")]
 mod limit;
 #[cfg(all(test, feature = "serde"))]
 mod tests;
+
+pub use changes::{TimeoutChanges, TimeoutError, duration as parse_duration};
 
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -201,6 +204,29 @@ impl Timeouts {
     }
 }
 
+impl Timeouts {
+    /// The limit of a timer, to be changed.
+    const fn limit_mut(&mut self, timer: Timer) -> &mut Duration {
+        match timer {
+            Timer::Connect => &mut self.connect,
+            Timer::Greeting => &mut self.greeting,
+            Timer::Hello => &mut self.hello,
+            Timer::Tls => &mut self.tls,
+            Timer::Auth => &mut self.auth,
+            Timer::Mail => &mut self.mail,
+            Timer::Rcpt => &mut self.rcpt,
+            Timer::Data => &mut self.data,
+            Timer::Block => &mut self.block,
+            Timer::End => &mut self.end,
+            Timer::Reset => &mut self.reset,
+            Timer::Noop => &mut self.noop,
+            Timer::Other => &mut self.other,
+            Timer::Quit => &mut self.quit,
+            Timer::LastWords => &mut self.last_words,
+        }
+    }
+}
+
 impl Default for Timeouts {
     fn default() -> Self {
         const fn minutes(count: u64) -> Duration {
@@ -263,6 +289,31 @@ pub enum Timer {
 }
 
 impl Timer {
+    /// The phases of [`TimeoutChanges`]; each other timer belongs to the [phase](Self::phase) `other`.
+    pub(crate) const PHASES: [Self; 12] = [
+        Self::Connect,
+        Self::Greeting,
+        Self::Hello,
+        Self::Tls,
+        Self::Auth,
+        Self::Mail,
+        Self::Rcpt,
+        Self::Data,
+        Self::Block,
+        Self::End,
+        Self::Other,
+        Self::Quit,
+    ];
+
+    /// The phase of [`TimeoutChanges`] that limits this timer.
+    #[must_use]
+    pub const fn phase(self) -> Self {
+        match self {
+            Self::Reset | Self::Noop | Self::LastWords => Self::Other,
+            timer => timer,
+        }
+    }
+
     /// The name of the phase, for messages.
     #[must_use]
     pub const fn name(self) -> &'static str {

@@ -176,6 +176,7 @@ mod mask;
 #[allow(clippy::std_instead_of_core, clippy::std_instead_of_alloc)]
 mod network;
 mod parameter;
+pub mod probe;
 mod proxy_header;
 pub mod reply;
 mod secret;
@@ -202,7 +203,9 @@ pub use auth::{
 #[cfg(feature = "scram")]
 pub use auth::{Scram, ScramHash};
 pub use client::Client;
-pub use config::{Config, Limits, Protocol, Reveal, Timeouts, Timer};
+pub use config::{
+    Config, Limits, Protocol, Reveal, TimeoutChanges, TimeoutError, Timeouts, Timer, parse_duration,
+};
 pub use envelope::{BodyType, Envelope, Recipient};
 pub use event::{End, Event, Goal, Input, Outcome, Output, Verb};
 pub use extension_parameters::{
@@ -215,8 +218,8 @@ pub use parameter::Parameter;
 pub use proxy_header::{MixedFamilies, ProxyHeader};
 pub use reply::{Code, EnhancedCode, Explanation, Fault, Next, Occasion, Reply, Severity, explain};
 pub use secret::Secret;
-pub use shown::is_shown;
+pub use shown::{Escaped, is_shown};
 pub use text::Text;
 pub use time::Instant;
 pub use transmit::{Content, Transmit};
-pub use xclient::{XclientAttribute, XclientLogin};
+pub use xclient::{XclientAttribute, XclientAttributes, XclientError, XclientLogin};

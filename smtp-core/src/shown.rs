@@ -1,4 +1,6 @@
-//! Defines [`is_shown`], which tells printable characters from those that control a terminal.
+//! Defines [`is_shown`], which tells printable characters from those that control a terminal, and [`Escaped`].
+
+use core::fmt;
 
 /// Returns whether a character from an untrusted source can be shown unchanged.
 ///
@@ -22,6 +24,31 @@ pub const fn is_shown(character: char) -> bool {
             | '\u{2028}'..='\u{202e}'
             | '\u{2066}'..='\u{206f}'
     )
+}
+
+/// A text from an untrusted source, printed with every character escaped that is not [shown](is_shown).
+///
+/// ```
+/// assert_eq!(smtp_core::Escaped("a\u{1b}[2J\r\n").to_string(), "a\\u{1b}[2J\\r\\n");
+/// ```
+#[derive(Clone, Copy, Debug)]
+#[allow(clippy::exhaustive_structs)] // it is its text
+pub struct Escaped<'a>(pub &'a str);
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut rest = self.0;
+        while let Some(place) = rest.find(|character| !is_shown(character)) {
+            let (shown, escaped) = rest.split_at(place);
+            f.write_str(shown)?;
+            let mut characters = escaped.chars();
+            if let Some(character) = characters.next() {
+                write!(f, "{}", character.escape_default())?;
+            }
+            rest = characters.as_str();
+        }
+        f.write_str(rest)
+    }
 }
 
 #[cfg(test)]

@@ -70,6 +70,7 @@ mod dkim;
 mod encoding;
 mod entity;
 mod error;
+mod escaped;
 mod existing;
 mod header;
 #[cfg(feature = "html")]
@@ -87,7 +88,8 @@ pub use dkim::{Canonicalization, DkimKey, DkimSigner};
 pub use encoding::ContentTransferEncoding;
 pub use entity::{ContentType, Disposition, Entity, PreparedEntity, Signature};
 pub use error::{Error, ValueError};
-pub use existing::{Edit, ExistingMessage};
+pub use escaped::EscapedWriter;
+pub use existing::{Edit, ExistingMessage, with_blank_line};
 pub use header::{date::Date, message_id::MessageId, name::FieldName};
 #[cfg(feature = "html")]
 pub use html::text_from_html;

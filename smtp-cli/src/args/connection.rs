@@ -2,14 +2,12 @@
 //!
 //! Why structures have no documentation comments here: see [`Command`](super::Command).
 
-use super::pin::Pin;
-use super::proxy::{Header, Proxy};
 use super::rules::{Rule, Rules as _};
-use super::server::{Server, hello_name, host_name};
-use super::values::{AuthChoice, ProtocolName, TimeoutChanges, TlsMode};
-use super::xclient::{DnsServer, Xclient};
+use super::server::{DnsServer, Server, hello_name};
+use super::values::{AuthChoice, ProtocolName, TlsMode};
 use clap::builder::{OsStringValueParser, TypedValueParser as _};
-use smtp_core::EhloDomain;
+use smtp_core::mailer::{HeaderTemplate, Pin, Proxy, host_name};
+use smtp_core::{EhloDomain, TimeoutChanges, XclientAttributes};
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -82,16 +80,16 @@ pub(crate) struct ConnectionArgs {
     /// Connect from this local address
     #[arg(long, value_name = "ADDR", rules = [Rule::LeadsOut])]
     pub(crate) bind: Option<IpAddr>,
-    /// Connect through a SOCKS5 proxy, which resolves the server's name: socks5://[user:password@]host[:port]; keep a
-    /// password in the environment or a file
+    /// Connect through a proxy, which resolves the server's name: socks5://[user:password@]host[:port] or
+    /// http://[user:password@]host:port; keep a password in the environment or a file
     #[arg(long, value_name = "URL", value_parser = str::parse::<Proxy>, rules = [Rule::LeadsOut, Rule::MayHoldPassword])]
     pub(crate) proxy: Option<Proxy>,
     /// Send a PROXY header first; addresses default to the connection's
-    #[arg(long, value_name = "v1|v2[;src=IP:PORT][;dst=IP:PORT]", value_parser = str::parse::<Header>)]
-    pub(crate) proxy_header: Option<Header>,
+    #[arg(long, value_name = "v1|v2[;src=IP:PORT][;dst=IP:PORT]", value_parser = str::parse::<HeaderTemplate>)]
+    pub(crate) proxy_header: Option<HeaderTemplate>,
     /// Send XCLIENT with these attributes
-    #[arg(long, value_name = "ATTR=VALUE …", value_parser = str::parse::<Xclient>)]
-    pub(crate) xclient: Option<Xclient>,
+    #[arg(long, value_name = "ATTR=VALUE …", value_parser = str::parse::<XclientAttributes>)]
+    pub(crate) xclient: Option<XclientAttributes>,
     /// Ignore this extension where the server offers it
     #[arg(long, value_name = "KEYWORD")]
     pub(crate) no_extension: Vec<String>,

@@ -1,6 +1,5 @@
 //! Takes messages that exist: completes their header section, and their envelope from it.
 
-use super::bare_text::with_blank_line;
 use super::signing;
 use super::{addresses, context, envelope_of, one_for_standard_input, source};
 use crate::args::{LocalNames, SendArgs};
@@ -9,7 +8,7 @@ use crate::exit::Exit;
 use crate::outgoing::{Mail, Outgoing};
 use crate::terminal::{Outside, Terminal};
 use smtp_core::{Envelope, Mailbox};
-use smtp_mime::{Edit, ExistingMessage, Message, Source};
+use smtp_mime::{Edit, ExistingMessage, Message, Source, with_blank_line};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

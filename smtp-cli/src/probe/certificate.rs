@@ -1,7 +1,8 @@
-//! Defines [`Certificate`], what a certificate says.
+//! Reads a [`Certificate`].
 
-use crate::args::Pin;
 use sha2::{Digest, Sha256};
+use smtp_core::mailer::Pin;
+use smtp_core::probe::Certificate;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use x509_parser::extensions::GeneralName;
 use x509_parser::objects::{oid_registry, oid2sn};
@@ -9,56 +10,24 @@ use x509_parser::oid_registry as oids;
 use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 
-/// What a certificate says.
-#[derive(Clone, Debug)]
-pub(super) struct Certificate {
-    pub(super) subject: String,
-    pub(super) issuer: String,
-    /// The names and addresses that it is for.
-    pub(super) names: Vec<String>,
-    /// From when to when it is valid, in seconds since the beginning of 1970.
-    pub(super) not_before: i64,
-    pub(super) not_after: i64,
-    /// The kind of its key, in words.
-    pub(super) key: String,
-    /// Whether the key is too short for today (NIST SP 800-57, 112 bits of security).
-    pub(super) is_key_weak: bool,
-    /// The algorithm of the issuer's signature.
-    pub(super) signature: String,
-    /// The digest of its key, as --tls-pin takes it.
-    pub(super) pin: Pin,
-    /// Whether it is its own issuer.
-    pub(super) is_self_issued: bool,
-}
-
-impl Certificate {
-    /// Reads a certificate in DER.
-    pub(super) fn read(der: &[u8]) -> Result<Self, String> {
-        let (_, read) =
-            X509Certificate::from_der(der).map_err(|_| "a certificate cannot be read".to_string())?;
-        let (key, is_key_weak) = key(&read);
-        let registry = oid_registry();
-        let signature = &read.signature_algorithm.algorithm;
-        Ok(Self {
-            subject: read.subject().to_string(),
-            issuer: read.issuer().to_string(),
-            names: names(&read),
-            not_before: read.validity().not_before.timestamp(),
-            not_after: read.validity().not_after.timestamp(),
-            key,
-            is_key_weak,
-            signature: oid2sn(signature, registry).map_or_else(|_| signature.to_id_string(), String::from),
-            pin: Pin(Sha256::digest(read.public_key().raw).into()),
-            is_self_issued: read.subject().as_raw() == read.issuer().as_raw(),
-        })
-    }
-
-    /// Whether the issuer signed by a digest of which forgeries are known. A certificate that is its own issuer is not
-    /// trusted for its signature.
-    pub(super) fn is_signature_weak(&self) -> bool {
-        let signature = self.signature.to_ascii_lowercase();
-        !self.is_self_issued && ["sha1", "md5", "md2"].iter().any(|digest| signature.contains(digest))
-    }
+/// Reads a certificate in DER.
+pub(super) fn read(der: &[u8]) -> Result<Certificate, String> {
+    let (_, read) = X509Certificate::from_der(der).map_err(|_| "a certificate cannot be read".to_string())?;
+    let (key, is_key_weak) = key(&read);
+    let registry = oid_registry();
+    let signature = &read.signature_algorithm.algorithm;
+    Ok(Certificate {
+        subject: read.subject().to_string(),
+        issuer: read.issuer().to_string(),
+        names: names(&read),
+        not_before: read.validity().not_before.timestamp(),
+        not_after: read.validity().not_after.timestamp(),
+        key,
+        is_key_weak,
+        signature: oid2sn(signature, registry).map_or_else(|_| signature.to_id_string(), String::from),
+        pin: Pin::new(Sha256::digest(read.public_key().raw).into()),
+        is_self_issued: read.subject().as_raw() == read.issuer().as_raw(),
+    })
 }
 
 /// The kind of the key, and whether it is weak.
@@ -105,7 +74,7 @@ mod tests {
     #[test]
     fn a_weak_certificate_is_told_as_such() {
         let (_, pem) = x509_parser::pem::parse_x509_pem(WEAK).unwrap();
-        let read = Certificate::read(&pem.contents).unwrap();
+        let read = read(&pem.contents).unwrap();
         assert_eq!((read.subject.as_str(), read.issuer.as_str()), ("CN=old.example", "CN=old authority"));
         assert_eq!(read.names, ["old.example", "192.0.2.1", "2001:db8::1"]);
         assert_eq!((read.key.as_str(), read.is_key_weak), ("RSA, 1024 bits", true));
@@ -116,7 +85,7 @@ mod tests {
     #[test]
     fn what_is_no_certificate_is_no_panic() {
         for octets in [&b""[..], b"\x30", b"\x30\x82\xff\xff\x00", WEAK] {
-            assert!(Certificate::read(octets).is_err());
+            assert!(read(octets).is_err());
         }
     }
 }

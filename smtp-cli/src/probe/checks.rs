@@ -1,15 +1,15 @@
 //! Provides the checks that take a connection of their own.
 
 use super::Observers;
-use super::certificate::Certificate;
-use super::facts::{Facts, Tls};
+use super::certificate;
 use super::handshake::{is_for_name, shake_hands};
 use super::line::{ENDED, Line, TOO_LONG, reply, words};
-use super::old_tls::{self, Answer};
 use crate::settings::{Encryption, Settings};
 use crate::words::Words;
 use rustls::ProtocolVersion;
 use smtp_core::blocking::TlsFailure;
+use smtp_core::blocking::ask_for_old_tls;
+use smtp_core::probe::{Facts, OldTls, Tls};
 use smtp_core::{Code, mailer};
 use std::io::Write;
 use std::time::Instant;
@@ -61,7 +61,7 @@ fn recorded(settings: &Settings, observers: &Observers<'_>) -> Result<Tls, Strin
     let first = chain.first().ok_or("the server showed no certificate")?;
     let tls = Tls {
         is_for_name: is_for_name(first, &settings.tls_name),
-        chain: chain.iter().map(|certificate| Certificate::read(certificate)).collect::<Result<_, _>>()?,
+        chain: chain.iter().map(|der| certificate::read(der)).collect::<Result<_, _>>()?,
         version: match secured.conn.protocol_version() {
             Some(ProtocolVersion::TLSv1_2) => "TLS 1.2".to_string(),
             Some(ProtocolVersion::TLSv1_3) => "TLS 1.3".to_string(),
@@ -151,11 +151,11 @@ fn injected(settings: &Settings, is_tls_sound: bool, observers: &Observers<'_>) 
 /// Whether TLS below 1.2 is spoken.
 pub(super) fn old_tls(settings: &Settings, facts: &mut Facts, observers: &Observers<'_>) {
     let asked = before_tls(settings, "saying a hello of TLS 1.1", observers).and_then(|mut line: Line| {
-        old_tls::ask(&mut line.stream, &settings.tls_name).map_err(|error| words(&error))
+        ask_for_old_tls(&mut line.stream, &settings.tls_name).map_err(|error| words(&error))
     });
     match asked {
-        Ok(answer @ (Answer::Spoken(_) | Answer::Refused)) => facts.old_tls = Some(answer),
-        Ok(Answer::Unclear) => {
+        Ok(answer @ (OldTls::Accepted(_) | OldTls::Refused)) => facts.old_tls = Some(answer),
+        Ok(OldTls::Unclear) => {
             facts.not_checked.push(("old-tls", "the answer was no answer of TLS".to_string()));
         }
         Err(why) => facts.not_checked.push(("old-tls", why)),

@@ -1,14 +1,11 @@
 //! Provides what was seen, in words and as one JSON document.
 
-use super::certificate::Certificate;
-use super::facts::{Facts, Offer};
-use super::findings;
-use super::old_tls::Answer;
 use crate::error::{Error, Escaped};
 use crate::exit::Exit;
 use crate::shown;
 use serde_json::{Value, json};
 use smtp_core::Extensions;
+use smtp_core::probe::{self, Certificate, Facts, Finding, Offer, OldTls};
 use std::fmt::Write as _;
 
 /// The schema of the document; it changes when a program that reads it would have to.
@@ -50,7 +47,7 @@ pub(super) fn text(facts: &Facts) -> String {
         (Some(offer), None) => text.offer("offered in clear", offer),
         (None, None) => {}
     }
-    let refusals = findings::refusals(facts);
+    let refusals = refusals(facts);
     if !refusals.is_empty() {
         text.line("what would be refused");
         for (what, why) in refusals {
@@ -73,15 +70,15 @@ fn differ_by_starttls(clear: &Offer, secured: &Offer) -> bool {
 /// The findings alone, and what could not be found out.
 pub(super) fn findings(facts: &Facts) -> String {
     let mut text = Text::default();
-    let findings = findings::of(facts);
+    let findings = probe::findings(facts);
     text.line(if findings.is_empty() { "findings: none" } else { "findings" });
     for finding in findings {
         let line = format!(
             "{:<8}  {:<24}  {}; {}",
-            finding.severity.word(),
+            finding.severity.name(),
             finding.rule,
             finding.what,
-            finding.advice
+            advice(&finding)
         );
         text.line(&format!("  {line}"));
     }
@@ -92,6 +89,25 @@ pub(super) fn findings(facts: &Facts) -> String {
         }
     }
     text.0
+}
+
+/// What to do about a finding, and the option that has to do with it.
+fn advice(finding: &Finding) -> String {
+    let option = match finding.rule {
+        "certificate-name" => "; --tls-name tells what clients look for",
+        "certificate-not-trusted" => "; --ca-file names another one",
+        _ => "",
+    };
+    format!("{}{option}", finding.advice)
+}
+
+/// What the server would refuse, and why.
+fn refusals(facts: &Facts) -> Vec<(String, String)> {
+    let mut refusals = probe::refusals(facts);
+    for (what, _) in refusals.iter_mut().filter(|(_, why)| why.starts_with("DSN ")) {
+        what.push_str(" (--notify, --ret, --envid)");
+    }
+    refusals
 }
 
 /// All that was seen, or why nothing was, for programs.
@@ -116,14 +132,14 @@ pub(super) fn json(server: &str, seen: Result<&Facts, &Error>) -> String {
                     "chain": tls.chain.iter().map(|one| certificate(one, facts.now)).collect::<Vec<_>>(),
                 })
             });
-            let findings: Vec<_> = findings::of(facts)
+            let findings: Vec<_> = probe::findings(facts)
                 .into_iter()
                 .map(|finding| {
                     json!({
-                        "severity": finding.severity.word(),
+                        "severity": finding.severity.name(),
                         "rule": finding.rule,
                         "what": finding.what,
-                        "advice": finding.advice,
+                        "advice": advice(&finding),
                     })
                 })
                 .collect();
@@ -143,10 +159,10 @@ pub(super) fn json(server: &str, seen: Result<&Facts, &Error>) -> String {
                 "tls": tls,
                 "starttls_injection": facts.injection,
                 "old_tls": match facts.old_tls {
-                    Some(Answer::Spoken(version)) => Some(version),
+                    Some(OldTls::Accepted(version)) => Some(version),
                     _ => None,
                 },
-                "refusals": pairs(findings::refusals(facts)),
+                "refusals": pairs(refusals(facts)),
                 "findings": findings,
                 "not_checked": pairs(not_checked),
             })

@@ -10,11 +10,12 @@ use crate::bundled;
 use crate::error::{Error, Result};
 use crate::exit::Exit;
 use crate::layers::{self, Setting};
+use crate::login::Login;
 use crate::login::PasswordSource;
-use crate::login::{Login, LoginKind};
 use crate::session::Session;
 use crate::settings::Destination;
 use crate::settings::Settings;
+use smtp_core::mailer::LoginKind;
 use smtp_core::mailer::Until;
 use smtp_core::{EhloDomain, Secret};
 

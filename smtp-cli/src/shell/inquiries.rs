@@ -108,14 +108,8 @@ impl Shell<'_> {
 
     /// Shows a reply as it came.
     pub(super) fn show(&mut self, reply: &Reply) -> Result<()> {
-        let mut text = String::new();
-        let mut lines = reply.lines().peekable();
-        while let Some(line) = lines.next() {
-            let separator = if lines.peek().is_some() { '-' } else { ' ' };
-            // Writing to a string cannot fail.
-            let _ = writeln!(text, "{}{separator}{}", reply.code(), Escaped(line));
-        }
-        self.print(&text)
+        let lines: Vec<_> = reply.coded_lines().map(|line| Escaped(&line).to_string()).collect();
+        self.print(&(lines.join("\n") + "\n"))
     }
 
     /// Prints a result, unless only errors are wanted.

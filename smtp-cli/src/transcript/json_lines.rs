@@ -1,11 +1,11 @@
 //! Writes the transcript as JSON Lines, one object for each line that was sent or received.
 
-use super::mail_octets::MailOctets;
 use super::{Observer, name_of};
 use crate::shown;
 use crate::terminal::Stream;
 use serde::Serialize;
-use smtp_core::{Content, Reply, Transmit, Verb};
+use smtp_core::mailer::{Notice, SentLines, SentPart};
+use smtp_core::{Reply, Transmit, Verb};
 use std::io::Write;
 use std::time::Instant;
 
@@ -18,10 +18,8 @@ pub(crate) struct JsonLines {
     stream: Stream,
     session: usize,
     epoch: Instant,
-    line: String,
-    /// Octets of mail data that left since the last command.
-    message: MailOctets,
-    /// Whether what left last did so under TLS.
+    sent: SentLines,
+    /// Whether what was sent last was under TLS.
     is_secured: bool,
 }
 
@@ -53,14 +51,7 @@ struct Line<'a> {
 impl JsonLines {
     /// The transcript of the session of that number.
     pub(crate) fn new(stream: Stream, session: usize, epoch: Instant) -> Self {
-        Self {
-            stream,
-            session: session.max(1),
-            epoch,
-            line: String::new(),
-            message: MailOctets::default(),
-            is_secured: false,
-        }
+        Self { stream, session: session.max(1), epoch, sent: SentLines::new(), is_secured: false }
     }
 
     fn line(&self, kind: &'static str) -> Line<'static> {
@@ -84,11 +75,18 @@ impl JsonLines {
         let _ = writeln!(self.stream, "{}", shown::json_line(line));
     }
 
-    fn end_message(&mut self) {
-        let octets = self.message.end();
-        if octets > 0 {
-            let line = Line { tls: Some(self.is_secured), octets: Some(octets), ..self.line("sent") };
-            self.write(&line);
+    fn part(&mut self, part: &SentPart<'_>) {
+        let line = Line { tls: Some(self.is_secured), ..self.line("sent") };
+        match *part {
+            SentPart::Command(text) => self.write(&Line { text: Some(text), ..line }),
+            SentPart::MailData { octets, .. } => self.write(&Line { octets: Some(octets), ..line }),
+            SentPart::HeaderLine(_) => {}
+        }
+    }
+
+    fn end_of_mail_data(&mut self) {
+        if let Some(part) = self.sent.end() {
+            self.part(&part);
         }
     }
 }
@@ -96,30 +94,13 @@ impl JsonLines {
 impl Observer for JsonLines {
     fn sent(&mut self, transmit: &Transmit, is_secured: bool) {
         self.is_secured = is_secured;
-        for (content, octets) in transmit.spans() {
-            match content {
-                Content::Command => {
-                    self.end_message();
-                    for character in String::from_utf8_lossy(octets).chars() {
-                        if character == '\n' {
-                            let command = std::mem::take(&mut self.line);
-                            let text = command.trim_end_matches('\r');
-                            self.message.command(text);
-                            let line = Line { tls: Some(is_secured), text: Some(text), ..self.line("sent") };
-                            self.write(&line);
-                        } else {
-                            self.line.push(character);
-                        }
-                    }
-                }
-                Content::Secret => self.line.push_str("***"),
-                Content::Message => self.message.add(octets),
-            }
-        }
+        let mut sent = std::mem::take(&mut self.sent);
+        sent.sent(transmit, |part| self.part(&part));
+        self.sent = sent;
     }
 
     fn received(&mut self, verb: Option<Verb>, reply: &Reply, is_wanted: bool, is_secured: bool) {
-        self.end_message();
+        self.end_of_mail_data();
         let line = Line {
             tls: Some(is_secured),
             verb: verb.map(name_of),
@@ -132,14 +113,16 @@ impl Observer for JsonLines {
         self.write(&line);
     }
 
-    fn information(&mut self, text: &str) {
-        let line = Line { text: Some(text), ..self.line("information") };
-        self.write(&line);
-    }
-
-    fn error(&mut self, text: &str) {
-        self.end_message();
-        let line = Line { text: Some(text), ..self.line("error") };
-        self.write(&line);
+    fn notice(&mut self, notice: &Notice<'_>) {
+        let kind = match notice {
+            Notice::Ended => return,
+            Notice::Failed(_) | Notice::Error(_) => "error",
+            _ => "information",
+        };
+        if kind == "error" {
+            self.end_of_mail_data();
+        }
+        let text = notice.to_string();
+        self.write(&Line { text: Some(&text), ..self.line(kind) });
     }
 }

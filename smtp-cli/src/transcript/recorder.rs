@@ -1,6 +1,7 @@
 //! Writes sessions down as a scenario that `smtp-mock` plays.
 
 use super::Observer;
+use smtp_core::mailer::Notice;
 use smtp_core::{Content, Reply, Transmit, Verb};
 use smtp_mock::Recording;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -107,20 +108,12 @@ impl Observer for Recorder {
 
     fn received(&mut self, _verb: Option<Verb>, reply: &Reply, _is_wanted: bool, is_secured: bool) {
         self.write(is_secured, |recording| {
-            let mut lines = reply.lines().peekable();
-            while let Some(line) = lines.next() {
-                let separator = if lines.peek().is_some() { '-' } else { ' ' };
-                recording.server(format!("{}{separator}{line}\r\n", reply.code()).as_bytes());
-            }
+            reply.coded_lines().for_each(|line| recording.server(format!("{line}\r\n").as_bytes()));
         });
     }
 
-    fn information(&mut self, _text: &str) {}
-
-    fn error(&mut self, _text: &str) {}
-
-    fn ended(&mut self) {
-        if !std::mem::replace(&mut self.is_ended, true) {
+    fn notice(&mut self, notice: &Notice<'_>) {
+        if matches!(notice, Notice::Ended) && !std::mem::replace(&mut self.is_ended, true) {
             self.write(self.was_secured, Recording::server_closed);
         }
     }

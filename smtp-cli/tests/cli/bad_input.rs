@@ -101,13 +101,26 @@ fn refusals_have_the_statuses_of_the_table() {
         (On::Body, "552 5.2.2 full", Exit::DATA),
         (On::Body, "452 4.3.1 full for now", Exit::TEMPORARY),
         (On::Mail, "530 5.7.0 log in first", Exit::NO_PERMISSION),
+        (On::Rcpt, "530 5.7.0 log in first", Exit::NO_PERMISSION),
     ] {
+        let words = match on {
+            On::Mail => "the sender <you@example.org> was refused: ",
+            On::Rcpt => "no recipient was accepted: friend@example.net at RCPT: ",
+            On::Data | On::Body => "the message was refused: ",
+            _ => "refused the hello: ",
+        };
         let mock = server().rule(Rule::on(on).reply(reply)).start();
-        send(&mock).exits(exit).complains([reply]);
+        send(&mock).exits(exit).complains([&format!("{words}{reply}")]);
         assert!(
             mock.messages().iter().all(|message| message.code.is_some_and(|code| code >= 400)),
             "{reply}"
         );
+    }
+    // What may succeed later makes the whole worth another try, whichever comes first.
+    for first in [true, false] {
+        let later = Rule::on(On::Rcpt).skip(u64::from(!first)).times(1).reply("450 4.2.0 later");
+        let mock = server().rule(later).rule(Rule::on(On::Rcpt).reply("550 5.1.1 no such user")).start();
+        send(&mock).with(["--to", "other@example.net"]).exits(Exit::TEMPORARY).complains(["450", "550"]);
     }
 }
 

@@ -55,6 +55,57 @@ fn layers_count_option_over_variable_over_account_over_defaults() {
 }
 
 #[test]
+fn an_account_says_more_than_what_it_inherits_and_tables_and_lists_are_values() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "log-file = 'x.log'\n[defaults]\nport = 587\nrequire-all = true\n\
+                timeout = { rcpt = '5s', mail = 10 }\n[account.base]\nserver = 'mx'\nport = 25\n\
+                [account.work]\ninherit = 'base'\nport = 26\nto = ['a@b.example', 'c@d.example']\n";
+    let show = |account: &str| {
+        narrow(&with_file(directory.path(), text, ["config", "show", "-a", account]).exits(Exit::OK).output)
+    };
+    for row in [
+        "server mx # [account.base] of",
+        "port 26 # [account.work] of",
+        "require-all true # [defaults] of",
+        "timeout rcpt=5s,mail=10 # [defaults] of",
+        "to a@b.example, c@d.example # [account.work] of",
+        "log-file x.log # ",
+    ] {
+        assert!(show("work").contains(row), "{row}:\n{}", show("work"));
+    }
+    assert!(show("base").contains("port 25 # [account.base] of"), "{}", show("base"));
+}
+
+#[test]
+fn an_account_is_chosen_by_name_by_the_patterns_of_a_sender_or_by_default() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "default-account = 'home'\n[account.base]\nserver = 'mx'\n[account.home]\nuser = 'you'\n\
+                [account.work]\nmatch-from = ['*@work.example', 'boss@*', 'a?c*e@x.example']\n";
+    let run = |words: [&str; 2]| with_file(directory.path(), text, ["config", "show"]).with(words);
+    for (words, account) in [
+        (["--account", "base"], "base"),
+        (["--from", "You <you@Work.Example>"], "work"),
+        (["--from", "boss@elsewhere.example"], "work"),
+        (["--from", "abcde@x.example"], "work"),
+        (["--from", "ace@x.example"], "home"),
+        (["--from", "you@work.example.evil"], "home"),
+        (["--from", "other@elsewhere.example"], "home"),
+    ] {
+        let ran = run(words).exits(Exit::OK);
+        assert!(ran.output.starts_with(&format!("account {account}\n")), "{words:?}:\n{}", ran.output);
+    }
+    run(["--account", "wrok"]).exits(Exit::CONFIGURATION).complains(["did you mean work?"]);
+}
+
+#[test]
+fn an_error_of_a_file_shows_no_password() {
+    let directory = tempfile::tempdir().unwrap();
+    let text = "[account.a]\npassword = \"hunter2\nuser = 'x'\n";
+    let ran = with_file(directory.path(), text, ["config", "check"]).exits(Exit::CONFIGURATION);
+    assert!(ran.error.contains("line 2") && !ran.error.contains("hunter2"), "{}", ran.error);
+}
+
+#[test]
 fn a_message_goes_by_the_account() {
     let mock = Mock::builder()
         .user("alice", PASSWORD)
@@ -114,6 +165,11 @@ fn what_is_wrong_in_a_file_is_named_with_its_line() {
         ("[account.a]\nrequire-all = 'yes'\n", ["line 2", "true or false"]),
         ("server = 'x'\n", ["line 1", "[defaults]"]),
         ("[defaults\n", ["line 1", "configuration"]),
+        ("[defaults]\n\nsevrer = 'x'\n", ["line 3", "the key \"sevrer\" is not known; did you mean server?"]),
+        ("[account.a]\npasword = 'x'\n", ["line 2", "did you mean password?"]),
+        ("[acount.a]\n", ["line 1", "did you mean account?"]),
+        ("[defaults]\nserver = 2026-01-01\n", ["line 2", "the value of server"]),
+        ("[account.a]\ninherit = 'b'\n[account.b]\ninherit = 'a'\n", ["inherits from itself", "account"]),
     ] {
         with_file(directory.path(), text, ["config", "check"]).exits(Exit::CONFIGURATION).complains(words);
     }
@@ -190,6 +246,63 @@ fn path_and_import_print() {
     with_file(directory.path(), &ran.output, ["config", "check"]).exits(Exit::OK);
     let shown = with_file(directory.path(), &ran.output, ["config", "show"]).exits(Exit::OK);
     assert!(narrow(&shown.output).contains("server mx.example.org"), "{}", shown.output);
+}
+
+/// What `config import` makes of a file of that name, and its warnings, in a directory that is the user's home.
+fn imported(name: &str, text: &str) -> (String, String) {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(name);
+    std::fs::write(&file, text).unwrap();
+    let home = home.path().display().to_string();
+    let ran = smtp_cli(["config", "import", &file.display().to_string()])
+        .environment("HOME", &home)
+        .exits(Exit::OK);
+    (ran.output.replace(&home, "/home/you"), ran.error)
+}
+
+#[test]
+fn an_msmtprc_becomes_accounts() {
+    let text = "# mine\ndefaults\ntls on\nlogfile ~/.msmtp.log\ntls_trust_file \"~/ca file.pem\"\naccount work\n\
+                host mx.example.org\nport 465\ntls_starttls off\nfrom \"you@example.org\"\nuser you\n\
+                passwordeval \"pass show mail\"\naccount home : work\nfrom me@example.net\nset_from_header on\n\
+                account default : work\n";
+    let (written, warnings) = imported(".msmtprc", text);
+    let expected = "default-account = \"work\"\nlog-file = \"/home/you/.msmtp.log\"\n\n\
+                    [account.work]\nserver = \"mx.example.org\"\nport = 465\ntls = \"implicit\"\n\
+                    ca-file = \"/home/you/ca file.pem\"\nfrom = \"you@example.org\"\n\
+                    match-from = [\"you@example.org\"]\nuser = \"you\"\npassword-command = \"pass show mail\"\n\n\
+                    [account.home]\nserver = \"mx.example.org\"\nport = 465\ntls = \"implicit\"\nuser = \"you\"\n\
+                    password-command = \"pass show mail\"\nca-file = \"/home/you/ca file.pem\"\n\
+                    from = \"me@example.net\"\nmatch-from = [\"me@example.net\"]\n";
+    assert!(written.ends_with(expected), "{written}");
+    assert!(warnings.contains("line 15: ") && warnings.matches("line ").count() == 1, "{warnings}");
+}
+
+#[test]
+fn a_certificate_that_msmtp_does_not_check_has_no_authority_and_is_warned_of() {
+    let text = "defaults\ntls on\ntls_trust_file /ca.pem\naccount a\nhost mx\ntls_certcheck off\n";
+    let (written, warnings) = imported(".msmtprc", text);
+    assert!(written.contains("insecure = true\n") && !written.contains("ca-file"), "{written}");
+    assert!(warnings.contains("line 6: ") && warnings.contains("allow-plaintext-auth"), "{warnings}");
+}
+
+#[test]
+fn one_log_file_of_an_msmtprc_is_kept_and_the_others_are_told() {
+    let text = "account a\nlogfile ~/x\naccount b\nlogfile ~/y\nlogfile -\nlogfile ~/x\n";
+    let (written, warnings) = imported(".msmtprc", text);
+    assert!(written.contains("log-file = \"/home/you/x\"\n"), "{written}");
+    assert!(warnings.contains("line 4: ") && warnings.contains("line 5: "), "{warnings}");
+    assert_eq!(warnings.matches("line ").count(), 2, "{warnings}");
+}
+
+#[test]
+fn a_swaksrc_becomes_an_account() {
+    let text = "--server mx.example.org\n-tls\nfrom you@example.org\nau you\n--xclient-name x\n";
+    let (written, warnings) = imported(".swaksrc", text);
+    let expected = "default-account = \"swaks\"\n\n[account.swaks]\nserver = \"mx.example.org\"\nport = 25\n\
+                    tls = \"starttls\"\nfrom = \"you@example.org\"\nuser = \"you\"\n";
+    assert!(written.ends_with(expected), "{written}");
+    assert_eq!(warnings.matches("line ").count(), 1, "{warnings}");
 }
 
 #[test]

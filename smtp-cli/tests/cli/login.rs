@@ -59,6 +59,14 @@ fn every_source_of_the_password_serves() {
     base().with(["--password-file", "no/such/file"]).exits(Exit::NO_INPUT).complains(["no/such/file"]);
     base().with(["--password-command", "exit 1"]).exits(Exit::NO_INPUT).complains(["exit 1"]);
     base().with(["--password-env", "A", "--password-file", &path]).exits(Exit::USAGE);
+    // The first line counts, whatever its end is and whatever follows.
+    std::fs::write(file.path(), format!("{PASSWORD}\r\nmore\n")).unwrap();
+    base().with(["--password-file", &path]).exits(Exit::OK);
+    base().with(["--password-command", &format!("set -e; echo '{PASSWORD}'; seq 1 100000")]).exits(Exit::OK);
+    std::fs::write(file.path(), vec![b'x'; 5000]).unwrap();
+    base().with(["--password-file", &path]).exits(Exit::NO_INPUT).complains(["4096 octets"]);
+    base().with(["--password-command", &format!("cat '{path}'")]).exits(Exit::NO_INPUT).complains(["4096"]);
+    assert_eq!(mock.messages().len(), 6);
 }
 
 #[test]

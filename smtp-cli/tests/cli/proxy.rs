@@ -3,8 +3,8 @@
 use crate::support::{ca_file, send, send_to, smtp_cli};
 use smtp_cli::Exit;
 use smtp_mock::{Certificate, Mock, ProxyHeader, Scenario};
-use std::io::Read;
-use std::net::TcpListener;
+use std::io::{Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
 fn behind_proxy(header: ProxyHeader) -> smtp_mock::Builder {
@@ -89,6 +89,68 @@ fn xclient_is_said_where_it_is_offered_and_nothing_is_sent_where_it_is_not() {
     for wrong in ["", "ADDR", "ADDR=mx", "ADDR=192.0.2.7\r\nMAIL", "NAME=a b"] {
         send(&mock).with(["--xclient", wrong]).exits(Exit::USAGE).complains(["--xclient"]);
     }
+}
+
+/// An HTTP proxy for one connection, its address and what it was asked.
+fn http_proxy(status: &'static str) -> (String, thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = thread::spawn(move || {
+        let (mut client, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut octet = [0];
+            client.read_exact(&mut octet).unwrap();
+            head.push(octet[0]);
+        }
+        let head = String::from_utf8(head).unwrap();
+        client.write_all(format!("HTTP/1.1 {status}\r\n\r\n").as_bytes()).unwrap();
+        if status.starts_with("200") {
+            let mut server = TcpStream::connect(head.split(' ').nth(1).unwrap()).unwrap();
+            let (mut from, mut to) = (client.try_clone().unwrap(), server.try_clone().unwrap());
+            let up = thread::spawn(move || {
+                let _ = std::io::copy(&mut from, &mut to);
+                let _ = to.shutdown(Shutdown::Write);
+            });
+            let _ = std::io::copy(&mut server, &mut client);
+            let _ = client.shutdown(Shutdown::Both);
+            up.join().unwrap();
+        }
+        head
+    });
+    (address, asked)
+}
+
+#[test]
+fn a_message_is_sent_through_an_http_proxy_with_its_login() {
+    let mock = Mock::start();
+    let (address, asked) = http_proxy("200 OK");
+    let url = format!("http://you:s3cr3tpw@{address}");
+    let ran = send(&mock).with(["--tls", "none", "-v"]).environment("SMTP_CLI_PROXY", &url).exits(Exit::OK);
+    assert!(!ran.error.contains("s3cr3tpw"), "{}", ran.error);
+    let head = asked.join().unwrap();
+    assert!(head.starts_with(&format!("CONNECT {} HTTP/1.1\r\n", mock.addr())), "{head}");
+    assert!(head.contains("\r\nProxy-Authorization: Basic eW91OnMzY3IzdHB3\r\n"), "{head}");
+    assert_eq!(mock.messages().len(), 1);
+}
+
+#[test]
+fn an_http_proxy_that_does_not_connect_is_named_with_its_status() {
+    for (status, exit, part) in [
+        (
+            "407 Proxy Authentication Required",
+            Exit::NO_PERMISSION,
+            "wants a login, give it as http://user:password@",
+        ),
+        ("403 Forbidden", Exit::UNAVAILABLE, "HTTP status 403"),
+        ("503 Service Unavailable", Exit::TEMPORARY, "HTTP status 503"),
+    ] {
+        let (address, asked) = http_proxy(status);
+        let ran = send_to("mx.example:25").with(["--proxy", &format!("http://{address}")]).exits(exit);
+        ran.complains([&format!("the proxy {address} "), part]);
+        assert!(asked.join().unwrap().starts_with("CONNECT mx.example:25 "));
+    }
+    send_to("mx.example").with(["--proxy", "http://proxy"]).exits(Exit::USAGE).complains(["--proxy", "port"]);
 }
 
 #[test]

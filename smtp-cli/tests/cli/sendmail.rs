@@ -170,15 +170,31 @@ fn words_of_a_stranger_run_no_command_name_no_file_and_choose_no_server() {
 }
 
 #[test]
+fn the_parameters_of_sendmail_reach_the_server_and_what_means_nothing_here_is_passed_over() {
+    let mock = Mock::builder().extensions(["PIPELINING", "DSN"]).start();
+    let input = "From: you@example.org\nSubject: s\n\nx\n";
+    let words = ["-v", "-N", "SUCCESS,delay", "-V", "id", "-R", "full", "a@example.net"];
+    let ran = sendmail(&mock, words).input(input).exits(Exit::OK);
+    for line in [" RET=FULL ENVID=id\n", "RCPT TO:<a@example.net> NOTIFY=SUCCESS,DELAY"] {
+        assert!(ran.error.contains(line), "{line}: {}", ran.error);
+    }
+    let words =
+        ["-B8BITMIME", "-om", "-o", "db", "-L", "tag", "-bm", "-F", "You Name", "--", "-odd@example.net"];
+    sendmail(&mock, words).input(input).exits(Exit::OK);
+    assert_eq!(mock.messages()[1].to(), ["-odd@example.net"]);
+}
+
+#[test]
 fn what_sendmail_has_and_this_has_not_says_so() {
     let mock = Mock::start();
     for word in ["-bp", "-bs", "-bi", "-q", "-q30m", "--serverinfo"] {
         let ran = sendmail(&mock, [word]).exits(Exit::UNAVAILABLE);
         assert!(ran.complaint().contains("is not supported"), "{}", ran.error);
     }
-    for word in ["-bd", "-bt", "-bv"] {
+    for word in ["-bd", "-bt", "-bv", "-Z"] {
         sendmail(&mock, [word, "a@example.net"]).exits(Exit::USAGE).complains([word]);
     }
+    sendmail(&mock, ["-f"]).exits(Exit::USAGE);
     let help = sendmail(&mock, ["--help"]).exits(Exit::OK).output;
     for word in ["-t, --read-recipients", "-f ADDR", "-bm", "--version", "--config"] {
         assert!(help.contains(word), "{word}: {help}");

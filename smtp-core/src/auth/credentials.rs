@@ -65,20 +65,13 @@ enum Kind {
 
 impl Kind {
     /// The names of the mechanisms for these credentials, the strongest first.
-    const fn names(&self) -> &'static [&'static str] {
+    fn names(&self) -> &'static [&'static str] {
+        let all = &Credentials::MECHANISMS;
         match self {
-            Self::Password { .. } => &[
-                "SCRAM-SHA-256-PLUS",
-                "SCRAM-SHA-1-PLUS",
-                "SCRAM-SHA-256",
-                "SCRAM-SHA-1",
-                "CRAM-MD5",
-                "PLAIN",
-                "LOGIN",
-            ],
-            Self::Token { .. } => &["OAUTHBEARER", "XOAUTH2"],
-            Self::Certificate => &["EXTERNAL"],
-            Self::Nothing { .. } => &["ANONYMOUS"],
+            Self::Password { .. } => &all[..7],
+            Self::Token { .. } => &all[7..9],
+            Self::Certificate => &all[9..10],
+            Self::Nothing { .. } => &all[10..],
         }
     }
 
@@ -93,6 +86,21 @@ impl Kind {
 }
 
 impl Credentials {
+    /// The names of all mechanisms that this crate knows; some need a feature of it.
+    pub const MECHANISMS: [&'static str; 11] = [
+        "SCRAM-SHA-256-PLUS",
+        "SCRAM-SHA-1-PLUS",
+        "SCRAM-SHA-256",
+        "SCRAM-SHA-1",
+        "CRAM-MD5",
+        "PLAIN",
+        "LOGIN",
+        "OAUTHBEARER",
+        "XOAUTH2",
+        "EXTERNAL",
+        "ANONYMOUS",
+    ];
+
     /// Makes credentials of a user name and a password.
     #[must_use]
     pub fn password(user: &str, password: Secret) -> Self {

@@ -5,11 +5,13 @@
 //! themselves.
 
 mod cancel;
+mod command;
 mod connect;
 mod deliver;
 #[cfg(feature = "mx")]
 mod dns;
 mod mailer;
+mod old_tls;
 mod queue;
 mod session;
 mod slots;
@@ -24,10 +26,12 @@ pub use crate::mailer::{
 pub use crate::network::Exchangers;
 pub use crate::network::{Connector, FileMessage, Opener, ReaderMessage, TlsFailure};
 pub use cancel::{Cancel, Wait};
+pub use command::{CommandError, first_line_of};
 pub use connect::connect;
 pub use deliver::{Finished, Keep, Open, Opened, Plan, deliver};
 #[cfg(feature = "mx")]
 pub use dns::Dns;
 pub use mailer::{Mailer, SendAll, Sent};
+pub use old_tls::ask_for_old_tls;
 pub use session::{Session, SessionStep};
 pub use stream::Stream;

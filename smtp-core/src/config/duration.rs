@@ -1,15 +1,10 @@
 //! Defines the form of a duration in a file: a number with a unit, as in `"5m"` or `"1.5s"`, or a number of seconds.
 
+use super::changes::{LONGEST, UNITS, parse};
 use core::fmt;
 use core::time::Duration;
 use serde::de::{Error, Unexpected, Visitor};
 use serde::{Deserializer, Serializer};
-
-const LONGEST: Duration = Duration::from_hours(7 * 24);
-
-/// The units in nanoseconds, the longest first.
-const UNITS: [(&str, u128); 4] =
-    [("h", 3_600_000_000_000), ("m", 60_000_000_000), ("s", 1_000_000_000), ("ms", 1_000_000)];
 
 pub(super) fn serialize<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(&Written(*duration))
@@ -54,27 +49,6 @@ impl Visitor<'_> for NumberOrText {
     }
 }
 
-/// Parses a duration, truncated to nanoseconds; `None` if the text is not one.
-fn parse(text: &str) -> Option<Duration> {
-    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic()).unwrap_or(text.len()));
-    let per_unit = match unit {
-        "" => 1_000_000_000,
-        unit => UNITS.iter().find(|(name, _)| *name == unit)?.1,
-    };
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
-    let fraction_digits = u32::try_from(fraction.len()).ok().filter(|digits| *digits <= 9)?;
-    let nanoseconds = u128::from(digits(whole)?) * per_unit
-        + u128::from(digits(fraction)?) * per_unit / 10_u128.pow(fraction_digits);
-    let seconds = u64::try_from(nanoseconds / 1_000_000_000).ok()?;
-    let rest = u32::try_from(nanoseconds % 1_000_000_000).ok()?;
-    Some(Duration::new(seconds, rest))
-}
-
-/// Parses a text of digits only: no sign, not empty.
-fn digits(text: &str) -> Option<u64> {
-    text.bytes().all(|octet| octet.is_ascii_digit()).then(|| text.parse().ok())?
-}
-
 /// Prints a duration for [`parse`]: in the longest unit without a fraction, otherwise in seconds with one.
 struct Written(Duration);
 
@@ -93,50 +67,6 @@ mod tests {
     use super::*;
     use alloc::string::ToString;
     use proptest::prelude::*;
-
-    #[test]
-    fn durations_are_read() {
-        for (text, milliseconds) in [
-            ("30", 30_000),
-            ("30s", 30_000),
-            ("0.25", 250),
-            ("1.5s", 1500),
-            ("500ms", 500),
-            ("5m", 300_000),
-            ("0.5h", 1_800_000),
-            ("007s", 7000),
-        ] {
-            assert_eq!(parse(text), Some(Duration::from_millis(milliseconds)), "{text}");
-        }
-    }
-
-    #[test]
-    fn a_text_that_is_not_a_duration_is_refused() {
-        for text in [
-            "",
-            "s",
-            ".",
-            ".5s",
-            "5.s",
-            "-1s",
-            "+1s",
-            "1 s",
-            " 1s",
-            "1s ",
-            "1S",
-            "1d",
-            "1m30s",
-            "1.2.3s",
-            "1e3",
-            "1_000s",
-            "1.0000000000s",
-            "٣s",
-            "99999999999999999999s",
-            "18446744073709551615h",
-        ] {
-            assert_eq!(parse(text), None, "{text:?}");
-        }
-    }
 
     #[test]
     fn durations_are_printed_in_the_longest_unit_that_fits() {

@@ -1,5 +1,7 @@
 //! Defines [`Error`], why something was not done, and its kinds.
 
+use super::security::Pin;
+use super::setting_error::SettingError;
 use crate::{Cause, Misuse, Reason, Timer, Verb};
 use alloc::boxed::Box;
 use alloc::string::String;
@@ -72,45 +74,6 @@ pub enum ErrorKind {
     System,
     /// The [`Mailer`](crate::mailer) was closed.
     MailerClosed,
-}
-
-/// A wrong setting.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SettingError {
-    /// A part of the URL: which, and what is wrong. It never repeats the text, which may hold a password.
-    Url {
-        /// The part, like `scheme` or `port`.
-        part: &'static str,
-        /// What is wrong.
-        why: &'static str,
-    },
-    /// A key of the URL's query that is not known.
-    UnknownKey(String),
-    /// Two settings that exclude each other.
-    Contradiction(&'static str, &'static str),
-    /// The authorities hold no certificate in PEM.
-    NoCertificate,
-    /// The client's certificate or its key cannot be read.
-    Identity,
-    /// The key does not belong to the client's certificate.
-    KeyMismatch,
-    /// The TLS library refuses the settings.
-    Tls,
-    /// The server's name is no name that a certificate can be for.
-    ServerName,
-    /// A path that is too long for a unix socket.
-    SocketPathTooLong,
-    /// The system has no unix sockets.
-    NoUnixSockets,
-    /// The local address is of another family than the server's addresses.
-    BindFamily,
-    /// The local address cannot be used.
-    Bind,
-    /// The addresses of the PROXY header are of different families.
-    MixedFamilies,
-    /// The connection has no addresses for the PROXY header, and none are given.
-    NoHeaderAddresses,
 }
 
 /// Why a name does not lead to an address.
@@ -220,8 +183,6 @@ pub enum TlsFault {
     /// Another fault: see the source.
     Protocol,
 }
-
-use super::security::Pin;
 
 impl TlsFault {
     /// Whether the server's certificate is at fault.
@@ -479,37 +440,6 @@ impl fmt::Display for ErrorKind {
         }
     }
 }
-
-impl fmt::Display for SettingError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Url { part, why } => write!(f, "the {part} of the URL {why}"),
-            Self::UnknownKey(key) => write!(f, "the URL has a setting that is not known: {key}"),
-            Self::Contradiction(one, other) => write!(f, "{one} contradicts {other}"),
-            Self::NoCertificate => f.write_str("the authorities hold no certificate in PEM"),
-            Self::Identity => f.write_str(
-                "the client's certificate or its key cannot be read; the key must be PKCS #8 in PEM without a password",
-            ),
-            Self::KeyMismatch => f.write_str("the key does not belong to the client's certificate"),
-            Self::Tls => f.write_str("TLS cannot be set up"),
-            Self::ServerName => f.write_str("the server's name cannot stand in a certificate"),
-            Self::SocketPathTooLong => f.write_str("the path of the unix socket is too long"),
-            Self::NoUnixSockets => f.write_str("this system has no unix sockets"),
-            Self::BindFamily => {
-                f.write_str("the local address is of another family than the server's addresses")
-            }
-            Self::Bind => f.write_str("the local address cannot be used"),
-            Self::MixedFamilies => MIXED.fmt(f),
-            Self::NoHeaderAddresses => {
-                f.write_str("the connection has no addresses for the PROXY header, and none are given")
-            }
-        }
-    }
-}
-
-const MIXED: &str = "source and destination of the PROXY header must both be IPv4 or both be IPv6";
-
-impl core::error::Error for SettingError {}
 
 impl fmt::Display for ConnectFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

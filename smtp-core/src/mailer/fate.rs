@@ -146,12 +146,8 @@ impl Report {
     /// common form.
     #[must_use]
     pub fn queue_id(&self) -> Option<&str> {
-        const MARKS: [&str; 4] = ["queued as ", " id=", "Message accepted for delivery: ", "mail accepted: "];
-        let accepted = self.recipients.iter().filter(|recipient| recipient.fate.is_accepted());
-        let text = accepted.filter_map(|recipient| recipient.fate.reply()).map(Reply::text).next()?;
-        let rest = MARKS.iter().find_map(|mark| text.find(mark).map(|place| &text[place + mark.len()..]))?;
-        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.+@".contains(c)));
-        Some(rest[..end.unwrap_or(rest.len())].trim_end_matches('.')).filter(|id| !id.is_empty())
+        let mut accepted = self.recipients.iter().filter(|recipient| recipient.fate.is_accepted());
+        accepted.find_map(|recipient| recipient.fate.reply())?.queue_id()
     }
 
     /// What the transactions of the message cost; the first message of a session bears the cost of its opening.

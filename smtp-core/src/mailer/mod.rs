@@ -16,6 +16,8 @@ mod delivery;
 mod error;
 mod exchangers;
 mod fate;
+mod header_template;
+mod host;
 mod login;
 mod mail_data;
 mod measure;
@@ -27,9 +29,11 @@ mod proxy;
 mod rate;
 mod security;
 mod server;
+mod setting_error;
 mod settings;
 mod settled;
 mod submission;
+mod transcript;
 mod url;
 mod work;
 
@@ -37,11 +41,11 @@ pub use attempts::{Attempts, ends_rounds};
 pub use batch::{Batch, wait_before};
 pub use connection::{Connection, Demand, StopReason};
 pub use delivery::{After, Delivery, Own, Policy, Progress, is_companion};
-pub use error::{
-    BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, SettingError, Step, TlsFault,
-};
+pub use error::{BoxError, Closing, ConnectFault, Error, ErrorKind, LookUpFault, ProxyFault, Step, TlsFault};
 pub use exchangers::{Destination, DestinationError, Destinations, shuffle};
 pub use fate::{Fate, RecipientReport, Repeat, Report, is_transient};
+pub use header_template::{HeaderTemplate, HeaderTemplateError};
+pub use host::{HostAndPort, HostError, host_name};
 pub use login::{Login, LoginKind, SecretRequest};
 pub use measure::Measure;
 pub use observer::{Notice, Observer};
@@ -53,8 +57,10 @@ pub use rate::Pace;
 pub use security::{Identity, Pin, PinError, Security, TlsVersion, Trust};
 #[cfg(any(feature = "blocking", feature = "tokio"))]
 pub(crate) use server::ascii_name;
-pub use server::{Family, HeaderTemplate, Proxy, ProxyKind, Route, Server, UnixPath};
+pub use server::{Family, Proxy, ProxyKind, Route, Server, UnixPath};
+pub use setting_error::{ProxyUrlError, SettingError};
 pub use settings::Settings;
 pub use settled::settled;
 pub use submission::{InMemory, RawMessage, Source, Submission};
+pub use transcript::{Mark, SentLines, SentPart, Transcript};
 pub use work::{Reach, Submitted, Work, ending_of, outcomes_of};

@@ -4,6 +4,7 @@ use super::error::Error;
 use super::fate::Report;
 use super::server::{Proxy, UnixPath};
 use crate::{ProxyHeader, Reply, Transmit, Verb};
+use core::fmt;
 use core::net::SocketAddr;
 
 /// Looks on while a session goes its way, for a transcript or a log.
@@ -24,6 +25,11 @@ pub trait Observer: Send {
     /// Something else happened.
     fn notice(&mut self, notice: &Notice<'_>) {
         let _ = notice;
+    }
+
+    /// The application adds a note of its own: [`Notice::Information`].
+    fn information(&mut self, text: &str) {
+        self.notice(&Notice::Information(text));
     }
 }
 
@@ -51,4 +57,35 @@ pub enum Notice<'a> {
     Failed(&'a Error),
     /// The application abandoned a send; this became of its message.
     Abandoned(&'a Report),
+    /// A note of the application.
+    Information(&'a str),
+    /// An error in the application's words.
+    Error(&'a str),
+}
+
+/// In words, on one line.
+impl fmt::Display for Notice<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting(address) => write!(f, "connecting to {address}"),
+            Self::ConnectingUnix(path) => write!(f, "connecting to unix:{path}"),
+            Self::Proxy(proxy) => write!(f, "asking the proxy {proxy} to connect"),
+            Self::Header(header) => match header.addresses() {
+                Some((source, destination)) => write!(f, "PROXY header: from {source} to {destination}"),
+                None => f.write_str("PROXY header"),
+            },
+            Self::Secured => f.write_str("TLS is up"),
+            Self::StartTlsRefused(_) => f.write_str("STARTTLS was refused, going on in clear"),
+            Self::ClosedWithoutQuit => {
+                f.write_str("closing without QUIT, which would be a line of the message")
+            }
+            Self::Ended => f.write_str("the server ended the connection"),
+            Self::Failed(error) => error.fmt(f),
+            Self::Abandoned(report) => {
+                f.write_str("the application abandoned the send")?;
+                report.recipients().iter().try_for_each(|recipient| write!(f, "; {recipient}"))
+            }
+            Self::Information(text) | Self::Error(text) => f.write_str(text),
+        }
+    }
 }

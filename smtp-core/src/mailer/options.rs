@@ -1,11 +1,12 @@
 //! Defines [`Options`], everything that a mailer needs to know.
 
-use super::error::{BoxError, SettingError};
+use super::error::BoxError;
 use super::login::{Login, LoginKind, SecretRequest};
 use super::observer::Observer;
 use super::pool::PoolLimits;
 use super::security::{Identity, Pin, Security};
 use super::server::{Proxy, Server};
+use super::setting_error::SettingError;
 use super::settings::Settings;
 use super::url;
 use crate::{EhloDomain, Secret, Timeouts};
@@ -200,12 +201,12 @@ impl Options {
         self
     }
 
-    /// Connects through the proxy of a URL, `socks5://[user:password@]host[:port]` or `http://…`.
+    /// Connects through the proxy of a URL, `socks5://[user:password@]host[:port]` or `http://[user:password@]host:port`.
     ///
     /// # Errors
     /// If the URL is wrong.
     pub fn proxy_url(self, url: &str) -> Result<Self, SettingError> {
-        Ok(self.proxy(url::proxy(url)?))
+        Ok(self.proxy(url.parse()?))
     }
 
     /// Sets how long each phase may take.

@@ -1,12 +1,12 @@
 //! Defines [`Server`], the address of a mail server, and [`Route`], the path that a connection to it takes.
 
-use super::error::SettingError;
-use crate::{ProxyHeader, Secret};
+use super::header_template::HeaderTemplate;
+use crate::Secret;
 use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
-use core::net::{IpAddr, SocketAddr};
+use core::net::IpAddr;
 
 /// The address of a mail server.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -178,62 +178,6 @@ impl fmt::Display for Proxy {
         } else {
             write!(f, "{}:{}", self.host, self.port)
         }
-    }
-}
-
-/// A PROXY header whose addresses default to those of the connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct HeaderTemplate {
-    /// Whether it is sent in the binary form of version 2 instead of version 1.
-    pub is_binary: bool,
-    /// The address of the client; `None` for the local address.
-    pub source: Option<SocketAddr>,
-    /// The address of the server; `None` for the peer's address.
-    pub destination: Option<SocketAddr>,
-}
-
-impl HeaderTemplate {
-    /// A header of version 1 with the addresses of the connection.
-    #[must_use]
-    pub const fn new() -> Self {
-        Self { is_binary: false, source: None, destination: None }
-    }
-
-    /// The octets for a connection between these addresses.
-    ///
-    /// # Errors
-    /// As [`header`](Self::header).
-    pub fn octets(
-        &self,
-        local: Option<SocketAddr>,
-        peer: Option<SocketAddr>,
-    ) -> Result<Vec<u8>, SettingError> {
-        let header = self.header(local, peer)?;
-        Ok(if self.is_binary { header.version_2() } else { header.version_1() })
-    }
-
-    /// The header for a connection between these addresses.
-    ///
-    /// # Errors
-    /// If an address is neither given nor known, or one is IPv4 and the other IPv6.
-    pub fn header(
-        &self,
-        local: Option<SocketAddr>,
-        peer: Option<SocketAddr>,
-    ) -> Result<ProxyHeader, SettingError> {
-        match (self.source.or(local), self.destination.or(peer)) {
-            (Some(source), Some(destination)) => {
-                ProxyHeader::new(source, destination).map_err(|_| SettingError::MixedFamilies)
-            }
-            _ => Err(SettingError::NoHeaderAddresses),
-        }
-    }
-}
-
-impl Default for HeaderTemplate {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

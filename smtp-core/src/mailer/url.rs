@@ -1,10 +1,11 @@
 //! Reads [`Options`] from a URL.
 
-use super::error::SettingError;
+use super::host::HostAndPort;
 use super::options::Options;
 use super::security::{Security, TlsVersion};
-use super::server::{Family, Proxy, ProxyKind, Server};
-use crate::{EhloDomain, Protocol, Secret, Timeouts};
+use super::server::{Family, Server};
+use super::setting_error::SettingError;
+use crate::{EhloDomain, Protocol, Secret, TimeoutChanges, parse_duration};
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -15,7 +16,6 @@ use percent_encoding::percent_decode_str;
 const SUBMISSION: u16 = 587;
 const SUBMISSIONS: u16 = 465;
 const LMTP: u16 = 24;
-const SOCKS: u16 = 1080;
 
 /// Reads options from a URL; see [`Options::from_url`].
 pub(super) fn options(text: &str) -> Result<Options, SettingError> {
@@ -44,7 +44,7 @@ pub(super) fn options(text: &str) -> Result<Options, SettingError> {
                 "lmtp" => LMTP,
                 _ => SUBMISSION,
             };
-            let mut options = Options::new(host_and_port(authority, default)?);
+            let mut options = Options::new(server(authority, default)?);
             match scheme.as_str() {
                 "smtps" => options.settings.security = Security::Implicit,
                 "lmtp" => options.settings.protocol = Protocol::Lmtp,
@@ -133,8 +133,13 @@ fn set(mut options: Options, key: &str, value: &str) -> Result<Options, SettingE
             let address = value.parse().map_err(|_| url("setting bind", "is no IP address"))?;
             options.settings.route.bind = Some(address);
         }
-        "proxy" => options.settings.route.proxy = Some(proxy(value)?),
-        "timeout" => options.settings.timeouts = Timeouts::all(duration(value, "setting timeout")?),
+        "proxy" => options.settings.route.proxy = Some(value.parse()?),
+        "timeout" => {
+            let changes: TimeoutChanges = value.parse().map_err(|_| {
+                url("setting timeout", "is a duration like 90s, or phases like rcpt=90s,end=5m")
+            })?;
+            changes.apply(&mut options.settings.timeouts);
+        }
         "deadline" => options.deadline = Some(duration(value, "setting deadline")?),
         "connections" => options.pool.connections = count(value, "setting connections")?,
         "messages" => options.pool.messages = count(value, "setting messages")?,
@@ -157,101 +162,23 @@ fn set(mut options: Options, key: &str, value: &str) -> Result<Options, SettingE
     Ok(options)
 }
 
-/// A proxy as a URL: `socks5://user:password@host:port` or `http://…`.
-///
-/// # Errors
-/// If the text is no such URL; the error never repeats it, as it may hold a password.
-pub(super) fn proxy(text: &str) -> Result<Proxy, SettingError> {
-    let (scheme, rest) =
-        text.split_once("://").ok_or(url("proxy", "is socks5://host:port or http://host:port"))?;
-    let (kind, default) = match scheme.to_ascii_lowercase().as_str() {
-        "socks5" | "socks5h" => (ProxyKind::Socks5, Some(SOCKS)),
-        "http" => (ProxyKind::Http, None),
-        _ => return Err(url("proxy", "is socks5://host:port or http://host:port")),
-    };
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
-    let (login, authority) = match rest.rsplit_once('@') {
-        Some((login, authority)) => (Some(login), authority),
-        None => (None, rest),
-    };
-    if authority.contains(['/', '?', '#']) {
-        return Err(url(
-            "proxy",
-            "has a path, a query or a fragment; in user name or password write them as %XX",
-        ));
-    }
-    let Server::Host { name, port } = host_and_port(authority, default.unwrap_or_default())? else {
-        return Err(url("proxy", "is socks5://host:port or http://host:port"));
-    };
-    if port == 0 {
-        return Err(url("port", "of an HTTP proxy is missing"));
-    }
-    let mut proxy = Proxy::new(kind, name, port);
-    if let Some(login) = login {
-        let (user, password) = login
-            .split_once(':')
-            .ok_or(url("proxy", "has a user name without a password: user:password@host"))?;
-        let octets: Vec<u8> = percent_decode_str(password).collect();
-        proxy = proxy.with_login(decoded("proxy", user)?, Secret::from(octets));
-    }
-    Ok(proxy)
-}
-
-/// `host`, `host:port`, `[IPv6]` or `[IPv6]:port`.
-fn host_and_port(text: &str, default: u16) -> Result<Server, SettingError> {
-    let text = text.strip_suffix('/').unwrap_or(text);
-    if text.contains('/') {
+/// The server of a URL's authority.
+fn server(authority: &str, default: u16) -> Result<Server, SettingError> {
+    let authority = authority.strip_suffix('/').unwrap_or(authority);
+    if authority.contains('/') {
         return Err(url("path", "has no meaning; in user name or password write / as %2F"));
     }
-    let port = |text: &str| match text.parse::<u16>() {
-        Ok(port) if port > 0 && text.bytes().all(|octet| octet.is_ascii_digit()) => Ok(port),
-        _ => Err(url("port", "is no number from 1 to 65535; in a password write : as %3A and @ as %40")),
-    };
-    let (name, port) = if let Some(rest) = text.strip_prefix('[') {
-        let (address, rest) = rest.split_once(']').ok_or(url("host", "has [ without ]"))?;
-        if address.parse::<core::net::Ipv6Addr>().is_err() {
-            return Err(url("host", "in brackets is no IPv6 address"));
-        }
-        match rest.strip_prefix(':') {
-            Some(rest) => (address, port(rest)?),
-            None if rest.is_empty() => (address, default),
-            None => return Err(url("port", "is separated by : from the host")),
-        }
-    } else {
-        match text.split_once(':') {
-            Some((name, rest)) => (name, port(rest)?),
-            None => (text, default),
-        }
-    };
-    let name = decoded("host", name)?;
-    let is_name = name.chars().all(|c| c.is_alphanumeric() || ".-_:".contains(c));
-    if name.is_empty() || !is_name {
-        return Err(url("host", if name.is_empty() { "is missing" } else { "is no host name" }));
-    }
-    Ok(Server::host(name, port))
+    // A name in another script may be percent-encoded (RFC 3986 §3.2.2).
+    let HostAndPort { host, port } = decoded("host", authority)?.parse()?;
+    Ok(Server::host(host, port.unwrap_or(default)))
 }
 
 fn decoded(part: &'static str, text: &str) -> Result<String, SettingError> {
     percent_decode_str(text).decode_utf8().map(Cow::into_owned).map_err(|_| url(part, "is not UTF-8"))
 }
 
-/// A number of seconds, or a number with the unit `ms`, `s`, `m` or `h`.
 fn duration(text: &str, part: &'static str) -> Result<Duration, SettingError> {
-    let wrong = url(part, "is a number with the unit ms, s, m or h, like 90s");
-    let digits = text.find(|c: char| !(c.is_ascii_digit() || c == '.')).unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let number: f64 = number.parse().map_err(|_| wrong.clone())?;
-    let seconds = match unit {
-        "ms" => number / 1000.0,
-        "" | "s" => number,
-        "m" | "min" => number * 60.0,
-        "h" => number * 3600.0,
-        _ => return Err(wrong),
-    };
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) if !duration.is_zero() => Ok(duration),
-        _ => Err(wrong),
-    }
+    parse_duration(text).map_err(|_| url(part, "is a number with the unit ms, s, m or h, like 90s"))
 }
 
 fn count(text: &str, part: &'static str) -> Result<usize, SettingError> {
@@ -327,12 +254,13 @@ mod tests {
     #[test]
     fn every_common_setting_is_a_key() {
         let options = options(
-            "smtp://mx.example.org?timeout=30s&deadline=1m&connections=3&messages=5&idle=10&lifetime=500ms&in-flight=8\
+            "smtp://mx.example.org?timeout=30s,end=5m&deadline=1m&connections=3&messages=5&idle=10&lifetime=500ms&in-flight=8\
              &retries=2&pipelining=false&chunking=no&helo=me.example&auth=PLAIN,LOGIN&family=4&bind=192.0.2.1&tls-min=1.3\
              &proxy=socks5://u:p@proxy",
         )
         .unwrap();
-        assert_eq!(options.settings.timeouts.mail, Duration::from_secs(30));
+        let timeouts = options.settings.timeouts;
+        assert_eq!((timeouts.mail, timeouts.end), (Duration::from_secs(30), Duration::from_mins(5)));
         assert_eq!(options.deadline, Some(Duration::from_mins(1)));
         assert_eq!((options.pool.connections, options.pool.messages), (3, 5));
         assert_eq!(options.pool.lifetime, Duration::from_millis(500));

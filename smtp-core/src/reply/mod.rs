@@ -55,10 +55,31 @@ impl Reply {
         self.text.split('\n')
     }
 
+    /// Each line as it is sent: code, separator and text, without its end.
+    pub fn coded_lines(&self) -> impl Iterator<Item = alloc::string::String> {
+        let mut lines = self.lines().peekable();
+        core::iter::from_fn(move || {
+            let line = lines.next()?;
+            let separator = if lines.peek().is_some() { '-' } else { ' ' };
+            Some(alloc::format!("{}{separator}{line}", self.code()))
+        })
+    }
+
     /// The text of all lines, joined by line feeds.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
+    }
+
+    /// The identifier under which the server queued a message, if this is the reply to its end: a guess from the words of
+    /// well-known servers, which have no common form.
+    #[must_use]
+    pub fn queue_id(&self) -> Option<&str> {
+        const MARKS: [&str; 4] = ["queued as ", " id=", "Message accepted for delivery: ", "mail accepted: "];
+        let mark = MARKS.iter().find_map(|mark| self.text.find(mark).map(|place| place + mark.len()))?;
+        let rest = &self.text[mark..];
+        let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.+@".contains(c)));
+        Some(rest[..end.unwrap_or(rest.len())].trim_end_matches('.')).filter(|id| !id.is_empty())
     }
 
     /// Returns whether it is 2yz.
@@ -193,5 +214,18 @@ mod tests {
         let reply = Reply::new(Code::MAILBOX_UNAVAILABLE, "5.1.1 none\n5.1.1 here");
         assert_eq!(reply.enhanced().map(|code| code.to_string()).as_deref(), Some("5.1.1"));
         assert_eq!(reply.lines().collect::<Vec<_>>(), ["5.1.1 none", "5.1.1 here"]);
+    }
+
+    #[test]
+    fn queue_identifiers_are_found() {
+        for (text, id) in [
+            ("2.0.0 Ok: queued as 4XyZ1", Some("4XyZ1")),
+            ("OK id=1rAbCd-000000001Ab-0x2Y", Some("1rAbCd-000000001Ab-0x2Y")),
+            ("2.0.0 queued as 1.1", Some("1.1")),
+            ("thanks", None),
+            ("queued as \u{1b}", None),
+        ] {
+            assert_eq!(Reply::new(Code::OK, text).queue_id(), id, "{text}");
+        }
     }
 }

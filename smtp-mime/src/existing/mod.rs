@@ -1,5 +1,6 @@
 //! Provides existing messages, as in `.eml` files: reads and edits their header sections only.
 
+mod bare_text;
 mod edit;
 mod header;
 mod qualify;
@@ -8,6 +9,7 @@ pub(crate) mod structure;
 
 use smtp_core::Mailbox;
 
+pub use bare_text::with_blank_line;
 pub use edit::Edit;
 #[cfg(feature = "dkim")]
 pub(crate) use header::fields_of;

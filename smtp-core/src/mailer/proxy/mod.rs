@@ -2,6 +2,7 @@
 
 mod http;
 mod socks5;
+mod url;
 
 use super::error::ProxyFault;
 use super::server::{Proxy, ProxyKind, ascii_name};

@@ -1,12 +1,13 @@
-//! Provides [`first_line`]: what a command of the configuration prints, bounded in time and octets.
+//! Provides [`first_line_of`]: the first line that a command prints, bounded in time and octets.
 
-use crate::error::Reworded;
-use smtp_core::blocking::Wait;
+use super::cancel::Wait;
+use std::fmt;
 use std::io::{self, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
 use std::time::Duration;
+use std::vec::Vec;
 use zeroize::Zeroizing;
 
 /// Octets that a command may print: the first line counts, and the rest is read because a command with more to say would
@@ -15,16 +16,60 @@ const MOST: usize = 1 << 20;
 /// How often to look whether a command has ended that holds its output open, or has closed it.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// Runs a command by the shell and gives the first line that it prints, without its line end; the error says in words
-/// what the command did.
+/// Why a command did not print a line, in words that follow its name.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum CommandError {
+    /// It cannot be started.
+    Start(io::Error),
+    /// It cannot be waited for.
+    Lost(io::Error),
+    /// Its output cannot be read.
+    Read(io::Error),
+    /// It failed.
+    Failed(ExitStatus),
+    /// It did not end before the wait was over.
+    TimedOut,
+    /// It printed without an end.
+    TooLong,
+}
+
+impl fmt::Display for CommandError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(_) => f.write_str("cannot be started"),
+            Self::Lost(_) => f.write_str("was lost"),
+            Self::Read(_) => f.write_str("cannot be read"),
+            Self::Failed(status) => write!(f, "failed ({status})"),
+            Self::TimedOut => f.write_str("did not end in time and was killed"),
+            Self::TooLong => {
+                write!(f, "printed more than {MOST} octets and was killed; it is to print one line and end")
+            }
+        }
+    }
+}
+
+impl std::error::Error for CommandError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Start(error) | Self::Lost(error) | Self::Read(error) => Some(error),
+            Self::Failed(_) | Self::TimedOut | Self::TooLong => None,
+        }
+    }
+}
+
+/// Runs a command by the shell and returns the first line that it prints, without its line end: a password, for
+/// [`Login::password_from`](crate::mailer::Login::password_from).
 ///
-/// A command that does not end with the wait, or prints without an end, is killed. What it leaves running in the
-/// background does not count, once the line is there.
-pub(crate) fn first_line(command: &str, wait: &Wait) -> Result<Zeroizing<Vec<u8>>, String> {
+/// A command that does not end before `wait` does, or prints without an end, is killed. A process that it leaves in the
+/// background is not waited for, once the line is there.
+///
+/// # Errors
+/// If the command cannot be run, fails or does not end.
+pub fn first_line_of(command: &str, wait: &Wait) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     // Only a process of the foreground group may ask something at the terminal.
     let has_group = cfg!(unix) && !has_terminal();
-    let mut child =
-        spawn(command, has_group).map_err(|error| format!("cannot be started: {}", Reworded(&error)))?;
+    let mut child = spawn(command, has_group).map_err(CommandError::Start)?;
     let printed = printed(&mut child, wait);
     if printed.is_err() {
         kill(&mut child, has_group);
@@ -39,33 +84,30 @@ pub(crate) fn first_line(command: &str, wait: &Wait) -> Result<Zeroizing<Vec<u8>
 }
 
 /// What the command printed before it ended.
-fn printed(child: &mut Child, wait: &Wait) -> Result<Zeroizing<Vec<u8>>, String> {
-    let lost = |error: io::Error| format!("was lost: {}", Reworded(&error));
+fn printed(child: &mut Child, wait: &Wait) -> Result<Zeroizing<Vec<u8>>, CommandError> {
     let (sender, receiver) = mpsc::channel();
     if let Some(output) = child.stdout.take() {
         // A pipe knows no deadline, so a thread waits for it. It ends with the pipe, or when nobody listens any more.
         thread::Builder::new()
-            .name("command".to_string())
+            .name("command".into())
             .spawn(move || pass_on(output, &sender))
-            .map_err(lost)?;
+            .map_err(CommandError::Lost)?;
     }
     let mut printed = Zeroizing::new(Vec::with_capacity(MOST + CHUNK));
     let (mut is_open, mut status) = (true, None);
     loop {
         if status.is_none() {
-            status = child.try_wait().map_err(lost)?;
+            status = child.try_wait().map_err(CommandError::Lost)?;
         }
         match status {
-            Some(status) if !status.success() => return Err(format!("failed ({status})")),
+            Some(status) if !status.success() => return Err(CommandError::Failed(status)),
             Some(_) if !is_open || printed.contains(&b'\n') => return Ok(printed),
             _ => {}
         }
-        let Some(slice) = wait.slice() else {
-            return Err("did not end in time and was killed; give it more by --timeout auth=DUR".to_string());
-        };
+        let Some(slice) = wait.slice() else { return Err(CommandError::TimedOut) };
         match receiver.recv_timeout(slice.min(LOOK)) {
             Ok(Ok(chunk)) => printed.extend_from_slice(&chunk),
-            Ok(Err(error)) => return Err(format!("cannot be read: {}", Reworded(&error))),
+            Ok(Err(error)) => return Err(CommandError::Read(error)),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => {
                 is_open = false;
@@ -73,9 +115,7 @@ fn printed(child: &mut Child, wait: &Wait) -> Result<Zeroizing<Vec<u8>>, String>
             }
         }
         if printed.len() > MOST {
-            return Err(format!(
-                "printed more than {MOST} octets and was killed; it is to print one line and end"
-            ));
+            return Err(CommandError::TooLong);
         }
     }
 }
@@ -141,12 +181,14 @@ fn kill(child: &mut Child, has_group: bool) {
 #[cfg(all(test, unix))]
 mod tests {
     use super::*;
-    use crate::interrupt::Interrupt;
+    use crate::blocking::Cancel;
+    use std::format;
+    use std::string::{String, ToString};
     use std::time::Instant;
 
     fn run(command: &str, limit: Duration) -> Result<Vec<u8>, String> {
-        let wait = Interrupt::default().until(Instant::now() + limit);
-        first_line(command, &wait).map(|line| line.to_vec())
+        let wait = Wait::new(Instant::now() + limit, &Cancel::default());
+        first_line_of(command, &wait).map(|line| line.to_vec()).map_err(|error| error.to_string())
     }
 
     const LONG: Duration = Duration::from_mins(1);
@@ -157,7 +199,7 @@ mod tests {
         assert_eq!(run("printf secret", LONG).unwrap(), b"secret");
         assert_eq!(run("true", LONG).unwrap(), b"");
         assert_eq!(run("set -e; echo secret; seq 1 100000", LONG).unwrap(), b"secret");
-        assert!(run("echo secret; exit 3", LONG).unwrap_err().contains("failed (exit status: 3)"));
+        assert!(run("echo secret; exit 3", LONG).unwrap_err().contains("failed ("));
         // Who closes the output has not ended.
         assert!(run("echo secret; exec >&-; sleep 0.2; exit 4", LONG).unwrap_err().contains("status: 4"));
     }
@@ -176,7 +218,7 @@ mod tests {
         let pids = directory.path().join("pids");
         let command = format!("sleep 600 & echo $! $$ >{0}.new; mv {0}.new {0}; wait", pids.display());
         let error = run(&command, Duration::from_millis(500)).unwrap_err();
-        assert!(error.contains("--timeout auth="), "{error}");
+        assert_eq!(error, "did not end in time and was killed");
         let pids = std::fs::read_to_string(pids).unwrap();
         let deadline = Instant::now() + LONG;
         for pid in pids.split_whitespace().skip(usize::from(has_terminal())) {

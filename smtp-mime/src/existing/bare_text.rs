@@ -1,13 +1,26 @@
-//! Provides the end of a header section for messages that come without one, as programs pipe them to sendmail(8).
+//! Provides [`with_blank_line`], the end of a header section for messages that have none.
 
-use smtp_mime::ExistingMessage;
+use crate::ExistingMessage;
 use std::io::{self, BufRead, Cursor, Read};
 
-/// The same octets, with a blank line before the first line that is no header field: there the body begins, where
-/// none stands. sendmail(8) takes `echo done | sendmail you` for a body, and programs rely on it.
-pub(super) fn with_blank_line(mut input: impl BufRead) -> io::Result<impl Read> {
+/// Inserts a blank line before the first line that is no header field, unless the header section has an end.
+///
+/// Programs pipe texts without a header section to sendmail(8), and rely on it to take them for a body.
+///
+/// ```
+/// use std::io::Read;
+///
+/// let mut message = String::new();
+/// smtp_mime::with_blank_line(&b"Subject: backup\ndone\n"[..])?.read_to_string(&mut message)?;
+/// assert_eq!(message, "Subject: backup\n\ndone\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// # Errors
+/// If the input cannot be read.
+pub fn with_blank_line(mut input: impl BufRead) -> io::Result<impl Read> {
     let mut head = Vec::new();
-    // More than this is no header section, which who reads the message says.
+    // A longer header section is an error of whoever opens the message.
     while head.len() <= ExistingMessage::HEADER_LIMIT {
         let start = head.len();
         let room = (ExistingMessage::HEADER_LIMIT - start + 1) as u64;

@@ -1,20 +1,12 @@
-//! Provides [`ask`]: whether a server speaks TLS below 1.2, asked by a hello that goes no further.
+//! Provides [`ask_for_old_tls`]: whether a server accepts TLS below 1.2, asked by a hello without a handshake.
 //!
-//! No library in use still says that hello everywhere: rustls never did, and OpenSSL only at a security level that the
-//! platforms' configurations forbid. The message is fixed, and nothing but the version is read from the answer.
+//! TLS libraries no longer send that hello everywhere: rustls never did, and OpenSSL only at a security level that the
+//! configurations of systems forbid. The message is fixed, and only the version is read from the answer.
 
+use crate::probe;
 use std::io::{self, Read, Write};
-
-/// What the answer was.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Answer {
-    /// It would speak this version.
-    Spoken(&'static str),
-    /// It refused, by an alert or by ending the connection.
-    Refused,
-    /// It answered something else.
-    Unclear,
-}
+use std::vec;
+use std::vec::Vec;
 
 /// Cipher suites of TLS 1.1 and below (RFC 4492, RFC 3268, RFC 2246), and the signal of RFC 5746.
 const SUITES: [u16; 13] =
@@ -26,8 +18,12 @@ const ALERT: u8 = 21;
 const HANDSHAKE: u8 = 22;
 const SERVER_HELLO: u8 = 2;
 
-/// Says hello to the server of that name, and reads which version it answers in.
-pub(super) fn ask(stream: &mut (impl Read + Write), name: &str) -> io::Result<Answer> {
+/// Sends a hello of TLS 1.1 to the server of that name, and reads the version of its answer; the connection is of no use
+/// after that.
+///
+/// # Errors
+/// If the stream cannot be read or written.
+pub fn ask_for_old_tls(stream: &mut (impl Read + Write), name: &str) -> io::Result<probe::OldTls> {
     stream.write_all(&hello(name))?;
     // The header of a record, that of a handshake message, and the version.
     let mut octets = [0; 11];
@@ -45,15 +41,15 @@ pub(super) fn ask(stream: &mut (impl Read + Write), name: &str) -> io::Result<An
         }
     }
     Ok(match octets {
-        _ if count == 0 => Answer::Refused,
-        [ALERT, ..] => Answer::Refused,
+        _ if count == 0 => probe::OldTls::Refused,
+        [ALERT, ..] => probe::OldTls::Refused,
         [HANDSHAKE, 3, _, _, _, SERVER_HELLO, _, _, _, 3, minor] if count == octets.len() => match minor {
-            0 => Answer::Spoken("SSL 3.0"),
-            1 => Answer::Spoken("TLS 1.0"),
-            2 => Answer::Spoken("TLS 1.1"),
-            _ => Answer::Unclear,
+            0 => probe::OldTls::Accepted("SSL 3.0"),
+            1 => probe::OldTls::Accepted("TLS 1.0"),
+            2 => probe::OldTls::Accepted("TLS 1.1"),
+            _ => probe::OldTls::Unclear,
         },
-        _ => Answer::Unclear,
+        _ => probe::OldTls::Unclear,
     })
 }
 
@@ -120,18 +116,18 @@ mod tests {
     #[test]
     fn answers_are_told_apart() {
         for (octets, answer) in [
-            (&b"\x16\x03\x02\x00\x50\x02\x00\x00\x4c\x03\x02\x00"[..], Answer::Spoken("TLS 1.1")),
-            (b"\x16\x03\x01\x00\x50\x02\x00\x00\x4c\x03\x01", Answer::Spoken("TLS 1.0")),
-            (b"\x16\x03\x00\x00\x50\x02\x00\x00\x4c\x03\x00", Answer::Spoken("SSL 3.0")),
-            (b"\x16\x03\x03\x00\x50\x02\x00\x00\x4c\x03\x03", Answer::Unclear),
-            (b"\x15\x03\x02\x00\x02\x02\x46", Answer::Refused),
-            (b"\x15", Answer::Refused),
-            (b"", Answer::Refused),
-            (b"\x16\x03\x02", Answer::Unclear),
-            (b"220 mx ready", Answer::Unclear),
+            (&b"\x16\x03\x02\x00\x50\x02\x00\x00\x4c\x03\x02\x00"[..], probe::OldTls::Accepted("TLS 1.1")),
+            (b"\x16\x03\x01\x00\x50\x02\x00\x00\x4c\x03\x01", probe::OldTls::Accepted("TLS 1.0")),
+            (b"\x16\x03\x00\x00\x50\x02\x00\x00\x4c\x03\x00", probe::OldTls::Accepted("SSL 3.0")),
+            (b"\x16\x03\x03\x00\x50\x02\x00\x00\x4c\x03\x03", probe::OldTls::Unclear),
+            (b"\x15\x03\x02\x00\x02\x02\x46", probe::OldTls::Refused),
+            (b"\x15", probe::OldTls::Refused),
+            (b"", probe::OldTls::Refused),
+            (b"\x16\x03\x02", probe::OldTls::Unclear),
+            (b"220 mx ready", probe::OldTls::Unclear),
         ] {
             let mut script = Script(io::Cursor::new(octets.to_vec()));
-            assert_eq!(ask(&mut script, "mx.example").unwrap(), answer, "{octets:?}");
+            assert_eq!(ask_for_old_tls(&mut script, "mx.example").unwrap(), answer, "{octets:?}");
         }
     }
 

@@ -1,22 +1,27 @@
-//! Provides what follows from what was seen: findings, and what would be refused.
+//! Concludes from [`Facts`]: [`findings`], and what the server would refuse.
 
-use super::facts::{Facts, Offer, Tls};
-use super::old_tls::Answer;
-use smtp_core::Extensions;
+use super::facts::{Facts, Offer, OldTls, Tls};
+use crate::Extensions;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
 
 /// How much a finding matters; the worst first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Severity {
+#[allow(clippy::exhaustive_enums)] // there are three
+pub enum Severity {
     /// Passwords or mail are at risk, or others will not deliver.
     Serious,
-    /// It will be some day, or is for some.
+    /// It will become serious, or is so for some clients.
     Doubtful,
     /// Worth knowing.
     Note,
 }
 
 impl Severity {
-    pub(super) const fn word(self) -> &'static str {
+    /// The word for it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Serious => "serious",
             Self::Doubtful => "doubtful",
@@ -27,12 +32,16 @@ impl Severity {
 
 /// Something that is wrong, or worth knowing.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Finding {
-    pub(super) severity: Severity,
+#[non_exhaustive]
+pub struct Finding {
+    /// How much it matters.
+    pub severity: Severity,
     /// Its name for programs.
-    pub(super) rule: &'static str,
-    pub(super) what: String,
-    pub(super) advice: &'static str,
+    pub rule: &'static str,
+    /// What is wrong.
+    pub what: String,
+    /// What to do about it.
+    pub advice: &'static str,
 }
 
 /// A certificate that ends sooner is about to: authorities in use give 90 days and advise to renew at 30.
@@ -44,7 +53,8 @@ const SLOW: u64 = 20;
 const REVEALING: [&str; 4] = ["PLAIN", "LOGIN", "XOAUTH2", "OAUTHBEARER"];
 
 /// All findings, the worst first.
-pub(super) fn of(facts: &Facts) -> Vec<Finding> {
+#[must_use]
+pub fn findings(facts: &Facts) -> Vec<Finding> {
     let mut findings = Findings(Vec::new());
     findings.of_start(facts);
     findings.of_clear(facts);
@@ -63,7 +73,8 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
 }
 
 /// What would be refused, and why.
-pub(super) fn refusals(facts: &Facts) -> Vec<(String, String)> {
+#[must_use]
+pub fn refusals(facts: &Facts) -> Vec<(String, String)> {
     let mut refusals: Vec<(String, String)> = Vec::new();
     let Some(Offer { extensions, .. }) = facts.offer() else { return refusals };
     let mut add = |what: String, why: &str| refusals.push((what, why.to_string()));
@@ -91,7 +102,7 @@ pub(super) fn refusals(facts: &Facts) -> Vec<(String, String)> {
     {
         add("a password in clear".to_string(), "the mechanisms that show it are offered under TLS alone");
     }
-    if facts.old_tls == Some(Answer::Refused) {
+    if facts.old_tls == Some(OldTls::Refused) {
         add("TLS below 1.2".to_string(), "its hello is not answered");
     }
     if facts.clear.is_some() && facts.secured.is_none() && !facts.is_tls_unwanted {
@@ -101,7 +112,7 @@ pub(super) fn refusals(facts: &Facts) -> Vec<(String, String)> {
         ("AUTH", "a login"),
         ("SMTPUTF8", "addresses and header fields in UTF-8"),
         ("8BITMIME", "octets above 127 that are not encoded"),
-        ("DSN", "wishes for reports of delivery (--notify, --ret, --envid)"),
+        ("DSN", "wishes for reports of delivery"),
     ] {
         if !extensions.has(keyword) {
             add(what.to_string(), &format!("{keyword} is not offered"));
@@ -111,7 +122,7 @@ pub(super) fn refusals(facts: &Facts) -> Vec<(String, String)> {
 }
 
 /// Octets, and the same in larger units where that is shorter.
-pub(super) fn octets(count: u64) -> String {
+fn octets(count: u64) -> String {
     let mut units = [(1_u64 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")].into_iter();
     match units.find(|(size, _)| count >= *size) {
         Some((size, unit)) => {
@@ -252,7 +263,7 @@ impl Findings {
                  CVE-2011-0411): who sits between can put commands into sessions",
             );
         }
-        if let Some(Answer::Spoken(version)) = facts.old_tls {
+        if let Some(OldTls::Accepted(version)) = facts.old_tls {
             self.add(
                 Doubtful,
                 "old-tls",
@@ -315,7 +326,7 @@ impl Findings {
                 Serious,
                 "certificate-name",
                 format!("the certificate is not for {} but for {names}", facts.tls_name),
-                "have the name issued, or connect by one of those; --tls-name tells what clients look for",
+                "have the name issued, or connect by one of those",
             );
         }
         if let Some(Err(why)) = &facts.trust {
@@ -326,7 +337,7 @@ impl Findings {
                     Serious,
                     "certificate-not-trusted",
                     format!("the certificate is not trusted: {why}"),
-                    "send the whole chain, of an authority that clients know; --ca-file names another one",
+                    "send the whole chain, of an authority that clients know",
                 );
             }
         }
@@ -450,37 +461,45 @@ fn days_ago(seconds: i64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::facts::Certificate;
     use super::*;
+    use crate::mailer::{Pin, Server, Settings};
+    use alloc::vec;
 
     fn facts() -> Facts {
-        let args = crate::args::ConnectionArgs::default();
-        let settings = crate::settings::Settings::for_exchanger(&args, "mx.example", [192, 0, 2, 1].into());
-        Facts::new(&settings.unwrap(), 1_800_000_000)
+        Facts::new(&Settings::new(Server::host("mx.example", 25)), 1_800_000_000)
     }
 
     fn rules(facts: &Facts) -> Vec<&'static str> {
-        of(facts).into_iter().map(|finding| finding.rule).collect()
+        findings(facts).into_iter().map(|finding| finding.rule).collect()
     }
 
     #[test]
     fn a_greeting_that_takes_long_is_told() {
         let mut facts = facts();
-        facts.greeted_after = std::time::Duration::from_secs(SLOW - 1);
+        facts.greeted_after = core::time::Duration::from_secs(SLOW - 1);
         assert_eq!(rules(&facts), Vec::<&str>::new());
-        facts.greeted_after = std::time::Duration::from_secs(SLOW);
+        facts.greeted_after = core::time::Duration::from_secs(SLOW);
         assert_eq!(rules(&facts), ["slow-greeting"]);
     }
 
     #[test]
     fn each_certificate_of_the_chain_is_looked_at() {
-        let (_, pem) = x509_parser::pem::parse_x509_pem(include_bytes!("weak.pem")).unwrap();
-        let weak = super::super::certificate::Certificate::read(&pem.contents).unwrap();
         let mut facts = facts();
-        let good = super::super::certificate::Certificate {
+        let good = Certificate {
+            subject: "CN=mx.example".to_string(),
+            issuer: "CN=authority".to_string(),
+            names: vec!["mx.example".to_string()],
+            not_before: 0,
+            not_after: facts.now + 99 * 365 * DAY,
+            key: "EC, P-256".to_string(),
             is_key_weak: false,
             signature: "ecdsa-with-SHA256".to_string(),
-            ..weak.clone()
+            pin: Pin::new([0; 32]),
+            is_self_issued: false,
         };
+        let weak =
+            Certificate { is_key_weak: true, signature: "sha1WithRSAEncryption".to_string(), ..good.clone() };
         let tls = |chain| Tls {
             version: "TLS 1.3".to_string(),
             cipher: String::new(),
