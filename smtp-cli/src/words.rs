@@ -563,7 +563,8 @@ fn source_words(error: &mailer::Error) -> String {
     match source {
         Some(source) => match source.downcast_ref::<std::io::Error>() {
             Some(error) => Reworded(error).to_string(),
-            None => source.to_string(),
+            // The words of another library hold those of the system.
+            None => Reworded(&std::io::Error::other(source.to_string())).to_string(),
         },
         None => error.kind().to_string(),
     }
