@@ -4,8 +4,7 @@ use crate::args::{AuthChoice, ConnectionArgs, LoginArgs, ProtocolName, Scheme, S
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::login::{Login, PasswordSource};
-use crate::words::Words;
-use smtp_core::blocking::{Connector, Opener};
+use smtp_core::blocking::Opener;
 use smtp_core::mailer::{self, Identity, LoginKind, Pin};
 pub(crate) use smtp_core::mailer::{Family, Route, Security as Encryption, Server as Destination};
 use smtp_core::{EhloDomain, Protocol, ProxyHeader, Secret, Timeouts, XclientAttribute, XclientAttributes};
@@ -222,7 +221,8 @@ impl Settings {
         Ok(Opener::new(settings))
     }
 
-    fn core_trust(&self) -> Result<mailer::Trust> {
+    /// Which certificates are trusted, with their files read.
+    pub(crate) fn core_trust(&self) -> Result<mailer::Trust> {
         let read = |what: &str, path: &Path| {
             std::fs::read(path).map_err(|error| Error::unreadable(what, path, &error))
         };
@@ -241,17 +241,6 @@ impl Settings {
         trust.pin = self.trust.pin;
         trust.any_certificate = self.trust.anything;
         Ok(trust)
-    }
-
-    /// What does a handshake that trusts the authorities alone, whatever name the certificate is for.
-    ///
-    /// # Errors
-    /// When a file of certificates cannot be read or used.
-    pub(crate) fn trusting_any_name(&self) -> Result<Connector> {
-        let mut trust = self.core_trust()?;
-        trust.any_certificate = false;
-        trust.any_name = true;
-        Connector::new(&self.tls_name, &trust).map_err(|error| Words::new(self).of(&error))
     }
 
     /// A PROXY header that was sent, in words.

@@ -146,10 +146,19 @@
 //! * `serde`: [`Timeouts`] and [`Limits`] can be read from and written to configuration files.
 //! * `cram-md5`: the mechanism CRAM-MD5 (RFC 2195).
 //! * `scram`: the mechanisms SCRAM-SHA-1 (RFC 5802) and SCRAM-SHA-256 (RFC 7677), with -PLUS and without.
-//! * `saslprep`: SCRAM for user names and passwords beyond ASCII (RFC 4013); the one feature that needs the standard
-//!   library.
+//! * `saslprep`: SCRAM for user names and passwords beyond ASCII (RFC 4013). This feature and those that follow
+//!   need the standard library.
+//! * `blocking`: the mailer over `std::net`, for programs without an async runtime: `blocking::Mailer`.
+//! * `tokio`: the same for async programs: `tokio::Mailer`.
+//! * `mx`: look-ups of mail exchangers, for both: `blocking::Dns`, `tokio::Dns`.
+//!
+//! # Mailers
+//!
+//! A program that sends mail needs no driver of its own: the modules `blocking` and `tokio` hold a `Mailer` with sockets, TLS,
+//! login, a pool of connections and retries. What they share, without socket and clock, is the module [`mailer`].
 
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![warn(clippy::std_instead_of_core, clippy::alloc_instead_of_core)]
 
 extern crate alloc;

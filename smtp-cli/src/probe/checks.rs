@@ -7,8 +7,8 @@ use super::line::{ENDED, Line, TOO_LONG, reply, words};
 use crate::settings::{Encryption, Settings};
 use crate::words::Words;
 use rustls::ProtocolVersion;
-use smtp_core::blocking::TlsFailure;
 use smtp_core::blocking::ask_for_old_tls;
+use smtp_core::blocking::{Connector, TlsFailure};
 use smtp_core::probe::{Facts, OldTls, Tls};
 use smtp_core::{Code, mailer};
 use std::io::Write;
@@ -91,7 +91,11 @@ fn pinned(settings: &Settings, tls: &Tls) -> Result<(), String> {
 /// Whether the platform trusts the authorities of the certificate, whatever its name.
 fn trusted(settings: &Settings, observers: &Observers<'_>) -> Result<Result<(), String>, String> {
     let words = Words::new(settings);
-    let connector = settings.trusting_any_name().map_err(|error| error.to_string())?;
+    let mut trust = settings.core_trust().map_err(|error| error.to_string())?;
+    trust.any_certificate = false;
+    trust.any_name = true;
+    let connector =
+        Connector::new(&settings.tls_name, &trust).map_err(|error| words.of(&error).to_string())?;
     let line = before_tls(settings, "asking whether the certificate is trusted", observers)?;
     let (mut stream, deadline) = line.stream.into_parts();
     match stream.handshake(&connector, deadline) {

@@ -1,6 +1,6 @@
 //! Chooses where the mail for a recipient goes to: [`Destination`]s, and the order of their mail exchangers (RFC 5321 §5.1).
 
-use crate::{DomainPart, Envelope, Mailbox, SyntaxError};
+use crate::{DomainPart, Envelope, Mailbox};
 use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
@@ -24,7 +24,12 @@ pub enum DestinationError {
     /// The recipient is `postmaster` without a domain, who is at every server (RFC 5321 §4.5.1).
     NoDomain,
     /// The domain has no form in ASCII.
-    Domain(String, SyntaxError),
+    Domain {
+        /// The domain.
+        domain: String,
+        /// Why it has none.
+        why: String,
+    },
     /// The address literal is no IP address.
     Literal(String),
 }
@@ -36,10 +41,22 @@ impl Destination {
     /// If its mail goes nowhere.
     pub fn of(mailbox: Option<&Mailbox>) -> Result<Self, DestinationError> {
         match mailbox.ok_or(DestinationError::NoDomain)?.domain() {
+            DomainPart::Domain(domain) if domain.is_ascii() => {
+                Ok(Self::Domain(domain.as_str().to_ascii_lowercase()))
+            }
+            #[cfg(feature = "idna")]
             DomainPart::Domain(domain) => match domain.to_ascii() {
                 Ok(ascii) => Ok(Self::Domain(ascii.as_str().to_ascii_lowercase())),
-                Err(error) => Err(DestinationError::Domain(domain.as_str().to_string(), error)),
+                Err(error) => Err(DestinationError::Domain {
+                    domain: domain.as_str().to_string(),
+                    why: error.to_string(),
+                }),
             },
+            #[cfg(not(feature = "idna"))]
+            DomainPart::Domain(domain) => Err(DestinationError::Domain {
+                domain: domain.as_str().to_string(),
+                why: "it is not ASCII, and A-labels need the feature idna".to_string(),
+            }),
             DomainPart::AddressLiteral(literal) => literal
                 .ip()
                 .map(Self::Address)
@@ -93,7 +110,7 @@ impl fmt::Display for DestinationError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoDomain => f.write_str("the recipient postmaster has no domain"),
-            Self::Domain(domain, error) => write!(f, "the domain {domain} cannot be looked up: {error}"),
+            Self::Domain { domain, why } => write!(f, "the domain {domain} cannot be looked up: {why}"),
             Self::Literal(literal) => write!(f, "{literal} is no IP address"),
         }
     }

@@ -8,7 +8,6 @@ use super::security::{Identity, Pin, Security};
 use super::server::{Proxy, Server};
 use super::setting_error::SettingError;
 use super::settings::Settings;
-use super::url;
 use crate::{EhloDomain, Secret, Timeouts};
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};
@@ -81,22 +80,6 @@ impl Options {
             rate: None,
             observers: None,
         }
-    }
-
-    /// Reads options from a URL: `smtp://[user[:password]@]host[:port][?key=value&…]`.
-    ///
-    /// The schemes are `smtp` (port 587), `smtps` (implicit TLS, port 465), `lmtp` (port 24) and `lmtp+unix` for the path of
-    /// a unix socket. User name and password are percent-encoded; [`password`](Self::password) takes one that is not in the
-    /// URL. The keys:
-    ///
-    /// `tls` (`none`, `opportunistic`, `starttls`, `implicit`), `tls-min`, `tls-name`, `tls-pin`, `helo`, `auth` (mechanisms,
-    /// separated by commas), `protocol`, `family` (`4` or `6`), `bind`, `proxy` (`socks5://…` or `http://…`), `timeout`,
-    /// `deadline`, `connections`, `messages`, `idle`, `lifetime`, `in-flight`, `retries`, `pipelining`, `chunking`.
-    ///
-    /// # Errors
-    /// If a part of the URL is wrong or a key is not known; the error names the part, and never repeats a password.
-    pub fn from_url(url: &str) -> Result<Self, SettingError> {
-        url::options(url)
     }
 
     /// Sets the user name, for a password or a token that follows.

@@ -17,8 +17,26 @@ const SUBMISSION: u16 = 587;
 const SUBMISSIONS: u16 = 465;
 const LMTP: u16 = 24;
 
-/// Reads options from a URL; see [`Options::from_url`].
-pub(super) fn options(text: &str) -> Result<Options, SettingError> {
+impl Options {
+    /// Reads options from a URL: `smtp://[user[:password]@]host[:port][?key=value&…]`.
+    ///
+    /// The schemes are `smtp` (port 587), `smtps` (implicit TLS, port 465), `lmtp` (port 24) and `lmtp+unix` for the path of
+    /// a unix socket. User name and password are percent-encoded; [`password`](Self::password) takes one that is not in the
+    /// URL. The keys:
+    ///
+    /// `tls` (`none`, `opportunistic`, `starttls`, `implicit`), `tls-min`, `tls-name`, `tls-pin`, `helo`, `auth` (mechanisms,
+    /// separated by commas), `protocol`, `family` (`4` or `6`), `bind`, `proxy` (`socks5://…` or `http://…`), `timeout`,
+    /// `deadline`, `connections`, `messages`, `idle`, `lifetime`, `in-flight`, `retries`, `pipelining`, `chunking`.
+    ///
+    /// # Errors
+    /// If a part of the URL is wrong or a key is not known; the error names the part, and never repeats a password.
+    pub fn from_url(url: &str) -> Result<Self, SettingError> {
+        options(url)
+    }
+}
+
+/// Reads options from a URL.
+fn options(text: &str) -> Result<Options, SettingError> {
     let (scheme, rest) =
         text.split_once("://").ok_or(url("scheme", "is missing: smtp://, smtps:// or lmtp://"))?;
     let (rest, query) = rest.split_once('?').map_or((rest, None), |(rest, query)| (rest, Some(query)));

@@ -12,6 +12,7 @@ use std::string::{String, ToString};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::thread;
+#[cfg(any(test, feature = "blocking"))]
 use std::time::Duration;
 use std::vec::Vec;
 

@@ -7,6 +7,7 @@ mod dns;
 mod failure;
 mod lookup;
 mod name;
+#[cfg_attr(not(feature = "blocking"), allow(unreachable_pub))] // only its blocking face is public
 mod opener;
 pub(crate) mod scratch;
 mod source;
@@ -25,6 +26,7 @@ pub use dns::Exchangers;
 pub(crate) use failure::cause_of;
 pub(crate) use lookup::LookUp;
 pub(crate) use name::{jitter, nonce};
+#[cfg_attr(not(feature = "blocking"), allow(unreachable_pub))]
 pub use opener::Opener;
 pub use source::{FileMessage, ReaderMessage};
 pub use tls::{Connector, TlsFailure};
